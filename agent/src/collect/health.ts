@@ -1,0 +1,242 @@
+import { worstHealth, type HealthReason, type HealthState, type WorkloadHealth } from '@steward/shared';
+import type { NamespaceObjects } from './namespace-objects.ts';
+import type { JobView } from './objects/job.ts';
+import { workloadOf, type PodView } from './objects/pod.ts';
+import type { EndpointsView } from './objects/endpoints.ts';
+import type { ClaimView } from './objects/storage.ts';
+import type { WorkloadView } from './objects/workload.ts';
+
+/** A pod that was never ready may take this long before that counts against its health. */
+export const START_PATIENCE_MS = 5 * 60_000;
+/** A claim may be unbound for this long. */
+export const CLAIM_PATIENCE_MS = 30_000;
+/** Addresses of a service follow its pods with a delay. */
+export const ENDPOINTS_PATIENCE_MS = 5_000;
+/** A pod may outlive the end of its grace period by this much. */
+export const END_PATIENCE_MS = 30_000;
+
+export interface NamespaceHealth {
+  health: HealthState;
+  reasons: HealthReason[];
+  workloads: WorkloadHealth[];
+  /** When the same objects may have another health, by the mere passing of time. */
+  recheckAtMs: number | undefined;
+}
+
+/** What is known of one thing before it is put together. */
+export interface Verdict {
+  kind: string;
+  name: string;
+  health: HealthState;
+  reasons: HealthReason[];
+  ready?: number;
+  wanted?: number;
+  restarts?: number;
+  recheckAtMs?: number | undefined;
+}
+
+/** Left out of the report while they are healthy. */
+const QUIET_KINDS: ReadonlySet<string> = new Set(['PersistentVolumeClaim', 'Service', 'Job']);
+
+/** Puts the health of an installation together from its objects. Pure: the same objects and time give the same answer. */
+export function healthOf(objects: NamespaceObjects, nowMs: number): NamespaceHealth {
+  const podsOf = Map.groupBy(objects.pods.values(), workloadOf);
+  const verdicts: Verdict[] = [];
+  const seen = new Set<string>();
+  const add = (verdict: Verdict): void => {
+    seen.add(`${verdict.kind}/${verdict.name}`);
+    verdicts.push(verdict);
+  };
+  for (const workloads of objects.workloads) {
+    for (const workload of workloads.values()) {
+      add(workloadVerdict(workload, podsOf.get(`${workload.kind}/${workload.name}`) ?? [], nowMs));
+    }
+  }
+  for (const job of objects.jobs.values()) add(jobVerdict(job, podsOf.get(`Job/${job.name}`) ?? []));
+  for (const [owner, pods] of podsOf) if (!seen.has(owner)) add(looseVerdict(owner, pods, nowMs));
+  for (const claim of objects.claims.values()) {
+    const verdict = claimVerdict(claim, objects.pods, nowMs);
+    if (verdict) add(verdict);
+  }
+  const isAllWell = verdicts.every(({ health }) => health === 'healthy');
+  for (const verdict of endpointVerdicts(objects.endpoints.values(), isAllWell, nowMs)) add(verdict);
+  return summarize(verdicts);
+}
+
+function summarize(verdicts: Verdict[]): NamespaceHealth {
+  verdicts.sort((a, b) => (a.kind + a.name < b.kind + b.name ? -1 : 1));
+  const rechecks = verdicts.flatMap(({ recheckAtMs }) => recheckAtMs ?? []);
+  return {
+    health: worstHealth(verdicts.map(({ health }) => health)),
+    reasons: verdicts.flatMap(({ reasons }) => reasons).slice(0, 20),
+    workloads: verdicts
+      .filter(({ kind, health }) => health !== 'healthy' || !QUIET_KINDS.has(kind))
+      .slice(0, 200)
+      .map(({ kind, name, health, ready, wanted, restarts }) => ({
+        kind,
+        name,
+        health,
+        ...(ready === undefined ? {} : { ready }),
+        ...(wanted === undefined ? {} : { wanted }),
+        ...(restarts ? { restarts } : {}),
+      })),
+    recheckAtMs: rechecks.length === 0 ? undefined : Math.min(...rechecks),
+  };
+}
+
+function workloadVerdict(workload: WorkloadView, pods: PodView[], nowMs: number): Verdict {
+  const { kind, name, wanted, problem } = workload;
+  const object = `${kind}/${name}`;
+  const living = pods.filter((pod) => pod.goneByMs === undefined);
+  // The pods' own status is ahead of what the controller has counted.
+  const ready = pods.length === 0 ? workload.ready : Math.min(living.filter((pod) => pod.isReady).length, wanted);
+  const troubled = podReasons(living, nowMs);
+  const stuck = stuckReasons(pods, nowMs);
+  const reasons = [
+    ...(problem ? [{ code: problem.code, object, message: problem.message }] : []),
+    ...troubled.reasons,
+    ...stuck.reasons,
+  ];
+  const isMoving = isRollingOut(workload);
+  const isFailing = troubled.isFailing || problem !== undefined;
+  const health = workloadHealth({ ready, wanted, isMoving, isFailing, hasBeenReady: workload.hasBeenReady });
+  if (reasons.length === 0 && (health === 'degraded' || health === 'unhealthy'))
+    reasons.push({ code: 'NotReady', object, message: `${ready} of ${wanted} pods are ready` });
+  const restarts = living.reduce((sum, pod) => sum + pod.restarts, 0);
+  const recheckAtMs = earliest(troubled.recheckAtMs, stuck.recheckAtMs);
+  return { kind, name, ready, wanted, restarts, reasons, recheckAtMs, health };
+}
+
+interface Counted {
+  ready: number;
+  wanted: number;
+  isMoving: boolean;
+  isFailing: boolean;
+  hasBeenReady: boolean;
+}
+
+function workloadHealth({ ready, wanted, isMoving, isFailing, hasBeenReady }: Counted): HealthState {
+  if (ready >= wanted) return isFailing ? 'degraded' : isMoving ? 'progressing' : 'healthy';
+  if (!isFailing && (isMoving || !hasBeenReady)) return 'progressing';
+  return ready > 0 ? 'degraded' : 'unhealthy';
+}
+
+/** Whether its controller still has pods to make or replace. */
+function isRollingOut(workload: WorkloadView): boolean {
+  if (workload.observedGeneration < workload.generation) return true;
+  if (workload.kind === 'Deployment') return !workload.isComplete;
+  if (workload.isOnDelete) return workload.replicas < workload.wanted;
+  const target = workload.kind === 'StatefulSet' ? Math.max(0, workload.wanted - workload.partition) : workload.wanted;
+  const isStillOld = workload.updateRevision !== undefined && workload.updateRevision !== workload.currentRevision;
+  return workload.updated < target && (isStillOld || workload.kind === 'DaemonSet' || workload.replicas < target);
+}
+
+interface PodReasons {
+  reasons: HealthReason[];
+  /** True when a pod is in trouble, not only still starting. */
+  isFailing: boolean;
+  recheckAtMs: number | undefined;
+}
+
+function podReasons(pods: PodView[], nowMs: number): PodReasons {
+  const reasons: HealthReason[] = [];
+  let recheckAtMs: number | undefined;
+  for (const pod of pods) {
+    if (pod.isReady) continue;
+    const object = `Pod/${pod.name}`;
+    for (const { code, message } of pod.problems) reasons.push({ code, object, message });
+    if (pod.problems.length > 0 || pod.phase === 'Succeeded') continue;
+    const patienceEndMs = pod.createdMs + START_PATIENCE_MS;
+    if (!pod.hasBeenReady && nowMs < patienceEndMs) {
+      recheckAtMs = earliest(recheckAtMs, patienceEndMs);
+      continue;
+    }
+    const message = pod.hasBeenReady
+      ? 'it runs but is not ready any more: its readiness probe fails'
+      : 'it was not ready within five minutes: look at its readiness probe and its log';
+    reasons.push({ code: 'NotReady', object, message });
+  }
+  return { reasons: reasons.slice(0, 5), isFailing: reasons.length > 0, recheckAtMs };
+}
+
+function stuckReasons(pods: PodView[], nowMs: number): { reasons: HealthReason[]; recheckAtMs: number | undefined } {
+  const reasons: HealthReason[] = [];
+  let recheckAtMs: number | undefined;
+  for (const { name, goneByMs } of pods) {
+    if (goneByMs === undefined) continue;
+    const patienceEndMs = goneByMs + END_PATIENCE_MS;
+    if (nowMs < patienceEndMs) recheckAtMs = earliest(recheckAtMs, patienceEndMs);
+    else {
+      const message = 'it should be gone since a while: its node may be lost, or a finalizer holds it';
+      reasons.push({ code: 'TerminatingStuck', object: `Pod/${name}`, message });
+    }
+  }
+  return { reasons: reasons.slice(0, 3), recheckAtMs };
+}
+
+function jobVerdict(job: JobView, pods: PodView[]): Verdict {
+  const base = { kind: 'Job', name: job.name };
+  if (job.state === 'failed') {
+    const last = pods.flatMap((pod) => pod.problems).at(-1);
+    const message = last ? `${job.message}; last: ${last.message}` : job.message;
+    const reasons = [{ code: 'JobFailed', object: `Job/${job.name}`, message: message.slice(0, 1000) }];
+    return { ...base, health: job.cronJob === undefined ? 'unhealthy' : 'degraded', reasons };
+  }
+  if (job.state !== 'active') return { ...base, health: 'healthy', reasons: [] };
+  const { reasons, isFailing } = podReasons(
+    pods.filter((pod) => pod.problems.length > 0),
+    0,
+  );
+  if (isFailing) return { ...base, health: 'degraded', reasons };
+  return { ...base, health: job.cronJob === undefined ? 'progressing' : 'healthy', reasons };
+}
+
+/** Pods of nobody, or of a controller that is not watched (an operator's). */
+function looseVerdict(owner: string, pods: PodView[], nowMs: number): Verdict {
+  const [kind = 'Pod', name = owner] = owner.split('/');
+  const living = pods.filter((pod) => pod.phase !== 'Succeeded' && pod.goneByMs === undefined);
+  const { reasons, isFailing, recheckAtMs } = podReasons(living, nowMs);
+  const ready = living.filter((pod) => pod.isReady).length;
+  const isWhole = ready === living.length;
+  const bad: HealthState = ready > 0 ? 'degraded' : 'unhealthy';
+  const health: HealthState = isWhole ? 'healthy' : isFailing ? bad : 'progressing';
+  return { kind, name, health, reasons, ready, wanted: living.length, recheckAtMs };
+}
+
+function claimVerdict(claim: ClaimView, pods: ReadonlyMap<string, PodView>, nowMs: number): Verdict | undefined {
+  const base = { kind: 'PersistentVolumeClaim', name: claim.name };
+  const object = `PersistentVolumeClaim/${claim.name}`;
+  if (claim.phase === 'Bound') return undefined;
+  if (claim.phase === 'Lost') {
+    const message = 'its volume is gone. Restore it from a backup';
+    return { ...base, health: 'unhealthy', reasons: [{ code: 'ClaimLost', object, message }] };
+  }
+  const isWanted = [...pods.values()].some((pod) => pod.claims.includes(claim.name));
+  if (!isWanted) return undefined;
+  const patienceEndMs = claim.createdMs + CLAIM_PATIENCE_MS;
+  if (nowMs < patienceEndMs) return { ...base, health: 'progressing', reasons: [], recheckAtMs: patienceEndMs };
+  const where = claim.storageClass === undefined ? 'the default storage class' : `storage class ${claim.storageClass}`;
+  const message = `no volume was bound to it. Check that ${where} exists and can provide one`;
+  return { ...base, health: 'unhealthy', reasons: [{ code: 'ClaimUnbound', object, message }] };
+}
+
+/** The pods say why a service has no ready address; by itself that only counts when they say that all is well. */
+function endpointVerdicts(slices: Iterable<EndpointsView>, isAllWell: boolean, nowMs: number): Verdict[] {
+  const services = Map.groupBy(slices, ({ service }) => service);
+  return [...services].flatMap(([name, parts]): Verdict[] => {
+    const ready = parts.reduce((sum, part) => sum + part.ready, 0);
+    const total = parts.reduce((sum, part) => sum + part.total, 0);
+    if (total === 0 || ready > 0) return [];
+    const sinceMs = Math.max(...parts.map(({ unreadySinceMs }) => unreadySinceMs ?? nowMs));
+    const patienceEndMs = sinceMs + ENDPOINTS_PATIENCE_MS;
+    const verdict = { kind: 'Service', name, health: 'healthy' as const, reasons: [] };
+    if (nowMs < patienceEndMs) return [{ ...verdict, recheckAtMs: patienceEndMs }];
+    const message = `none of its ${total} addresses takes traffic`;
+    const reasons = [{ code: 'EndpointsUnready', object: `Service/${name}`, message }];
+    return [{ ...verdict, health: isAllWell ? 'unhealthy' : 'progressing', reasons }];
+  });
+}
+
+function earliest(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined ? b : b === undefined ? a : Math.min(a, b);
+}

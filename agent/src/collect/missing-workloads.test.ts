@@ -1,0 +1,16 @@
+import { expect, it } from 'vitest';
+import type { NamespaceHealth } from './health.ts';
+import { MISSING_PATIENCE_MS, MissingWorkloads } from './missing-workloads.ts';
+
+const nothing: NamespaceHealth = { health: 'healthy', reasons: [], workloads: [], recheckAtMs: undefined };
+const there: NamespaceHealth = { ...nothing, workloads: [{ kind: 'Deployment', name: 'web', health: 'healthy' }] };
+
+it('calls a workload that somebody deleted missing, after a moment, until it is back', () => {
+  const missing = new MissingWorkloads();
+  expect(missing.add(there, ['Deployment/web'], 0)).toEqual(there);
+  expect(missing.add(nothing, ['Deployment/web'], 5)).toEqual({ ...nothing, recheckAtMs: 5 + MISSING_PATIENCE_MS });
+  const sure = missing.add(nothing, ['Deployment/web'], 5 + MISSING_PATIENCE_MS);
+  expect(sure).toMatchObject({ health: 'unhealthy', reasons: [{ code: 'Missing', object: 'Deployment/web' }] });
+  expect(missing.add(there, ['Deployment/web'], 6 + MISSING_PATIENCE_MS)).toEqual(there);
+  expect(missing.add(nothing, ['Deployment/web'], 7 + MISSING_PATIENCE_MS)).toMatchObject({ health: 'healthy' });
+});

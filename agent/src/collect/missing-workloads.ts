@@ -1,0 +1,39 @@
+import type { NamespaceHealth } from './health.ts';
+
+/** A workload that is not there may have been made this moment, or be about to be left out. */
+export const MISSING_PATIENCE_MS = 10_000;
+
+/** Health only knows what is there. This adds what the installation has applied and somebody has deleted. */
+export class MissingWorkloads {
+  readonly #sinceMs = new Map<string, number>();
+
+  /** @param expected `Deployment/web`, only of kinds that are watched */
+  add(found: NamespaceHealth, expected: readonly string[], nowMs: number): NamespaceHealth {
+    const present = new Set(found.workloads.map(({ kind, name }) => `${kind}/${name}`));
+    const absent = expected.filter((name) => !present.has(name));
+    for (const name of this.#sinceMs.keys()) if (!absent.includes(name)) this.#sinceMs.delete(name);
+    for (const name of absent) if (!this.#sinceMs.has(name)) this.#sinceMs.set(name, nowMs);
+    const isSure = (name: string): boolean => this.#patienceEndMs(name, nowMs) <= nowMs;
+    const missing = absent.filter(isSure).slice(0, 20);
+    const waiting = absent.filter((name) => !isSure(name)).map((name) => this.#patienceEndMs(name, nowMs));
+    const rechecks = [...waiting, ...(found.recheckAtMs === undefined ? [] : [found.recheckAtMs])];
+    const recheckAtMs = rechecks.length === 0 ? undefined : Math.min(...rechecks);
+    if (missing.length === 0) return { ...found, recheckAtMs };
+    const message = 'somebody deleted it. Push this or another version again: what is missing is made anew';
+    return {
+      health: 'unhealthy',
+      reasons: [...missing.map((object) => ({ code: 'Missing', object, message })), ...found.reasons].slice(0, 20),
+      workloads: [...missing.map(missingWorkload), ...found.workloads].slice(0, 200),
+      recheckAtMs,
+    };
+  }
+
+  #patienceEndMs(name: string, nowMs: number): number {
+    return (this.#sinceMs.get(name) ?? nowMs) + MISSING_PATIENCE_MS;
+  }
+}
+
+function missingWorkload(object: string): NamespaceHealth['workloads'][number] {
+  const [kind = '', name = ''] = object.split('/');
+  return { kind, name, health: 'unhealthy' };
+}

@@ -1,0 +1,57 @@
+import Type from 'typebox';
+import { compile } from '@steward/shared';
+
+/** What is kept of a Job. */
+export interface JobView {
+  name: string;
+  uid: string;
+  /** The CronJob it comes from. */
+  cronJob: string | undefined;
+  state: 'active' | 'complete' | 'failed' | 'suspended';
+  message: string;
+  createdMs: number;
+}
+
+const decode = compile(
+  Type.Object({
+    metadata: Type.Object({
+      name: Type.String(),
+      uid: Type.String(),
+      creationTimestamp: Type.Optional(Type.String()),
+      ownerReferences: Type.Optional(Type.Array(Type.Object({ kind: Type.String(), name: Type.String() }))),
+    }),
+    spec: Type.Optional(Type.Object({ suspend: Type.Optional(Type.Boolean()) })),
+    status: Type.Optional(
+      Type.Object({
+        conditions: Type.Optional(
+          Type.Array(
+            Type.Object({
+              type: Type.String(),
+              status: Type.String(),
+              reason: Type.Optional(Type.String()),
+              message: Type.Optional(Type.String()),
+            }),
+          ),
+        ),
+      }),
+    ),
+  }),
+);
+
+/** The small view of a Job; undefined when it is not one that can be read. `FailureTarget` counts: the outcome is certain then. */
+export function jobView(object: unknown): JobView | undefined {
+  const decoded = decode(object);
+  if (!decoded.ok) return undefined;
+  const { metadata, spec, status } = decoded.value;
+  const held = (status?.conditions ?? []).filter((condition) => condition.status === 'True');
+  const failed = held.find(({ type }) => type === 'Failed' || type === 'FailureTarget');
+  const isComplete = held.some(({ type }) => type === 'Complete' || type === 'SuccessCriteriaMet');
+  return {
+    name: metadata.name,
+    uid: metadata.uid,
+    cronJob: metadata.ownerReferences?.find(({ kind }) => kind === 'CronJob')?.name,
+    state: failed ? 'failed' : isComplete ? 'complete' : spec?.suspend ? 'suspended' : 'active',
+    message: failed ? `${failed.reason ?? 'Failed'}: ${failed.message ?? 'no message'}`.slice(0, 600) : '',
+    createdMs: Date.parse(metadata.creationTimestamp ?? ''),
+  };
+}

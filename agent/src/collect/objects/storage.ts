@@ -1,0 +1,57 @@
+import Type from 'typebox';
+import { compile } from '@steward/shared';
+import { amountOf } from '../../kube/quantity.ts';
+
+/** What is kept of a PersistentVolumeClaim. */
+export interface ClaimView {
+  name: string;
+  uid: string;
+  phase: 'Pending' | 'Bound' | 'Lost';
+  storageClass: string | undefined;
+  createdMs: number;
+  /** What it has and what it asks for, while the storage driver has not made it as large as asked. */
+  growing: { from: string; to: string } | undefined;
+}
+
+const Amount = Type.Optional(Type.Union([Type.String(), Type.Number()]));
+
+const decodeClaim = compile(
+  Type.Object({
+    metadata: Type.Object({
+      name: Type.String(),
+      uid: Type.String(),
+      creationTimestamp: Type.Optional(Type.String()),
+    }),
+    spec: Type.Object({
+      storageClassName: Type.Optional(Type.String()),
+      resources: Type.Optional(Type.Object({ requests: Type.Optional(Type.Object({ storage: Amount })) })),
+    }),
+    status: Type.Optional(
+      Type.Object({
+        phase: Type.Optional(Type.Unsafe<ClaimView['phase']>({ type: 'string', enum: ['Pending', 'Bound', 'Lost'] })),
+        capacity: Type.Optional(Type.Object({ storage: Amount })),
+      }),
+    ),
+  }),
+);
+
+/** The small view of a claim; undefined when it is not one that can be read. */
+export function claimView(object: unknown): ClaimView | undefined {
+  const decoded = decodeClaim(object);
+  if (!decoded.ok) return undefined;
+  const { metadata, spec, status } = decoded.value;
+  return {
+    name: metadata.name,
+    uid: metadata.uid,
+    phase: status?.phase ?? 'Pending',
+    storageClass: spec.storageClassName,
+    createdMs: Date.parse(metadata.creationTimestamp ?? ''),
+    growing: growthOf(status?.capacity?.storage, spec.resources?.requests?.storage),
+  };
+}
+
+function growthOf(has: string | number | undefined, asks: string | number | undefined): ClaimView['growing'] {
+  const [capacity, request] = [amountOf(has), amountOf(asks)];
+  if (capacity === undefined || request === undefined || capacity >= request) return undefined;
+  return { from: String(has), to: String(asks) };
+}

@@ -1,0 +1,81 @@
+import Type, { type Static } from 'typebox';
+import { compile } from '@steward/shared';
+
+const Status = Type.Object({
+  kind: Type.Literal('Status'),
+  message: Type.Optional(Type.String()),
+  reason: Type.Optional(Type.String()),
+  code: Type.Optional(Type.Integer()),
+  details: Type.Optional(
+    Type.Object({
+      retryAfterSeconds: Type.Optional(Type.Number()),
+      causes: Type.Optional(
+        Type.Array(
+          Type.Object({
+            field: Type.Optional(Type.String()),
+            reason: Type.Optional(Type.String()),
+            message: Type.Optional(Type.String()),
+          }),
+        ),
+      ),
+    }),
+  ),
+});
+type Status = Static<typeof Status>;
+const decodeStatus = compile(Status);
+
+export interface KubeCause {
+  field?: string;
+  reason?: string;
+  message?: string;
+}
+
+/** Reasons of our own, for requests that got no usable answer; all with status 0. */
+export type LocalReason = 'Unreachable' | 'RefusedUnread' | 'Timeout' | 'TooLarge' | 'Malformed';
+
+/**
+ * A request to the API server that did not succeed. `status` is the HTTP status, or 0 when there was no usable answer;
+ * `reason` is the server's (`NotFound`, `Conflict`, `Forbidden`, `Invalid`, `Expired`, …) or a {@link LocalReason}.
+ */
+export class KubeError extends Error {
+  override readonly name = 'KubeError';
+  readonly status: number;
+  readonly reason: string;
+  readonly causes: readonly KubeCause[];
+  readonly retryAfterMs: number | undefined;
+
+  constructor(
+    message: string,
+    detail: { status: number; reason: string; causes?: KubeCause[]; retryAfterMs?: number | undefined },
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+    this.status = detail.status;
+    this.reason = detail.reason;
+    this.causes = detail.causes ?? [];
+    this.retryAfterMs = detail.retryAfterMs;
+  }
+
+  /** Whether the same request may succeed later without anybody changing anything. */
+  get isTransient(): boolean {
+    return this.status === 0 ? this.reason !== 'TooLarge' : this.status === 429 || this.status >= 500;
+  }
+}
+
+export function isKubeError(error: unknown, reason?: string): error is KubeError {
+  return error instanceof KubeError && (reason === undefined || error.reason === reason);
+}
+
+/** From the body of an answer that is not 2xx, which is a `Status` object unless a proxy stands between. */
+export function kubeErrorOf(status: number, body: unknown, what: string): KubeError {
+  const decoded = decodeStatus(body);
+  const value: Status = decoded.ok ? decoded.value : { kind: 'Status' };
+  const causes = (value.details?.causes ?? []).slice(0, 20);
+  const seconds = value.details?.retryAfterSeconds;
+  return new KubeError(`${what}: ${value.message ?? `the API server answered ${status}`}`, {
+    status,
+    reason: value.reason ?? `Status${status}`,
+    causes,
+    retryAfterMs: seconds === undefined ? undefined : seconds * 1000,
+  });
+}

@@ -1,0 +1,88 @@
+import Type, { type Static } from 'typebox';
+import { compile, DesiredFrame, HealthState, type Decoded } from '@steward/shared';
+
+const Time = Type.String({ format: 'date-time' });
+
+/** An object that belongs to an installation. Without a uid it was about to be applied. */
+export const InventoryEntry = Type.Object({
+  group: Type.String(),
+  version: Type.String(),
+  kind: Type.String(),
+  namespace: Type.Optional(Type.String()),
+  name: Type.String(),
+  uid: Type.Optional(Type.String()),
+});
+export type InventoryEntry = Static<typeof InventoryEntry>;
+
+/** A generation that ended well and may run again. */
+export const HistoryEntry = Type.Object({
+  generation: Type.Integer(),
+  version: Type.String(),
+  releaseDigest: Type.String(),
+  parametersDigest: Type.String(),
+  renderRef: Type.String(),
+  at: Time,
+});
+export type HistoryEntry = Static<typeof HistoryEntry>;
+
+export const INSTALLATION_STATES = ['pending', 'running', 'rolled-back', 'failed', 'removed'] as const;
+export type InstallationState = (typeof INSTALLATION_STATES)[number];
+
+export const InstallationStatus = Type.Object({
+  generation: Type.Integer(),
+  observedGeneration: Type.Integer(),
+  state: Type.Unsafe<InstallationState>({ type: 'string', enum: [...INSTALLATION_STATES] }),
+  version: Type.Optional(Type.String()),
+  releaseDigest: Type.Optional(Type.String()),
+  health: Type.Optional(HealthState),
+  message: Type.Optional(Type.String()),
+  /** Newest first; at most {@link MAX_HISTORY}. */
+  history: Type.Array(HistoryEntry),
+  inventory: Type.Array(InventoryEntry),
+  desired: Type.Optional(DesiredFrame),
+  /** The highest counter used, by fingerprint of the release key. */
+  counters: Type.Record(Type.String(), Type.Integer()),
+  /** Kinds that are watched for its health. */
+  watched: Type.Array(Type.String()),
+  /** Stored sets that are to be removed; a kill may have come before. */
+  unneeded: Type.Optional(Type.Array(Type.String())),
+  /** Ids of removed installations that had this name. */
+  formerIds: Type.Optional(Type.Array(Type.String())),
+});
+export type InstallationStatus = Static<typeof InstallationStatus>;
+
+/** How many good generations can be gone back to. */
+export const MAX_HISTORY = 5;
+
+const InstallationObject = Type.Object({
+  metadata: Type.Object({ name: Type.String(), uid: Type.String(), resourceVersion: Type.String() }),
+  spec: Type.Object({ id: Type.String({ format: 'uuid' }), service: Type.String(), namespace: Type.String() }),
+  status: Type.Optional(Type.Partial(InstallationStatus)),
+});
+const decode = compile(InstallationObject);
+
+export interface InstallationRecord {
+  name: string;
+  uid: string;
+  resourceVersion: string;
+  id: string;
+  service: string;
+  namespace: string;
+  status: InstallationStatus;
+}
+
+export function decodeInstallation(object: unknown): Decoded<InstallationRecord> {
+  const decoded = decode(object);
+  if (!decoded.ok) return decoded;
+  const { metadata, spec, status } = decoded.value;
+  const first: InstallationStatus = {
+    generation: 0,
+    observedGeneration: 0,
+    state: 'pending',
+    history: [],
+    inventory: [],
+    counters: {},
+    watched: [],
+  };
+  return { ok: true, value: { ...metadata, ...spec, status: { ...first, ...status } } };
+}

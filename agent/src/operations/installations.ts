@@ -1,0 +1,146 @@
+import type { DesiredState, HealthState } from '@steward/shared';
+import type { KubeClient, KubeObject } from '../kube/client.ts';
+import { isKubeError } from '../kube/error.ts';
+import { apiVersionOf } from '../kube/object.ts';
+import type { Log } from '../log.ts';
+import type { KnownInstallation } from './accept.ts';
+import { decodeInstallation, type InstallationRecord, type InstallationStatus } from './installation-object.ts';
+import { INSTALLATION } from './kinds.ts';
+import { persist } from './persist.ts';
+
+/** What is in memory of an installation. Inventory and history are read when an operation needs them. */
+export interface InstallationSummary extends KnownInstallation {
+  observedGeneration: number;
+  version: string | undefined;
+  releaseDigest: string | undefined;
+  message: string | undefined;
+  /** As it was written down last. */
+  health: HealthState | undefined;
+  watched: readonly string[];
+  /** Workloads that were applied, as `Deployment/web`. */
+  workloads: readonly string[];
+}
+
+export interface InstallationsOptions {
+  kube: KubeClient;
+  /** The agent's own. */
+  namespace: string;
+  log: Log;
+  signal: AbortSignal;
+  /** After each write, and for each that was found. */
+  onChange: (summary: InstallationSummary) => void;
+}
+
+const MAX_FORMER_IDS = 50;
+const WORKLOADS: ReadonlySet<string> = new Set(['Deployment', 'StatefulSet', 'DaemonSet']);
+
+/** The installations of this cluster, as Installation objects. */
+export class Installations {
+  readonly #options: InstallationsOptions;
+  readonly #known = new Map<string, InstallationSummary>();
+
+  constructor(options: InstallationsOptions) {
+    this.#options = options;
+  }
+
+  async load(): Promise<void> {
+    const { kube, namespace, signal, log } = this.#options;
+    const objects = await persist(() => kube.list(INSTALLATION, namespace, { pageSize: 10, signal }), signal);
+    for (const object of objects) {
+      const decoded = decodeInstallation(object);
+      if (decoded.ok) this.#keep(decoded.value);
+      else
+        log.error('an Installation cannot be read and is left alone', {
+          name: object.metadata.name,
+          why: decoded.error,
+        });
+    }
+  }
+
+  all(): InstallationSummary[] {
+    return [...this.#known.values()];
+  }
+
+  byName(name: string): InstallationSummary | undefined {
+    return this.#known.get(name);
+  }
+
+  /** The generation counts as seen from now on, whatever becomes of it. Takes the place of a removed one of that name. */
+  async accept(desired: DesiredState): Promise<void> {
+    const { name, installationId } = desired;
+    const before = this.#known.get(name);
+    if (before?.id !== installationId) await this.#create(desired, before);
+    await this.write(name, { generation: desired.generation, desired });
+  }
+
+  /** In full. @throws Error when it is not there */
+  async read(name: string): Promise<InstallationRecord> {
+    const { kube, namespace, signal } = this.#options;
+    const object = await persist(() => kube.get(INSTALLATION, namespace, name, { signal }), signal);
+    const decoded = decodeInstallation(object);
+    if (!decoded.ok) throw new Error(`Installation ${name} cannot be read: ${decoded.error}`);
+    return decoded.value;
+  }
+
+  /** Changes these fields of its status; null would remove one. */
+  async write(name: string, status: Nullable<InstallationStatus>): Promise<void> {
+    const { kube, namespace, signal } = this.#options;
+    const object = await persist(() => kube.patchStatus(INSTALLATION, namespace, name, { status }, { signal }), signal);
+    const decoded = decodeInstallation(object);
+    if (!decoded.ok) throw new Error(`Installation ${name} cannot be read after writing: ${decoded.error}`);
+    this.#keep(decoded.value);
+  }
+
+  async #create(desired: DesiredState, removed: InstallationSummary | undefined): Promise<void> {
+    const { kube, namespace, signal } = this.#options;
+    const { name, installationId: id, service, namespace: target } = desired;
+    const formerIds = removed ? [...removed.formerIds, removed.id].slice(-MAX_FORMER_IDS) : [];
+    if (removed) await persist(() => kube.remove(INSTALLATION, namespace, name, { signal }), signal);
+    const object: KubeObject = {
+      apiVersion: apiVersionOf(INSTALLATION),
+      kind: INSTALLATION.kind,
+      metadata: { name, namespace },
+      spec: { id, service, namespace: target },
+    };
+    const created = await persist(async () => {
+      try {
+        return await kube.create(object, { signal });
+      } catch (error) {
+        const existing = isKubeError(error, 'AlreadyExists')
+          ? await kube.get(INSTALLATION, namespace, name)
+          : undefined;
+        if (!existing) throw error;
+        return existing;
+      }
+    }, signal);
+    const decoded = decodeInstallation(created);
+    if (!decoded.ok || decoded.value.id !== id) throw new Error(`Installation ${name} is there and is another one`);
+    if (formerIds.length > 0) await this.write(name, { formerIds });
+  }
+
+  #keep({ id, name, service, namespace, status }: InstallationRecord): void {
+    const { generation, observedGeneration, state, version, releaseDigest, message, health, watched } = status;
+    const summary: InstallationSummary = {
+      id,
+      name,
+      service,
+      namespace,
+      generation,
+      observedGeneration,
+      state,
+      version,
+      releaseDigest,
+      message,
+      health,
+      watched,
+      workloads: status.inventory
+        .filter(({ group, kind, uid }) => group === 'apps' && WORKLOADS.has(kind) && uid !== undefined)
+        .map((entry) => `${entry.kind}/${entry.name}`),
+      formerIds: status.formerIds ?? [],
+    };
+    this.#known.set(name, summary);
+    this.#options.onChange(summary);
+  }
+}
+
+type Nullable<T> = { [K in keyof T]?: T[K] | null };

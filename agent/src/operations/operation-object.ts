@@ -1,0 +1,122 @@
+import Type, { type Static } from 'typebox';
+import {
+  compile,
+  DesiredFrame,
+  OPERATION_FAILURES,
+  OperationKind,
+  OperationPhase,
+  OperationPlan,
+  OperationSpan,
+  OperationState,
+  type Decoded,
+  type OperationFailure,
+} from '@steward/shared';
+
+const Time = Type.String({ format: 'date-time' });
+
+/** One step in the life of an operation, as it was or will be told to the hub. */
+export const Transition = Type.Object({
+  revision: Type.Integer({ minimum: 1 }),
+  state: OperationState,
+  phase: OperationPhase,
+  message: Type.String(),
+  reason: Type.Optional(Type.String()),
+  progress: Type.Optional(Type.Object({ done: Type.Integer(), total: Type.Integer() })),
+  /** Set where the plan of that digest is to be told with it. */
+  planDigest: Type.Optional(Type.String()),
+  at: Time,
+});
+export type Transition = Static<typeof Transition>;
+
+export const Approval = Type.Object({
+  name: Type.String(),
+  uid: Type.String(),
+  approver: Type.String(),
+  planDigest: Type.String(),
+  at: Time,
+});
+export type Approval = Static<typeof Approval>;
+
+/** Why an operation is on its way back, and to what. */
+export const WayBack = Type.Object({
+  reason: Type.Unsafe<OperationFailure>({ type: 'string', enum: Object.keys(OPERATION_FAILURES) }),
+  message: Type.String(),
+  generation: Type.Integer(),
+  deadlineAt: Time,
+});
+export type WayBack = Static<typeof WayBack>;
+
+export const OperationStatus = Type.Object({
+  revision: Type.Integer({ minimum: 0 }),
+  ackedRevision: Type.Integer({ minimum: 0 }),
+  state: OperationState,
+  phase: OperationPhase,
+  message: Type.String(),
+  reason: Type.Optional(Type.String()),
+  plan: Type.Optional(OperationPlan),
+  planDigest: Type.Optional(Type.String()),
+  approval: Type.Optional(Approval),
+  /** Uids of approvals that were used: none counts twice. */
+  usedApprovals: Type.Optional(Type.Array(Type.String())),
+  /** The stored set of this generation, see render-store.ts. */
+  renderRef: Type.Optional(Type.String()),
+  /** How often it was rendered after a restart: an agent that dies of rendering does not do so for ever. */
+  renderAttempts: Type.Optional(Type.Integer()),
+  wayBack: Type.Optional(WayBack),
+  startedAt: Type.Optional(Time),
+  deadlineAt: Type.Optional(Time),
+  finishedAt: Type.Optional(Time),
+  transitions: Type.Array(Transition),
+  /** The life of an agent that wrote this: tells an answer that was lost from another agent. */
+  writer: Type.Optional(Type.String()),
+  spans: Type.Optional(Type.Array(OperationSpan)),
+});
+export type OperationStatus = Static<typeof OperationStatus>;
+
+export const OperationSpec = Type.Object({
+  id: Type.String({ format: 'uuid' }),
+  installation: Type.String(),
+  kind: OperationKind,
+  generation: Type.Integer(),
+  desired: DesiredFrame,
+  traceparent: Type.Optional(Type.String()),
+});
+export type OperationSpec = Static<typeof OperationSpec>;
+
+const OperationObject = Type.Object({
+  metadata: Type.Object({ name: Type.String(), uid: Type.String(), resourceVersion: Type.String() }),
+  spec: OperationSpec,
+  status: Type.Optional(OperationStatus),
+});
+
+/** An operation as the journal holds it: what was asked, and how far it is. */
+export interface OperationRecord {
+  name: string;
+  uid: string;
+  resourceVersion: string;
+  spec: OperationSpec;
+  status: OperationStatus;
+}
+
+const decode = compile(OperationObject);
+
+/** Before the first transition is written there is no status: the operation was journalled and nothing else. */
+export const FIRST_STATUS: OperationStatus = {
+  revision: 0,
+  ackedRevision: 0,
+  state: 'queued',
+  phase: 'verify',
+  message: '',
+  transitions: [],
+};
+
+export function decodeOperation(object: unknown): Decoded<OperationRecord> {
+  const decoded = decode(object);
+  if (!decoded.ok) return decoded;
+  const { metadata, spec, status } = decoded.value;
+  return { ok: true, value: { ...metadata, spec, status: status ?? structuredClone(FIRST_STATUS) } };
+}
+
+export function operationName(id: string): string {
+  return `op-${id}`;
+}

@@ -1,0 +1,61 @@
+import { describe, expect, it } from 'vitest';
+import type { KubeObject } from '../kube/client.ts';
+import { answerAmong, approvalCommand, type Asked } from './approval.ts';
+
+const planDigest = `sha256:${'a'.repeat(64)}`;
+const asked: Asked = {
+  operation: 'op-1',
+  operationUid: 'uid-1',
+  planDigest,
+  usedUids: ['used'],
+  now: new Date('2026-01-01T00:00:00Z'),
+};
+
+function approval(change: Record<string, unknown> = {}, uid = 'fresh'): KubeObject {
+  const spec = {
+    operation: 'op-1',
+    operationUid: 'uid-1',
+    planDigest,
+    decision: 'approve',
+    approver: 'ann',
+    expiresAt: '2026-01-02T00:00:00Z',
+    ...change,
+  };
+  return { apiVersion: 'steward.dev/v1alpha1', kind: 'OperationApproval', metadata: { name: 'yes', uid }, spec };
+}
+
+describe('an approval', () => {
+  it('counts when it names the operation, its uid and the very plan, and is not over', () => {
+    expect(answerAmong([approval()], asked)).toEqual({
+      decision: 'approve',
+      name: 'yes',
+      uid: 'fresh',
+      approver: 'ann',
+    });
+  });
+
+  it.each([
+    ['another operation', approval({ operation: 'op-2' })],
+    ['another uid', approval({ operationUid: 'uid-2' })],
+    ['another plan', approval({ planDigest: `sha256:${'b'.repeat(64)}` })],
+    ['expired', approval({ expiresAt: '2025-12-31T00:00:00Z' })],
+    ['used before', approval({}, 'used')],
+    ['without an approver', approval({ approver: '' })],
+    ['no decision', approval({ decision: 'perhaps' })],
+  ])('does not count: %s', (_what, object) => {
+    expect(answerAmong([object], asked)).toBeUndefined();
+  });
+
+  it('is outweighed by a rejection, which needs no plan', () => {
+    const no = approval({ decision: 'reject', planDigest: 'sha256:any' }, 'no');
+    expect(answerAmong([approval(), no], asked)).toMatchObject({ decision: 'reject', uid: 'no' });
+  });
+
+  it('is asked for with a command that can be pasted', () => {
+    const question = { namespace: 'steward-acme', operation: 'op-1', operationUid: 'u', planDigest, expiresAt: 't' };
+    const command = approvalCommand(question, 'approve');
+    expect(command).toMatch(/^kubectl create -f - <<EOF\n[\s\S]*\nEOF$/);
+    expect(command).toContain(`planDigest: ${planDigest}`);
+    expect(command).toContain('kubectl auth whoami');
+  });
+});

@@ -1,0 +1,51 @@
+import { describe, expect, it } from 'vitest';
+import { OPERATION_KINDS } from '@steward/shared';
+import type { KubeObject } from '../kube/client.ts';
+import { decide } from './decide.ts';
+import { readSupportPolicy } from './support-policy.ts';
+
+function policy(name: string, spec: unknown) {
+  return readSupportPolicy({
+    apiVersion: 'steward.dev/v1alpha1',
+    kind: 'SupportPolicy',
+    metadata: { name },
+    spec,
+  } as KubeObject);
+}
+
+describe('the policy', () => {
+  it('without any rule: install allow, upgrade and rollback ask, uninstall deny', () => {
+    const effects = OPERATION_KINDS.map((kind) => decide(kind, 'shop', []).effect);
+    expect(effects).toEqual(['allow', 'ask', 'ask', 'deny']);
+  });
+
+  it.each([
+    ['one rule', [{ rules: { upgrade: 'allow' } }], 'allow'],
+    ['the default for a kind that no policy names', [{ rules: { install: 'deny' } }], 'ask'],
+    [
+      'the strictest of several',
+      [{ rules: { upgrade: 'allow' } }, { rules: { upgrade: 'deny' } }, { rules: { upgrade: 'ask' } }],
+      'deny',
+    ],
+    [
+      'only policies of this installation',
+      [{ rules: { upgrade: 'deny' }, installations: ['other'] }, { rules: { upgrade: 'allow' } }],
+      'allow',
+    ],
+    ['a freeze, whatever the rules say', [{ rules: { upgrade: 'allow' } }, { rules: {}, freeze: true }], 'deny'],
+    ['no freeze of another one', [{ rules: { upgrade: 'allow' }, freeze: true, installations: ['other'] }], 'ask'],
+    ['a word that is not known denies', [{ rules: { upgrade: 'maybe' } }], 'deny'],
+    ['a limit that is not known denies', [{ rules: { upgrade: 'allow' }, windows: ['night'] }], 'deny'],
+    ['a kind that is not known denies', [{ rules: { upgrade: 'allow', reboot: 'ask' } }], 'deny'],
+    ['a policy without rules denies', [{}], 'deny'],
+  ])('counts %s', (_what, specs, effect) => {
+    const policies = specs.map((spec, index) => policy(`p${index}`, spec));
+    expect(decide('upgrade', 'shop', policies).effect).toBe(effect);
+  });
+
+  it('says which policy decides, and that a freeze is one', () => {
+    const denied = decide('upgrade', 'shop', [policy('night', { rules: { upgrade: 'deny' } })]);
+    expect(denied).toMatchObject({ reason: 'denied-by-policy', message: expect.stringContaining('night') });
+    expect(decide('install', 'shop', [policy('ice', { rules: {}, freeze: true })])).toMatchObject({ reason: 'frozen' });
+  });
+});

@@ -1,0 +1,46 @@
+import type { OperationFailure, OperationKind } from '@steward/shared';
+import type { Effect, SupportPolicy } from './support-policy.ts';
+
+export interface Decision {
+  effect: Effect;
+  /** Why not, when denied. */
+  reason?: Extract<OperationFailure, 'denied-by-policy' | 'frozen'>;
+  /** One sentence for both sides: which policy says so. */
+  message: string;
+}
+
+/** Without any rule for a kind: the grant is the consent to install (docs/decisions/0002), removing needs a rule. */
+export const DEFAULT_RULES: Readonly<Record<OperationKind, Effect>> = {
+  install: 'allow',
+  upgrade: 'ask',
+  rollback: 'ask',
+  uninstall: 'deny',
+};
+
+const STRICTNESS: Readonly<Record<Effect, number>> = { allow: 0, ask: 1, deny: 2 };
+
+/**
+ * The only door to any effect in the cluster. Of several policies the most restrictive counts; one that cannot be read
+ * denies, a frozen one too. Pure.
+ */
+export function decide(kind: OperationKind, installation: string, policies: readonly SupportPolicy[]): Decision {
+  const rules: { name: string; effect: Effect }[] = [];
+  for (const policy of policies) {
+    if ('invalid' in policy) {
+      const message = `SupportPolicy ${policy.name} cannot be read, so every change is denied: ${policy.invalid}`;
+      return { effect: 'deny', reason: 'denied-by-policy', message };
+    }
+    if (policy.installations && !policy.installations.includes(installation)) continue;
+    if (policy.isFrozen) {
+      const message = `SupportPolicy ${policy.name} freezes changes of ${installation}`;
+      return { effect: 'deny', reason: 'frozen', message };
+    }
+    const effect = policy.rules[kind];
+    if (effect) rules.push({ name: policy.name, effect });
+  }
+  const [strictest] = rules.sort((a, b) => STRICTNESS[b.effect] - STRICTNESS[a.effect]);
+  const effect = strictest?.effect ?? DEFAULT_RULES[kind];
+  const source = strictest ? `SupportPolicy ${strictest.name}` : 'the default without a rule for it';
+  const message = `${kind} of ${installation}: ${effect} (${source})`;
+  return effect === 'deny' ? { effect, reason: 'denied-by-policy', message } : { effect, message };
+}

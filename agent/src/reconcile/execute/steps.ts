@@ -1,0 +1,139 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { KubeClient, KubeObject, ResourceRef } from '../../kube/client.ts';
+import { isKubeError } from '../../kube/error.ts';
+import type { InventoryEntry } from '../../operations/installation-object.ts';
+import { persist } from '../../operations/persist.ts';
+import { done, failed, type Outcome } from '../outcome.ts';
+import { growClaim, type ClaimGrowth } from '../plan/claims.ts';
+import { refusalOf } from '../plan/refusal.ts';
+
+/** One change of the cluster. Each is safe to do again after a kill. */
+export type Step =
+  | { type: 'apply'; ref: ResourceRef; object: KubeObject; force: boolean }
+  /** Deletes the very object of that uid and waits until it is gone, so that the new one can be made. */
+  | { type: 'make-way'; ref: ResourceRef; object: KubeObject; uid: string; propagation: 'Orphan' | 'Foreground' }
+  | { type: 'grow-claim'; growth: ClaimGrowth }
+  | { type: 'remove'; entry: InventoryEntry; propagation: 'Background' | 'Foreground' }
+  /** A pod that its StatefulSet waits for in vain. */
+  | { type: 'remove-pod'; namespace: string; name: string; uid: string };
+
+/** What a step left: the object as the API server has it, or nothing. */
+export interface StepResult {
+  uid: string | undefined;
+  generation: number;
+}
+
+export interface StepContext {
+  kube: KubeClient;
+  fieldManager: string;
+  signal: AbortSignal;
+  /** Waiting for something to go ends then, by {@link StepContext.now}. */
+  deadlineMs: number;
+  now: () => Date;
+}
+
+/** The dry run went well a moment ago. */
+const GRANTED = { forbiddenRetries: 5 };
+const FIRST_LOOK_MS = 50;
+const MAX_LOOK_MS = 1_000;
+const NOTHING: StepResult = { uid: undefined, generation: 0 };
+const POD: ResourceRef = { group: '', version: 'v1', kind: 'Pod', plural: 'pods', namespaced: true };
+
+/** Carries out one step; a refusal by the API server is an answer, what passes by itself is tried again. */
+export async function executeStep(step: Step, context: StepContext): Promise<Outcome<StepResult>> {
+  try {
+    switch (step.type) {
+      case 'apply':
+        return done(await apply(step, context));
+      case 'make-way':
+        return await makeWay(step, context);
+      case 'grow-claim':
+        await growClaim(context.kube, step.growth, context);
+        return done(NOTHING);
+      case 'remove':
+        return done(await remove(step, context));
+      case 'remove-pod':
+        return done(await removePod(step, context));
+    }
+  } catch (error) {
+    if (!isKubeError(error)) throw error;
+    const { reason, message } = refusalOf(error, nameOf(step));
+    return failed(reason, message);
+  }
+}
+
+function nameOf(step: Step): string {
+  switch (step.type) {
+    case 'grow-claim':
+      return `PersistentVolumeClaim/${step.growth.name}`;
+    case 'apply':
+    case 'make-way':
+      return `${step.object.kind}/${step.object.metadata.name}`;
+    case 'remove':
+      return `${step.entry.kind}/${step.entry.name}`;
+    case 'remove-pod':
+      return `Pod/${step.name}`;
+  }
+}
+
+async function apply(
+  { object, force }: Extract<Step, { type: 'apply' }>,
+  { kube, fieldManager, signal }: StepContext,
+): Promise<StepResult> {
+  const applied = await persist(() => kube.apply(object, { fieldManager, force, signal }), signal, GRANTED);
+  return { uid: applied.metadata.uid, generation: applied.metadata.generation ?? 0 };
+}
+
+/** One of another uid is left alone: an earlier life of this agent, or somebody else, has made it anew already. */
+async function makeWay(
+  { ref, object, uid, propagation }: Extract<Step, { type: 'make-way' }>,
+  { kube, signal, deadlineMs, now }: StepContext,
+): Promise<Outcome<StepResult>> {
+  const { name, namespace } = object.metadata;
+  for (let waitMs = FIRST_LOOK_MS; ; waitMs = Math.min(waitMs * 2, MAX_LOOK_MS)) {
+    const live = await persist(() => kube.get(ref, namespace, name, { signal }), signal);
+    if (live?.metadata.uid !== uid) return done(NOTHING);
+    if (live.metadata.deletionTimestamp === undefined)
+      await ignoringConflict(() =>
+        persist(() => kube.remove(ref, namespace, name, { uid, propagation, signal }), signal, GRANTED),
+      );
+    else if (now().getTime() > deadlineMs) {
+      const held = live.metadata.finalizers?.join(', ');
+      const why = held === undefined ? '' : `; it is held by its finalizers ${held}`;
+      return failed('rollout-deadline', `${ref.kind}/${name} did not go before the deadline${why}`);
+    }
+    await delay(waitMs, undefined, { signal });
+  }
+}
+
+/** Only the very object that was written down: one of the same name that somebody made since is not ours. */
+async function remove(
+  { entry, propagation }: Extract<Step, { type: 'remove' }>,
+  { kube, signal }: StepContext,
+): Promise<StepResult> {
+  const { group, version, kind, namespace, name } = entry;
+  const ref = await persist(() => kube.resourceOf(group === '' ? version : `${group}/${version}`, kind), signal);
+  if (!ref) return NOTHING;
+  const live = await persist(() => kube.get(ref, namespace, name, { signal }), signal);
+  const uid = live?.metadata.uid;
+  if (uid === undefined || (entry.uid !== undefined && entry.uid !== uid)) return NOTHING;
+  await ignoringConflict(() => persist(() => kube.remove(ref, namespace, name, { uid, propagation, signal }), signal));
+  return NOTHING;
+}
+
+async function removePod(
+  { namespace, name, uid }: Extract<Step, { type: 'remove-pod' }>,
+  { kube, signal }: StepContext,
+): Promise<StepResult> {
+  await ignoringConflict(() => persist(() => kube.remove(POD, namespace, name, { uid, signal }), signal));
+  return NOTHING;
+}
+
+/** A conflict here says that the object of that uid is gone already. */
+async function ignoringConflict(work: () => Promise<unknown>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!isKubeError(error, 'Conflict')) throw error;
+  }
+}

@@ -1,0 +1,207 @@
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { DesiredState } from '@steward/shared';
+import { Reports } from '../collect/reports.ts';
+import type { KubeClient } from '../kube/client.ts';
+import type { CancelRequest, Link } from '../link/link.ts';
+import type { Log } from '../log.ts';
+import { acceptanceOf } from '../operations/accept.ts';
+import { Installations, type InstallationSummary } from '../operations/installations.ts';
+import { Journal } from '../operations/journal.ts';
+import type { ReconcileConfig, ReconcileContext } from './context.ts';
+import { InstallationQueue } from './installation-queue.ts';
+import { Monitors } from './monitors.ts';
+import { RENDER_FOLDER } from './render/helm.ts';
+import { RenderRoom } from './render/render-room.ts';
+import { RenderStore } from './render/render-store.ts';
+import { ServerTime } from './server-time.ts';
+
+export { runRenderWorker } from './render/render-worker.ts';
+
+export interface ReconcileOptions {
+  kube: KubeClient;
+  link: Link;
+  config: ReconcileConfig;
+  log: Log;
+  signal: AbortSignal;
+  /**
+   * A module that calls `runRenderWorker` with its port when it is loaded in a worker; the bundle passes itself. Without
+   * it the module beside this one.
+   */
+  renderEntry?: URL;
+}
+
+/** Confirmations that cannot be written in this time come again after the next welcome. */
+const STOP_PATIENCE_MS = 2_000;
+
+const suffix = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+
+/**
+ * The reconciling half of the agent: takes desired states from the link, carries their operations out, reports health.
+ * It has read the journal and attached itself to the link when it resolves; operations that an earlier run left go on.
+ */
+export async function startReconcile(options: ReconcileOptions): Promise<{ stop(): Promise<void> }> {
+  const reconciler = new Reconciler(options);
+  await reconciler.start();
+  return reconciler;
+}
+
+class Reconciler {
+  readonly #options: ReconcileOptions;
+  readonly #end = new AbortController();
+  readonly #signal: AbortSignal;
+  readonly #context: ReconcileContext;
+  readonly #reports: Reports;
+  readonly #queues = new Map<string, InstallationQueue>();
+  /** Desired states are taken in one after the other. */
+  #intake: Promise<void> = Promise.resolve();
+
+  constructor(options: ReconcileOptions) {
+    this.#options = options;
+    const { kube, link, config, log } = options;
+    const { namespace } = config;
+    this.#signal = AbortSignal.any([options.signal, this.#end.signal]);
+    const { now } = new ServerTime(() => kube.serverTime());
+    const reports = new Reports(link, Date.now());
+    this.#reports = reports;
+    const common = { kube, namespace, log, signal: this.#signal };
+    const installations = new Installations({ ...common, onChange: (summary) => this.#observe(summary) });
+    const monitors = new Monitors({
+      kube,
+      now,
+      onHealth: (id, health, before) => reports.setHealth(id, health, before),
+      expected: (name) => installations.byName(name)?.workloads ?? [],
+      writtenHealth: (name) => installations.byName(name)?.health,
+      writeHealth: async (name, health) => {
+        await installations.write(name, { health }).catch((error: unknown) => {
+          if (!this.#signal.aborted) log.warn('the health of an installation was not written', { name, error });
+        });
+      },
+    });
+    this.#context = {
+      kube,
+      link,
+      config,
+      journal: new Journal({ ...common, link, now }),
+      installations,
+      renders: new RenderStore(common),
+      room: new RenderRoom(),
+      monitors,
+      renderEntry: options.renderEntry ?? new URL(`./render/render-worker-main.${suffix}`, import.meta.url),
+      now,
+      log,
+    };
+  }
+
+  async start(): Promise<void> {
+    const { journal, installations, monitors } = this.#context;
+    await removeOldRenders(this.#options.config.tmpDir);
+    await journal.load();
+    await installations.load();
+    for (const installation of installations.all())
+      if (installation.watched.length > 0) monitors.watch(installation, installation.watched);
+    this.#options.link.attach({
+      summary: () => ({
+        installations: installations.all().map(({ id, generation, observedGeneration }) => ({
+          id,
+          generation: Math.max(generation, journal.highestGeneration(id)),
+          observedGeneration,
+        })),
+        unfinishedOperations: journal.unfinishedIds(),
+      }),
+      reportState: () => this.#reports.state(),
+      fullReports: () => this.#reports.full(),
+      unackedResults: () => journal.unackedResults(),
+      onResultAcked: (id, revision) => journal.onAcked(id, revision),
+      onDesired: (desired, { traceparent }) => this.#enqueue(() => this.#take(desired, traceparent)),
+      onCancel: (cancel) => this.#enqueue(() => this.#cancel(cancel)),
+    });
+    for (const name of journal.installationsWithWork()) this.#queueOf(name).wake();
+  }
+
+  async stop(): Promise<void> {
+    const { journal, monitors } = this.#context;
+    monitors.stop();
+    await Promise.race([journal.stop(), delay(STOP_PATIENCE_MS, undefined, { ref: false })]);
+    this.#end.abort(new Error('the agent stops'));
+    await Promise.all([this.#intake, ...[...this.#queues.values()].map((queue) => queue.stop())]);
+  }
+
+  #enqueue(work: () => Promise<void>): void {
+    this.#intake = this.#intake.then(work).catch((error: unknown) => {
+      // The hub offers it again after the next welcome.
+      if (!this.#signal.aborted) this.#context.log.error('a message of the hub was not taken in', { error });
+    });
+  }
+
+  async #take(desired: DesiredState, traceparent: string | undefined): Promise<void> {
+    const { journal, installations, config, now, link } = this.#context;
+    const { operation, name } = desired;
+    const acceptance = acceptanceOf(desired, {
+      installations: installations.all(),
+      isJournalled: journal.has(operation.id),
+      journalledGeneration: journal.highestGeneration(desired.installationId),
+      unconfirmed: journal.unconfirmed(name),
+      reserved: new Set([config.namespace]),
+      now: now(),
+    });
+    switch (acceptance.kind) {
+      case 'known':
+        return journal.repeat(operation.id);
+      case 'refuse':
+        if (await journal.discover(operation.id)) {
+          await journal.repeat(operation.id);
+          return this.#queueOf(name).wake();
+        }
+        link.sendResult({
+          operationId: operation.id,
+          installationId: desired.installationId,
+          revision: 1,
+          state: acceptance.state,
+          phase: 'verify',
+          reason: acceptance.reason,
+          message: acceptance.message,
+          at: now().toISOString(),
+        });
+        return;
+      case 'accept':
+        await journal.create(desired, traceparent);
+        await installations.accept(desired);
+        this.#queueOf(name).wake();
+    }
+  }
+
+  async #cancel({ operationId, requestedBy }: CancelRequest): Promise<void> {
+    const record = this.#context.journal.find(operationId);
+    if (record) await this.#queueOf(record.spec.installation).cancel(record, requestedBy);
+    else await this.#context.journal.repeat(operationId);
+  }
+
+  #queueOf(name: string): InstallationQueue {
+    const known = this.#queues.get(name);
+    if (known) return known;
+    const queue = new InstallationQueue(this.#context, name, this.#signal);
+    this.#queues.set(name, queue);
+    return queue;
+  }
+
+  #observe({ id, generation, observedGeneration, releaseDigest, version, state, message }: InstallationSummary): void {
+    this.#reports.setObserved(id, {
+      generation,
+      observedGeneration,
+      ...(releaseDigest !== undefined && { releaseDigest }),
+      ...(version !== undefined && { version }),
+      state,
+      ...(message !== undefined && { message: message.slice(0, 1_000) }),
+    });
+    if (state === 'removed') this.#reports.endHealth(id);
+  }
+}
+
+/** What a run that was killed in the middle of a render left. */
+async function removeOldRenders(tmpDir: string): Promise<void> {
+  const entries = await readdir(tmpDir);
+  const old = entries.filter((entry) => entry.startsWith(RENDER_FOLDER));
+  await Promise.all(old.map((entry) => rm(join(tmpDir, entry), { recursive: true, force: true })));
+}

@@ -1,0 +1,199 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { isFinal } from '@steward/shared';
+import type { OperationRecord } from '../operations/operation-object.ts';
+import { FencedError } from '../operations/operation-store.ts';
+import type { ReconcileContext } from './context.ts';
+import { deploy } from './operation/deploy.ts';
+import { removeSets, unneededSets } from './operation/good-generations.ts';
+import { Interruption, Run } from './operation/run.ts';
+import { uninstall } from './operation/uninstall.ts';
+
+/** After an unexpected error the operation is begun again from the journal, this often. */
+const RETRY_DELAYS_MS = [1_000, 5_000, 20_000];
+const ERROR_WAKE_MS = 30_000;
+/** Longer than a lease: whoever holds it then is the one to go on, and a last write of a predecessor has arrived. */
+const FENCED_WAKE_MS = 45_000;
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/**
+ * The operations of one installation, one at a time, the newest generation first: an older one that has written nothing
+ * gives way to it, one that writes is finished before. Other installations have queues of their own.
+ */
+export class InstallationQueue {
+  readonly #context: ReconcileContext;
+  readonly #name: string;
+  readonly #signal: AbortSignal;
+  /** What is being carried out, and what ended it before its run began. */
+  #busy: OperationRecord | undefined;
+  #pending: Interruption | undefined;
+  #current: Run | undefined;
+  #work: Promise<void> | undefined;
+
+  constructor(context: ReconcileContext, name: string, signal: AbortSignal) {
+    this.#context = context;
+    this.#name = name;
+    this.#signal = signal;
+  }
+
+  /** There may be something new in the journal. */
+  wake(): void {
+    const newest = this.#context.journal.unfinished(this.#name).at(-1);
+    const busy = this.#busy;
+    if (newest && busy && newest.spec.generation > busy.spec.generation)
+      this.#interrupt(busy, superseded(newest.spec.generation));
+    this.#work ??= this.#drain().then((isBroken) => {
+      this.#work = undefined;
+      // Something may have come between the last look and here.
+      if (!isBroken && this.#context.journal.unfinished(this.#name).length > 0) this.wake();
+    });
+  }
+
+  /** Ends an operation that has changed nothing yet; too late is no error. */
+  async cancel(record: OperationRecord, requestedBy: string): Promise<void> {
+    const message = `cancelled by ${requestedBy} before it changed anything`;
+    const interruption = new Interruption('cancelled', { reason: 'cancelled', message });
+    if (this.#busy?.spec.id === record.spec.id) {
+      if (!this.#interrupt(this.#busy, interruption))
+        this.#context.log.info('too late to cancel', { operation: record.spec.id, state: record.status.state });
+    } else if (record.status.state !== 'running') await this.#end(record, interruption);
+  }
+
+  /** False when it is too late. */
+  #interrupt(busy: OperationRecord, interruption: Interruption): boolean {
+    if (this.#current) return this.#current.interrupt(interruption);
+    if (busy.status.state === 'running') return false;
+    this.#pending ??= interruption;
+    return true;
+  }
+
+  /** Resolves when nothing of it runs any more; the signal has fired before. */
+  async stop(): Promise<void> {
+    await this.#work;
+  }
+
+  /** @returns true when it cannot go on */
+  async #drain(): Promise<boolean> {
+    try {
+      for (let record = await this.#next(); record; record = await this.#next()) await this.#carryOut(record);
+      return false;
+    } catch (error) {
+      if (this.#signal.aborted) return true;
+      const level = error instanceof FencedError ? 'warn' : 'error';
+      this.#context.log[level]('operations of an installation are not carried on', { installation: this.#name, error });
+      this.#wakeLater(error instanceof FencedError ? FENCED_WAKE_MS : ERROR_WAKE_MS);
+      return true;
+    }
+  }
+
+  /** With what the API server has by then. */
+  #wakeLater(afterMs: number): void {
+    const timer = setTimeout(() => {
+      if (this.#signal.aborted) return;
+      void this.#context.journal.refresh(this.#name).then(
+        () => this.wake(),
+        () => this.#wakeLater(afterMs),
+      );
+    }, afterMs);
+    timer.unref();
+  }
+
+  /** What runs already, else the newest; everything older that is left gives way. */
+  async #next(): Promise<OperationRecord | undefined> {
+    this.#signal.throwIfAborted();
+    const unfinished = this.#context.journal.unfinished(this.#name);
+    const running = unfinished.find(({ status }) => status.state === 'running');
+    const newest = unfinished.at(-1);
+    this.#pending = undefined;
+    this.#busy = running ?? newest;
+    if (running || !newest) return running;
+    for (const older of unfinished.slice(0, -1)) await this.#end(older, superseded(newest.spec.generation));
+    return newest;
+  }
+
+  async #carryOut(record: OperationRecord): Promise<void> {
+    for (const retryMs of [...RETRY_DELAYS_MS, undefined]) {
+      try {
+        return await this.#once(record);
+      } catch (error) {
+        if (this.#signal.aborted || error instanceof FencedError) throw error;
+        const { id } = record.spec;
+        this.#context.log.error('an operation met an unexpected error', { operation: id, retryMs, error });
+        if (retryMs === undefined) return this.#giveUp(record, error);
+        await delay(retryMs, undefined, { signal: this.#signal });
+      }
+    }
+  }
+
+  async #once(record: OperationRecord): Promise<void> {
+    const context = this.#context;
+    const { desired, generation } = record.spec;
+    if (this.#pending && record.status.state !== 'running') return this.#end(record, this.#pending);
+    const known = context.installations.byName(this.#name);
+    if (known?.id !== desired.installationId || known.generation < generation)
+      await context.installations.accept(desired);
+    const installation = await context.installations.read(this.#name);
+    const { status } = installation;
+    if (record.status.state !== 'running' && status.generation > generation)
+      return this.#end(record, superseded(status.generation));
+    const run = new Run({ context, record, installation, signal: this.#signal });
+    if (this.#pending) run.interrupt(this.#pending);
+    this.#current = run;
+    const expiry = expireAt(run);
+    try {
+      if (record.status.revision === 0) await accept(run);
+      await removeSets(context, status.unneeded ?? []);
+      await (run.kind === 'uninstall' ? uninstall(run) : deploy(run));
+    } catch (error) {
+      if (!run.interruption || this.#signal.aborted) throw error;
+      await this.#end(record, run.interruption);
+    } finally {
+      clearTimeout(expiry);
+      this.#current = undefined;
+    }
+    await context.journal.prune(this.#name);
+  }
+
+  async #end(record: OperationRecord, { state, failure }: Interruption): Promise<void> {
+    if (isFinal(record.status.state)) return;
+    const waitedFor = record.status.reason === 'missing-rights' ? `. ${record.status.message}` : '';
+    const { reason, message } = failure;
+    await this.#context.journal.move(record, { state, phase: 'done', reason, message: `${message}${waitedFor}` });
+    const { renderRef } = record.status;
+    if (renderRef === undefined) return;
+    const { history } = (await this.#context.installations.read(this.#name)).status;
+    await removeSets(this.#context, unneededSets([renderRef], history));
+  }
+
+  async #giveUp(record: OperationRecord, error: unknown): Promise<void> {
+    const why = error instanceof Error ? error.message : String(error);
+    const message = `the agent met an error that it did not expect, several times: ${why}`;
+    await this.#context.installations.write(this.#name, { message: message.slice(0, 1_000) });
+    await this.#context.journal.move(record, { state: 'failed', phase: 'done', reason: 'internal', message });
+  }
+}
+
+async function accept(run: Run): Promise<void> {
+  const { requestedBy, reason } = run.record.spec.desired.operation;
+  const because = reason === undefined ? '' : `: ${reason}`;
+  await run.move({
+    state: 'accepted',
+    phase: 'verify',
+    message: `accepted: ${run.title}, asked for by ${requestedBy}${because}`,
+  });
+}
+
+/** Ends the operation when its time to be started is over, by the API server's clock. */
+function expireAt(run: Run): NodeJS.Timeout {
+  const { notAfter } = run.record.spec.desired.operation;
+  const waitMs = Date.parse(notAfter) - run.context.now().getTime();
+  const message = `${run.title} was to be started before ${notAfter}, and was not`;
+  return setTimeout(
+    () => run.interrupt(new Interruption('expired', { reason: 'expired', message })),
+    Math.min(Math.max(0, waitMs), MAX_TIMER_MS),
+  );
+}
+
+function superseded(generation: number): Interruption {
+  const message = `generation ${generation} took its place before it changed anything`;
+  return new Interruption('cancelled', { reason: 'superseded', message });
+}

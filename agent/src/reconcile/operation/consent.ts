@@ -1,0 +1,129 @@
+import type { OperationPlan } from '@steward/shared';
+import { OPERATION_APPROVAL, SUPPORT_POLICY } from '../../operations/kinds.ts';
+import { persist } from '../../operations/persist.ts';
+import { answerAmong, approvalCommand, type Answer } from '../../policy/approval.ts';
+import { decide, type Decision } from '../../policy/decide.ts';
+import { readSupportPolicy } from '../../policy/support-policy.ts';
+import { Bell } from '../bell.ts';
+import { done, failed, type Outcome } from '../outcome.ts';
+import type { Run } from './run.ts';
+
+/** A plan with what it was made of. */
+export interface Planned<T> {
+  told: OperationPlan;
+  plan: T;
+}
+
+const MAX_USED_APPROVALS = 20;
+/** Also without any event the answer is looked for that often. */
+const LOOK_AGAIN_MS = 60_000;
+
+/** What the customer's policies say to an operation now. Read from the API server, not from memory. */
+export async function loadDecision(run: Run): Promise<Decision> {
+  const { kube, config } = run.context;
+  const signal = run.untilWriting;
+  const objects = await persist(() => kube.list(SUPPORT_POLICY, config.namespace, { signal }), signal);
+  return decide(run.kind, run.record.spec.desired.name, objects.map(readSupportPolicy));
+}
+
+/**
+ * Comes back with a plan that may be carried out: the policy allows it, or a person approved this very plan. After an
+ * approval the plan is made again, and another one is asked for again.
+ */
+export async function obtainConsent<T>(
+  run: Run,
+  first: Planned<T>,
+  replan: () => Promise<Outcome<Planned<T>>>,
+): Promise<Outcome<Planned<T>>> {
+  let planned = first;
+  for (;;) {
+    const decision = await loadDecision(run);
+    if (decision.effect === 'deny') return failed(decision.reason ?? 'denied-by-policy', decision.message);
+    if (decision.effect === 'allow') return done(planned);
+    if (run.record.status.approval?.planDigest === planned.told.digest) return done(planned);
+    const answer = await awaitAnswer(run, planned.told, decision);
+    if (answer === 'look-again') continue;
+    if (answer.decision === 'reject')
+      return failed('approval-rejected', `${answer.approver} rejected the ${run.title} (${answer.name})`);
+    await useApproval(run, answer, planned.told.digest);
+    const again = await replan();
+    if (!again.ok) return again;
+    const isChanged = again.value.told.digest !== planned.told.digest;
+    planned = again.value;
+    if (isChanged) await ask(run, planned.told, `The plan changed after ${answer.approver} approved it. `);
+  }
+}
+
+async function useApproval(run: Run, { name, uid, approver }: Answer, planDigest: string): Promise<void> {
+  const { journal, now } = run.context;
+  const used = [...(run.record.status.usedApprovals ?? []), uid].slice(-MAX_USED_APPROVALS);
+  const approval = { name, uid, approver, planDigest, at: now().toISOString() };
+  await journal.note(run.record, { approval, usedApprovals: used });
+}
+
+async function awaitAnswer(run: Run, told: OperationPlan, decision: Decision): Promise<Answer | 'look-again'> {
+  const { record } = run;
+  if (record.status.state !== 'awaiting-approval' || record.status.planDigest !== told.digest)
+    await ask(run, told, `${decision.message}. `);
+  const bell = new Bell();
+  const end = new AbortController();
+  const signal = AbortSignal.any([run.untilWriting, end.signal]);
+  const { kube, config } = run.context;
+  const watches = [SUPPORT_POLICY, OPERATION_APPROVAL].map((ref) =>
+    kube.watch({ ref, namespace: config.namespace, project: () => true, onChange: () => bell.ring(), signal }),
+  );
+  try {
+    await Promise.all(watches.map(({ synced }) => synced));
+    for (;;) {
+      // Both are read again only now that no change of them is missed.
+      const { effect } = await loadDecision(run);
+      if (effect !== 'ask') return 'look-again';
+      const answer = await findAnswer(run, told);
+      if (answer) return answer;
+      await bell.wait(LOOK_AGAIN_MS, signal);
+    }
+  } finally {
+    end.abort();
+  }
+}
+
+async function findAnswer(run: Run, told: OperationPlan): Promise<Answer | undefined> {
+  const { kube, config, now } = run.context;
+  const signal = run.untilWriting;
+  const approvals = await persist(() => kube.list(OPERATION_APPROVAL, config.namespace, { signal }), signal);
+  return answerAmong(approvals, {
+    operation: run.record.name,
+    operationUid: run.record.uid,
+    planDigest: told.digest,
+    usedUids: run.record.status.usedApprovals ?? [],
+    now: now(),
+  });
+}
+
+/** Says what would be done and the two commands that answer. */
+async function ask(run: Run, told: OperationPlan, why: string): Promise<void> {
+  const { record, context } = run;
+  const question = {
+    namespace: context.config.namespace,
+    operation: record.name,
+    operationUid: record.uid,
+    planDigest: told.digest,
+    expiresAt: record.spec.desired.operation.notAfter,
+  };
+  const message = [
+    `${why}${told.summary}`,
+    'To approve this plan:',
+    approvalCommand(question, 'approve'),
+    'To reject the operation:',
+    approvalCommand(question, 'reject'),
+  ].join('\n');
+  const isChange = why.startsWith('The plan changed');
+  await run.move({
+    state: 'awaiting-approval',
+    phase: 'approve',
+    message,
+    ...(isChange && { reason: 'plan-changed' as const }),
+    tellsPlan: true,
+    also: { plan: told, planDigest: told.digest },
+  });
+}

@@ -1,0 +1,101 @@
+import type { InventoryEntry } from '../../operations/installation-object.ts';
+import { applyPlan } from '../execute/apply-plan.ts';
+import { executeStep, type StepContext } from '../execute/steps.ts';
+import { kindsToWatch } from '../monitors.ts';
+import { sentences } from '../../sentences.ts';
+import { done, failed, type Outcome } from '../outcome.ts';
+import { entryOf, mergedInventory } from '../plan/inventory.ts';
+import { makePlan, type ObjectPlan } from '../plan/make-plan.ts';
+import type { ReleaseSet } from '../render/release-set.ts';
+import { watchRollout } from '../rollout/watch-rollout.ts';
+import { planInput } from './plan-input.ts';
+import type { Run } from './run.ts';
+
+/**
+ * Applies a set: the inventory first, as all that may come into being, then the objects, then the inventory as it is.
+ * Without a plan, or with one of before a restart, it is made anew; doing it again changes nothing.
+ */
+export async function applySet(
+  run: Run,
+  set: ReleaseSet,
+  { given, isWayBack }: { given?: ObjectPlan | undefined; isWayBack: boolean },
+): Promise<Outcome<void>> {
+  const { inventory } = run.installation.status;
+  const plan = given ? done(given) : await makePlan(await planInput(run, set, { isWayBack, signal: run.signal }));
+  if (!plan.ok) return plan;
+  const coming = plan.value.objects.map(({ ref, object, uid }) => entryOf(ref, object, uid));
+  const watched = kindsToWatch(set.meta.permissions);
+  await writeInventory(run, mergedInventory(inventory, coming), watched);
+  const applied = await applyPlan(plan.value, stepContext(run, isWayBack));
+  // Not before: a namespace without anything in it would be called healthy.
+  run.context.monitors.watch(run.installation, watched);
+  if (!applied.ok) return applied;
+  await writeInventory(run, applied.value, watched);
+  return done(undefined);
+}
+
+async function writeInventory(run: Run, inventory: InventoryEntry[], watched: string[]): Promise<void> {
+  await run.context.installations.write(run.installation.name, { inventory, watched });
+  run.installation.status.inventory = inventory;
+}
+
+/** Follows what was applied until all of it is ready and has stayed so for the settling time. */
+export async function rollOut(
+  run: Run,
+  set: ReleaseSet,
+  { isWayBack }: { isWayBack: boolean },
+): Promise<Outcome<void>> {
+  const { context, record, installation } = run;
+  const { kube, now } = context;
+  const { status } = record;
+  const { view } = context.monitors.watch(installation, kindsToWatch(set.meta.permissions));
+  return watchRollout({
+    kube,
+    view,
+    namespace: installation.namespace,
+    objects: set.objects,
+    meta: set.meta,
+    startedMs: Date.parse(status.startedAt ?? '') || now().getTime(),
+    deadlineMs: deadlineOf(run, isWayBack),
+    isOverFailed: isWayBack || installation.status.state === 'failed',
+    now,
+    onProgress: async ({ done: ready, total, waiting }) => {
+      const message = `${ready} of ${total} ready. ${waiting.slice(0, 3).join('; ')}`.slice(0, 1_000);
+      const phase = isWayBack ? 'roll-back' : 'roll-out';
+      await run.move({ state: 'running', phase, message, progress: { done: ready, total } });
+    },
+    onSettling: async ({ done: ready, total }) => {
+      const message = `all ${total} ready; they have to stay so for ${set.meta.settleSeconds} s`;
+      const phase = isWayBack ? 'roll-back' : 'settle';
+      await run.move({ state: 'running', phase, message, progress: { done: ready, total } });
+    },
+    removePod: (pod) => removePod(run, pod, isWayBack),
+    signal: run.signal,
+  });
+}
+
+function deadlineOf({ context, record }: Run, isWayBack: boolean): number {
+  const { wayBack, deadlineAt } = record.status;
+  return Date.parse((isWayBack ? wayBack?.deadlineAt : deadlineAt) ?? '') || context.now().getTime();
+}
+
+function stepContext(run: Run, isWayBack: boolean): StepContext {
+  const { kube, config, now } = run.context;
+  const { fieldManager } = config;
+  return { kube, fieldManager, now, deadlineMs: deadlineOf(run, isWayBack), signal: run.signal };
+}
+
+async function removePod(
+  run: Run,
+  { name, uid }: { name: string; uid: string },
+  isWayBack: boolean,
+): Promise<Outcome<void>> {
+  const { namespace } = run.installation;
+  const step = { type: 'remove-pod', namespace, name, uid } as const;
+  const outcome = await executeStep(step, stepContext(run, isWayBack));
+  if (outcome.ok) return done(undefined);
+  const { reason, message } = outcome.failure;
+  if (reason !== 'missing-rights') return outcome;
+  const toDo = `Apply the grant of the installation again, or remove it: kubectl --namespace ${namespace} delete pod ${name}`;
+  return failed(reason, sentences(message, toDo));
+}

@@ -1,0 +1,34 @@
+import type { PlanInput } from '../plan/make-plan.ts';
+import type { ReleaseSet } from '../render/release-set.ts';
+import type { Run } from './run.ts';
+
+/**
+ * What a plan of this set is made of. Kinds that may be replaced are those that its release allows; going back also
+ * those of the release that is left, since it may have replaced them on its way.
+ */
+export async function planInput(
+  run: Run,
+  set: ReleaseSet,
+  { isWayBack, signal }: { isWayBack: boolean; signal: AbortSignal },
+): Promise<PlanInput> {
+  const { kube, config } = run.context;
+  const isBack = isWayBack || run.kind === 'rollback';
+  const left = isBack ? await replacedByTheOther(run, isWayBack) : [];
+  return {
+    kube,
+    fieldManager: config.fieldManager,
+    installation: run.record.spec.desired.name,
+    objects: set.objects,
+    inventory: run.installation.status.inventory,
+    replaceable: new Set([...(set.meta.replace ?? []), ...left]),
+    mayAskLess: isBack,
+    signal,
+  };
+}
+
+async function replacedByTheOther({ context, record, installation }: Run, isWayBack: boolean): Promise<string[]> {
+  const renderRef = isWayBack ? record.status.renderRef : installation.status.history[0]?.renderRef;
+  if (renderRef === undefined) return [];
+  const { meta } = await context.renders.load(renderRef);
+  return meta.replace ?? [];
+}

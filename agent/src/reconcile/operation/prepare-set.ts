@@ -1,0 +1,209 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { canonicalJson, sha256, type VerifiedRelease } from '@steward/shared';
+import { DownloadError } from '../../link/link.ts';
+import { persist } from '../../operations/persist.ts';
+import { done, failed, type Outcome } from '../outcome.ts';
+import { BoundedRender } from '../render/bounded-render.ts';
+import { helmTemplate } from '../render/helm.ts';
+import { loadKeptFields } from '../render/kept-fields.ts';
+import type { ReleaseSet, SetMeta } from '../render/release-set.ts';
+import { unpackSet } from '../render/release-set.ts';
+import { verifiedRelease } from '../verify/verify-release.ts';
+import { awaitRights } from './rights.ts';
+import type { Run } from './run.ts';
+
+const FIRST_RETRY_MS = 500;
+const MAX_RETRY_MS = 30_000;
+/** After a restart rendering is tried again this often: the chart may be what ended the agent. */
+const MAX_ATTEMPTS = 3;
+
+/** A set that is stored, and its reference. */
+export interface PreparedSet {
+  set: ReleaseSet;
+  renderRef: string;
+}
+
+/**
+ * The set of objects of the wanted generation: the stored one when it was rendered before, that of the generation to go
+ * back to, or a new one, rendered once from the verified release and stored. The rights for it are there when it resolves.
+ */
+export async function prepareSet(run: Run): Promise<Outcome<PreparedSet>> {
+  const { renders } = run.context;
+  const { renderRef } = run.record.status;
+  if (renderRef !== undefined) {
+    const set = await renders.load(renderRef);
+    await awaitRights(run, set.meta.permissions);
+    return done({ set, renderRef });
+  }
+  return run.kind === 'rollback' ? setFromHistory(run) : renderSet(run);
+}
+
+async function setFromHistory(run: Run): Promise<Outcome<PreparedSet>> {
+  const { desired } = run.record.spec;
+  const { toGeneration } = desired.operation;
+  const entry = run.installation.status.history.find(({ generation }) => generation === toGeneration);
+  if (!entry) {
+    const kept = run.installation.status.history.map(({ generation }) => generation).join(', ') || 'none';
+    return failed('not-in-history', `generation ${toGeneration ?? '?'} is not kept any more; kept are: ${kept}`);
+  }
+  if (entry.releaseDigest !== desired.release.digest)
+    return failed(
+      'digest-mismatch',
+      `generation ${entry.generation} ran ${entry.releaseDigest}, not what is asked for`,
+    );
+  const set = await run.context.renders.load(entry.renderRef);
+  await awaitRights(run, set.meta.permissions);
+  return done({ set, renderRef: entry.renderRef });
+}
+
+async function renderSet(run: Run): Promise<Outcome<PreparedSet>> {
+  const verified = await run.span('verify', () => verify(run));
+  if (!verified.ok) return verified;
+  const { release } = verified.value;
+  const { parameters } = run.record.spec.desired;
+  const allowed = await withBounds(run, (bounded) =>
+    bounded.checkParameters({ schema: release.parameters, parameters }),
+  );
+  if (!allowed.ok) return allowed;
+  await run.span('rights', async () => done(await awaitRights(run, release.permissions)));
+  const leave = await run.context.room.renders.take(run.untilWriting);
+  try {
+    return await withBounds(run, (bounded) => downloadAndRender(run, verified.value, bounded));
+  } finally {
+    leave();
+  }
+}
+
+async function withBounds<T>(run: Run, work: (bounded: BoundedRender) => Promise<T>): Promise<T> {
+  const { renderEntry: entry, room } = run.context;
+  const bounded = new BoundedRender({ entry, room, signal: run.untilWriting });
+  try {
+    return await work(bounded);
+  } finally {
+    await bounded.stop();
+  }
+}
+
+async function downloadAndRender(
+  run: Run,
+  verified: VerifiedRelease,
+  bounded: BoundedRender,
+): Promise<Outcome<PreparedSet>> {
+  const { kube, link } = run.context;
+  const signal = run.untilWriting;
+  const { digest } = verified.release.chart;
+  const chart = await download(run, () => link.fetchChart(digest, signal));
+  if (!chart.ok) return chart;
+  if (sha256(chart.value) !== digest)
+    return failed('digest-mismatch', `the chart is not the one the release names, ${digest}`);
+  const [kubeVersion, apiVersions] = await persist(() => Promise.all([kube.version(), kube.apiVersions()]), signal);
+  return run.span('render', () => renderOnce(run, { verified, chart: chart.value, kubeVersion, apiVersions }, bounded));
+}
+
+async function verify(run: Run): Promise<Outcome<VerifiedRelease>> {
+  const { context, installation, record } = run;
+  const { desired } = record.spec;
+  const signal = run.untilWriting;
+  const [envelope, kubernetesVersion] = await Promise.all([
+    download(run, () => context.link.fetchRelease(desired.release.digest, signal)),
+    persist(() => context.kube.version(), signal),
+  ]);
+  if (!envelope.ok) return envelope;
+  return verifiedRelease(envelope.value, {
+    desired,
+    trusted: context.config.releaseKeys,
+    history: installation.status.history,
+    counters: installation.status.counters,
+    runningVersion: installation.status.history[0]?.version,
+    kubernetesVersion,
+    now: context.now(),
+  });
+}
+
+/** The hub may be away: what it has will be had later, until the operation expires. */
+async function download(run: Run, fetch: () => Promise<Uint8Array>): Promise<Outcome<Uint8Array>> {
+  const signal = run.untilWriting;
+  for (let waitMs = FIRST_RETRY_MS; ; waitMs = Math.min(waitMs * 2, MAX_RETRY_MS)) {
+    signal.throwIfAborted();
+    try {
+      return done(await fetch());
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof DownloadError)) throw error;
+      if (!error.isTransient) return failed(error.reason, error.message);
+      const message = `waiting for the hub: ${error.message}`;
+      if (run.record.status.message !== message)
+        await run.move({ state: run.record.status.state, phase: 'verify', message });
+      await delay(waitMs * (0.5 + Math.random()), undefined, { signal });
+    }
+  }
+}
+
+interface RenderInput {
+  verified: VerifiedRelease;
+  chart: Uint8Array;
+  kubeVersion: string;
+  apiVersions: readonly string[];
+}
+
+async function renderOnce(run: Run, input: RenderInput, bounded: BoundedRender): Promise<Outcome<PreparedSet>> {
+  const { context, record, installation } = run;
+  const { desired } = record.spec;
+  const { release } = input.verified;
+  if (run.isResumed) {
+    const renderAttempts = (record.status.renderAttempts ?? 0) + 1;
+    if (renderAttempts > MAX_ATTEMPTS)
+      return failed('too-large', `the agent was ended each of ${MAX_ATTEMPTS} times it rendered this chart`);
+    await context.journal.note(record, { renderAttempts });
+  }
+  const printed = await helmTemplate({
+    helmPath: context.config.helmPath,
+    tmpDir: context.config.tmpDir,
+    name: desired.name,
+    namespace: desired.namespace,
+    chart: input.chart,
+    parameters: desired.parameters,
+    isUpgrade: installation.status.inventory.length > 0,
+    kubeVersion: input.kubeVersion,
+    apiVersions: input.apiVersions,
+    signal: run.untilWriting,
+    room: context.room,
+  });
+  if (!printed.ok) return printed;
+  const kept = await loadKeptFields({
+    kube: context.kube,
+    renders: context.renders,
+    release,
+    installation: desired.name,
+    namespace: desired.namespace,
+    lastGood: installation.status.history[0]?.renderRef,
+    signal: run.untilWriting,
+  });
+  if (!kept.ok) return kept;
+  const packed = await bounded.readManifests({
+    printed: printed.value,
+    kept: kept.value,
+    meta: metaOf(run, input.verified),
+    release: { images: release.images, permissions: release.permissions, exceptions: release.exceptions },
+    installation: desired.name,
+    namespace: desired.namespace,
+  });
+  if (!packed.ok) return packed;
+  const renderRef = await context.renders.save(desired.name, desired.generation, packed.value);
+  return done({ set: unpackSet(packed.value.bytes, packed.value.digest), renderRef });
+}
+
+function metaOf(run: Run, { release, digest, signedBy }: VerifiedRelease): SetMeta {
+  return {
+    service: release.service,
+    version: release.version,
+    releaseDigest: digest,
+    parametersDigest: sha256(canonicalJson(run.record.spec.desired.parameters)),
+    signedBy,
+    counter: release.counter,
+    deadlineSeconds: release.upgrade.deadlineSeconds,
+    settleSeconds: release.upgrade.settleSeconds,
+    permissions: release.permissions,
+    ...(release.upgrade.replace && { replace: release.upgrade.replace }),
+  };
+}

@@ -1,0 +1,56 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { AccessCheck } from '../../kube/client.ts';
+import { persist } from '../../operations/persist.ts';
+import type { SetMeta } from '../render/release-set.ts';
+import type { Run } from './run.ts';
+
+const RECHECK_MS = 3_000;
+const MAX_LINES = 40;
+
+/**
+ * Resolves when the agent has every right that the signed release asks for. Until then the operation says which are
+ * missing; somebody has to grant them, and nothing else has to be done.
+ */
+export async function awaitRights(run: Run, permissions: SetMeta['permissions']): Promise<void> {
+  const { kube } = run.context;
+  const { desired } = run.record.spec;
+  const signal = run.untilWriting;
+  const checks = checksOf(permissions, desired.name, desired.namespace);
+  for (;;) {
+    const missing = await persist(() => kube.missingAccess(checks, { signal }), signal);
+    if (missing.length === 0) return;
+    const message = missingMessage(missing, desired.namespace);
+    if (run.record.status.message !== message) {
+      await run.move({ state: run.record.status.state, phase: 'verify', reason: 'missing-rights', message });
+    }
+    await delay(RECHECK_MS, undefined, { signal });
+  }
+}
+
+/** Deleting volumes is only asked for when they are to be deleted. */
+function checksOf(permissions: SetMeta['permissions'], installation: string, namespace: string): AccessCheck[] {
+  return permissions.flatMap(({ apiGroup, resource, verbs, names }) => {
+    const wanted = resource === 'persistentvolumeclaims' ? verbs.filter((verb) => verb !== 'delete') : verbs;
+    const bound = names?.map((name) => name.replaceAll('${installation}', installation)) ?? [undefined];
+    return wanted.flatMap((verb) =>
+      bound.map((name) => ({ namespace, group: apiGroup, resource, verb, ...(name !== undefined && { name }) })),
+    );
+  });
+}
+
+function missingMessage(missing: readonly AccessCheck[], namespace: string): string {
+  const lines = new Map<string, string[]>();
+  for (const { group, resource, name, verb } of missing) {
+    const what = `${resource}${group === '' ? '' : `.${group}`}${name === undefined ? '' : `/${name}`}`;
+    const verbs = lines.get(what) ?? [];
+    lines.set(what, verbs);
+    verbs.push(verb);
+  }
+  const shown = [...lines].slice(0, MAX_LINES).map(([what, verbs]) => `  ${what}: ${verbs.join(', ')}`);
+  if (lines.size > MAX_LINES) shown.push(`  and ${lines.size - MAX_LINES} more`);
+  return [
+    `The agent lacks rights in namespace ${namespace}; the operation waits until they are granted. Missing:`,
+    ...shown,
+    'Apply the grant that was printed for this installation; nothing else needs to be done.',
+  ].join('\n');
+}

@@ -1,0 +1,110 @@
+import { isFinal, type OperationKind, type OperationState } from '@steward/shared';
+import type { InstallationRecord } from '../../operations/installation-object.ts';
+import type { OperationRecord } from '../../operations/operation-object.ts';
+import type { Move } from '../../operations/transition.ts';
+import type { ReconcileContext } from '../context.ts';
+import type { Failure, Outcome } from '../outcome.ts';
+import { Spans } from './spans.ts';
+
+/** Why an operation ends before it has changed anything. */
+export class Interruption extends Error {
+  override readonly name = 'Interruption';
+  readonly state: Extract<OperationState, 'cancelled' | 'expired'>;
+  readonly failure: Failure;
+
+  constructor(state: Interruption['state'], failure: Failure) {
+    super(failure.message);
+    this.state = state;
+    this.failure = failure;
+  }
+}
+
+/** One operation being carried out: what it is about, how it says what it does, and what may still end it. */
+export class Run {
+  readonly context: ReconcileContext;
+  readonly record: OperationRecord;
+  readonly installation: InstallationRecord;
+  /** What it is by what runs here, whatever the hub calls it: the policy's class. */
+  readonly kind: OperationKind;
+  /** Ends the work; what is written down goes on at the next start. */
+  readonly signal: AbortSignal;
+  /** Fires when the work must end, also because somebody ended the operation before its first write. */
+  readonly untilWriting: AbortSignal;
+  readonly spans: Spans;
+  /** An earlier life of the agent, or an earlier try, has begun with it. */
+  readonly isResumed: boolean;
+  readonly #interrupt = new AbortController();
+  #isWriting: boolean;
+
+  constructor(input: {
+    context: ReconcileContext;
+    record: OperationRecord;
+    installation: InstallationRecord;
+    signal: AbortSignal;
+  }) {
+    this.context = input.context;
+    this.record = input.record;
+    this.installation = input.installation;
+    this.signal = input.signal;
+    this.untilWriting = AbortSignal.any([this.signal, this.#interrupt.signal]);
+    this.isResumed = input.record.status.revision > 0;
+    this.kind = kindOf(input.record, input.installation);
+    this.spans = new Spans(input.record.spec.traceparent, input.record.status.spans ?? []);
+    this.#isWriting = input.record.status.state === 'running';
+  }
+
+  /** What it was interrupted with, if it was. */
+  get interruption(): Interruption | undefined {
+    const reason: unknown = this.#interrupt.signal.reason;
+    return reason instanceof Interruption ? reason : undefined;
+  }
+
+  /** False when it is too late: it writes already. */
+  interrupt(interruption: Interruption): boolean {
+    if (this.#isWriting || isFinal(this.record.status.state)) return false;
+    this.#interrupt.abort(interruption);
+    return true;
+  }
+
+  /** From here on nothing but its own end ends it. @throws Interruption when one came before */
+  beginWriting(): void {
+    this.#interrupt.signal.throwIfAborted();
+    this.#isWriting = true;
+  }
+
+  async move(move: Move): Promise<void> {
+    await this.context.journal.move(this.record, { ...move, also: { ...move.also, spans: this.spans.all() } });
+  }
+
+  /** Measures a piece of the work; its failure is noted with it. */
+  async span<T>(name: string, work: () => Promise<Outcome<T>>): Promise<Outcome<T>> {
+    const end = this.spans.start(name);
+    try {
+      const outcome = await work();
+      end(outcome.ok ? undefined : outcome.failure.message);
+      return outcome;
+    } catch (error) {
+      end(error instanceof Error ? error.message : String(error));
+      throw error;
+    }
+  }
+
+  /** `upgrade of shop to 2.0.0` */
+  get title(): string {
+    const { desired } = this.record.spec;
+    return this.kind === 'uninstall'
+      ? `uninstall of ${desired.name}`
+      : `${this.kind} of ${desired.name} to ${desired.release.version}`;
+  }
+}
+
+/**
+ * The hub cannot choose an easier class: whether something is there already, and whether a generation ran here before, is
+ * the agent's own knowledge.
+ */
+export function kindOf({ spec }: OperationRecord, { status }: InstallationRecord): OperationKind {
+  const { desired } = spec;
+  if (desired.action === 'remove' || desired.operation.kind === 'uninstall') return 'uninstall';
+  if (desired.operation.kind === 'rollback') return 'rollback';
+  return status.inventory.length === 0 && status.history.length === 0 ? 'install' : 'upgrade';
+}

@@ -1,0 +1,217 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { OperationPlan } from '@steward/shared';
+import { WATCHED } from '../../collect/namespace-objects.ts';
+import type { KubeObject } from '../../kube/client.ts';
+import { isKubeError } from '../../kube/error.ts';
+import type { InventoryEntry } from '../../operations/installation-object.ts';
+import { persist } from '../../operations/persist.ts';
+import { executeStep } from '../execute/steps.ts';
+import { done, failed, type Failure, type Outcome } from '../outcome.ts';
+import { inventoryKey, reasonToKeep } from '../plan/inventory.ts';
+import { inOrder } from '../plan/kind-order.ts';
+import { inParallel } from '../plan/parallel.ts';
+import { countsOf, toldPlan } from '../plan/told-plan.ts';
+import { loadDecision, obtainConsent, type Planned } from './consent.ts';
+import { refuse } from './deploy.ts';
+import { removeSets, unneededSets } from './good-generations.ts';
+import type { Run } from './run.ts';
+
+interface Removal {
+  goes: InventoryEntry[];
+  stays: InventoryEntry[];
+}
+
+const DEADLINE_MS = 10 * 60_000;
+const FIRST_LOOK_MS = 200;
+const MAX_LOOK_MS = 2_000;
+const WIDTH = 4;
+const CLAIM = WATCHED.PersistentVolumeClaim.ref;
+
+/** Removes an installation; what cannot be had again stays unless it was asked for. Safe to begin again after a kill. */
+export async function uninstall(run: Run): Promise<void> {
+  if (run.record.status.state !== 'running') {
+    const agreed = await prepare(run);
+    if (!agreed.ok) return refuse(run, agreed.failure);
+    await begin(run, agreed.value.told);
+  }
+  // What goes now is no failure of the service.
+  run.context.monitors.end(run.installation.name);
+  const removal = await planRemoval(run, run.signal);
+  if (!removal.ok) return endUnfinished(run, removal.failure);
+  const removed = await run.span('remove', () => remove(run, removal.value));
+  if (removed.ok) await finish(run, removal.value.stays);
+  else await endUnfinished(run, removed.failure);
+}
+
+async function prepare(run: Run): Promise<Outcome<Planned<Removal>>> {
+  const decision = await loadDecision(run);
+  if (decision.effect === 'deny') return failed(decision.reason ?? 'denied-by-policy', decision.message);
+  await run.move({ state: run.record.status.state, phase: 'plan', message: `looking at what is there: ${run.title}` });
+  const replan = async (): Promise<Outcome<Planned<Removal>>> => {
+    const removal = await planRemoval(run, run.untilWriting);
+    return removal.ok ? done({ plan: removal.value, told: describe(run, removal.value) }) : removal;
+  };
+  const planned = await run.span('plan', replan);
+  return planned.ok ? run.span('approve', () => obtainConsent(run, planned.value, replan)) : planned;
+}
+
+async function begin(run: Run, told: OperationPlan): Promise<void> {
+  const now = run.context.now();
+  run.beginWriting();
+  await run.move({
+    state: 'running',
+    phase: 'apply',
+    message: `removing: ${countsOf(told.changes)}`,
+    tellsPlan: true,
+    also: {
+      plan: told,
+      planDigest: told.digest,
+      startedAt: now.toISOString(),
+      deadlineAt: new Date(now.getTime() + DEADLINE_MS).toISOString(),
+    },
+  });
+}
+
+async function planRemoval(run: Run, signal: AbortSignal): Promise<Outcome<Removal>> {
+  const { deleteVolumes } = run.record.spec.desired;
+  const entries = new Map(run.installation.status.inventory.map((entry) => [inventoryKey(entry), entry]));
+  for (const claim of await loadClaims(run, signal)) entries.set(inventoryKey(claim), claim);
+  const verdicts = await inParallel([...entries.values()], WIDTH, async (entry) => {
+    const live = await load(run, entry, signal);
+    if (live === undefined) return undefined;
+    const isVolume = entry.kind === CLAIM.kind;
+    const keep = isVolume ? !deleteVolumes : reasonToKeep(entry.kind, live?.metadata.annotations) !== undefined;
+    return { entry, keep };
+  });
+  const found = verdicts.filter((verdict) => verdict !== undefined);
+  return done({
+    goes: found.filter(({ keep }) => !keep).map(({ entry }) => entry),
+    stays: found.filter(({ keep }) => keep).map(({ entry }) => entry),
+  });
+}
+
+/** Also those that a StatefulSet made: the whole namespace belongs to the installation. */
+async function loadClaims({ context, installation }: Run, signal: AbortSignal): Promise<InventoryEntry[]> {
+  const { group, version, kind } = CLAIM;
+  const { namespace } = installation;
+  try {
+    const claims = await persist(() => context.kube.list(CLAIM, namespace, { signal }), signal);
+    return claims.map(({ metadata }) => ({
+      group,
+      version,
+      kind,
+      namespace,
+      name: metadata.name,
+      ...(metadata.uid !== undefined && { uid: metadata.uid }),
+    }));
+  } catch (error) {
+    if (isKubeError(error) && error.status === 403) return [];
+    throw error;
+  }
+}
+
+/** Undefined when it is gone or another one; null when it may not be looked at. */
+async function load(run: Run, entry: InventoryEntry, signal: AbortSignal): Promise<KubeObject | undefined | null> {
+  const { kube } = run.context;
+  const { group, version, kind, namespace, name, uid } = entry;
+  const ref = await persist(() => kube.resourceOf(group === '' ? version : `${group}/${version}`, kind), signal);
+  if (!ref) return undefined;
+  try {
+    const live = await persist(() => kube.get(ref, namespace, name, { signal }), signal);
+    return live && (uid === undefined || uid === live.metadata.uid) ? live : undefined;
+  } catch (error) {
+    if (isKubeError(error) && error.status === 403) return null;
+    throw error;
+  }
+}
+
+function describe(run: Run, { goes, stays }: Removal): OperationPlan {
+  const nameOf = ({ kind, name }: InventoryEntry): string => `${kind}/${name}`;
+  const changes = [
+    ...goes.map((entry) => ({ action: 'delete' as const, object: nameOf(entry) })),
+    ...stays.map((entry) => ({ action: 'keep' as const, object: nameOf(entry) })),
+  ];
+  const volumes = run.record.spec.desired.deleteVolumes ? 'Volumes and what is in them are removed.' : 'Volumes stay.';
+  return toldPlan(`${run.title}: ${countsOf(changes)}. ${volumes}`, changes);
+}
+
+/** Workloads before what they use, each kind gone before the next. */
+async function remove(run: Run, { goes }: Removal): Promise<Outcome<void>> {
+  const { kube, config, now } = run.context;
+  const { signal } = run;
+  for (const group of inOrder(goes, ({ kind }) => kind).reverse()) {
+    const context = { kube, fieldManager: config.fieldManager, signal, now, deadlineMs: deadlineOf(run) };
+    const outcomes = await inParallel(group, WIDTH, (entry) =>
+      executeStep({ type: 'remove', entry, propagation: 'Foreground' }, context),
+    );
+    const refused = outcomes.find((outcome) => !outcome.ok);
+    if (refused && !refused.ok) return refused;
+    const gone = await awaitGone(run, group);
+    if (!gone.ok) return gone;
+  }
+  return done(undefined);
+}
+
+function deadlineOf({ context, record }: Run): number {
+  return Date.parse(record.status.deadlineAt ?? '') || context.now().getTime() + DEADLINE_MS;
+}
+
+async function awaitGone(run: Run, group: readonly InventoryEntry[]): Promise<Outcome<void>> {
+  const deadlineMs = deadlineOf(run);
+  let left = [...group];
+  for (let waitMs = FIRST_LOOK_MS; ; waitMs = Math.min(waitMs * 2, MAX_LOOK_MS)) {
+    const found = await inParallel(left, WIDTH, async (entry) => ({ entry, live: await load(run, entry, run.signal) }));
+    left = found.filter(({ live }) => live !== undefined && live !== null).map(({ entry }) => entry);
+    if (left.length === 0) return done(undefined);
+    const names = left.map(({ kind, name }) => `${kind}/${name}`).slice(0, 5);
+    if (run.context.now().getTime() > deadlineMs) {
+      const message = `${names.join(', ')} did not go before the deadline; a finalizer may hold it up`;
+      return failed('rollout-deadline', message);
+    }
+    const message = `waiting until these are gone: ${names.join(', ')}`;
+    if (run.record.status.message !== message) await run.move({ state: 'running', phase: 'roll-out', message });
+    await delay(waitMs, undefined, { signal: run.signal });
+  }
+}
+
+async function finish(run: Run, stays: InventoryEntry[]): Promise<void> {
+  const { context, installation, record } = run;
+  const { history } = installation.status;
+  const unneeded = unneededSets(
+    history.map(({ renderRef }) => renderRef),
+    [],
+  );
+  const message = `${run.title} is done. ${leftOver(stays, installation.namespace)}`;
+  await context.installations.write(installation.name, {
+    state: 'removed',
+    observedGeneration: record.spec.generation,
+    version: null,
+    releaseDigest: null,
+    health: null,
+    message: message.slice(0, 1_000),
+    history: [],
+    inventory: stays,
+    watched: [],
+    unneeded,
+  });
+  await run.move({ state: 'succeeded', phase: 'done', message });
+  await removeSets(context, unneeded);
+}
+
+function leftOver(stays: readonly InventoryEntry[], namespace: string): string {
+  const lines = [`kubectl delete namespace ${namespace}`];
+  if (stays.length === 0) return `Only the empty namespace stays; to remove it:\n${lines.join('\n')}`;
+  for (const [kind, entries] of Map.groupBy(stays, ({ kind: known }) => known)) {
+    const names = entries.map(({ name }) => name).join(' ');
+    lines.unshift(`kubectl --namespace ${namespace} delete ${kind.toLowerCase()} ${names}`);
+  }
+  return `These stay with what is in them, to be removed by you when nobody needs them any more:\n${lines.join('\n')}`;
+}
+
+/** Part of it is gone: nothing to go back to, but the next try goes on from here. */
+async function endUnfinished(run: Run, { reason, message: why }: Failure): Promise<void> {
+  const message = `${run.title} is not finished: ${why}`;
+  run.context.monitors.watch(run.installation, run.installation.status.watched);
+  await run.context.installations.write(run.installation.name, { state: 'failed', message: message.slice(0, 1_000) });
+  await run.move({ state: 'failed', phase: 'done', reason, message });
+}

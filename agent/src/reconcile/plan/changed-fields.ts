@@ -1,0 +1,70 @@
+import { canonicalJson } from '@steward/shared';
+
+/** At most this many are named per object. */
+export const MAX_FIELDS = 20;
+
+/** Fields the API server keeps for itself: they say nothing about what is wanted. */
+const OF_THE_SERVER: ReadonlySet<string> = new Set([
+  'status',
+  'metadata.managedFields',
+  'metadata.resourceVersion',
+  'metadata.generation',
+  'metadata.creationTimestamp',
+  'metadata.uid',
+  'metadata.selfLink',
+]);
+/** Below these every text may be a secret. */
+const PRIVATE = /(^|\.)(data|stringData|binaryData|env|args|command|annotations)(\.|\[|$)/;
+const SHOWN_TEXT = /(^|\.)image$/;
+
+/**
+ * What differs between an object as it is and as it would be, as paths; `spec.replicas: 1 → 3` where the value cannot be
+ * a secret. Items of a list are told apart by their names where they have some.
+ */
+export function changedFields(before: unknown, after: unknown, isSecret: boolean): string[] {
+  const found: string[] = [];
+  walk('', before, after, (path, from, to) => {
+    const isPrivate = isSecret || PRIVATE.test(path);
+    found.push((isPrivate ? path : withValues(path, from, to)).slice(0, 300));
+    return found.length < MAX_FIELDS;
+  });
+  return found;
+}
+
+function withValues(path: string, from: unknown, to: unknown): string {
+  const [before, after] = [shownValue(path, from), shownValue(path, to)];
+  return before === undefined || after === undefined ? path : `${path}: ${before} → ${after}`;
+}
+
+function shownValue(path: string, value: unknown): string | undefined {
+  if (value === undefined) return 'unset';
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value);
+  return typeof value === 'string' && SHOWN_TEXT.test(path) ? value : undefined;
+}
+
+type Found = (path: string, from: unknown, to: unknown) => boolean;
+
+/** @returns false when enough was found */
+function walk(path: string, before: unknown, after: unknown, found: Found): boolean {
+  if (OF_THE_SERVER.has(path) || canonicalJson(before ?? null) === canonicalJson(after ?? null)) return true;
+  const [left, right] = [fieldsOf(before), fieldsOf(after)];
+  if (!left || !right) return found(path, before, after);
+  const isList = Array.isArray(before);
+  for (const key of new Set([...Object.keys(left), ...Object.keys(right)])) {
+    const deeper = isList ? `${path}[${key}]` : path === '' ? key : `${path}.${key}`;
+    if (!walk(deeper, left[key], right[key], found)) return false;
+  }
+  return true;
+}
+
+function fieldsOf(value: unknown): Record<string, unknown> | undefined {
+  if (Array.isArray(value))
+    return Object.fromEntries(value.map((item: unknown, index) => [nameOf(item) ?? String(index), item]));
+  return typeof value === 'object' && value !== null ? { ...value } : undefined;
+}
+
+function nameOf(item: unknown): string | undefined {
+  return typeof item === 'object' && item !== null && 'name' in item && typeof item.name === 'string'
+    ? item.name
+    : undefined;
+}

@@ -1,0 +1,43 @@
+import type { KubeObject, ResourceRef } from '../../kube/client.ts';
+import type { InventoryEntry } from '../../operations/installation-object.ts';
+
+/** One object in one line: `apps/Deployment shop-ns/web`. The version is left out, it may change. */
+export function inventoryKey(entry: Pick<InventoryEntry, 'group' | 'kind' | 'namespace' | 'name'>): string {
+  return `${entry.group}/${entry.kind} ${entry.namespace ?? ''}/${entry.name}`;
+}
+
+export function entryOf(ref: ResourceRef, object: KubeObject, uid?: string): InventoryEntry {
+  const { name, namespace } = object.metadata;
+  return {
+    group: ref.group,
+    version: ref.version,
+    kind: ref.kind,
+    ...(namespace !== undefined && { namespace }),
+    name,
+    ...(uid !== undefined && { uid }),
+  };
+}
+
+/** Everything of both; of what is in both the second is right, but keeps a uid that only the first knows. */
+export function mergedInventory(first: readonly InventoryEntry[], second: readonly InventoryEntry[]): InventoryEntry[] {
+  const merged = new Map(first.map((entry) => [inventoryKey(entry), entry]));
+  for (const entry of second) {
+    const uid = entry.uid ?? merged.get(inventoryKey(entry))?.uid;
+    merged.set(inventoryKey(entry), uid === undefined ? entry : { ...entry, uid });
+  }
+  return [...merged.values()];
+}
+
+/** Never removed by the agent itself: what they hold cannot be had again. */
+const KEPT_KINDS: ReadonlySet<string> = new Set([
+  'PersistentVolumeClaim',
+  'PersistentVolume',
+  'Namespace',
+  'CustomResourceDefinition',
+]);
+
+/** Why an object stays when its installation no longer names it; undefined when it may go. */
+export function reasonToKeep(kind: string, annotations: Record<string, string> | undefined): string | undefined {
+  if (KEPT_KINDS.has(kind)) return `a ${kind} is never removed with an upgrade`;
+  return annotations?.['helm.sh/resource-policy'] === 'keep' ? 'its resource policy is keep' : undefined;
+}

@@ -1,0 +1,98 @@
+import type { KubeClient, KubeObject } from '../../kube/client.ts';
+import { isKubeError } from '../../kube/error.ts';
+import type { InventoryEntry } from '../../operations/installation-object.ts';
+import { persist } from '../../operations/persist.ts';
+import { done, failed, type Outcome } from '../outcome.ts';
+import { inventoryKey, reasonToKeep } from './inventory.ts';
+import { orderOf } from './kind-order.ts';
+import { inParallel } from './parallel.ts';
+import { planObject, Refused, type PlannedObject } from './plan-object.ts';
+
+/** What becomes of an object that the set no longer has. */
+export interface PlannedRemoval {
+  entry: InventoryEntry;
+  action: 'delete' | 'keep';
+}
+
+export interface ObjectPlan {
+  objects: PlannedObject[];
+  removals: PlannedRemoval[];
+}
+
+export interface PlanInput {
+  kube: KubeClient;
+  fieldManager: string;
+  installation: string;
+  objects: readonly KubeObject[];
+  inventory: readonly InventoryEntry[];
+  /** Kinds whose objects may be deleted and made anew where a field cannot change in place. */
+  replaceable: ReadonlySet<string>;
+  /** Going back: a volume that was made larger stays so, and asking for less is no refusal. */
+  mayAskLess: boolean;
+  signal: AbortSignal;
+}
+
+const WIDTH = 8;
+const MAX_INVENTORY = 2_000;
+const MAX_LINES = 20;
+
+/**
+ * What applying these objects would do, asked of the API server itself by a dry run of each: so quota, admission,
+ * immutable fields and other owners refuse before anything is written.
+ */
+export async function makePlan(input: PlanInput): Promise<Outcome<ObjectPlan>> {
+  const ours = new Map(input.inventory.map((entry) => [inventoryKey(entry), entry]));
+  try {
+    const objects = await inParallel(input.objects, WIDTH, (object) => planObject(object, { ...input, ours }));
+    const unagreed = objects.filter((planned) => needsConsent(planned, input.replaceable));
+    if (unagreed.length > 0) return failed('needs-replace', needsReplace(unagreed));
+    const wanted = new Set(objects.map(({ ref, object }) => inventoryKey({ ...ref, ...object.metadata })));
+    const left = input.inventory.filter((entry) => !wanted.has(inventoryKey(entry)));
+    if (left.length + objects.length > MAX_INVENTORY)
+      return failed('too-large', `old and new objects together are more than ${MAX_INVENTORY}`);
+    const removals = await inParallel(left, WIDTH, (entry) => planRemoval(entry, input));
+    objects.sort((a, b) => orderOf(a.ref.kind) - orderOf(b.ref.kind));
+    return done({ objects, removals: removals.filter((removal) => removal !== undefined) });
+  } catch (error) {
+    if (error instanceof Refused) return { ok: false, failure: error.failure };
+    throw error;
+  }
+}
+
+function needsConsent({ ref, replacement }: PlannedObject, replaceable: ReadonlySet<string>): boolean {
+  return replacement?.needsConsent === true && !replaceable.has(ref.kind);
+}
+
+/** What would have to be replaced, why, and who may allow it. */
+function needsReplace(unagreed: readonly PlannedObject[]): string {
+  const lines = unagreed.slice(0, MAX_LINES).map(({ ref, object, fields, replacement }) => {
+    const pods = replacement?.propagation === 'Orphan' ? 'its pods would go on' : 'what it runs would stop first';
+    return `  ${ref.kind}/${object.metadata.name}: ${fields.join(', ')}; ${pods}`;
+  });
+  if (unagreed.length > MAX_LINES) lines.push(`  and ${unagreed.length - MAX_LINES} more`);
+  const kinds = [...new Set(unagreed.map(({ ref }) => ref.kind))].join(', ');
+  return [
+    'These would have to be deleted and made anew, since fields of them cannot change while they exist:',
+    ...lines,
+    `Nothing was changed. Leave these fields as they were, or allow it in the steward.yaml of the release: upgrade: { replace: [${kinds}] }`,
+  ].join('\n');
+}
+
+async function planRemoval(entry: InventoryEntry, { kube, signal }: PlanInput): Promise<PlannedRemoval | undefined> {
+  const ref = await persist(() => kube.resourceOf(apiVersionOf(entry), entry.kind), signal);
+  if (!ref) return undefined;
+  if (reasonToKeep(entry.kind, undefined)) return { entry, action: 'keep' };
+  try {
+    const live = await persist(() => kube.get(ref, entry.namespace, entry.name, { signal }), signal);
+    if (!live || (entry.uid !== undefined && live.metadata.uid !== entry.uid)) return undefined;
+    return { entry, action: reasonToKeep(entry.kind, live.metadata.annotations) ? 'keep' : 'delete' };
+  } catch (error) {
+    // The new grant may no longer name it: then it cannot be removed either.
+    if (isKubeError(error) && error.status === 403) return { entry, action: 'keep' };
+    throw error;
+  }
+}
+
+function apiVersionOf({ group, version }: InventoryEntry): string {
+  return group === '' ? version : `${group}/${version}`;
+}

@@ -1,0 +1,25 @@
+import { INSTALLATION_LABEL } from '@steward/shared';
+import type { KubeObject } from '../../kube/client.ts';
+
+/** Who an object belongs to, as well as it tells: an installation, a Helm release, a controller, or whoever wrote it. */
+export function ownerOf({ metadata }: KubeObject): string {
+  const installation = metadata.labels?.[INSTALLATION_LABEL];
+  if (installation !== undefined) return `the installation ${installation}`;
+  const release = metadata.annotations?.['meta.helm.sh/release-name'];
+  if (release !== undefined) return `the Helm release ${release}`;
+  const controller = metadata.ownerReferences?.find((owner) => owner.controller === true);
+  if (controller) return `${controller.kind}/${controller.name}`;
+  const manager = metadata.labels?.['app.kubernetes.io/managed-by'];
+  if (manager !== undefined) return manager;
+  return managersOf(metadata['managedFields']).join(', ') || 'somebody else';
+}
+
+function managersOf(managed: unknown): string[] {
+  if (!Array.isArray(managed)) return [];
+  const names = managed.flatMap((entry: unknown) =>
+    typeof entry === 'object' && entry !== null && 'manager' in entry && typeof entry.manager === 'string'
+      ? [entry.manager]
+      : [],
+  );
+  return [...new Set(names)].slice(0, 5);
+}

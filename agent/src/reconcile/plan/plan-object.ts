@@ -1,0 +1,126 @@
+import { canonicalJson, INSTALLATION_LABEL } from '@steward/shared';
+import type { KubeClient, KubeObject, ResourceRef } from '../../kube/client.ts';
+import { isKubeError } from '../../kube/error.ts';
+import type { InventoryEntry } from '../../operations/installation-object.ts';
+import { persist } from '../../operations/persist.ts';
+import type { Failure } from '../outcome.ts';
+import { changedFields } from './changed-fields.ts';
+import { inventoryKey } from './inventory.ts';
+import { ownerOf } from './owner.ts';
+import { noKind, refusalOf } from './refusal.ts';
+import { isImmutable, planReplacement, type Replacement } from './replacement.ts';
+
+/** What becomes of one object of the set. */
+export interface PlannedObject {
+  ref: ResourceRef;
+  object: KubeObject;
+  action: 'create' | 'update' | 'keep' | 'replace';
+  fields: string[];
+  /** Ours before: its fields may be taken over. On first contact others' fields are respected. */
+  isOurs: boolean;
+  uid: string | undefined;
+  /** With `replace` only. */
+  replacement?: Replacement;
+}
+
+export interface ObjectPlanInput {
+  kube: KubeClient;
+  fieldManager: string;
+  installation: string;
+  /** What was ours before, by {@link inventoryKey}. */
+  ours: ReadonlyMap<string, InventoryEntry>;
+  mayAskLess: boolean;
+  signal: AbortSignal;
+}
+
+/** The rights were reviewed before; but what a quota or admission refuses is forbidden too, and stays so. */
+const GRANTED = { forbiddenRetries: 2 };
+
+/** Thrown inside, to end the parallel reads at the first refusal. */
+export class Refused extends Error {
+  readonly failure: Failure;
+  constructor(failure: Failure) {
+    super(failure.message);
+    this.failure = failure;
+  }
+}
+
+/** What applying one object would do, asked of the API server by a dry run. @throws Refused */
+export async function planObject(object: KubeObject, input: ObjectPlanInput): Promise<PlannedObject> {
+  const { kube, fieldManager, ours, signal } = input;
+  const { name, namespace } = object.metadata;
+  const what = `${object.kind}/${name}`;
+  const ref = await loadRef(object, input);
+  const live = await persist(() => kube.get(ref, namespace, name, { signal }), signal, GRANTED).catch(
+    (error: unknown) => refuse(error, what),
+  );
+  const isOurs = live !== undefined && isOwn(live, ours.get(inventoryKey({ ...ref, ...object.metadata })), input);
+  if (live && !isOurs) {
+    const message = `${what} is there already and belongs to ${ownerOf(live)}`;
+    throw new Refused({ reason: 'conflict', message });
+  }
+  const planned = { ref, object, isOurs, uid: live?.metadata.uid };
+  if (live?.metadata.deletionTimestamp !== undefined) return afterItIsGone(planned, live);
+  try {
+    const options = { fieldManager, force: isOurs, dryRun: true, signal };
+    const after = await persist(() => kube.apply(object, options), signal, GRANTED);
+    if (!live) return { ...planned, action: 'create', fields: [] };
+    const fields = changedFields(live, after, ref.kind === 'Secret');
+    const isSame = fields.length === 0 && fieldsOwned(live, fieldManager) === fieldsOwned(after, fieldManager);
+    return { ...planned, action: isSame ? 'keep' : 'update', fields };
+  } catch (error) {
+    if (!live || !isKubeError(error) || !isImmutable(error)) return refuse(error, what);
+    const { mayAskLess } = input;
+    const judged = await planReplacement({ kube, ref, live, wanted: object, error, mayAskLess, signal });
+    if (!judged.ok) throw new Refused(judged.failure);
+    return { ...planned, action: 'replace', fields: judged.value.fields, replacement: judged.value };
+  }
+}
+
+async function loadRef(object: KubeObject, { kube, signal }: ObjectPlanInput): Promise<ResourceRef> {
+  const what = `${object.kind}/${object.metadata.name}`;
+  const ref = await persist(() => kube.resourceOf(object.apiVersion, object.kind), signal);
+  if (!ref) throw new Refused({ reason: 'kind-not-permitted', message: noKind(what) });
+  if (ref.namespaced) return ref;
+  const message = `${what} belongs to the whole cluster; the agent only applies what lies in the namespace`;
+  throw new Refused({ reason: 'kind-not-permitted', message });
+}
+
+function refuse(error: unknown, what: string): never {
+  if (isKubeError(error) && !error.isTransient) throw new Refused(refusalOf(error, what));
+  throw error;
+}
+
+/** It is being deleted, by somebody or by an earlier life of this agent: it is made anew when it is gone. */
+function afterItIsGone(planned: Omit<PlannedObject, 'action' | 'fields'>, live: KubeObject): PlannedObject {
+  const fields = ['metadata.deletionTimestamp: is being deleted, made anew when it is gone'];
+  const uid = live.metadata.uid ?? '';
+  const replacement: Replacement = { uid, propagation: 'Foreground', needsConsent: false, fields, growths: [] };
+  return { ...planned, action: 'replace', fields, replacement };
+}
+
+/** By its uid when that was written down; by the label when a kill came between applying it and writing that down. */
+function isOwn(
+  live: KubeObject,
+  entry: InventoryEntry | undefined,
+  { installation }: Pick<ObjectPlanInput, 'installation'>,
+): boolean {
+  if (entry?.uid !== undefined && entry.uid === live.metadata.uid) return true;
+  return live.metadata.labels?.[INSTALLATION_LABEL] === installation;
+}
+
+/** What our manager owns of an object: an apply that only takes ownership changes this alone. */
+function fieldsOwned(object: KubeObject, fieldManager: string): string {
+  const managed = object.metadata['managedFields'];
+  if (!Array.isArray(managed)) return '';
+  const entry: unknown = managed.find(
+    (candidate: unknown) =>
+      typeof candidate === 'object' &&
+      candidate !== null &&
+      'manager' in candidate &&
+      candidate.manager === fieldManager &&
+      'operation' in candidate &&
+      candidate.operation === 'Apply',
+  );
+  return typeof entry === 'object' && entry !== null && 'fieldsV1' in entry ? canonicalJson(entry.fieldsV1) : '';
+}

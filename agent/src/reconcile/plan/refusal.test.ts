@@ -1,0 +1,90 @@
+import { describe, expect, it } from 'vitest';
+import { KubeError, type KubeCause } from '../../kube/error.ts';
+import { ownerOf } from './owner.ts';
+import { inParallel } from './parallel.ts';
+import { refusalOf } from './refusal.ts';
+
+const error = (status: number, reason: string, message: string, causes: KubeCause[] = []): KubeError =>
+  new KubeError(message, { status, reason, causes });
+
+describe('a refused apply', () => {
+  it.each([
+    [
+      error(403, 'Forbidden', 'pods "a" is forbidden: exceeded quota: tight, requested: pods=1'),
+      'apply-refused',
+      'quota',
+    ],
+    [
+      error(403, 'Forbidden', 'pods "a" is forbidden: violates PodSecurity "restricted:latest"'),
+      'apply-refused',
+      'Pod Security',
+    ],
+    [
+      error(403, 'Forbidden', 'User "x" cannot patch resource "services" in API group ""'),
+      'missing-rights',
+      'services',
+    ],
+    [error(400, 'BadRequest', 'admission webhook "no.example" denied the request: no'), 'apply-refused', 'own rules'],
+    [error(404, 'NoKind', 'none'), 'kind-not-permitted', 'CustomResourceDefinition'],
+    [
+      error(422, 'Invalid', 'x', [
+        { field: 'spec.selector', message: 'Invalid value: {"a":"hunter2"}: field is immutable' },
+      ]),
+      'apply-refused',
+      'spec.selector: field is immutable',
+    ],
+    [
+      error(409, 'Conflict', 'x', [{ field: '.spec.replicas', message: 'conflict with "kubectl" using apps/v1' }]),
+      'conflict',
+      'kubectl: .spec.replicas',
+    ],
+  ])('is told for what it is: %s', (found, reason, words) => {
+    const failure = refusalOf(found, 'Thing/x');
+    expect(failure.reason).toBe(reason);
+    expect(failure.message).toContain(words);
+    expect(failure.message).not.toContain('hunter2');
+  });
+});
+
+describe('the owner of an object', () => {
+  const metadata = { name: 'x' };
+  it.each([
+    [{ ...metadata, labels: { 'steward.dev/installation': 'shop' } }, 'the installation shop'],
+    [{ ...metadata, annotations: { 'meta.helm.sh/release-name': 'r' } }, 'the Helm release r'],
+    [
+      { ...metadata, ownerReferences: [{ apiVersion: 'v1', kind: 'Db', name: 'd', uid: 'u', controller: true }] },
+      'Db/d',
+    ],
+    [{ ...metadata, labels: { 'app.kubernetes.io/managed-by': 'argocd' } }, 'argocd'],
+    [{ ...metadata, managedFields: [{ manager: 'kubectl' }, { manager: 'kubectl' }] }, 'kubectl'],
+    [metadata, 'somebody else'],
+  ])('%j', (found, owner) => {
+    expect(ownerOf({ apiVersion: 'v1', kind: 'ConfigMap', metadata: found })).toBe(owner);
+  });
+});
+
+describe('doing many things', () => {
+  it('does a bounded number at a time and answers in order', async () => {
+    let running = 0;
+    let most = 0;
+    const doubled = await inParallel([1, 2, 3, 4, 5, 6], 2, async (item) => {
+      running += 1;
+      most = Math.max(most, running);
+      await new Promise((resolve) => setImmediate(resolve));
+      running -= 1;
+      return item * 2;
+    });
+    expect(doubled).toEqual([2, 4, 6, 8, 10, 12]);
+    expect(most).toBe(2);
+  });
+
+  it('begins nothing more when one fails, and leaves nothing running', async () => {
+    const begun: number[] = [];
+    const work = inParallel([1, 2, 3, 4], 1, async (item) => {
+      begun.push(item);
+      if (item === 2) throw new Error('no');
+    });
+    await expect(work).rejects.toThrow('no');
+    expect(begun).toEqual([1, 2]);
+  });
+});

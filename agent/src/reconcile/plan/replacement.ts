@@ -1,0 +1,145 @@
+import Type from 'typebox';
+import { canonicalJson, compile } from '@steward/shared';
+import type { KubeClient, KubeObject, ResourceRef } from '../../kube/client.ts';
+import { isKubeError, type KubeError } from '../../kube/error.ts';
+import { persist } from '../../operations/persist.ts';
+import { failed, type Failure } from '../outcome.ts';
+import { plannedGrowth, templateChange, type ClaimGrowth } from './claims.ts';
+import { reasonToKeep } from './inventory.ts';
+import { refusalOf } from './refusal.ts';
+
+/** How an object is deleted and made anew, because a field of it cannot change while it exists. */
+export interface Replacement {
+  uid: string;
+  /** `Orphan`: its pods live on and are taken over by the new one. */
+  propagation: 'Orphan' | 'Foreground';
+  /** Only when the release allows it for the kind. */
+  needsConsent: boolean;
+  fields: string[];
+  /** Made larger before. */
+  growths: ClaimGrowth[];
+}
+
+/** Whether every cause of a refusal is a field that cannot be changed in place. */
+export function isImmutable(error: KubeError): boolean {
+  if (error.status !== 422) return false;
+  const causes = error.causes.length > 0 ? error.causes.map(({ message = '' }) => message) : [error.message];
+  return causes.every((message) => FIXED.test(message));
+}
+
+const FIXED =
+  /immutable|updates to statefulset spec|may not change once set|pod updates may not change|can ?not (be unset|change roleRef)/i;
+
+export interface ReplacementInput {
+  kube: KubeClient;
+  ref: ResourceRef;
+  live: KubeObject;
+  wanted: KubeObject;
+  error: KubeError;
+  /** Going back: a size that was made larger stays, and is no refusal. */
+  mayAskLess: boolean;
+  signal: AbortSignal;
+}
+
+type Judged = { ok: true; value: Replacement } | { ok: false; failure: Failure };
+
+/** How an object could be replaced whose change in place is refused; or why not. The new one is tried by a dry run. */
+export async function planReplacement(input: ReplacementInput): Promise<Judged> {
+  const { ref, live, wanted, error } = input;
+  const what = `${ref.kind}/${live.metadata.name}`;
+  const kept = reasonToKeep(ref.kind, live.metadata.annotations);
+  if (kept !== undefined) {
+    const { reason, message } = refusalOf(error, what);
+    return failed(reason, `${message}. It is not replaced either: ${kept}`);
+  }
+  const replacement: Replacement = {
+    uid: live.metadata.uid ?? '',
+    propagation: 'Foreground',
+    needsConsent: !isFinishedJob(live),
+    fields: error.causes.flatMap(({ field }) => (field === undefined ? [] : [`${field}: cannot change in place`])),
+    growths: [],
+  };
+  const refused = ref.kind === 'StatefulSet' ? await judgeStatefulSet(input, replacement) : undefined;
+  if (refused) return { ok: false, failure: refused };
+  const invalid = await refusalOfNew(input, wanted);
+  return invalid ? { ok: false, failure: invalid } : { ok: true, value: replacement };
+}
+
+/** A StatefulSet that keeps its selector leaves its pods running. */
+async function judgeStatefulSet(input: ReplacementInput, replacement: Replacement): Promise<Failure | undefined> {
+  const { kube, live, wanted, mayAskLess, signal } = input;
+  const others = otherFixedFields(live, wanted);
+  const change = templateChange(live, wanted);
+  const sizes = [...change.larger, ...change.smaller].map(
+    ({ name, from, to }) => `spec.volumeClaimTemplates[${name}].size: ${from} → ${to}`,
+  );
+  const beside = change.isSizeOnly ? [] : ['spec.volumeClaimTemplates'];
+  replacement.fields = [...others, ...sizes, ...beside].slice(0, 20);
+  replacement.needsConsent = others.length > 0 || !change.isSizeOnly;
+  if (!others.includes('spec.selector')) replacement.propagation = 'Orphan';
+  const [smaller] = change.smaller;
+  if (smaller && !mayAskLess) {
+    const { name, from, to } = smaller;
+    const message = `the volumes "${name}" of StatefulSet/${live.metadata.name} cannot shrink from ${from} to ${to}: Kubernetes never makes a volume smaller. Set at least ${from}, or move the data to a new installation`;
+    return { reason: 'apply-refused', message };
+  }
+  if (change.larger.length === 0) return undefined;
+  const growths = await plannedGrowth(kube, wanted, change, signal);
+  if ('reason' in growths) return growths;
+  replacement.growths = growths;
+  return undefined;
+}
+
+const FixedFields = Type.Object({
+  spec: Type.Object({
+    selector: Type.Optional(Type.Unknown()),
+    serviceName: Type.Optional(Type.String()),
+    podManagementPolicy: Type.Optional(Type.String()),
+  }),
+});
+const decodeFixed = compile(FixedFields);
+
+function otherFixedFields(live: KubeObject, wanted: KubeObject): string[] {
+  const [before, after] = [decodeFixed(live), decodeFixed(wanted)];
+  if (!before.ok || !after.ok) return ['spec'];
+  const [was, is] = [before.value.spec, after.value.spec];
+  const found: string[] = [];
+  if (canonicalJson(was.selector ?? null) !== canonicalJson(is.selector ?? null)) found.push('spec.selector');
+  if ((was.serviceName ?? '') !== (is.serviceName ?? '')) found.push('spec.serviceName');
+  if ((was.podManagementPolicy ?? 'OrderedReady') !== (is.podManagementPolicy ?? 'OrderedReady'))
+    found.push('spec.podManagementPolicy');
+  return found;
+}
+
+const decodeJob = compile(
+  Type.Object({
+    kind: Type.Literal('Job'),
+    status: Type.Object({
+      conditions: Type.Array(Type.Object({ type: Type.String(), status: Type.String() })),
+    }),
+  }),
+);
+
+/** What a Job did is done: that one of an older generation goes loses nothing. */
+function isFinishedJob(live: KubeObject): boolean {
+  const decoded = decodeJob(live);
+  return (
+    decoded.ok &&
+    decoded.value.status.conditions.some(
+      ({ type, status }) => (type === 'Complete' || type === 'Failed') && status === 'True',
+    )
+  );
+}
+
+/** Creating it by a dry run ends with `AlreadyExists` when all else about it is right. */
+async function refusalOfNew({ kube, ref, signal }: ReplacementInput, wanted: KubeObject): Promise<Failure | undefined> {
+  // Its ports and addresses are taken as long as the old one is there.
+  if (ref.group === '' && ref.kind === 'Service') return undefined;
+  try {
+    await persist(() => kube.create(wanted, { dryRun: true, signal }), signal, { forbiddenRetries: 2 });
+    return undefined;
+  } catch (error) {
+    if (!isKubeError(error)) throw error;
+    return error.reason === 'AlreadyExists' ? undefined : refusalOf(error, `${ref.kind}/${wanted.metadata.name}`);
+  }
+}

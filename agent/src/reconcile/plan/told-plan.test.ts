@@ -1,0 +1,71 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { canonicalJson, sha256 } from '@steward/shared';
+import { inOrder } from './kind-order.ts';
+import { inventoryKey, mergedInventory, reasonToKeep } from './inventory.ts';
+import { countsOf, toldPlan } from './told-plan.ts';
+
+const change = { action: 'update' as const, object: 'Deployment/web', fields: ['spec.replicas: 1 → 2'] };
+
+describe('a plan as it is told', () => {
+  it('has a digest over exactly what is shown', () => {
+    const { digest, ...shown } = toldPlan('changes 1.', [change]);
+    expect(digest).toBe(sha256(canonicalJson(shown)));
+    expect(toldPlan('changes 1.', [{ ...change, fields: [] }]).digest).not.toBe(digest);
+    expect(toldPlan('another', [change]).digest).not.toBe(digest);
+  });
+
+  it('stays small whatever it is about, shows what changes first, and says what it leaves out', () => {
+    const action = fc.constantFrom('create' as const, 'update' as const, 'keep' as const);
+    const fields = fc.array(fc.string({ maxLength: 300 }), { maxLength: 20 });
+    const any = fc.record({ action, object: fc.string({ maxLength: 300 }), fields });
+    fc.assert(
+      fc.property(fc.array(any, { maxLength: 700, size: 'max' }), (changes) => {
+        const told = toldPlan('s.', changes);
+        expect(canonicalJson(told.changes).length).toBeLessThanOrEqual(48 * 1024);
+        expect(told.changes.length).toBeLessThanOrEqual(500);
+        if (told.changes.length < changes.length)
+          expect(told.summary).toContain(`${changes.length - told.changes.length} of ${changes.length}`);
+        const firstKept = told.changes.findIndex((shown) => shown.action === 'keep');
+        if (firstKept !== -1)
+          expect(told.changes.slice(firstKept).every((shown) => shown.action === 'keep')).toBe(true);
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it('counts in words', () => {
+    const counted = countsOf([change, { ...change, action: 'delete' }]);
+    expect(counted).toBe('creates none, changes 1, removes 1, leaves none');
+  });
+});
+
+describe('an inventory', () => {
+  const entry = { group: 'apps', version: 'v1', kind: 'Deployment', namespace: 'n', name: 'web' };
+
+  it('merged keeps uids that are known, and takes the newer version', () => {
+    const old = { ...entry, version: 'v1beta1', uid: 'u' };
+    expect(mergedInventory([old], [entry])).toEqual([{ ...entry, uid: 'u' }]);
+    expect(mergedInventory([old], [{ ...entry, uid: 'new' }])).toEqual([{ ...entry, uid: 'new' }]);
+    expect(mergedInventory([old], [{ ...entry, name: 'b' }])).toHaveLength(2);
+    expect(inventoryKey(old)).toBe('apps/Deployment n/web');
+  });
+
+  it('never lets go what cannot be had again', () => {
+    for (const kind of ['PersistentVolumeClaim', 'PersistentVolume', 'Namespace', 'CustomResourceDefinition'])
+      expect(reasonToKeep(kind, undefined)).toBeDefined();
+    expect(reasonToKeep('Secret', { 'helm.sh/resource-policy': 'keep' })).toBeDefined();
+    expect(reasonToKeep('Secret', {})).toBeUndefined();
+  });
+});
+
+it('objects are applied in the order in which they need each other, unknown kinds last', () => {
+  const kinds = ['Deployment', 'Custom', 'Secret', 'Service', 'ConfigMap', 'Another'];
+  expect(inOrder(kinds, (kind) => kind)).toEqual([
+    ['Secret'],
+    ['ConfigMap'],
+    ['Service'],
+    ['Deployment'],
+    ['Custom', 'Another'],
+  ]);
+});

@@ -1,0 +1,54 @@
+import Type, { type Static } from 'typebox';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import { compile, LIMITS, Release, RenderedObject, sha256 } from '@steward/shared';
+import type { KubeObject } from '../../kube/client.ts';
+
+/** What stays of a release with its rendered objects: all that running, watching and going back to it needs. */
+export const SetMeta = Type.Object({
+  service: Type.String(),
+  version: Type.String(),
+  releaseDigest: Type.String(),
+  parametersDigest: Type.String(),
+  signedBy: Type.String(),
+  counter: Type.Integer(),
+  deadlineSeconds: Type.Integer(),
+  settleSeconds: Type.Integer(),
+  permissions: Release.properties.permissions,
+  replace: Type.Optional(Type.Array(Type.String())),
+});
+export type SetMeta = Static<typeof SetMeta>;
+
+const StoredSet = Type.Object({ meta: SetMeta, objects: Type.Array(RenderedObject) });
+const decode = compile(StoredSet);
+
+/** The objects of one generation, checked and pinned, as they are applied. */
+export interface ReleaseSet {
+  meta: SetMeta;
+  objects: KubeObject[];
+}
+
+/** Bytes of a set's JSON: what the agent holds in memory while it works on it. */
+export const MAX_SET_BYTES = 8 * 1024 * 1024;
+
+/** A packed set and its name. */
+export interface PackedSet {
+  bytes: Uint8Array;
+  digest: string;
+}
+
+/** @returns undefined when the set is larger than {@link MAX_SET_BYTES} */
+export function packSet(set: { meta: SetMeta; objects: readonly RenderedObject[] }): PackedSet | undefined {
+  const json = Buffer.from(JSON.stringify(set));
+  if (json.length > MAX_SET_BYTES) return undefined;
+  const bytes = gzipSync(json, { level: 6 });
+  return { bytes, digest: sha256(bytes) };
+}
+
+/** @throws Error when the bytes are not what was stored */
+export function unpackSet(bytes: Uint8Array, digest: string): ReleaseSet {
+  if (sha256(bytes) !== digest) throw new Error('the stored set is not the one that was rendered: its digest differs');
+  const json: unknown = JSON.parse(gunzipSync(bytes, { maxOutputLength: LIMITS.maxRenderBytes }).toString('utf8'));
+  const decoded = decode(json);
+  if (!decoded.ok) throw new Error(`the stored set cannot be read: ${decoded.error}`);
+  return { meta: decoded.value.meta, objects: decoded.value.objects as KubeObject[] };
+}

@@ -1,0 +1,85 @@
+import Type from 'typebox';
+import { compile } from '@steward/shared';
+import type { KubeClient, KubeObject } from '../../kube/client.ts';
+import { SECRET } from '../../operations/kinds.ts';
+import { persist } from '../../operations/persist.ts';
+import { unpackSet, type PackedSet, type ReleaseSet } from './release-set.ts';
+
+/** Bytes of one Secret's content; etcd takes 1.5 MB an object. */
+const CHUNK_BYTES = 600 * 1024;
+
+const decodeSecret = compile(Type.Object({ data: Type.Object({ set: Type.String() }) }));
+
+export interface RenderStoreOptions {
+  kube: KubeClient;
+  /** The agent's own. */
+  namespace: string;
+  signal: AbortSignal;
+}
+
+/**
+ * Rendered sets, as Secrets in the agent's namespace: a chart may make passwords. A set is named by a reference,
+ * `render-nats-g3 2 sha256:…`: the Secrets' name, how many there are, and the digest of what is in them together.
+ */
+export class RenderStore {
+  readonly #options: RenderStoreOptions;
+
+  constructor(options: RenderStoreOptions) {
+    this.#options = options;
+  }
+
+  /** Writing again replaces what an earlier, interrupted try left. */
+  async save(installation: string, generation: number, { bytes, digest }: PackedSet): Promise<string> {
+    const { kube, namespace, signal } = this.#options;
+    const name = `render-${installation}-g${generation}`;
+    const chunks = Math.max(1, Math.ceil(bytes.length / CHUNK_BYTES));
+    await Promise.all(
+      Array.from({ length: chunks }, (_, index) => {
+        const part = bytes.subarray(index * CHUNK_BYTES, (index + 1) * CHUNK_BYTES);
+        const object: KubeObject = {
+          apiVersion: 'v1',
+          kind: 'Secret',
+          metadata: { name: chunkName(name, index), namespace },
+          type: 'steward.dev/rendered-set',
+          data: { set: Buffer.from(part).toString('base64') },
+        };
+        return persist(() => kube.apply(object, { fieldManager: 'steward-agent', force: true, signal }), signal);
+      }),
+    );
+    return `${name} ${chunks} ${digest}`;
+  }
+
+  /** @throws Error when it is not there or not what was stored */
+  async load(reference: string): Promise<ReleaseSet> {
+    const { kube, namespace, signal } = this.#options;
+    const { name, chunks, digest } = parseReference(reference);
+    const parts = await Promise.all(
+      Array.from({ length: chunks }, async (_, index) => {
+        const secret = await persist(() => kube.get(SECRET, namespace, chunkName(name, index), { signal }), signal);
+        const decoded = decodeSecret(secret);
+        if (!decoded.ok)
+          throw new Error(`the stored set ${name} is incomplete: Secret ${chunkName(name, index)} is missing`);
+        return Buffer.from(decoded.value.data.set, 'base64');
+      }),
+    );
+    return unpackSet(Buffer.concat(parts), digest);
+  }
+
+  /** Safe when it is gone. */
+  async remove(reference: string): Promise<void> {
+    const { kube, namespace, signal } = this.#options;
+    const { name, chunks } = parseReference(reference);
+    for (let index = 0; index < chunks; index += 1)
+      await persist(() => kube.remove(SECRET, namespace, chunkName(name, index), { signal }), signal);
+  }
+}
+
+function chunkName(name: string, index: number): string {
+  return index === 0 ? name : `${name}-${index}`;
+}
+
+function parseReference(reference: string): { name: string; chunks: number; digest: string } {
+  const match = /^(?<name>render-\S+) (?<chunks>[1-9]\d{0,2}) (?<digest>sha256:[0-9a-f]{64})$/.exec(reference)?.groups;
+  if (!match) throw new Error(`"${reference}" is no reference to a stored set`);
+  return { name: match['name'] ?? '', chunks: Number(match['chunks']), digest: match['digest'] ?? '' };
+}

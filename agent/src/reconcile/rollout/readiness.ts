@@ -1,0 +1,101 @@
+import type { NamespaceObjects } from '../../collect/namespace-objects.ts';
+import type { WorkloadView } from '../../collect/objects/workload.ts';
+import type { Target } from './targets.ts';
+
+/** How far one target is; `done` and `total` count pods where it has some. */
+export interface Readiness {
+  isReady: boolean;
+  done: number;
+  total: number;
+  /** What it waits for, while it is not ready. */
+  waitsFor: string;
+}
+
+/** The rules of `kubectl rollout status`, and for what it does not know those of Helm. */
+export function readinessOf(target: Target, objects: NamespaceObjects): Readiness {
+  switch (target.kind) {
+    case 'Deployment':
+    case 'StatefulSet':
+    case 'DaemonSet':
+      return workloadReadiness(target, workloadIn(objects, target));
+    case 'Job':
+      return jobReadiness(target, objects);
+    case 'PersistentVolumeClaim':
+      return claimReadiness(target, objects);
+    case 'Service':
+      return serviceReadiness(target, objects);
+    case 'Pod': {
+      const pod = [...objects.pods.values()].find(({ name }) => name === target.name);
+      return single(pod?.isReady === true || pod?.phase === 'Succeeded', 'is not ready');
+    }
+  }
+}
+
+export function workloadIn(objects: NamespaceObjects, target: Target): WorkloadView | undefined {
+  for (const workloads of objects.workloads)
+    for (const workload of workloads.values())
+      if (workload.kind === target.kind && workload.name === target.name) return workload;
+  return undefined;
+}
+
+/** The workload, if its controller has seen what was applied. */
+export function observed(target: Target, workload: WorkloadView | undefined): WorkloadView | undefined {
+  const isSeen =
+    workload !== undefined &&
+    workload.uid === target.uid &&
+    workload.generation >= target.generation &&
+    workload.observedGeneration >= workload.generation;
+  return isSeen ? workload : undefined;
+}
+
+function workloadReadiness(target: Target, found: WorkloadView | undefined): Readiness {
+  const workload = observed(target, found);
+  if (!workload) {
+    const total = found?.wanted ?? 1;
+    return { isReady: false, done: 0, total, waitsFor: 'its controller has not seen the change' };
+  }
+  const { wanted, available } = workload;
+  const current = updatedOf(workload);
+  const done = Math.max(0, Math.min(wanted, available, current.count));
+  const state = { done, total: wanted };
+  if (current.count < current.wanted)
+    return { ...state, isReady: false, waitsFor: `${current.count} of ${current.wanted} pods are new` };
+  if (workload.kind === 'Deployment' && workload.replicas > workload.updated)
+    return { ...state, isReady: false, waitsFor: `old pods still there: ${workload.replicas - workload.updated}` };
+  if (available < wanted) return { ...state, isReady: false, waitsFor: `${available} of ${wanted} pods are ready` };
+  return { ...state, isReady: true, waitsFor: '' };
+}
+
+/** How many pods are of the newest template, and how many should be. */
+function updatedOf(workload: WorkloadView): { count: number; wanted: number } {
+  const { kind, wanted, updated, isOnDelete, partition, currentRevision, updateRevision } = workload;
+  if (isOnDelete) return { count: wanted, wanted };
+  if (kind !== 'StatefulSet') return { count: updated, wanted };
+  if (partition > 0) return { count: updated, wanted: Math.max(0, wanted - partition) };
+  // When all are new the controller makes the new revision the current one, and counts no more.
+  return { count: updateRevision === currentRevision ? wanted : Math.max(0, Math.min(updated, wanted - 1)), wanted };
+}
+
+function jobReadiness({ name }: Target, objects: NamespaceObjects): Readiness {
+  const job = [...objects.jobs.values()].find((view) => view.name === name);
+  return single(job?.state === 'complete' || job?.state === 'suspended', job ? 'is still running' : 'has not started');
+}
+
+/** A claim that nobody uses may wait for its first consumer for ever. */
+function claimReadiness({ name }: Target, objects: NamespaceObjects): Readiness {
+  const claim = [...objects.claims.values()].find((view) => view.name === name);
+  const isUsed = [...objects.pods.values()].some((pod) => pod.claims.includes(name));
+  return single(claim !== undefined && (claim.phase === 'Bound' || !isUsed), 'has no volume');
+}
+
+/** A service without any address selects nothing, which may be meant. */
+function serviceReadiness({ name }: Target, objects: NamespaceObjects): Readiness {
+  const slices = [...objects.endpoints.values()].filter(({ service }) => service === name);
+  const total = slices.reduce((sum, slice) => sum + slice.total, 0);
+  const ready = slices.reduce((sum, slice) => sum + slice.ready, 0);
+  return single(total === 0 || ready > 0, `none of its ${total} addresses is ready`);
+}
+
+function single(isReady: boolean, waitsFor: string): Readiness {
+  return { isReady, done: isReady ? 1 : 0, total: 1, waitsFor: isReady ? '' : waitsFor };
+}

@@ -1,0 +1,214 @@
+import type { NamespaceObjects } from '../../collect/namespace-objects.ts';
+import { workloadOf, type PodView } from '../../collect/objects/pod.ts';
+import type { ReplicaSetView, WorkloadView } from '../../collect/objects/workload.ts';
+import type { Failure } from '../outcome.ts';
+import { certaintyOf, REFUSED_HOLD_MS, type CertainFailure } from './certain-failure.ts';
+import { observed, readinessOf, workloadIn } from './readiness.ts';
+import type { Target } from './targets.ts';
+
+/** A controller could not make a pod: told by an event only, except for Deployments. */
+export interface RefusedPod {
+  owner: string;
+  message: string;
+  atMs: number;
+}
+
+export interface RolloutInput {
+  targets: readonly Target[];
+  objects: NamespaceObjects;
+  replicaSets: Iterable<ReplicaSetView>;
+  refused: Iterable<RefusedPod>;
+  /** Pods made before this are of an older generation where nothing else tells. */
+  startedMs: number;
+  /** What ran before failed: every pod that is not ready and not of the wanted revision is in the way. */
+  isOverFailed: boolean;
+  /** Since when a problem lasts, from the evaluation before. */
+  heldSince: ReadonlyMap<string, number>;
+  nowMs: number;
+}
+
+export interface RolloutState {
+  isReady: boolean;
+  done: number;
+  total: number;
+  /** What is waited for, with what is known of why; at most ten. */
+  waiting: string[];
+  /** Certain: waiting longer is of no use. */
+  failure: Failure | undefined;
+  heldSince: Map<string, number>;
+  /** A failure will be certain then, unless something changes. */
+  recheckAtMs: number | undefined;
+  /** Pods of an older revision that hold their StatefulSet up. */
+  stuckPods: { name: string; uid: string }[];
+}
+
+interface Trouble {
+  key: string;
+  text: string;
+  certainty: CertainFailure | undefined;
+}
+
+/** How far a rollout is, and whether it can still end well. Pure. */
+export function rolloutState(input: RolloutInput): RolloutState {
+  const podsOf = Map.groupBy(input.objects.pods.values(), workloadOf);
+  const newest = newestHashes(input.replicaSets);
+  const state: RolloutState = {
+    isReady: true,
+    done: 0,
+    total: 0,
+    waiting: [],
+    failure: undefined,
+    heldSince: new Map(),
+    recheckAtMs: undefined,
+    stuckPods: [],
+  };
+  const troubled: Trouble[] = [];
+  let isOtherwiseWaiting = false;
+  for (const target of input.targets) {
+    const name = `${target.kind}/${target.name}`;
+    const readiness = readinessOf(target, input.objects);
+    state.done += readiness.done;
+    state.total += readiness.total;
+    if (readiness.isReady) continue;
+    state.isReady = false;
+    const workload = observed(target, workloadIn(input.objects, target));
+    const pods = podsOf.get(name) ?? [];
+    const troubles = troublesOf(target, workload, pods, newest, input);
+    // A service waits for the very pods that others are about.
+    isOtherwiseWaiting ||= troubles.every(({ certainty }) => !certainty) && target.kind !== 'Service';
+    troubled.push(...troubles);
+    const why = troubles.map(({ text }) => text).join('; ');
+    const unready = unreadyPods(pods, (pod) => isNew(pod, target, workload, newest, input));
+    if (state.waiting.length < 10) state.waiting.push(`${name}: ${why || [readiness.waitsFor, ...unready].join('; ')}`);
+    if (workload) state.stuckPods.push(...stuckPods(workload, pods, input.isOverFailed));
+  }
+  judge(troubled, isOtherwiseWaiting, input, state);
+  return state;
+}
+
+/** Finds the first failure that is certain by now, and when the next one would be. */
+function judge(
+  troubled: readonly Trouble[],
+  isOtherwiseWaiting: boolean,
+  { heldSince, nowMs }: RolloutInput,
+  state: RolloutState,
+): void {
+  for (const { key, text, certainty } of troubled) {
+    if (!certainty || (certainty.mayWaitForOthers && isOtherwiseWaiting)) continue;
+    const sinceMs = heldSince.get(key) ?? nowMs;
+    state.heldSince.set(key, sinceMs);
+    const certainAtMs = sinceMs + certainty.holdMs;
+    if (certainAtMs <= nowMs) state.failure ??= { reason: certainty.reason, message: text };
+    else state.recheckAtMs = Math.min(state.recheckAtMs ?? certainAtMs, certainAtMs);
+  }
+}
+
+function troublesOf(
+  target: Target,
+  workload: WorkloadView | undefined,
+  pods: readonly PodView[],
+  newest: ReadonlyMap<string, string>,
+  input: RolloutInput,
+): Trouble[] {
+  const name = `${target.kind}/${target.name}`;
+  const failedJob = target.kind === 'Job' ? jobTrouble(name, target, pods, input) : undefined;
+  if (failedJob) return [failedJob];
+  const ofPods = pods
+    .filter((pod) => !pod.isReady && pod.goneByMs === undefined && isNew(pod, target, workload, newest, input))
+    .flatMap(({ name: podName, uid, problems }) =>
+      problems.map((problem) => ({
+        key: `${uid} ${problem.code}`,
+        text: `Pod/${podName}: ${problem.message}`,
+        certainty: certaintyOf(problem),
+      })),
+    );
+  const ofController = workload?.problem ? [workloadTrouble(name, workload.problem)] : [];
+  return [...ofController, ...ofPods, ...refusedTroubles(name, input)];
+}
+
+/** Of pods that nothing is wrong with, why they do not count yet; some of them. */
+function unreadyPods(pods: readonly PodView[], isNewPod: (pod: PodView) => boolean): string[] {
+  return pods
+    .filter((pod) => !pod.isReady && pod.goneByMs === undefined && pod.problems.length === 0 && isNewPod(pod))
+    .slice(0, 3)
+    .map(({ name, phase }) =>
+      phase === 'Running'
+        ? `Pod/${name} runs, but its readiness check does not succeed`
+        : `Pod/${name} is being started`,
+    );
+}
+
+function refusedTroubles(name: string, { refused, startedMs }: RolloutInput): Trouble[] {
+  return [...refused]
+    .filter(({ owner, atMs }) => owner === name && atMs >= startedMs - CLOCK_GRAIN_MS)
+    .map(({ message }) => ({ key: `${name} refused`, text: `${name}: ${message}`, certainty: POD_REFUSED }));
+}
+
+function jobTrouble(
+  name: string,
+  target: Target,
+  pods: readonly PodView[],
+  { objects }: RolloutInput,
+): Trouble | undefined {
+  const job = [...objects.jobs.values()].find((view) => view.name === target.name);
+  if (job?.state !== 'failed') return undefined;
+  const said = pods.flatMap(({ problems }) => problems).at(-1)?.message;
+  const text = `${name} failed: ${said ?? job.message}`;
+  return { key: name, text, certainty: { reason: 'job-failed', holdMs: 0, mayWaitForOthers: false } };
+}
+
+/** Times of objects have whole seconds. */
+const CLOCK_GRAIN_MS = 1_000;
+/** A Deployment says so of the template before for a moment, with the new generation observed already. */
+const LATE_HOLD_MS = 5_000;
+const POD_REFUSED: CertainFailure = { reason: 'pod-refused', holdMs: REFUSED_HOLD_MS, mayWaitForOthers: false };
+
+function workloadTrouble(name: string, { code, message }: NonNullable<WorkloadView['problem']>): Trouble {
+  const certainty: CertainFailure =
+    code === 'ReplicaFailure'
+      ? POD_REFUSED
+      : { reason: 'rollout-deadline', holdMs: LATE_HOLD_MS, mayWaitForOthers: false };
+  return { key: `${name} ${code}`, text: `${name}: ${message}`, certainty };
+}
+
+/** Of each Deployment, the template hash of its newest replica set. */
+function newestHashes(replicaSets: Iterable<ReplicaSetView>): Map<string, string> {
+  const newest = new Map<string, ReplicaSetView>();
+  for (const view of replicaSets) {
+    const known = newest.get(view.deployment);
+    if (!known || known.revision < view.revision) newest.set(view.deployment, view);
+  }
+  return new Map([...newest].map(([deployment, { hash }]) => [deployment, hash]));
+}
+
+function isNew(
+  pod: PodView,
+  target: Target,
+  workload: WorkloadView | undefined,
+  newest: ReadonlyMap<string, string>,
+  { startedMs }: RolloutInput,
+): boolean {
+  if (target.kind === 'Job' || target.kind === 'Pod') return true;
+  if (!workload) return false;
+  if (target.kind === 'StatefulSet') return pod.revision === workload.updateRevision;
+  const hash = target.kind === 'Deployment' ? newest.get(target.name) : undefined;
+  return hash === undefined ? pod.createdMs >= startedMs - CLOCK_GRAIN_MS : pod.revision === hash;
+}
+
+/**
+ * A StatefulSet does not replace an old pod while one before it is not ready, also when that one never will be
+ * (https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#forced-rollback).
+ */
+function stuckPods(workload: WorkloadView, pods: readonly PodView[], isOverFailed: boolean): RolloutState['stuckPods'] {
+  if (workload.kind !== 'StatefulSet' || workload.isOnDelete) return [];
+  return pods
+    .filter(
+      (pod) =>
+        !pod.isReady &&
+        pod.goneByMs === undefined &&
+        pod.revision !== undefined &&
+        pod.revision !== workload.updateRevision &&
+        (isOverFailed || pod.problems.some((problem) => certaintyOf(problem) !== undefined)),
+    )
+    .map(({ name, uid }) => ({ name, uid }));
+}

@@ -1,0 +1,37 @@
+import type { KubeClient, KubeObject } from '../../kube/client.ts';
+import { WATCHED } from '../../collect/namespace-objects.ts';
+import { persist } from '../../operations/persist.ts';
+import { inParallel } from '../plan/parallel.ts';
+
+const WORKLOADS = ['Deployment', 'StatefulSet', 'DaemonSet'] as const;
+const OTHERS = ['Job', 'PersistentVolumeClaim', 'Service', 'Pod'] as const;
+export type TargetKind = (typeof WORKLOADS)[number] | (typeof OTHERS)[number];
+
+/** An object that a rollout waits for. */
+export interface Target {
+  kind: TargetKind;
+  name: string;
+  /** What was applied: older observations of it do not count. Zero and empty where that does not matter. */
+  uid: string;
+  generation: number;
+}
+
+/** What of a set has a readiness, with the generation the API server has of it now. */
+export async function loadTargets(
+  kube: KubeClient,
+  objects: readonly KubeObject[],
+  signal: AbortSignal,
+): Promise<Target[]> {
+  const relevant = objects.filter(({ kind }) => isTargetKind(kind));
+  return inParallel(relevant, 8, async ({ kind, metadata }) => {
+    const { name, namespace } = metadata;
+    const workload = WORKLOADS.find((known) => known === kind);
+    if (!workload) return { kind: kind as TargetKind, name, uid: '', generation: 0 };
+    const live = await persist(() => kube.get(WATCHED[workload].ref, namespace, name, { signal }), signal);
+    return { kind: workload, name, uid: live?.metadata.uid ?? '', generation: live?.metadata.generation ?? 0 };
+  });
+}
+
+function isTargetKind(kind: string): kind is TargetKind {
+  return [...WORKLOADS, ...OTHERS].some((known) => known === kind);
+}

@@ -1,0 +1,170 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { NamespaceView } from '../../collect/namespace-view.ts';
+import type { KubeClient, KubeObject } from '../../kube/client.ts';
+import { done, failed, type Outcome } from '../outcome.ts';
+import type { SetMeta } from '../render/release-set.ts';
+import { Bell } from '../bell.ts';
+import { watchRolloutDetails } from './refused-pods.ts';
+import { rolloutState, type RolloutState } from './rollout-state.ts';
+import { loadTargets } from './targets.ts';
+
+export interface RolloutOptions {
+  kube: KubeClient;
+  view: NamespaceView;
+  namespace: string;
+  objects: readonly KubeObject[];
+  meta: Pick<SetMeta, 'permissions' | 'settleSeconds'>;
+  startedMs: number;
+  deadlineMs: number;
+  isOverFailed: boolean;
+  now: () => Date;
+  /** Told when the numbers change; awaited before the next look. */
+  onProgress: (state: Pick<RolloutState, 'done' | 'total' | 'waiting'>) => Promise<void>;
+  /** Everything is ready, and has to stay so for the settling time. */
+  onSettling: (state: Pick<RolloutState, 'done' | 'total'>) => Promise<void>;
+  /** A refusal is told with what is waited for, and tried again: a right may be granted meanwhile. */
+  removePod: (pod: { name: string; uid: string }) => Promise<Outcome<void>>;
+  signal: AbortSignal;
+}
+
+/**
+ * Follows a rollout by what the watches say until everything is ready and has stayed so, or until it is certain that it
+ * will not be, or until the deadline.
+ */
+export async function watchRollout(options: RolloutOptions): Promise<Outcome<void>> {
+  const { kube, view, namespace, meta, signal } = options;
+  const targets = await loadTargets(kube, options.objects, signal);
+  const end = new AbortController();
+  const stop = AbortSignal.any([signal, end.signal]);
+  const bell = new Bell();
+  const details = watchRolloutDetails(kube, namespace, meta.permissions, () => bell.ring(), stop);
+  const unsubscribe = view.subscribe(() => bell.ring());
+  try {
+    await Promise.race([
+      Promise.all([view.synced(), details.synced]),
+      delay(SYNC_PATIENCE_MS, undefined, { signal: stop }),
+    ]);
+    return await new RolloutFollower(options, bell, (heldSince) =>
+      rolloutState({
+        targets,
+        objects: view.objects,
+        replicaSets: details.replicaSets,
+        refused: details.refused,
+        startedMs: options.startedMs,
+        isOverFailed: options.isOverFailed,
+        heldSince,
+        nowMs: options.now().getTime(),
+      }),
+    ).follow();
+  } finally {
+    unsubscribe();
+    end.abort();
+  }
+}
+
+const SYNC_PATIENCE_MS = 10_000;
+/** A timer that comes a little early would find nothing to do. */
+const TIMER_SLACK_MS = 20;
+/** Progress is told no more often than this. */
+const TELL_INTERVAL_MS = 300;
+const REMOVE_AGAIN_MS = 3_000;
+
+class RolloutFollower {
+  readonly #options: RolloutOptions;
+  readonly #bell: Bell;
+  readonly #look: (heldSince: ReadonlyMap<string, number>) => RolloutState;
+  readonly #removed = new Set<string>();
+  /** Why a pod that holds its workload up was not removed. */
+  #unremoved: { message: string; againAtMs: number } | undefined;
+  #told = { text: '', atMs: 0 };
+  #isUntold = false;
+  #settlingSinceMs: number | undefined;
+
+  constructor(options: RolloutOptions, bell: Bell, look: (heldSince: ReadonlyMap<string, number>) => RolloutState) {
+    this.#options = options;
+    this.#bell = bell;
+    this.#look = look;
+  }
+
+  async follow(): Promise<Outcome<void>> {
+    const { view, signal } = this.#options;
+    let heldSince: ReadonlyMap<string, number> = new Map();
+    for (;;) {
+      signal.throwIfAborted();
+      let wakeAtMs = this.#options.deadlineMs;
+      // What was seen last says nothing while the watches are broken.
+      if (view.problem === undefined) {
+        const state = this.#look(heldSince);
+        heldSince = state.heldSince;
+        const verdict = await this.#judge(state);
+        if (verdict) return verdict;
+        wakeAtMs = this.#wakeAtMs(state);
+      } else if (this.#nowMs() >= wakeAtMs) {
+        return failed(
+          'rollout-deadline',
+          `the deadline passed while the cluster could not be watched: ${view.problem}`,
+        );
+      }
+      await this.#bell.wait(wakeAtMs - this.#nowMs() + TIMER_SLACK_MS, signal);
+    }
+  }
+
+  #nowMs(): number {
+    return this.#options.now().getTime();
+  }
+
+  #wakeAtMs({ recheckAtMs }: RolloutState): number {
+    const { deadlineMs, meta } = this.#options;
+    if (this.#settlingSinceMs !== undefined) return this.#settlingSinceMs + meta.settleSeconds * 1_000;
+    const tellAtMs = this.#isUntold ? this.#told.atMs + TELL_INTERVAL_MS : deadlineMs;
+    return Math.min(recheckAtMs ?? deadlineMs, this.#unremoved?.againAtMs ?? deadlineMs, tellAtMs, deadlineMs);
+  }
+
+  /** Undefined: go on. */
+  async #judge(state: RolloutState): Promise<Outcome<void> | undefined> {
+    const { meta, deadlineMs } = this.#options;
+    if (state.isReady) return this.#settle(state, meta.settleSeconds * 1_000);
+    this.#settlingSinceMs = undefined;
+    if (state.failure) return { ok: false, failure: state.failure };
+    await this.#removeStuck(state);
+    if (this.#unremoved) state.waiting.unshift(this.#unremoved.message);
+    if (this.#nowMs() >= deadlineMs) {
+      const waiting = state.waiting.join('; ').slice(0, 2_000);
+      return failed('rollout-deadline', `not everything was ready before the deadline. ${waiting}`);
+    }
+    await this.#tell(state);
+    return undefined;
+  }
+
+  async #removeStuck({ stuckPods }: RolloutState): Promise<void> {
+    if (this.#unremoved && this.#nowMs() < this.#unremoved.againAtMs) return;
+    this.#unremoved = undefined;
+    for (const pod of stuckPods) {
+      if (this.#removed.has(pod.uid)) continue;
+      const outcome = await this.#options.removePod(pod);
+      if (outcome.ok) this.#removed.add(pod.uid);
+      else {
+        const message = `Pod/${pod.name} holds its StatefulSet up and was not removed: ${outcome.failure.message}`;
+        this.#unremoved = { message, againAtMs: this.#nowMs() + REMOVE_AGAIN_MS };
+        this.#told.text = '';
+      }
+    }
+  }
+
+  async #tell(state: RolloutState): Promise<void> {
+    const text = `${state.done}/${state.total}`;
+    this.#isUntold = text !== this.#told.text && this.#nowMs() < this.#told.atMs + TELL_INTERVAL_MS;
+    if (text === this.#told.text || this.#isUntold) return;
+    this.#told = { text, atMs: this.#nowMs() };
+    await this.#options.onProgress(state);
+  }
+
+  async #settle(state: RolloutState, settleMs: number): Promise<Outcome<void> | undefined> {
+    if (this.#settlingSinceMs === undefined) {
+      this.#settlingSinceMs = this.#nowMs();
+      this.#told = { text: '', atMs: 0 };
+      if (settleMs > 0) await this.#options.onSettling(state);
+    }
+    return this.#nowMs() >= this.#settlingSinceMs + settleMs ? done(undefined) : undefined;
+  }
+}

@@ -1,0 +1,83 @@
+import { satisfies, gte, coerce } from 'semver';
+import {
+  LIMITS,
+  parseBoundedJson,
+  PRODUCT_VERSION,
+  verifyRelease,
+  type DesiredState,
+  type ReleaseKey,
+  type VerifiedRelease,
+} from '@steward/shared';
+import type { HistoryEntry } from '../../operations/installation-object.ts';
+import { done, failed, type Outcome } from '../outcome.ts';
+
+/** What a release must fit to. */
+export interface VerifyContext {
+  desired: DesiredState;
+  /** Pinned by the customer. */
+  trusted: readonly ReleaseKey[];
+  history: readonly HistoryEntry[];
+  /** The highest counter used so far, by key. */
+  counters: Readonly<Record<string, number>>;
+  runningVersion: string | undefined;
+  kubernetesVersion: string;
+  now: Date;
+}
+
+/**
+ * Whether these bytes are the release that is wanted, signed by a key the customer pinned, and may run here and now. A
+ * release of this installation's own history may run again whatever its counter and expiry say.
+ */
+export function verifiedRelease(bytes: Uint8Array, context: VerifyContext): Outcome<VerifiedRelease> {
+  if (bytes.length > LIMITS.maxReleaseBytes * 2) return failed('too-large', 'the release envelope is too large');
+  const json = parseBoundedJson(Buffer.from(bytes).toString('utf8'), 64);
+  if (!json.ok) return failed('bad-signature', `the release envelope is ${json.error}`);
+  const verified = verifyRelease(json.value, context.trusted);
+  if (!verified.ok) return failed('bad-signature', verified.error);
+  const { release, digest } = verified.value;
+  const { desired } = context;
+  if (digest !== desired.release.digest)
+    return failed('digest-mismatch', `the release is ${digest}, wanted was ${desired.release.digest}`);
+  if (release.service !== desired.service || release.version !== desired.release.version) {
+    const wanted = `${desired.service} ${desired.release.version}`;
+    return failed('digest-mismatch', `the release is signed as ${release.service} ${release.version}, not ${wanted}`);
+  }
+  const refused = refusalOf(verified.value, context);
+  return refused ?? done(verified.value);
+}
+
+function refusalOf(verified: VerifiedRelease, context: VerifyContext): ReturnType<typeof failed> | undefined {
+  const { release, digest, signedBy } = verified;
+  const { desired, history, counters, runningVersion, kubernetesVersion, now } = context;
+  if (!history.some(({ releaseDigest }) => releaseDigest === digest)) {
+    const highest = counters[signedBy] ?? 0;
+    if (release.counter < highest)
+      return failed(
+        'counter-too-low',
+        `release ${release.version} has counter ${release.counter}; ${desired.name} has had ${highest} from this key`,
+      );
+    if (release.expiresAt !== undefined && Date.parse(release.expiresAt) <= now.getTime())
+      return failed('expired-release', `release ${release.version} expired at ${release.expiresAt}`);
+  }
+  if (!isAtLeast(PRODUCT_VERSION, release.minimumAgentVersion))
+    return failed(
+      'version-range',
+      `release ${release.version} needs an agent of ${release.minimumAgentVersion} or newer; this one is ${PRODUCT_VERSION}`,
+    );
+  const kubernetes = coerce(kubernetesVersion)?.version ?? kubernetesVersion;
+  if (!satisfies(kubernetes, release.kubernetes))
+    return failed(
+      'version-range',
+      `release ${release.version} supports Kubernetes ${release.kubernetes}; this cluster is ${kubernetesVersion}`,
+    );
+  const { from } = release.upgrade;
+  const replaced = runningVersion === release.version ? undefined : runningVersion;
+  if (from !== undefined && replaced !== undefined && !satisfies(replaced, from, { includePrerelease: true }))
+    return failed('version-range', `release ${release.version} replaces ${from}; ${replaced} is running`);
+  return undefined;
+}
+
+function isAtLeast(version: string, minimum: string): boolean {
+  const coerced = coerce(minimum, { includePrerelease: true });
+  return coerced !== null && gte(version, coerced);
+}

@@ -1,0 +1,76 @@
+import type { Release, ReleaseDetails } from '@steward/shared';
+import { detailLines } from '../output/table.ts';
+import { localTime } from '../output/time.ts';
+import type { Paint } from '../terminal/terminal.ts';
+
+type Permission = Release['permissions'][number];
+
+/** `statefulsets.apps: get, list, … – to install …`, for the person who grants it. */
+export function permissionLine(permission: Permission, installation = '${installation}'): string {
+  const resource = permission.apiGroup === '' ? permission.resource : `${permission.resource}.${permission.apiGroup}`;
+  const names = permission.names?.map((name) => name.replaceAll('${installation}', installation)).join(', ');
+  return `${resource}${names ? ` (only ${names})` : ''}: ${permission.verbs.join(', ')} – ${permission.reason}`;
+}
+
+function knobText(knob: Release['knobs'][number]): string {
+  const bounds = knob.options ? knob.options.join(', ') : `${knob.minimum ?? ''} to ${knob.maximum ?? ''}`;
+  return `${knob.name} (${knob.path}): ${bounds}${knob.unit ? ` ${knob.unit}` : ''}`;
+}
+
+function exceptionText(exceptions: Release['exceptions']): string {
+  return Object.entries(exceptions)
+    .map(([name, value]) => (value === true ? name : `${name} ${String(value)}`))
+    .join('; ');
+}
+
+function section(title: string, lines: readonly string[], paint: Paint): string[] {
+  return lines.length === 0 ? [] : ['', paint(`${title}:`, 'bold'), ...lines.map((line) => `  ${line}`)];
+}
+
+/** A release in words: what runs, what may be set, which rights it needs. */
+export function releaseLines(details: ReleaseDetails, paint: Paint): string[] {
+  const { release } = details;
+  const { upgrade } = release;
+  return [
+    ...detailLines(
+      [
+        ['Service', `${release.display.name} (${release.service})`],
+        ['Version', release.version],
+        ['Summary', release.display.summary],
+        ['Release', details.digest],
+        ['Signed by', details.signedBy],
+        ['Counter', String(release.counter)],
+        ['Chart', `${release.chart.name} ${release.chart.version}, ${release.chart.digest}`],
+        ['Published', localTime(details.publishedAt)],
+        ['Expires', release.expiresAt && localTime(release.expiresAt)],
+        ['Kubernetes', release.kubernetes],
+        ['Upgrades from', upgrade.from ?? 'any version'],
+        ['Upgrade', `at most ${upgrade.deadlineSeconds} s, then ready for ${upgrade.settleSeconds} s`],
+        ['May replace', upgrade.replace?.join(', ')],
+        ['Exceptions', exceptionText(release.exceptions)],
+      ],
+      paint,
+    ),
+    ...section(
+      'Images',
+      release.images.map(({ reference, digest }) => `${reference}@${digest}`),
+      paint,
+    ),
+    ...section(
+      'Knobs',
+      release.knobs.map((knob) => knobText(knob)),
+      paint,
+    ),
+    ...section(
+      'Made once, and kept by upgrades',
+      (release.generateOnce ?? []).map(({ kind, name, fields }) => `${kind}/${name}: ${fields?.join(', ') ?? 'all'}`),
+      paint,
+    ),
+    ...section(
+      "Rights in the installation's namespace",
+      release.permissions.map((entry) => permissionLine(entry)),
+      paint,
+    ),
+    ...section('Notes', release.display.notes?.trimEnd().split('\n') ?? [], paint),
+  ];
+}

@@ -1,0 +1,136 @@
+import {
+  containersOf,
+  hooksOf,
+  imagesOf,
+  normalizeImage,
+  podSpecOf,
+  undeclaredPodSettings,
+  type Release,
+  type RenderedObject,
+} from '@steward/shared';
+import type { Severity } from '../findings/finding.ts';
+import { objectName } from '../render/rendered-set.ts';
+import { isRecord } from '../values-path.ts';
+import { groupOf, kindOf } from './kinds.ts';
+
+/** Something wrong with one rendered object. */
+export interface ObjectProblem {
+  severity: Severity;
+  code: string;
+  message: string;
+  action: string;
+}
+
+export interface CheckContext {
+  /** The namespace it was rendered for. */
+  namespace: string;
+  exceptions: Release['exceptions'];
+  ownServiceAccounts: ReadonlySet<string>;
+}
+
+function problem(severity: Severity, code: string, message: string, action: string): ObjectProblem[] {
+  return [{ severity, code, message, action }];
+}
+
+function checkKind(object: RenderedObject): ObjectProblem[] {
+  const name = objectName(object);
+  const customer =
+    'Take it out of the chart, and describe in your installation guide what the customer applies before.';
+  switch (kindOf(object).type) {
+    case 'rbac':
+      return problem('error', 'gives-rights', `${name} gives rights; the agent may not give any`, customer);
+    case 'cluster':
+      return problem(
+        'error',
+        'cluster-scoped',
+        `${name} belongs to the whole cluster; the agent works in one namespace`,
+        customer,
+      );
+    case 'custom':
+      return problem(
+        'warning',
+        'custom-kind',
+        `${name} is of ${groupOf(object.apiVersion) || object.apiVersion}, which is not part of Kubernetes`,
+        'It works only where that is installed; say so in your installation guide.',
+      );
+    case 'namespaced':
+      return [];
+  }
+}
+
+function checkHooks(object: RenderedObject): ObjectProblem[] {
+  const hooks = hooksOf(object);
+  if (hooks.length === 0) return [];
+  return problem(
+    'error',
+    'hook',
+    `${objectName(object)} is a ${hooks.join(', ')} hook; this version of Steward runs none`,
+    'Make it an ordinary object (a Job named with the version), or do its work when the service starts.',
+  );
+}
+
+function checkNamespace(object: RenderedObject, { namespace }: CheckContext): ObjectProblem[] {
+  const own = object.metadata.namespace;
+  if (own === undefined || own === namespace) return [];
+  return problem(
+    'error',
+    'foreign-namespace',
+    `${objectName(object)} is in the namespace ${own}; all of a service lives in its installation's namespace`,
+    'Leave metadata.namespace out, or write {{ .Release.Namespace }}.',
+  );
+}
+
+function checkImages(object: RenderedObject): ObjectProblem[] {
+  return imagesOf(object).flatMap((image) => {
+    const normal = normalizeImage(image);
+    if (normal === undefined)
+      return problem(
+        'error',
+        'image',
+        `${objectName(object)}: "${image}" is not an image reference`,
+        'Write it as registry/name:tag.',
+      );
+    if (!normal.endsWith(':latest')) return [];
+    return problem(
+      'warning',
+      'image-latest',
+      `${objectName(object)}: ${image} has no version`,
+      'Name a version, so that people can see what runs. The release pins the digest in any case.',
+    );
+  });
+}
+
+const NEEDS_READINESS = new Set(['Deployment', 'StatefulSet', 'DaemonSet']);
+
+function checkReadiness(object: RenderedObject): ObjectProblem[] {
+  const pod = podSpecOf(object);
+  if (!pod || !NEEDS_READINESS.has(object.kind)) return [];
+  const main = containersOf({ containers: pod['containers'] });
+  if (main.some((container) => isRecord(container['readinessProbe']))) return [];
+  return problem(
+    'warning',
+    'no-readiness',
+    `${objectName(object)} has no readinessProbe: a broken version counts as ready once its process runs`,
+    'Give its main container a readinessProbe; upgrades wait for it, and roll back without it.',
+  );
+}
+
+/** Everything that the agent would refuse in an object, and what makes upgrades of it less safe. */
+export function checkObject(object: RenderedObject, context: CheckContext): ObjectProblem[] {
+  const settings = undeclaredPodSettings(object, context.exceptions, context.ownServiceAccounts);
+  return [
+    ...checkKind(object),
+    ...checkHooks(object),
+    ...checkNamespace(object, context),
+    ...checkImages(object),
+    ...checkReadiness(object),
+    ...settings.flatMap((setting) =>
+      problem(
+        'error',
+        'pod-setting',
+        `${objectName(object)} asks for ${setting}`,
+        'Do without it, or declare it under exceptions in steward.yaml, where the customer sees it.',
+      ),
+    ),
+  ];
+}

@@ -1,0 +1,243 @@
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import type { Chart } from '../chart/chart.ts';
+import { Findings } from '../findings/finding.ts';
+import type { Renderer, RenderRequest } from '../render/helm.ts';
+import { inspectChart, type Inspection } from './inspect-chart.ts';
+
+type Render = (request: RenderRequest) => string;
+
+const files: Record<string, string> = {
+  'values.yaml': 'replicas: 1\nmetrics: false\n',
+  'steward.yaml': 'parameters: { allow: [replicas, metrics] }\n',
+  'values.schema.json': JSON.stringify({
+    properties: { replicas: { type: 'integer', minimum: 1, maximum: 3 }, metrics: { type: 'boolean' } },
+  }),
+};
+
+/** Stands for helm, which is a program of others: what it would print. */
+async function inspect(render: Render, more: Record<string, string> = {}, options: { allowDiffering?: boolean } = {}) {
+  const findings = new Findings();
+  const all = { ...files, ...more };
+  const chart: Chart = {
+    meta: { apiVersion: 'v2', name: 'web', version: '1.0.0' },
+    files: new Map(Object.entries(all).map(([path, text]) => [path, Buffer.from(text)])),
+    values: parse(all['values.yaml'] ?? '') as Record<string, unknown>,
+    packed: Buffer.alloc(0),
+    digest: '',
+  };
+  const requests: RenderRequest[] = [];
+  const renderer: Renderer = {
+    render: async (request) => {
+      requests.push(request);
+      const yaml = render(request);
+      return yaml.startsWith('Error:') ? { ok: false, error: yaml.slice(7) } : { ok: true, yaml };
+    },
+    close: async () => undefined,
+  };
+  const inspection: Inspection = await inspectChart(chart, renderer, {
+    findings,
+    progress: () => undefined,
+    ...options,
+  });
+  return { findings, inspection, requests, codes: findings.items.map(({ code }) => code) };
+}
+
+function document(source: string, body: string): string {
+  return `---\n# Source: web/templates/${source}\n${body}\n`;
+}
+
+const map = document('map.yaml', 'apiVersion: v1\nkind: ConfigMap\nmetadata: { name: settings }');
+const podOf = (container: string, rest = ''): string =>
+  document(
+    'pod.yaml',
+    `apiVersion: v1\nkind: Pod\nmetadata: { name: web }\nspec:\n  securityContext: { runAsNonRoot: true }\n${rest}  containers: [${container}]`,
+  );
+
+describe('looking at a chart', () => {
+  it('renders the defaults, each bound and switch, an upgrade and a name that holds the chart, all twice', async () => {
+    const { requests, codes } = await inspect(() => map);
+    expect(codes).toEqual([]);
+    const kinds = requests.map(({ values, releaseName, isUpgrade }) =>
+      JSON.stringify([values, releaseName, isUpgrade]),
+    );
+    expect([...new Set(kinds)].toSorted()).toEqual(
+      [
+        '[{},"qx7inst",false]',
+        '[{},"qx7inst",true]',
+        '[{},"web-qx7inst",false]',
+        '[{"replicas":3},"qx7inst",false]',
+        '[{"metrics":true},"qx7inst",false]',
+      ].toSorted(),
+    );
+    expect(kinds).toHaveLength(10);
+  });
+
+  it('finds images, kinds and rights that only a variant brings in', async () => {
+    const { inspection } = await inspect(({ values }) =>
+      values['metrics'] === true ? podOf('{ name: a, image: acme/exporter:1 }') : map,
+    );
+    expect(inspection.images).toEqual(['acme/exporter:1']);
+    expect(inspection.permissions.map(({ kind }) => kind)).toContain('Pod');
+    expect(inspection.permissions.map(({ kind }) => kind)).toContain('ConfigMap');
+  });
+
+  describe('that makes something up at each render', () => {
+    let count = 0;
+    const made = (name = 'qx7inst-s'): string =>
+      document(
+        's.yaml',
+        `apiVersion: v1\nkind: Secret\nmetadata: { name: ${name} }\nstringData: { password: "hidden-${(count += 1)}" }`,
+      );
+    const render: Render = ({ releaseName }) => made(`${releaseName}-s`);
+    const yaml = (fields: string): Record<string, string> => ({
+      'steward.yaml': `generateOnce:\n  - { kind: Secret, name: "\${installation}-s"${fields} }\n`,
+    });
+
+    it('is refused, with the fields and what to write, but not their values', async () => {
+      const { findings } = await inspect(render);
+      expect(findings.items).toMatchObject([
+        {
+          severity: 'error',
+          code: 'unstable',
+          message: 'differs from render to render: Secret/${installation}-s: data.password',
+          action: expect.stringContaining('- { kind: Secret, name: "${installation}-s", fields: ["data.password"] }'),
+          place: { file: 'templates/s.yaml' },
+        },
+      ]);
+      expect(JSON.stringify(findings.items)).not.toContain('hidden');
+    });
+
+    it('is warned of when that is wanted', async () => {
+      const { findings } = await inspect(render, {}, { allowDiffering: true });
+      expect(findings.items).toMatchObject([{ severity: 'warning', code: 'unstable' }]);
+    });
+
+    it.each(['', ', fields: [data]', ', fields: [data.password]', ', fields: [stringData.password]'])(
+      'is fine when the release makes it once: %j',
+      async (fields) => {
+        expect((await inspect(render, yaml(fields))).codes).toEqual([]);
+      },
+    );
+
+    it('is refused when it makes up a name, or something that pods carry', async () => {
+      const named = await inspect(() => made(`s-${count}`));
+      expect(named.findings.items[0]).toMatchObject({ code: 'unstable', message: expect.stringContaining('its name') });
+      const pod = await inspect(() => podOf(`{ name: a, image: "b:1", env: [{ name: X, value: "${(count += 1)}" }] }`));
+      expect(pod.findings.items[0]).toMatchObject({
+        code: 'unstable',
+        message: expect.stringContaining('spec.containers[a].env[X].value (so every upgrade would replace its pods)'),
+      });
+    });
+
+    it('is warned of entries that keep nothing, or what does not change', async () => {
+      const { findings } = await inspect(render, yaml(', fields: [data.password, data.user]'));
+      expect(findings.items).toMatchObject([
+        {
+          severity: 'warning',
+          code: 'generate-once',
+          message: expect.stringContaining('data.user'),
+          place: { line: 2 },
+        },
+      ]);
+      const other = await inspect(() => map, yaml(''));
+      expect(other.findings.items).toMatchObject([{ severity: 'warning', code: 'generate-once' }]);
+    });
+  });
+
+  it('tells once what is wrong in every variant, and names the variant where only that is wrong', async () => {
+    const bad = podOf('{ name: a, image: "acme/web:1", securityContext: { privileged: true } }');
+    const always = await inspect(() => bad);
+    expect(always.findings.items).toMatchObject([
+      { severity: 'error', code: 'pod-setting', place: { file: 'templates/pod.yaml' } },
+    ]);
+    const sometimes = await inspect(({ values }) => (values['replicas'] === 3 ? bad : map));
+    expect(sometimes.findings.items[0]?.message).toContain('(with replicas=3)');
+  });
+
+  it('takes what steward.yaml declares', async () => {
+    const { codes } = await inspect(
+      () => podOf('{ name: a, image: "acme/web:1", securityContext: { privileged: true } }'),
+      {
+        'steward.yaml': 'exceptions: { privileged: true }\n',
+      },
+    );
+    expect(codes).toEqual([]);
+  });
+
+  it.each([
+    ['gives-rights', document('r.yaml', 'apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: { name: r }')],
+    ['cluster-scoped', document('n.yaml', 'apiVersion: v1\nkind: Namespace\nmetadata: { name: ns }')],
+    [
+      'custom-kind',
+      document('m.yaml', 'apiVersion: monitoring.coreos.com/v1\nkind: PodMonitor\nmetadata: { name: m }'),
+    ],
+    ['hook', map.replace('{ name: settings }', '{ name: settings, annotations: { helm.sh/hook: pre-install } }')],
+    ['foreign-namespace', map.replace('{ name: settings }', '{ name: settings, namespace: kube-system }')],
+    ['image', podOf('{ name: a, image: "NOT AN IMAGE" }')],
+    ['image-latest', podOf('{ name: a, image: acme/web }')],
+    ['pod-setting', podOf('{ name: a, image: "acme/web:1" }', '  hostPID: true\n')],
+    ['twice', map + map],
+    ['render', `Error: web/templates/map.yaml:3:7: nil pointer`],
+    ['render', document('map.yaml', 'kind: [')],
+    ['render', document('map.yaml', 'kind: ConfigMap')],
+    ['empty', ''],
+  ])('finds: %s', async (code, yaml) => {
+    const { codes } = await inspect(() => yaml);
+    expect(codes).toEqual([code]);
+  });
+
+  it('shows the line of the template that helm names', async () => {
+    const { findings } = await inspect(() => 'Error: execution error at (web/templates/map.yaml:3:7): say which');
+    expect(findings.items[0]?.place).toEqual({ file: 'templates/map.yaml', line: 3, column: 7 });
+  });
+
+  it('leaves tests out, and opens lists', async () => {
+    const test = map.replace('{ name: settings }', '{ name: t, annotations: { helm.sh/hook: "test" } }');
+    const list = document(
+      'l.yaml',
+      'apiVersion: v1\nkind: List\nitems:\n  - { apiVersion: v1, kind: Service, metadata: { name: a } }',
+    );
+    const { inspection, codes } = await inspect(() => test + list);
+    expect(codes).toEqual([]);
+    expect(inspection.permissions.map(({ kind }) => kind)).toContain('Service');
+    expect(inspection.permissions.map(({ kind }) => kind)).not.toContain('ConfigMap');
+  });
+
+  it('warns of a workload without readiness probe', async () => {
+    const workload = (probe: string): string =>
+      document(
+        'd.yaml',
+        `apiVersion: apps/v1\nkind: Deployment\nmetadata: { name: d }\nspec: { template: { spec: { securityContext: { runAsNonRoot: true }, containers: [{ name: a, image: "b:1"${probe} }] } } }`,
+      );
+    expect((await inspect(() => workload(''))).codes).toEqual(['no-readiness']);
+    expect((await inspect(() => workload(', readinessProbe: {}'))).codes).toEqual([]);
+  });
+
+  it('checks that a probe names a service of the chart and one of its ports', async () => {
+    const service = document(
+      's.yaml',
+      'apiVersion: v1\nkind: Service\nmetadata: { name: qx7inst-web }\nspec: { ports: [{ name: http, port: 80 }] }',
+    );
+    const probe = (name: string, port: string): string =>
+      `probes:\n  - { name: up, service: "${name}", port: ${port} }\n`;
+    const check = async (yaml: string) =>
+      (await inspect(({ releaseName }) => service.replaceAll('qx7inst', releaseName), { 'steward.yaml': yaml }))
+        .findings.items;
+    expect(await check(probe('${installation}-web', 'http'))).toEqual([]);
+    expect(await check(probe('${installation}-web', '80'))).toEqual([]);
+    expect(await check(probe('${installation}-web', '81'))).toMatchObject([{ code: 'probe', place: { line: 2 } }]);
+    expect((await check(probe('web', '80')))[0]?.action).toContain('${installation}-web');
+  });
+
+  it('finds definitions of kinds and look-ups in the files themselves', async () => {
+    const { findings } = await inspect(() => map, {
+      'crds/thing.yaml': 'kind: CustomResourceDefinition',
+      'templates/map.yaml': 'a: 1\nb: {{ lookup "v1" "Secret" "ns" "name" }}',
+    });
+    expect(findings.items).toMatchObject([
+      { severity: 'error', code: 'crd', place: { file: 'crds/thing.yaml' } },
+      { severity: 'warning', code: 'lookup', place: { file: 'templates/map.yaml', line: 2, column: 4 } },
+    ]);
+  });
+});

@@ -1,0 +1,116 @@
+import { makesPods, type Release, type RenderedObject } from '@steward/shared';
+import { isRecord } from '../values-path.ts';
+import { kindOf } from './kinds.ts';
+
+type Permission = Release['permissions'][number];
+
+/** A rendered object, and the release name it was rendered with: `name` stands for the installation's in what is signed. */
+export interface NamedRender {
+  objects: readonly RenderedObject[];
+  releaseName: string;
+}
+
+const OWN: Permission['verbs'] = ['get', 'list', 'watch', 'create', 'patch', 'delete'];
+const SEEN: Permission['verbs'] = ['get', 'list', 'watch'];
+
+export const INSTALLATION = '${installation}';
+
+/** `web-nats` of a render named `web` becomes `${installation}-nats`. */
+export function withPlaceholder(text: string, releaseName: string): string {
+  return text.replaceAll(releaseName, INSTALLATION);
+}
+
+function versionOf(apiVersion: string): string {
+  return apiVersion.split('/').at(-1) ?? '';
+}
+
+function ownPermissions(renders: readonly NamedRender[]): Permission[] {
+  const found = new Map<string, Permission>();
+  for (const { objects, releaseName } of renders)
+    for (const object of objects) {
+      const kind = kindOf(object);
+      if (kind.type !== 'namespaced' && kind.type !== 'custom') continue;
+      const { known } = kind;
+      const key = `${known.group}/${known.kind}`;
+      const isSecret = key === '/Secret';
+      const name = withPlaceholder(object.metadata.name, releaseName);
+      const entry = found.get(key) ?? {
+        apiGroup: known.group,
+        apiVersion: versionOf(object.apiVersion),
+        kind: known.kind,
+        resource: known.resource,
+        verbs: isSecret ? ['get', 'create', 'patch', 'delete'] : OWN,
+        ...(isSecret ? { names: [] } : {}),
+        reason: `to install, upgrade and remove ${known.reason}`,
+      };
+      if (entry.names && !entry.names.includes(name)) entry.names.push(name);
+      found.set(key, entry);
+    }
+  return [...found.values()];
+}
+
+function hasClaims(object: RenderedObject): boolean {
+  if (object.kind === 'PersistentVolumeClaim') return true;
+  const spec = object['spec'];
+  return isRecord(spec) && Array.isArray(spec['volumeClaimTemplates']) && spec['volumeClaimTemplates'].length > 0;
+}
+
+function permission(
+  [apiGroup, kind, resource]: readonly [string, string, string],
+  verbs: Permission['verbs'],
+  reason: string,
+): Permission {
+  return { apiGroup, apiVersion: 'v1', kind, resource, verbs, reason };
+}
+
+/** What the agent looks at beside the chart's own objects, to tell the state of the service and why it is so. */
+function watchPermissions(objects: readonly RenderedObject[]): Permission[] {
+  const kinds = new Set(objects.map(({ kind }) => kind));
+  const claims = ['', 'PersistentVolumeClaim', 'persistentvolumeclaims'] as const;
+  const permissions = [
+    permission(['', 'Pod', 'pods'], SEEN, 'to see which pods run, and why one does not'),
+    permission(claims, SEEN, 'to see the volumes, and what they wait for'),
+  ];
+  if (objects.some((object) => makesPods(object.kind)))
+    permissions.push(permission(['', 'Event', 'events'], SEEN, 'to tell why a pod could not be made'));
+  if (kinds.has('Deployment'))
+    permissions.push(permission(['apps', 'ReplicaSet', 'replicasets'], SEEN, 'to tell new pods from old ones'));
+  if (kinds.has('StatefulSet'))
+    permissions.push(
+      permission(['', 'Pod', 'pods'], ['delete'], 'to replace a pod that is stuck while a bad upgrade is rolled back'),
+    );
+  if (kinds.has('CronJob')) permissions.push(permission(['batch', 'Job', 'jobs'], SEEN, 'to see how jobs ended'));
+  if (kinds.has('Service'))
+    permissions.push(
+      permission(
+        ['discovery.k8s.io', 'EndpointSlice', 'endpointslices'],
+        SEEN,
+        'to see whether addresses have ready pods',
+      ),
+    );
+  if (objects.some((object) => object.kind === 'StatefulSet' && hasClaims(object)))
+    permissions.push(permission(claims, ['patch'], 'to enlarge the volumes when a larger size is set'));
+  if (objects.some((object) => hasClaims(object)))
+    permissions.push(permission(claims, ['delete'], 'to delete the volumes, only in an uninstall that says so'));
+  return permissions;
+}
+
+function isCovered(wanted: Permission, given: readonly Permission[]): boolean {
+  return given.some(
+    (entry) =>
+      entry.apiGroup === wanted.apiGroup &&
+      entry.kind === wanted.kind &&
+      !entry.names &&
+      wanted.verbs.every((verb) => entry.verbs.includes(verb)),
+  );
+}
+
+/**
+ * The rights the agent needs in the installation's namespace, from everything the chart renders to with its defaults and
+ * their variants. Never a wildcard; Secrets by exact name, and never listed.
+ */
+export function permissionsOf(renders: readonly NamedRender[]): Permission[] {
+  const own = ownPermissions(renders).toSorted((a, b) => (a.apiGroup + a.kind < b.apiGroup + b.kind ? -1 : 1));
+  const watched = watchPermissions(renders.flatMap(({ objects }) => objects));
+  return [...own, ...watched.filter((wanted) => !isCovered(wanted, own))];
+}

@@ -1,0 +1,59 @@
+import { spawn } from 'node:child_process';
+import { CliError, usageError } from '../cli-error.ts';
+import { EXIT } from '../exit-codes.ts';
+import { oneLine, type Terminal } from '../terminal/terminal.ts';
+
+const maxOutputBytes = 32 * 1024 * 1024;
+
+/** The customer's cluster, through their own kubectl: their context, their login, their rights. */
+export interface Kubectl {
+  /** @returns what it printed. @throws CliError with what it said when it fails */
+  run(args: readonly string[], input?: string): Promise<string>;
+}
+
+/** @param context of the kubeconfig; absent: the current one */
+export function kubectl(terminal: Terminal, context: string | undefined): Kubectl {
+  const program = terminal.env['STEWARD_KUBECTL'] || 'kubectl';
+  const prefix = context === undefined ? [] : ['--context', context];
+  const run = (args: readonly string[], input = ''): Promise<string> => {
+    const { promise, resolve, reject } = Promise.withResolvers<string>();
+    const child = spawn(program, [...prefix, ...args], {
+      env: terminal.env,
+      cwd: terminal.cwd,
+      signal: terminal.signal,
+    });
+    const out: Buffer[] = [];
+    let err = '';
+    let bytes = 0;
+    child.stdout.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes > maxOutputBytes) child.kill('SIGKILL');
+      else out.push(chunk);
+    });
+    child.stderr.on('data', (chunk: Buffer) => (err = (err + chunk.toString('utf8')).slice(-4000)));
+    child.stdin.on('error', () => undefined);
+    child.stdin.end(input);
+    child.on('error', (error) => {
+      const isMissing = 'code' in error && error.code === 'ENOENT';
+      reject(
+        isMissing ? usageError(`${program} is not there`, 'Install kubectl, or name it by STEWARD_KUBECTL.') : error,
+      );
+    });
+    child.on('close', (code) => {
+      if (code === 0 && bytes <= maxOutputBytes) resolve(Buffer.concat(out).toString('utf8'));
+      else reject(kubectlError(args, err, code));
+    });
+    return promise;
+  };
+  return { run };
+}
+
+function kubectlError(args: readonly string[], said: string, code: number | null): CliError {
+  const text = oneLine(said.trim()) || `it ended with ${String(code)}`;
+  const isAway = /connection refused|no such host|i\/o timeout|unable to connect|was refused/i.test(text);
+  const isForbidden = /forbidden/i.test(text);
+  const exitCode = isAway ? EXIT.unreachable : isForbidden ? EXIT.notAllowed : EXIT.failed;
+  return new CliError(exitCode, `kubectl ${args[0] ?? ''}: ${text}`, {
+    action: isAway ? 'Check the kubeconfig and context: kubectl cluster-info' : undefined,
+  });
+}

@@ -1,0 +1,171 @@
+import { Operation, type CreateOperation } from '@steward/shared';
+import { InvalidArgumentError, type Command } from 'commander';
+import { usageError } from '../cli-error.ts';
+import type { ExitCode } from '../exit-codes.ts';
+import { apiPath } from '../hub-api/hub-client.ts';
+import { findInstallation } from '../installations/find-installation.ts';
+import { changedParameters, withParameterOptions, type ParameterOptions } from '../installations/parameters.ts';
+import { operationTitle } from '../output/operation-title.ts';
+import { parseDuration } from '../output/timeout.ts';
+import { addCommand, collect, type Invocation, type Session } from '../program/command.ts';
+import { confirm } from '../terminal/prompt.ts';
+import { followOperation } from './follow.ts';
+
+/** Flags of every command that starts an operation. */
+export interface ChangeOptions {
+  reason?: string;
+  watch?: boolean;
+  timeout?: number;
+  notAfter?: number;
+}
+
+interface UpgradeOptions extends ChangeOptions, ParameterOptions {
+  version?: string;
+  channel?: string;
+}
+
+interface RollbackOptions extends ChangeOptions {
+  toGeneration?: number;
+}
+
+interface UninstallOptions extends ChangeOptions {
+  deleteVolumes?: boolean;
+  yes?: boolean;
+}
+
+export function withWatchOptions(command: Command): Command {
+  return command
+    .option('-w, --watch', 'follow it to its end; the exit code says how it went')
+    .option('--timeout <time>', 'with --watch: give up after 90s, 10m, 2h (what was started goes on)', parseDuration);
+}
+
+function withChangeOptions(command: Command): Command {
+  return withWatchOptions(command)
+    .option('--reason <text>', 'why; the customer sees it')
+    .option(
+      '--not-after <time>',
+      'give up when it has not been started after 90s, 10m, 2h, 1d (default: 1d)',
+      parseDuration,
+    );
+}
+
+function commonFields({ reason, notAfter }: ChangeOptions, expectedGeneration: number) {
+  return {
+    expectedGeneration,
+    ...(reason === undefined ? {} : { reason }),
+    ...(notAfter === undefined ? {} : { notAfterSeconds: Math.round(notAfter / 1000) }),
+  };
+}
+
+async function start<O extends ChangeOptions>(
+  invocation: Invocation<O>,
+  installationId: string,
+  body: CreateOperation,
+): Promise<ExitCode | void> {
+  const { terminal, options, output, note } = invocation;
+  const hub = await invocation.hub();
+  const operation = await hub.postOnce(Operation, apiPath`/installations/${installationId}/operations`, body);
+  if (!options.watch) {
+    output.outcome(operation, `${operationTitle(operation)} started: ${operation.id}`);
+    note(`Follow it with: steward operations watch ${operation.id}`);
+    return;
+  }
+  note(`${operationTitle(operation)}: ${operation.id}`);
+  return followOperation(operation.id, { hub, terminal, output, note, timeoutMs: options.timeout });
+}
+
+async function runUpgrade(invocation: Invocation<UpgradeOptions>): Promise<ExitCode | void> {
+  const { terminal, options, args } = invocation;
+  const { version, channel } = options;
+  if (version !== undefined && channel !== undefined) throw usageError('--version and --channel: give one of them');
+  const installation = await findInstallation(await invocation.hub(), args[0] ?? '');
+  const parameters = await changedParameters(installation.parameters, options, terminal.cwd);
+  if (version === undefined && channel === undefined && parameters === undefined)
+    throw usageError('what shall change?', 'Give --version, --channel, --set, --unset or --parameters.');
+  return start(invocation, installation.id, {
+    kind: 'upgrade',
+    ...(version === undefined ? {} : { version }),
+    ...(channel === undefined ? {} : { channel }),
+    ...(parameters === undefined ? {} : { parameters }),
+    ...commonFields(options, installation.generation),
+  });
+}
+
+async function runRollback(invocation: Invocation<RollbackOptions>): Promise<ExitCode | void> {
+  const { options, args } = invocation;
+  const installation = await findInstallation(await invocation.hub(), args[0] ?? '');
+  return start(invocation, installation.id, {
+    kind: 'rollback',
+    ...(options.toGeneration === undefined ? {} : { toGeneration: options.toGeneration }),
+    ...commonFields(options, installation.generation),
+  });
+}
+
+async function runUninstall(invocation: Invocation<UninstallOptions>): Promise<ExitCode | void> {
+  const { terminal, options, args, note } = invocation;
+  const installation = await findInstallation(await invocation.hub(), args[0] ?? '');
+  const { name, cluster, customer } = installation;
+  const volumes = options.deleteVolumes ? 'and DELETE its volumes with all data' : '(its volumes are kept)';
+  const question = `Remove ${name} from ${customer}/${cluster} ${volumes}?`;
+  if (!options.yes && !(await confirm(terminal, question, 'Give --yes.'))) {
+    note('Nothing was done.');
+    return 2;
+  }
+  return start(invocation, installation.id, {
+    kind: 'uninstall',
+    ...(options.deleteVolumes ? { deleteVolumes: true } : {}),
+    ...commonFields(options, installation.generation),
+  });
+}
+
+function generation(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('Give a whole number from 1.');
+  return value;
+}
+
+export function addChangeCommands(program: Command, session: Session): void {
+  addCommand<UpgradeOptions>(program, session, {
+    usage: 'upgrade <installation>',
+    summary: 'push a version, a channel or other parameters to an installation',
+    about:
+      'The agent checks the signature, plans, asks the customer where the policy says so, applies, waits until everything is ready, ' +
+      'and goes back to the last good generation when that does not happen in time. Refused when somebody else was faster.',
+    examples: [
+      'steward upgrade nats --version 2.15.2 --watch',
+      'steward upgrade prod/nats --channel stable --reason "fixes the leak of ticket 4711"',
+      'steward upgrade nats --set replicas=5',
+    ],
+    options: (command) =>
+      withChangeOptions(
+        withParameterOptions(
+          command
+            .option('--version <version>', 'release to go to')
+            .option('--channel <name>', 'go to where this channel points now'),
+        ).option('--unset <path>', 'take a parameter away, so that the chart decides (repeatable)', collect),
+      ),
+    run: runUpgrade,
+  });
+  addCommand<RollbackOptions>(program, session, {
+    usage: 'rollback <installation>',
+    summary: 'go back to a generation that ran well',
+    about: 'Applies what was rendered then, passwords and all. Works also when the old release has expired.',
+    examples: ['steward rollback nats --watch', 'steward rollback nats --to-generation 3'],
+    options: (command) =>
+      withChangeOptions(
+        command.option('--to-generation <number>', 'which (default: the last good one before the current)', generation),
+      ),
+    run: runRollback,
+  });
+  addCommand<UninstallOptions>(program, session, {
+    usage: 'uninstall <installation>',
+    summary: 'remove an installation from its cluster; volumes stay unless told',
+    about: 'Customers deny this unless their policy says otherwise.',
+    examples: ['steward uninstall nats --watch', 'steward uninstall nats --delete-volumes --yes'],
+    options: (command) =>
+      withChangeOptions(
+        command.option('--delete-volumes', 'delete its volumes with all data').option('-y, --yes', 'do not ask'),
+      ),
+    run: runUninstall,
+  });
+}

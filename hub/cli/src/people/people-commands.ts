@@ -1,0 +1,206 @@
+import { ApiToken, CreatedApiToken, CreatedUser, Customer, ROLES, User, type Role } from '@steward/shared';
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import { CliError } from '../cli-error.ts';
+import { EXIT } from '../exit-codes.ts';
+import { apiPath, type HubClient } from '../hub-api/hub-client.ts';
+import { localTime } from '../output/time.ts';
+import { addCommand, addGroup, type Invocation, type Session } from '../program/command.ts';
+import { readInput } from '../terminal/prompt.ts';
+
+interface UserOptions {
+  name?: string;
+  role: Role;
+  customer?: string;
+  passwordStdin?: boolean;
+}
+
+interface TokenOptions {
+  role: Role;
+  customer?: string;
+  expiresInDays?: number;
+}
+
+const roleOption = (): Option => new Option('--role <role>', 'what it may do').choices(ROLES).makeOptionMandatory();
+
+async function runCustomerCreate({
+  args: [slug = ''],
+  options,
+  output,
+  hub,
+}: Invocation<{ name?: string }>): Promise<void> {
+  const customer = await (await hub()).post(Customer, '/customers', { slug, name: options.name ?? slug });
+  output.outcome(customer, `Customer ${customer.slug}. Next: steward cluster create NAME --customer ${customer.slug}`);
+}
+
+async function runCustomerList({ output, hub }: Invocation<object>): Promise<void> {
+  const customers = await (await hub()).list(Customer, '/customers');
+  output.rows(
+    customers,
+    [
+      { title: 'customer', cell: (customer) => customer.slug },
+      { title: 'name', cell: (customer) => customer.name },
+      { title: 'created', cell: (customer) => localTime(customer.createdAt) },
+    ],
+    'No customers yet. Make one: steward customer create SLUG --name NAME',
+  );
+}
+
+async function runUserCreate(invocation: Invocation<UserOptions>): Promise<void> {
+  const {
+    args: [email = ''],
+    options,
+    output,
+    terminal,
+    hub,
+    note,
+  } = invocation;
+  const password = options.passwordStdin ? await readInput(terminal, 1000) : undefined;
+  const user = await (
+    await hub()
+  ).post(CreatedUser, '/users', {
+    email,
+    name: options.name ?? email,
+    role: options.role,
+    ...(options.customer === undefined ? {} : { customer: options.customer }),
+    ...(password === undefined ? {} : { password }),
+  });
+  output.outcome(user, user.password ?? `User ${user.email} (${user.role}).`);
+  if (user.password !== undefined) note(`That is the password of ${user.email}; it is shown this once.`);
+}
+
+async function customerNames(client: HubClient): Promise<Map<string, string>> {
+  const customers = await client.list(Customer, '/customers');
+  return new Map(customers.map(({ id, slug }) => [id, slug]));
+}
+
+async function runUserList({ output, hub }: Invocation<object>): Promise<void> {
+  const client = await hub();
+  const [users, names] = await Promise.all([client.list(User, '/users'), customerNames(client)]);
+  output.rows(
+    users,
+    [
+      { title: 'e-mail', cell: (user) => user.email },
+      { title: 'name', cell: (user) => user.name },
+      { title: 'role', cell: (user) => user.role },
+      { title: 'customer', cell: (user) => names.get(user.customerId ?? '') ?? '' },
+      { title: 'created', cell: (user) => localTime(user.createdAt) },
+    ],
+    'No users.',
+  );
+}
+
+async function runTokenCreate({
+  args: [name = ''],
+  options,
+  output,
+  hub,
+  note,
+}: Invocation<TokenOptions>): Promise<void> {
+  const { role, customer, expiresInDays } = options;
+  const token = await (await hub()).post(CreatedApiToken, '/tokens', { name, role, customer, expiresInDays });
+  output.outcome(token, token.token);
+  note(`That is the token "${token.name}"; it is shown this once. Use it: STEWARD_TOKEN=… or steward login --token`);
+}
+
+async function runTokenList({ output, hub }: Invocation<object>): Promise<void> {
+  const tokens = await (await hub()).list(ApiToken, '/tokens');
+  output.rows(
+    tokens,
+    [
+      { title: 'name', cell: (token) => token.name },
+      { title: 'role', cell: (token) => token.role },
+      { title: 'created', cell: (token) => localTime(token.createdAt) },
+      { title: 'expires', cell: (token) => localTime(token.expiresAt) || 'never' },
+      { title: 'last used', cell: (token) => localTime(token.lastUsedAt) || 'never' },
+      { title: 'id', cell: (token) => token.id },
+    ],
+    'No API tokens. Make one: steward token create NAME --role ROLE',
+  );
+}
+
+async function runTokenDelete({ args: [wanted = ''], output, hub }: Invocation<object>): Promise<void> {
+  const client = await hub();
+  const tokens = await client.list(ApiToken, '/tokens');
+  const found = tokens.filter(({ id, name }) => id === wanted || name === wanted);
+  const [token, other] = found;
+  if (!token)
+    throw new CliError(EXIT.notFound, `there is no token "${wanted}"`, { action: 'See `steward token list`.' });
+  if (other)
+    throw new CliError(EXIT.conflict, `${found.length} tokens are called "${wanted}"`, {
+      action: 'Give the id of one of them.',
+    });
+  await client.delete(apiPath`/tokens/${token.id}`);
+  output.outcome({ id: token.id, name: token.name }, `Token ${token.name} is of no use any more.`);
+}
+
+function days(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('Give a whole number of days.');
+  return value;
+}
+
+export function addPeopleCommands(program: Command, session: Session): void {
+  const customer = addGroup(program, 'customer', 'customers: who runs your services');
+  addCommand<{ name?: string }>(customer, session, {
+    usage: 'create <slug>',
+    summary: 'add a customer',
+    examples: ['steward customer create beta --name "Beta Corp"'],
+    options: (command) => command.option('--name <name>', 'name for people (default: the slug)'),
+    run: runCustomerCreate,
+  });
+  addCommand(customer, session, {
+    usage: 'list',
+    summary: 'list customers',
+    examples: ['steward customer list'],
+    run: runCustomerList,
+  });
+
+  const user = addGroup(program, 'user', "users: people, yours and the customers'");
+  addCommand<UserOptions>(user, session, {
+    usage: 'create <email>',
+    summary: 'add a person',
+    about: 'Without --password-stdin the hub makes a password, which is printed once.',
+    examples: [
+      'steward user create sam@acme.example --role support-engineer',
+      'steward user create kim@beta.example --role customer-admin --customer beta',
+    ],
+    options: (command) =>
+      command
+        .addOption(roleOption())
+        .option('--customer <slug>', 'for the customer- roles: whose')
+        .option('--name <name>', 'name of the person (default: the e-mail address)')
+        .option('--password-stdin', 'read the password from standard input'),
+    run: runUserCreate,
+  });
+  addCommand(user, session, {
+    usage: 'list',
+    summary: 'list people',
+    examples: ['steward user list'],
+    run: runUserList,
+  });
+
+  const token = addGroup(program, 'token', 'API tokens: for scripts and CI');
+  addCommand<TokenOptions>(token, session, {
+    usage: 'create <name>',
+    summary: 'make a token and print it, once',
+    examples: ['steward token create ci --role release-engineer --expires-in-days 90'],
+    options: (command) =>
+      command
+        .addOption(roleOption())
+        .option('--customer <slug>', 'for the customer- roles: whose')
+        .option('--expires-in-days <days>', 'of no use after that (default: never)', days),
+    run: runTokenCreate,
+  });
+  addCommand(token, session, {
+    usage: 'list',
+    summary: 'list tokens',
+    examples: ['steward token list'],
+    run: runTokenList,
+  });
+  addCommand(token, session, {
+    usage: 'delete <name-or-id>',
+    summary: 'make a token useless, at once',
+    examples: ['steward token delete ci'],
+    run: runTokenDelete,
+  });
+}

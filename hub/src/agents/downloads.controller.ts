@@ -1,0 +1,73 @@
+import { Controller, Get, Req, Res } from '@nestjs/common';
+import { Digest, ReleaseEnvelope } from '@steward/shared';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import Type from 'typebox';
+import { Database } from '../db/database.ts';
+import { bearerOf } from '../http/access.guard.ts';
+import { Public } from '../http/access.ts';
+import { Answers } from '../http/answers.ts';
+import { DecodedParameters } from '../http/decoded.ts';
+import { ProblemError } from '../http/problem.ts';
+import { AgentAuthenticatorService } from './agent-authenticator.service.ts';
+import { AgentsRepository } from './agents.repository.ts';
+
+const ByDigest = Type.Object({ digest: Digest });
+
+/** Each holds a chart in memory until it has been sent. */
+const MAX_CHARTS_AT_ONCE = 16;
+
+function nothingSuch(digest: string): ProblemError {
+  return new ProblemError('not-found', `no installation of this cluster refers to ${digest}`);
+}
+
+/** What agents fetch, by their connect token: only what an installation of their own cluster refers to, older generations included. */
+@Controller('agent/v1')
+export class DownloadsController {
+  #charts = 0;
+
+  constructor(
+    private readonly authenticator: AgentAuthenticatorService,
+    private readonly database: Database,
+    private readonly agents: AgentsRepository,
+  ) {}
+
+  @Get('releases/:digest')
+  @Public()
+  @Answers(ReleaseEnvelope, { summary: 'a signed release, as it was published; for agents' })
+  async release(
+    @DecodedParameters(ByDigest) { digest }: { digest: string },
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const { agent } = await this.authenticator.prove(bearerOf(request));
+    const found = await this.database.asSystem((tx) => this.agents.findRelease(tx, agent.clusterId, digest));
+    if (found === undefined) throw nothingSuch(digest);
+    await reply.type('application/json').send(found);
+  }
+
+  @Get('charts/:digest')
+  @Public()
+  @Answers(Type.String(), { contentType: 'application/octet-stream', summary: 'a packed chart; for agents' })
+  async chart(
+    @DecodedParameters(ByDigest) { digest }: { digest: string },
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const { agent } = await this.authenticator.prove(bearerOf(request));
+    this.#take(reply);
+    const found = await this.database.asSystem((tx) => this.agents.findChart(tx, agent.clusterId, digest));
+    if (found === undefined) throw nothingSuch(digest);
+    await reply.type('application/octet-stream').send(found);
+  }
+
+  /** Takes a place until the answer has been sent, or its connection has ended. */
+  #take(reply: FastifyReply): void {
+    if (this.#charts >= MAX_CHARTS_AT_ONCE)
+      throw new ProblemError('too-many-requests', 'too many charts are being sent', { retryAfterSeconds: 2 });
+    if (reply.raw.closed) return;
+    this.#charts += 1;
+    reply.raw.once('close', () => {
+      this.#charts -= 1;
+    });
+  }
+}

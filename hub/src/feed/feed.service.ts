@@ -1,0 +1,140 @@
+import { Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
+import type { FEED_EVENTS, FeedEventType } from '@steward/shared';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Gauge } from 'prom-client';
+import type { Static } from 'typebox';
+import type { EntityManager } from 'typeorm';
+import type { TenantContext } from '../db/tenant-context.ts';
+import { DatabaseUnavailable } from '../db/unavailable.ts';
+import { CredentialsRepository } from '../http/credentials.repository.ts';
+import { ProblemError } from '../http/problem.ts';
+import { Metrics } from '../status/metrics.ts';
+import type { FeedPosition } from './feed-position.ts';
+import { FeedStream, type FeedFilter } from './feed-stream.ts';
+import { FeedTails } from './feed-tails.ts';
+import { FeedRepository, type FeedPage, type FeedScope } from './feed.repository.ts';
+import type { FastifyReply } from 'fastify';
+
+const HEARTBEAT_MS = 15_000;
+const MAX_STREAMS = { hub: 2_000, actor: 50 };
+
+export interface FeedRequest {
+  context: TenantContext;
+  /** Looked at again with each heartbeat: a stream ends with its session. */
+  credential: string;
+  filter: FeedFilter;
+  after?: FeedPosition;
+  requestId: string;
+}
+
+@Injectable()
+export class FeedService implements BeforeApplicationShutdown {
+  readonly #streams = new Map<FeedStream, string>();
+
+  constructor(
+    private readonly repository: FeedRepository,
+    private readonly tails: FeedTails,
+    private readonly credentials: CredentialsRepository,
+    metrics: Metrics,
+  ) {
+    const streams = this.#streams;
+    new Gauge({
+      name: 'steward_feed_streams',
+      help: 'Live feeds that are open.',
+      registers: [metrics.registry],
+      collect() {
+        this.set(streams.size);
+      },
+    });
+  }
+
+  /** Puts an event into the live feed, in the caller's transaction: readers get it when that commits, and never otherwise. */
+  publish<K extends Exclude<FeedEventType, 'reset'>>(
+    tx: EntityManager,
+    scope: FeedScope,
+    type: K,
+    data: Static<(typeof FEED_EVENTS)[K]>,
+  ): Promise<void> {
+    return this.repository.insert(tx, scope, type, data);
+  }
+
+  /** Streams until the reader leaves, does not read, loses its session, or the hub stops. Refusals are thrown before the stream begins. */
+  async stream(request: FeedRequest, reply: FastifyReply): Promise<void> {
+    const { context, filter, after } = request;
+    this.#admit(context.actor);
+    const first = await this.repository.read(context, after);
+    reply.hijack();
+    const stream = new FeedStream(reply.raw, filter, after ?? first.head);
+    this.#streams.set(stream, context.actor);
+    const heartbeat = setInterval(() => void this.#beat(stream, request.credential), HEARTBEAT_MS);
+    try {
+      stream.open(request.requestId);
+      await this.#follow(stream, context, first);
+    } finally {
+      clearInterval(heartbeat);
+      this.#streams.delete(stream);
+      stream.end();
+    }
+  }
+
+  beforeApplicationShutdown(): void {
+    for (const stream of this.#streams.keys()) stream.end();
+  }
+
+  #admit(actor: string): void {
+    const own = [...this.#streams.values()].filter((other) => other === actor).length;
+    if (this.#streams.size < MAX_STREAMS.hub && own < MAX_STREAMS.actor) return;
+    throw new ProblemError('too-many-requests', 'too many live feeds are open', {
+      action: 'close some, or try again later',
+      retryAfterSeconds: 30,
+    });
+  }
+
+  /** Alternates between catching up and reading along; ends with the stream. */
+  async #follow(stream: FeedStream, context: TenantContext, first: FeedPage): Promise<void> {
+    let page: FeedPage | undefined = first;
+    while (stream.isOpen) {
+      const leave = await this.#catchUp(stream, context, page);
+      await Promise.race([stream.closed, stream.fallsBehind]);
+      leave?.();
+      if (stream.isOpen) await stream.drained();
+      page = undefined;
+    }
+  }
+
+  /** Reads page by page up to where the shared tail is, then joins it. */
+  async #catchUp(stream: FeedStream, context: TenantContext, first?: FeedPage): Promise<(() => void) | undefined> {
+    let page = first;
+    while (stream.isOpen) {
+      page ??= await this.#read(context, stream.position);
+      if (page) {
+        await stream.take(page);
+        if (!page.isLost && !page.isFull) stream.skipTo(page.head);
+        const leave = page.isFull ? undefined : this.tails.join(context, stream.position, stream);
+        if (leave) return leave;
+      }
+      page = undefined;
+    }
+    return undefined;
+  }
+
+  /** Undefined when the database is away: the reader keeps its stream and its place. */
+  async #read(context: TenantContext, after: FeedPosition): Promise<FeedPage | undefined> {
+    try {
+      return await this.repository.read(context, after);
+    } catch (error) {
+      if (!(error instanceof DatabaseUnavailable)) throw error;
+      await sleep(500);
+      return undefined;
+    }
+  }
+
+  async #beat(stream: FeedStream, credential: string): Promise<void> {
+    stream.keepAlive();
+    try {
+      if (!(await this.credentials.findTenant(credential))) stream.end();
+    } catch {
+      // The database is away: the session is looked at again with the next heartbeat.
+    }
+  }
+}

@@ -1,0 +1,68 @@
+import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import { compile } from '@steward/shared';
+import type { FastifyRequest } from 'fastify';
+import type { TSchema } from 'typebox';
+import { ProblemError } from './problem.ts';
+
+export const BODY = Symbol('body');
+export const QUERY = Symbol('query');
+export const PARAMETERS = Symbol('parameters');
+
+/** A parameter decorator that decodes, and notes its schema on the method for the OpenAPI document. */
+function decodedPart(key: symbol, schema: TSchema, read: (request: FastifyRequest) => unknown): ParameterDecorator {
+  const decorate = createParamDecorator((_data: unknown, context: ExecutionContext) =>
+    read(context.switchToHttp().getRequest<FastifyRequest>()),
+  );
+  return (target, property, index) => {
+    if (property !== undefined) Reflect.defineMetadata(key, schema, target, property);
+    decorate()(target, property, index);
+  };
+}
+
+/** The request's body, of this schema. Anything else is `invalid-request` with the place where it is wrong. */
+export function DecodedBody(schema: TSchema): ParameterDecorator {
+  const decode = compile(schema);
+  return decodedPart(BODY, schema, (request) => {
+    const decoded = decode(request.body);
+    if (!decoded.ok) throw new ProblemError('invalid-request', `the request body is not as expected: ${decoded.error}`);
+    return decoded.value;
+  });
+}
+
+/** The query's parameters, of this schema. Numbers and booleans are read from their text; parameters not named are ignored. */
+export function DecodedQuery(schema: TSchema): ParameterDecorator {
+  const decode = compile(schema);
+  return decodedPart(QUERY, schema, (request) => {
+    const decoded = decode(coerce(request.query, schema));
+    if (!decoded.ok) throw new ProblemError('invalid-request', `the query is not as expected: ${decoded.error}`);
+    return decoded.value;
+  });
+}
+
+/** The path's parameters, of this schema. What cannot be a name or an id is `not-found`, as if there were none of that name. */
+export function DecodedParameters(schema: TSchema): ParameterDecorator {
+  const decode = compile(schema);
+  return decodedPart(PARAMETERS, schema, (request) => {
+    const decoded = decode(request.params);
+    if (!decoded.ok) throw new ProblemError('not-found', 'there is nothing of this name here');
+    return decoded.value;
+  });
+}
+
+function propertiesOf(schema: TSchema): Record<string, { type?: unknown }> {
+  return 'properties' in schema && typeof schema.properties === 'object' && schema.properties !== null
+    ? { ...(schema.properties as Record<string, { type?: unknown }>) }
+    : {};
+}
+
+/** Query strings know text only: reads what the schema says is a number or a boolean. Text that is neither stays, for the decoder to refuse. */
+export function coerce(query: unknown, schema: TSchema): unknown {
+  const given: Record<string, unknown> = typeof query === 'object' && query !== null ? { ...query } : {};
+  for (const [name, { type }] of Object.entries(propertiesOf(schema))) {
+    const text = given[name];
+    if (typeof text !== 'string') continue;
+    if ((type === 'integer' || type === 'number') && /^-?\d{1,15}(\.\d+)?$/.test(text)) given[name] = Number(text);
+    if (type === 'boolean' && (text === 'true' || text === 'false')) given[name] = text === 'true';
+  }
+  return given;
+}

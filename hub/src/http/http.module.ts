@@ -1,0 +1,18 @@
+import { Global, Module } from '@nestjs/common';
+import { APP_FILTER, APP_GUARD } from '@nestjs/core';
+import { AccessGuard } from './access.guard.ts';
+import { CredentialsRepository } from './credentials.repository.ts';
+import { HttpServers } from './http-servers.ts';
+import { ProblemFilter } from './problem.filter.ts';
+
+@Global()
+@Module({
+  providers: [
+    CredentialsRepository,
+    HttpServers,
+    { provide: APP_GUARD, useClass: AccessGuard },
+    { provide: APP_FILTER, useClass: ProblemFilter },
+  ],
+  exports: [CredentialsRepository, HttpServers],
+})
+export class HttpModule {}

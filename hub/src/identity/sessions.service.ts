@@ -1,0 +1,76 @@
+import { Injectable } from '@nestjs/common';
+import type { Login, Session } from '@steward/shared';
+import { Database } from '../db/database.ts';
+import type { TenantContext } from '../db/tenant-context.ts';
+import { createCredential, credentialHash } from '../http/credential.ts';
+import { ProblemError } from '../http/problem.ts';
+import { RateLimit } from '../http/rate-limit.ts';
+import { Passwords } from '../users/passwords.ts';
+import { SessionsRepository } from './sessions.repository.ts';
+import { UsersRepository, type LoginCandidate } from '../users/users.repository.ts';
+
+const SESSION_DAYS = 7;
+
+@Injectable()
+export class SessionsService {
+  readonly #perAddress = new RateLimit({ burst: 60, refillMs: 1_000, maxKeys: 10_000 });
+  readonly #perEmail = new RateLimit({ burst: 10, refillMs: 30_000, maxKeys: 10_000 });
+
+  constructor(
+    private readonly database: Database,
+    private readonly users: UsersRepository,
+    private readonly sessions: SessionsRepository,
+    private readonly passwords: Passwords,
+  ) {}
+
+  /** The same refusal, after the same time, for an unknown address and a wrong password. */
+  async logIn({ email, password }: Login, address: string): Promise<Session> {
+    const key = email.toLowerCase();
+    this.#limit(this.#perAddress.take(address));
+    this.#limit(this.#perEmail.take(key));
+    const candidates = await this.database.asSystem((tx) => this.users.findLoginCandidates(tx, email));
+    const found = await this.#match(candidates, password);
+    if (!found)
+      throw new ProblemError('not-authenticated', 'the e-mail address or the password is wrong', {
+        action: 'check both; an owner can make a new user when the password is lost',
+      });
+    this.#perEmail.clear(key);
+    const { user, organizationId } = found;
+    const token = createCredential('session');
+    const expiresAt = new Date(Date.now() + SESSION_DAYS * 86_400_000);
+    await this.database.asSystem((tx) =>
+      this.sessions.insert(tx, {
+        organizationId,
+        userId: user.id,
+        tokenHash: credentialHash(token),
+        expiresAt,
+        ...(user.customerId === undefined ? {} : { customerId: user.customerId }),
+      }),
+    );
+    return { token, expiresAt: expiresAt.toISOString(), user };
+  }
+
+  async logOut(context: TenantContext, token: string): Promise<void> {
+    const isSession = await this.database.inTenant(context, (tx) => this.sessions.delete(tx, credentialHash(token)));
+    if (!isSession)
+      throw new ProblemError('invalid-request', 'this is an API token, not a session', {
+        action: 'delete it with DELETE /api/v1/tokens/:id',
+      });
+  }
+
+  async #match(candidates: readonly LoginCandidate[], password: string): Promise<LoginCandidate | undefined> {
+    if (candidates.length === 0) await this.passwords.verify(undefined, password);
+    for (const candidate of candidates)
+      if (await this.passwords.verify(candidate.passwordHash, password)) return candidate;
+    return undefined;
+  }
+
+  #limit(waitMs: number): void {
+    if (waitMs === 0) return;
+    const retryAfterSeconds = Math.ceil(waitMs / 1_000);
+    throw new ProblemError('too-many-requests', 'too many attempts to log in', {
+      action: `try again in ${retryAfterSeconds} s`,
+      retryAfterSeconds,
+    });
+  }
+}

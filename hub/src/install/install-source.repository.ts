@@ -1,0 +1,68 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { row, rows } from '../db/query.ts';
+
+/** An installation whose rights are to be granted. */
+export interface GrantSource {
+  organization: string;
+  name: string;
+  service: string;
+  namespace: string;
+  /** Of the wanted release. */
+  envelope: string;
+  /** Of the last release that ran well, to which the agent may have to go back; null when there is none. */
+  lastGoodEnvelope: string | null;
+}
+
+/** The cluster that an enrolment token is for. */
+export interface TokenCluster {
+  clusterId: string;
+  cluster: string;
+  organizationId: string;
+  organization: string;
+  expiresAt: Date;
+  replacedAt: Date | null;
+}
+
+const SELECT_GRANT = `
+  SELECT o.slug AS organization, i.name, s.slug AS service, i.namespace, r.envelope,
+         (SELECT good.envelope FROM installation_generations h JOIN releases good ON good.id = h.release_id
+          WHERE h.installation_id = i.id AND h.succeeded_at IS NOT NULL AND h.action = 'run'
+          ORDER BY h.generation DESC LIMIT 1) AS "lastGoodEnvelope"
+  FROM installations i
+  JOIN organizations o ON o.id = i.organization_id
+  JOIN services s ON s.id = i.service_id
+  JOIN installation_generations g ON g.installation_id = i.id AND g.generation = i.generation
+  JOIN releases r ON r.id = g.release_id`;
+
+/** What manifests are made of, found by the token that curl presents: as the system role, which says whose it is. */
+@Injectable()
+export class InstallSourceRepository {
+  findCluster(tx: EntityManager, tokenHash: Buffer): Promise<TokenCluster | undefined> {
+    return row(
+      tx,
+      `SELECT t.cluster_id AS "clusterId", c.name AS cluster, t.organization_id AS "organizationId", o.slug AS organization,
+              t.expires_at AS "expiresAt", t.replaced_at AS "replacedAt"
+       FROM enrolment_tokens t JOIN clusters c ON c.id = t.cluster_id JOIN organizations o ON o.id = t.organization_id
+       WHERE t.token_hash = $1`,
+      [tokenHash],
+    );
+  }
+
+  grantsOfCluster(tx: EntityManager, clusterId: string): Promise<GrantSource[]> {
+    return rows(
+      tx,
+      `${SELECT_GRANT} WHERE i.cluster_id = $1 AND i.removed_at IS NULL ORDER BY i.created_at LIMIT 500`,
+      [clusterId],
+    );
+  }
+
+  findGrant(tx: EntityManager, installationId: string, tokenHash: Buffer): Promise<GrantSource | undefined> {
+    return row(
+      tx,
+      `${SELECT_GRANT} JOIN grant_tokens t ON t.installation_id = i.id
+       WHERE i.id = $1 AND t.token_hash = $2 AND t.expires_at > now() AND i.removed_at IS NULL`,
+      [installationId, tokenHash],
+    );
+  }
+}

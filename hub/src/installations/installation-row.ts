@@ -1,0 +1,71 @@
+import { compile, HealthReason, WorkloadHealth, type HealthState, type Installation } from '@steward/shared';
+import Type from 'typebox';
+
+/** What the statements below read of one installation, with what is wanted of it. */
+export interface InstallationRow {
+  id: string;
+  customerId: string;
+  clusterId: string;
+  name: string;
+  cluster: string;
+  customer: string;
+  service: string;
+  namespace: string;
+  createdAt: Date;
+  generation: number;
+  version: string;
+  parameters: Record<string, unknown>;
+  action: Installation['action'];
+  observedGeneration: number;
+  runningVersion: string | null;
+  state: Installation['state'];
+  message: string | null;
+  health: HealthState;
+  reasons: unknown;
+  workloads: unknown;
+  healthSince: Date | null;
+  isStale: boolean;
+  currentOperation: string | null;
+}
+
+const decodeReasons = compile(Type.Array(HealthReason));
+const decodeWorkloads = compile(Type.Array(WorkloadHealth));
+
+/** Ends before `WHERE`; aliases: i installation, c cluster, cu customer, s service, g wanted generation, r its release. */
+export const SELECT_INSTALLATION = `
+  SELECT i.id, i.customer_id AS "customerId", i.cluster_id AS "clusterId", i.name, c.name AS cluster, cu.slug AS customer,
+         s.slug AS service, i.namespace, i.created_at AS "createdAt", i.generation, r.version, g.parameters, g.action,
+         i.observed_generation AS "observedGeneration", i.running_version AS "runningVersion", i.state, i.message, i.health,
+         i.reasons, i.workloads, i.health_since AS "healthSince",
+         (SELECT o.id FROM operations o WHERE o.id = i.current_operation_id AND o.finished_at IS NULL) AS "currentOperation",
+         c.shown_connection IN ('stale', 'offline', 'revoked') AS "isStale"
+  FROM installations i
+  JOIN clusters c ON c.id = i.cluster_id
+  JOIN customers cu ON cu.id = i.customer_id
+  JOIN services s ON s.id = i.service_id
+  JOIN installation_generations g ON g.installation_id = i.id AND g.generation = i.generation
+  JOIN releases r ON r.id = g.release_id`;
+
+export function toInstallation(row: InstallationRow): Installation {
+  const {
+    customerId: _customerId,
+    clusterId: _clusterId,
+    createdAt,
+    runningVersion,
+    message,
+    healthSince,
+    ...rest
+  } = row;
+  const { currentOperation, reasons, workloads, ...plain } = rest;
+  const [readReasons, readWorkloads] = [decodeReasons(reasons), decodeWorkloads(workloads)];
+  return {
+    ...plain,
+    createdAt: createdAt.toISOString(),
+    reasons: readReasons.ok ? readReasons.value : [],
+    workloads: readWorkloads.ok ? readWorkloads.value : [],
+    ...(runningVersion === null ? {} : { runningVersion }),
+    ...(message === null ? {} : { message }),
+    ...(healthSince === null ? {} : { healthSince: healthSince.toISOString() }),
+    ...(currentOperation === null ? {} : { currentOperation }),
+  };
+}

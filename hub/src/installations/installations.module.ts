@@ -1,0 +1,40 @@
+import { Module } from '@nestjs/common';
+import { CatalogModule } from '../catalog/catalog.module.ts';
+import { InstallLineModule } from '../install/install-line.module.ts';
+import { BeginOperationService } from '../operations/begin-operation.service.ts';
+import { EndOperationService } from '../operations/end-operation.service.ts';
+import { IdempotencyRepository } from '../operations/idempotency.repository.ts';
+import { OperationExpiryService } from '../operations/operation-expiry.service.ts';
+import { OperationsController } from '../operations/operations.controller.ts';
+import { OperationsRepository } from '../operations/operations.repository.ts';
+import { OperationsService } from '../operations/operations.service.ts';
+import { ParametersModule } from '../parameters/parameters.module.ts';
+import { GrantsService } from './grants.service.ts';
+import { InstallationEventsRepository } from './installation-events.repository.ts';
+import { InstallationsReaderService } from './installations-reader.service.ts';
+import { InstallationsController } from './installations.controller.ts';
+import { InstallationsRepository } from './installations.repository.ts';
+import { InstallationsService } from './installations.service.ts';
+import { WantedReleaseService } from './wanted-release.service.ts';
+
+/** Installations and the operations that change them: one writes the other's rows, so they are one module. */
+@Module({
+  imports: [CatalogModule, ParametersModule, InstallLineModule],
+  controllers: [InstallationsController, OperationsController],
+  providers: [
+    InstallationsRepository,
+    InstallationEventsRepository,
+    InstallationsReaderService,
+    InstallationsService,
+    WantedReleaseService,
+    GrantsService,
+    OperationsRepository,
+    OperationsService,
+    OperationExpiryService,
+    BeginOperationService,
+    EndOperationService,
+    IdempotencyRepository,
+  ],
+  exports: [InstallationsRepository, InstallationEventsRepository, OperationsRepository],
+})
+export class InstallationsModule {}

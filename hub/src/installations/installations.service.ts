@@ -1,0 +1,108 @@
+import { Injectable } from '@nestjs/common';
+import type { CreatedInstallation, CreateInstallation } from '@steward/shared';
+import type { EntityManager } from 'typeorm';
+import { ServicesRepository } from '../catalog/services.repository.ts';
+import { noSuchService } from '../catalog/services.service.ts';
+import { Database } from '../db/database.ts';
+import type { TenantContext } from '../db/tenant-context.ts';
+import { ProblemError } from '../http/problem.ts';
+import { BeginOperationService } from '../operations/begin-operation.service.ts';
+import { IdempotencyRepository } from '../operations/idempotency.repository.ts';
+import { GrantsService } from './grants.service.ts';
+import { toInstallation } from './installation-row.ts';
+import { InstallationsRepository, type Place } from './installations.repository.ts';
+import { WantedReleaseService } from './wanted-release.service.ts';
+
+export interface InstallationRequest {
+  wanted: CreateInstallation;
+  idempotencyKey: string | undefined;
+  traceparent: string | undefined;
+}
+
+@Injectable()
+export class InstallationsService {
+  constructor(
+    private readonly database: Database,
+    private readonly installations: InstallationsRepository,
+    private readonly services: ServicesRepository,
+    private readonly wantedRelease: WantedReleaseService,
+    private readonly beginning: BeginOperationService,
+    private readonly idempotency: IdempotencyRepository,
+    private readonly grants: GrantsService,
+  ) {}
+
+  /** A new installation at generation 1 with its operation; it starts once the customer has given the rights. */
+  async create(context: TenantContext, request: InstallationRequest): Promise<CreatedInstallation> {
+    const { wanted } = request;
+    const { parameters = {} } = wanted;
+    const idempotent = { key: request.idempotencyKey, request: wanted };
+    const prepared = await this.database.inTenant(context, async (tx) => {
+      const known = await this.idempotency.find(tx, context, idempotent);
+      return known === undefined ? this.#prepare(tx, wanted) : { known: await this.#answer(tx, context, known) };
+    });
+    if ('known' in prepared) return prepared.known;
+    const { place, serviceId, chosen } = prepared;
+    this.wantedRelease.checkMayStart(chosen, undefined);
+    await this.wantedRelease.checkParameters(chosen, parameters);
+    return this.database.inTenant(context, async (tx) => {
+      const known = await this.idempotency.find(tx, context, idempotent);
+      if (known !== undefined) return this.#answer(tx, context, known);
+      const namespace = wanted.namespace ?? wanted.name;
+      const id = await this.installations.insert(tx, context, { ...place, serviceId, name: wanted.name, namespace });
+      if (id === undefined) throw taken(wanted.name, namespace, place);
+      const operation = await this.beginning.begin(
+        tx,
+        context,
+        { id, customerId: place.customerId, clusterId: place.clusterId, generation: 1 },
+        {
+          kind: 'install',
+          releaseId: chosen.row.id,
+          action: 'run',
+          deleteVolumes: false,
+          parameters,
+          traceparent: request.traceparent,
+        },
+      );
+      await this.idempotency.keep(tx, context, idempotent, operation.id);
+      return this.#answer(tx, context, operation.id);
+    });
+  }
+
+  async #prepare(tx: EntityManager, wanted: CreateInstallation) {
+    const [place, other] = await this.installations.places(tx, wanted.cluster, wanted.customer);
+    if (!place)
+      throw new ProblemError(
+        'not-found',
+        `there is no cluster "${wanted.cluster}"${wanted.customer ? ` of ${wanted.customer}` : ''}`,
+        { action: 'see `steward cluster list`; make one with `steward cluster create`' },
+      );
+    if (other)
+      throw new ProblemError('conflict', `several customers have a cluster "${wanted.cluster}"`, {
+        action: 'name the customer too',
+      });
+    if (place.isRevoked)
+      throw new ProblemError('cluster-revoked', `the cluster "${wanted.cluster}" is revoked`, {
+        action: `let it in again first: steward cluster enrol ${wanted.cluster}`,
+      });
+    const service = await this.services.find(tx, wanted.service);
+    if (!service) throw noSuchService(wanted.service);
+    return { place, serviceId: service.id, chosen: await this.wantedRelease.choose(tx, wanted.service, wanted) };
+  }
+
+  async #answer(tx: EntityManager, context: TenantContext, operationId: string): Promise<CreatedInstallation> {
+    const found = await this.installations.findByOperation(tx, operationId);
+    if (!found) throw new Error('the installation of an operation is not there');
+    const { command } = await this.grants.create(tx, context, found);
+    return { installation: toInstallation(found), operation: { id: operationId }, grantCommand: command };
+  }
+}
+
+function taken(name: string, namespace: string, { cluster }: Place): ProblemError {
+  return new ProblemError(
+    'already-exists',
+    `the cluster "${cluster}" has an installation "${name}" or one in the namespace "${namespace}" already`,
+    {
+      action: 'choose another name and namespace: each installation has a namespace of its own',
+    },
+  );
+}

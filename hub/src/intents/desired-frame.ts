@@ -1,0 +1,35 @@
+import type { HubFrameOf } from '@steward/shared';
+import type { IntentRow } from './intents.repository.ts';
+
+const MAX_NAME_CHARACTERS = 200;
+
+/** The frame by which an agent learns what an installation should be. */
+export function desiredFrame(row: IntentRow, traceparent: string): HubFrameOf<'desired'> {
+  return {
+    t: 'desired',
+    tp: traceparent,
+    b: {
+      installationId: row.installationId,
+      name: row.name,
+      namespace: row.namespace,
+      service: row.service,
+      generation: row.generation,
+      action: row.action,
+      deleteVolumes: row.deleteVolumes,
+      release: { digest: row.digest, version: row.version },
+      parameters: row.parameters,
+      operation: {
+        id: row.operationId,
+        kind: row.kind,
+        requestedBy: row.requestedBy.slice(0, MAX_NAME_CHARACTERS),
+        ...(row.requestReason === null ? {} : { reason: row.requestReason }),
+        notAfter: row.notAfter.toISOString(),
+        ...(row.toGeneration === null ? {} : { toGeneration: row.toGeneration }),
+      },
+    },
+  };
+}
+
+export function cancelFrame(operationId: string, requestedBy: string): HubFrameOf<'operation.cancel'> {
+  return { t: 'operation.cancel', b: { operationId, requestedBy: requestedBy.slice(0, MAX_NAME_CHARACTERS) } };
+}

@@ -1,0 +1,82 @@
+import { Injectable } from '@nestjs/common';
+import type { DesiredState, OperationKind, OperationState } from '@steward/shared';
+import type { EntityManager } from 'typeorm';
+import { rows } from '../db/query.ts';
+import { SELECT_OPERATION, type OperationRow } from '../operations/operation-row.ts';
+import { fence } from '../ingest/fence.ts';
+import type { SessionIdentity } from '../sessions/agent-session.ts';
+
+/** An operation that has not ended, with all that an agent must know of it. */
+export interface IntentRow {
+  operationId: string;
+  kind: OperationKind;
+  state: OperationState;
+  requestedBy: string;
+  requestReason: string | null;
+  cancelRequestedBy: string | null;
+  notAfter: Date;
+  traceId: string;
+  spanId: string;
+  installationId: string;
+  name: string;
+  namespace: string;
+  service: string;
+  generation: number;
+  action: DesiredState['action'];
+  deleteVolumes: boolean;
+  parameters: Record<string, unknown>;
+  toGeneration: number | null;
+  digest: string;
+  version: string;
+}
+
+const SELECT_INTENT = `
+  SELECT o.id AS "operationId", o.kind, o.state, o.requested_by AS "requestedBy", o.request_reason AS "requestReason",
+         o.cancel_requested_by AS "cancelRequestedBy", o.not_after AS "notAfter", o.trace_id AS "traceId", o.span_id AS "spanId",
+         i.id AS "installationId", i.name, i.namespace, s.slug AS service, g.generation, g.action, g.delete_volumes AS "deleteVolumes",
+         g.parameters, g.to_generation AS "toGeneration", r.digest, r.version
+  FROM operations o
+  JOIN installations i ON i.id = o.installation_id
+  JOIN services s ON s.id = i.service_id
+  JOIN installation_generations g ON g.installation_id = o.installation_id AND g.generation = o.generation
+  JOIN releases r ON r.id = o.release_id`;
+
+/** What agents are to do. As the system role, for the session that holds the cluster. */
+@Injectable()
+export class IntentsRepository {
+  /** Oldest first, so that of one installation the latest is sent last. */
+  load(tx: EntityManager, clusterId: string): Promise<IntentRow[]> {
+    return rows(
+      tx,
+      `${SELECT_INTENT} WHERE o.cluster_id = $1 AND o.state IN ('queued', 'offered', 'awaiting-approval', 'accepted', 'running')
+       ORDER BY o.created_at, o.id`,
+      [clusterId],
+    );
+  }
+
+  /** Of these, the operations that the hub has ended while the agent still has them open. */
+  async endedByHub(tx: EntityManager, clusterId: string, ids: readonly string[]): Promise<string[]> {
+    const found = await rows<{ id: string }>(
+      tx,
+      `SELECT id FROM operations WHERE cluster_id = $1 AND id = ANY($2) AND state = 'cancelled' AND presumed_from IS NOT NULL`,
+      [clusterId, ids],
+    );
+    return found.map(({ id }) => id);
+  }
+
+  /** Notes that these operations go to the agent now, and answers with those that were still queued: the others were cancelled meanwhile. */
+  async markOffered(tx: EntityManager, identity: SessionIdentity, ids: readonly string[]): Promise<OperationRow[]> {
+    await fence(tx, identity);
+    const moved = await rows<{ id: string }>(
+      tx,
+      `WITH moved AS (
+         UPDATE operations SET state = 'offered', message = 'sent to the agent', updated_at = now()
+         WHERE id = ANY($1) AND state = 'queued' RETURNING id, organization_id, customer_id, state, phase, message)
+       INSERT INTO operation_transitions (organization_id, customer_id, operation_id, state, phase, message, at)
+       SELECT organization_id, customer_id, id, state, phase, message, now() FROM moved RETURNING operation_id AS id`,
+      [ids],
+    );
+    if (moved.length === 0) return [];
+    return rows(tx, `${SELECT_OPERATION} WHERE o.id = ANY($1)`, [moved.map(({ id }) => id)]);
+  }
+}

@@ -1,0 +1,21 @@
+import type { MigrationInterface } from 'typeorm';
+import { Tenants1001000000000 } from './1001-tenants.ts';
+import { Feed1002000000000 } from './1002-feed.ts';
+import { Catalog2001000000000 } from './2001-catalog.ts';
+import { Fleet2002000000000 } from './2002-fleet.ts';
+import { FleetKeys2003000000000 } from './2003-fleet-keys.ts';
+
+/** A migration's class name ends in 13 digits, by which TypeORM orders them: the number of the file (four digits), then zeros. */
+export interface MigrationClass {
+  new (): MigrationInterface;
+  readonly name: string;
+}
+
+/** Every migration, in order. 1xxx: organizations, people, feed. 2xxx: catalog, clusters, installations, operations. */
+export const MIGRATIONS: readonly MigrationClass[] = [
+  Tenants1001000000000,
+  Feed1002000000000,
+  Catalog2001000000000,
+  Fleet2002000000000,
+  FleetKeys2003000000000,
+];

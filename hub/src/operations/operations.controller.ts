@@ -1,0 +1,60 @@
+import { Controller, Get, Headers, Post } from '@nestjs/common';
+import {
+  CreateOperation,
+  IDEMPOTENCY_KEY_HEADER,
+  Operation,
+  OperationDetails,
+  OperationQuery,
+  Page,
+  type PageOf,
+} from '@steward/shared';
+import Type from 'typebox';
+import type { TenantContext } from '../db/tenant-context.ts';
+import { Allow, ANYONE, Tenant } from '../http/access.ts';
+import { Answers } from '../http/answers.ts';
+import { DecodedBody, DecodedParameters, DecodedQuery } from '../http/decoded.ts';
+import { OperationsService } from './operations.service.ts';
+
+const ById = Type.Object({ id: Type.String({ format: 'uuid' }) });
+
+@Controller('api/v1')
+export class OperationsController {
+  constructor(private readonly operations: OperationsService) {}
+
+  @Post('installations/:id/operations')
+  @Allow('owner', 'release-engineer', 'support-engineer', 'customer-admin')
+  @Answers(Operation, { status: 201, summary: 'pushes an upgrade, a rollback or an uninstall' })
+  create(
+    @Tenant() context: TenantContext,
+    @DecodedParameters(ById) { id }: { id: string },
+    @DecodedBody(CreateOperation) wanted: CreateOperation,
+    @Headers(IDEMPOTENCY_KEY_HEADER) idempotencyKey: string | undefined,
+    @Headers('traceparent') traceparent: string | undefined,
+  ): Promise<Operation> {
+    return this.operations.create(context, { installationId: id, wanted, idempotencyKey, traceparent });
+  }
+
+  @Get('operations')
+  @Allow(...ANYONE)
+  @Answers(Page(Operation), { summary: 'operations, newest first' })
+  list(
+    @Tenant() context: TenantContext,
+    @DecodedQuery(OperationQuery) query: OperationQuery,
+  ): Promise<PageOf<Operation>> {
+    return this.operations.list(context, query);
+  }
+
+  @Get('operations/:id')
+  @Allow(...ANYONE)
+  @Answers(OperationDetails, { summary: 'one operation with its plan and history' })
+  get(@Tenant() context: TenantContext, @DecodedParameters(ById) { id }: { id: string }): Promise<OperationDetails> {
+    return this.operations.get(context, id);
+  }
+
+  @Post('operations/:id/cancel')
+  @Allow('owner', 'release-engineer', 'support-engineer', 'customer-admin')
+  @Answers(Operation, { summary: 'ends an operation that has not changed anything yet' })
+  cancel(@Tenant() context: TenantContext, @DecodedParameters(ById) { id }: { id: string }): Promise<Operation> {
+    return this.operations.cancel(context, id);
+  }
+}

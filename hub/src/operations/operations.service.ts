@@ -1,0 +1,256 @@
+import { Injectable } from '@nestjs/common';
+import type {
+  CreateOperation,
+  Operation,
+  OperationDetails,
+  OperationQuery,
+  OperationState,
+  PageOf,
+} from '@steward/shared';
+import type { EntityManager } from 'typeorm';
+import { Database } from '../db/database.ts';
+import { notify } from '../db/query.ts';
+import type { TenantContext } from '../db/tenant-context.ts';
+import { pageOfRows } from '../http/newest-first.ts';
+import { pageRequest } from '../http/page.ts';
+import { ProblemError } from '../http/problem.ts';
+import type { InstallationRow } from '../installations/installation-row.ts';
+import { InstallationsRepository } from '../installations/installations.repository.ts';
+import { noSuchInstallation } from '../installations/installations-reader.service.ts';
+import { WantedReleaseService, type ChosenRelease } from '../installations/wanted-release.service.ts';
+import { BeginOperationService, INTENT_CHANNEL, type Wanted } from './begin-operation.service.ts';
+import { EndOperationService } from './end-operation.service.ts';
+import { IdempotencyRepository, type IdempotentRequest } from './idempotency.repository.ts';
+import { toDetails, toOperation, type OperationRow } from './operation-row.ts';
+import { OperationsRepository } from './operations.repository.ts';
+
+export interface OperationRequest {
+  installationId: string;
+  wanted: CreateOperation;
+  idempotencyKey: string | undefined;
+  traceparent: string | undefined;
+}
+
+/** After these something else than the wanted version may run. */
+const CAME_TO_NOTHING: ReadonlySet<OperationState> = new Set([
+  'cancelled',
+  'denied',
+  'expired',
+  'failed',
+  'rolled-back',
+]);
+
+type Change = Pick<Wanted, 'releaseId' | 'action' | 'deleteVolumes' | 'parameters' | 'toGeneration'>;
+
+@Injectable()
+export class OperationsService {
+  constructor(
+    private readonly database: Database,
+    private readonly operations: OperationsRepository,
+    private readonly installations: InstallationsRepository,
+    private readonly wantedRelease: WantedReleaseService,
+    private readonly beginning: BeginOperationService,
+    private readonly idempotency: IdempotencyRepository,
+    private readonly ending: EndOperationService,
+  ) {}
+
+  async list(context: TenantContext, query: OperationQuery): Promise<PageOf<Operation>> {
+    const page = pageRequest(query);
+    return pageOfRows(
+      await this.database.inTenant(context, (tx) => this.operations.list(tx, query, page)),
+      page,
+      toOperation,
+    );
+  }
+
+  get(context: TenantContext, id: string): Promise<OperationDetails> {
+    return this.database.inTenant(context, async (tx) => {
+      const found = await this.operations.find(tx, id);
+      if (!found) throw noSuchOperation(id);
+      return toDetails(found, await this.operations.transitions(tx, id));
+    });
+  }
+
+  /** Accepts an operation: what it needs is looked up and checked, then written in one transaction that finds nothing changed. */
+  async create(context: TenantContext, request: OperationRequest): Promise<Operation> {
+    const { installationId, wanted } = request;
+    const idempotent = { key: request.idempotencyKey, request: { installationId, wanted } };
+    const prepared = await this.database.inTenant(context, async (tx) => {
+      // First: what has happened since may forbid what the same request was allowed.
+      const known = await this.#findKnown(tx, context, idempotent);
+      if (known) return { known };
+      const installation = await this.installations.find(tx, installationId);
+      if (!installation) throw noSuchInstallation(installationId);
+      return { installation, ...(await this.#prepare(tx, installation, wanted)) };
+    });
+    if ('known' in prepared) return toOperation(prepared.known);
+    if (prepared.toCheck) await this.wantedRelease.checkParameters(prepared.toCheck, prepared.change.parameters);
+    let superseded: OperationRow[] = [];
+    const made = await this.database.inTenant(context, async (tx) => {
+      const known = await this.#findKnown(tx, context, idempotent);
+      if (known) return known;
+      const installation = await this.#lock(tx, installationId, {
+        expected: wanted.expectedGeneration,
+        seen: prepared.installation,
+      });
+      superseded = await this.beginning.supersede(tx, installationId);
+      const target = { ...installation, generation: installation.generation + 1 };
+      const operation = await this.beginning.begin(tx, context, target, {
+        ...prepared.change,
+        kind: wanted.kind,
+        notAfterSeconds: wanted.notAfterSeconds,
+        reason: wanted.reason,
+        traceparent: request.traceparent,
+      });
+      await this.idempotency.keep(tx, context, idempotent, operation.id);
+      return operation;
+    });
+    this.ending.committed(superseded);
+    return toOperation(made);
+  }
+
+  async #findKnown(
+    tx: EntityManager,
+    context: TenantContext,
+    request: IdempotentRequest,
+  ): Promise<OperationRow | undefined> {
+    const id = await this.idempotency.find(tx, context, request);
+    return id === undefined ? undefined : this.operations.find(tx, id);
+  }
+
+  /** Before it was started it ends here; after that the agent is asked to stop if it still can. */
+  async cancel(context: TenantContext, id: string): Promise<Operation> {
+    const ended: OperationRow[] = [];
+    const found = await this.database.inTenant(context, async (tx) => {
+      const operation = await this.operations.findForUpdate(tx, id);
+      if (!operation) throw noSuchOperation(id);
+      if (operation.state === 'cancelled') return operation;
+      if (operation.finishedAt !== null)
+        throw new ProblemError('conflict', `the operation has ended already: ${operation.state}`, {
+          action: 'push a rollback or another upgrade instead',
+        });
+      await this.operations.markCancelRequested(tx, id, context.actor);
+      await notify(tx, INTENT_CHANNEL, operation.clusterId);
+      if (operation.state !== 'queued') return operation;
+      const message = `cancelled by ${context.actor} before it was started`;
+      const cancelled = await this.ending.end(tx, operation, { state: 'cancelled', reasonCode: 'cancelled', message });
+      ended.push(cancelled);
+      return cancelled;
+    });
+    this.ending.committed(ended);
+    return toOperation(found);
+  }
+
+  async #lock(
+    tx: EntityManager,
+    id: string,
+    { expected, seen }: { expected: number | undefined; seen: InstallationRow },
+  ): Promise<InstallationRow> {
+    const installation = await this.installations.findForUpdate(tx, id);
+    if (!installation) throw noSuchInstallation(id);
+    await this.#checkCluster(tx, installation);
+    const { generation } = installation;
+    if ((expected !== undefined && expected !== generation) || generation !== seen.generation)
+      throw new ProblemError('conflict', `somebody else was faster: the installation is at generation ${generation}`, {
+        action: 'look at what changed, then push again',
+      });
+    return installation;
+  }
+
+  async #checkCluster(tx: EntityManager, { clusterId, cluster }: InstallationRow): Promise<void> {
+    if (await this.installations.isClusterRevoked(tx, clusterId))
+      throw new ProblemError(
+        'cluster-revoked',
+        `the cluster "${cluster}" is revoked: its agent takes nothing any more`,
+        {
+          action: `let it in again first: steward cluster enrol ${cluster}`,
+        },
+      );
+  }
+
+  async #prepare(
+    tx: EntityManager,
+    installation: InstallationRow,
+    wanted: CreateOperation,
+  ): Promise<{ change: Change; toCheck?: ChosenRelease }> {
+    switch (wanted.kind) {
+      case 'upgrade':
+        return this.#upgrade(tx, installation, wanted);
+      case 'rollback':
+        return { change: await this.#rollback(tx, installation, wanted.toGeneration) };
+      case 'uninstall': {
+        const { releaseId, parameters } = await this.#current(tx, installation);
+        return { change: { releaseId, parameters, action: 'remove', deleteVolumes: wanted.deleteVolumes ?? false } };
+      }
+    }
+  }
+
+  async #upgrade(
+    tx: EntityManager,
+    installation: InstallationRow,
+    wanted: Extract<CreateOperation, { kind: 'upgrade' }>,
+  ): Promise<{ change: Change; toCheck: ChosenRelease }> {
+    const current = await this.#current(tx, installation);
+    const isSame = wanted.version === undefined && wanted.channel === undefined;
+    if (isSame && wanted.parameters === undefined)
+      throw new ProblemError('invalid-request', 'the upgrade changes nothing', {
+        action: 'give version, channel or parameters',
+      });
+    if (isSame) await this.#checkVersionIsClear(tx, installation);
+    const chosen = isSame
+      ? await this.wantedRelease.byId(tx, current.releaseId)
+      : await this.wantedRelease.choose(tx, installation.service, wanted);
+    this.wantedRelease.checkMayStart(chosen, installation.runningVersion ?? undefined);
+    const parameters = wanted.parameters ?? current.parameters;
+    return { change: { releaseId: chosen.row.id, parameters, action: 'run', deleteVolumes: false }, toCheck: chosen };
+  }
+
+  /** New parameters alone are for the version that runs: after an upgrade that came to nothing it must be said whether that one is meant. */
+  async #checkVersionIsClear(tx: EntityManager, installation: InstallationRow): Promise<void> {
+    const { id, generation, version, runningVersion } = installation;
+    if (runningVersion === null || runningVersion === version) return;
+    const state = await this.operations.stateOfGeneration(tx, id, generation);
+    if (state === undefined || !CAME_TO_NOTHING.has(state)) return;
+    throw new ProblemError('conflict', `the change to ${version} ended as ${state}, and ${runningVersion} runs`, {
+      action: 'name the version that the parameters are for',
+    });
+  }
+
+  async #rollback(tx: EntityManager, installation: InstallationRow, toGeneration: number | undefined): Promise<Change> {
+    const running = installation.observedGeneration;
+    const found =
+      toGeneration === undefined
+        ? await this.installations.lastGoodBefore(tx, installation.id, running)
+        : await this.installations.generation(tx, installation.id, toGeneration);
+    if (!found)
+      throw new ProblemError(
+        'not-found',
+        toGeneration === undefined
+          ? `there is no good generation before ${running} to roll back to`
+          : `there is no generation ${toGeneration}`,
+        {
+          action: `see what ran: steward operations list --installation ${installation.name}`,
+        },
+      );
+    return {
+      releaseId: found.releaseId,
+      parameters: found.parameters,
+      action: 'run',
+      deleteVolumes: false,
+      toGeneration: found.generation,
+    };
+  }
+
+  async #current(
+    tx: EntityManager,
+    { id, generation }: InstallationRow,
+  ): Promise<{ releaseId: string; parameters: Record<string, unknown> }> {
+    const found = await this.installations.generation(tx, id, generation);
+    if (!found) throw new Error('the wanted generation of an installation is not there');
+    return found;
+  }
+}
+
+export function noSuchOperation(id: string): ProblemError {
+  return new ProblemError('not-found', `there is no operation ${id}`, { action: 'see `steward operations list`' });
+}

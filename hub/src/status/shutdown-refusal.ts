@@ -1,0 +1,22 @@
+import type { FastifyInstance } from 'fastify';
+import { ProblemError } from '../http/problem.ts';
+import type { LifeCycle } from './life-cycle.ts';
+
+/** While the hub stops, new requests on connections that are still open are sent away; those that had begun are answered. */
+export function addShutdownRefusal(fastify: FastifyInstance, lifeCycle: LifeCycle): void {
+  fastify.addHook('onRequest', (request, reply, done) => {
+    if (lifeCycle.state !== 'draining') {
+      done();
+      return;
+    }
+    reply.header('connection', 'close');
+    if (['/healthz', '/readyz', '/metrics'].includes(request.url)) done();
+    else
+      done(
+        new ProblemError('shutting-down', 'this hub is shutting down', {
+          action: 'try again: another one, or this one started anew, will answer',
+          retryAfterSeconds: 2,
+        }),
+      );
+  });
+}

@@ -1,0 +1,69 @@
+import { Injectable } from '@nestjs/common';
+import type { ApiToken, Role } from '@steward/shared';
+import type { EntityManager } from 'typeorm';
+import { execute, row, rows } from '../db/query.ts';
+import { pageClause, type PageRequest } from '../http/page.ts';
+
+interface TokenRow {
+  id: string;
+  name: string;
+  role: Role;
+  customerId: string | null;
+  createdAt: Date;
+  expiresAt: Date | null;
+  lastUsedAt: Date | null;
+}
+
+export interface NewToken {
+  organizationId: string;
+  customerId?: string;
+  name: string;
+  role: Role;
+  tokenHash: Buffer;
+  createdBy: string;
+  expiresAt?: Date;
+}
+
+const COLUMNS =
+  'id, name, role, customer_id AS "customerId", created_at AS "createdAt", expires_at AS "expiresAt", last_used_at AS "lastUsedAt"';
+
+function toToken({ customerId, createdAt, expiresAt, lastUsedAt, ...found }: TokenRow): ApiToken {
+  return {
+    ...found,
+    ...(customerId === null ? {} : { customerId }),
+    createdAt: createdAt.toISOString(),
+    ...(expiresAt === null ? {} : { expiresAt: expiresAt.toISOString() }),
+    ...(lastUsedAt === null ? {} : { lastUsedAt: lastUsedAt.toISOString() }),
+  };
+}
+
+@Injectable()
+export class TokensRepository {
+  async list(tx: EntityManager, page: PageRequest): Promise<ApiToken[]> {
+    const { where, tail, parameters } = pageClause(page, 1);
+    return (await rows<TokenRow>(tx, `SELECT ${COLUMNS} FROM api_tokens WHERE ${where} ${tail}`, parameters)).map(
+      toToken,
+    );
+  }
+
+  async find(tx: EntityManager, id: string): Promise<ApiToken | undefined> {
+    const found = await row<TokenRow>(tx, `SELECT ${COLUMNS} FROM api_tokens WHERE id = $1`, [id]);
+    return found && toToken(found);
+  }
+
+  async insert(tx: EntityManager, token: NewToken): Promise<ApiToken> {
+    const { organizationId, customerId, name, role, tokenHash, createdBy, expiresAt } = token;
+    const made = await row<TokenRow>(
+      tx,
+      `INSERT INTO api_tokens (organization_id, customer_id, name, role, token_hash, created_by, expires_at)
+       VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING ${COLUMNS}`,
+      [organizationId, customerId ?? null, name, role, tokenHash, createdBy, expiresAt ?? null],
+    );
+    if (!made) throw new Error('the insert gave no row back');
+    return toToken(made);
+  }
+
+  async delete(tx: EntityManager, id: string): Promise<void> {
+    await execute(tx, 'DELETE FROM api_tokens WHERE id = $1', [id]);
+  }
+}

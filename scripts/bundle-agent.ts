@@ -1,0 +1,68 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { build, type Metafile } from 'esbuild';
+
+const root = join(import.meta.dirname, '..');
+export const AGENT_BUNDLE = join(root, 'agent/dist/bundle/agent.js');
+
+/**
+ * What must not get into the agent by way of a deep import, and what it would cost. Each of them has happened to somebody: see
+ * docs/decisions/0030-kubernetes-client.md.
+ */
+const UNWANTED: { pattern: RegExp; why: string }[] = [
+  { pattern: /client-node\/dist\/gen\//, why: 'the generated models of the Kubernetes API (200 MiB at run time)' },
+  { pattern: /client-node\/dist\/(index|config)\.js/, why: 'all of client-node' },
+  {
+    pattern: /node_modules\/(undici|openid-client|jsonpath-plus|js-yaml)\//,
+    why: 'a dependency of the parts of client-node we do not use',
+  },
+  { pattern: /(^|\/)(vitest|src\/testing)\//, why: 'something only tests need' },
+];
+
+/**
+ * Makes the agent one file: an ES module for Node 24 with everything in it.
+ * @returns its path
+ * @throws Error when something got in that must not
+ */
+export async function bundleAgent(
+  entry: string = join(root, 'agent/src/main.ts'),
+  outfile: string = AGENT_BUNDLE,
+): Promise<string> {
+  const { metafile } = await build({
+    entryPoints: [entry],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    target: 'node24',
+    format: 'esm',
+    // The source text stays in memory: fewer characters, fewer pages. Names stay, for stack traces.
+    minifySyntax: true,
+    minifyWhitespace: true,
+    legalComments: 'none',
+    metafile: true,
+    logLevel: 'warning',
+    alias: { '@steward/shared': join(root, 'shared/src/index.ts') },
+    // CommonJS packages inside an ES module still call require for Node's own modules.
+    banner: {
+      js: "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);",
+    },
+    // Optional native parts of ws, which it does without.
+    external: ['bufferutil', 'utf-8-validate'],
+  });
+  const found = unwantedIn(metafile);
+  if (found.length > 0) throw new Error(`the agent's bundle holds what it must not:\n  ${found.join('\n  ')}`);
+  return outfile;
+}
+
+function unwantedIn({ inputs }: Metafile): string[] {
+  return UNWANTED.flatMap(({ pattern, why }) => {
+    const path = Object.keys(inputs).find((name) => pattern.test(name));
+    return path === undefined ? [] : [`${path}: ${why}`];
+  });
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const path = await bundleAgent();
+  const { size } = await stat(path);
+  process.stdout.write(`${path}: ${(size / 1024).toFixed(0)} kB\n`);
+}

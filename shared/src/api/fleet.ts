@@ -1,0 +1,256 @@
+import Type, { type Static } from 'typebox';
+import { HealthReason, HealthState, WorkloadHealth } from '../health.ts';
+import { OperationKind, OperationPhase, OperationPlan, OperationState } from '../operation.ts';
+import { Digest, Slug } from '../release/release.ts';
+import { Version } from './catalog.ts';
+import { PageQuery } from './people.ts';
+
+const Uuid = Type.String({ format: 'uuid' });
+const Time = Type.String({ format: 'date-time' });
+export const Namespace = Type.String({ maxLength: 63, pattern: '^[a-z0-9]([a-z0-9-]*[a-z0-9])?$' });
+
+/** `waiting`: nobody has fetched the manifest; `fetched`: fetched, not enrolled; `connected`, `stale`, `offline` by when the agent was last heard; `revoked`. */
+export const CONNECTION_STATES = [
+  'waiting',
+  'fetched',
+  'enrolled',
+  'connected',
+  'stale',
+  'offline',
+  'revoked',
+] as const;
+export const ConnectionState = Type.Unsafe<(typeof CONNECTION_STATES)[number]>({
+  type: 'string',
+  enum: [...CONNECTION_STATES],
+});
+
+export const Cluster = Type.Object({
+  id: Uuid,
+  name: Slug,
+  customer: Slug,
+  createdAt: Time,
+  connection: ConnectionState,
+  /** One sentence: why it is not connected, and what to do; or since when it is. */
+  connectionMessage: Type.String(),
+  manifestFetchedAt: Type.Optional(Time),
+  enrolledAt: Type.Optional(Time),
+  connectedAt: Type.Optional(Time),
+  lastSeenAt: Type.Optional(Time),
+  agentVersion: Type.Optional(Type.String()),
+  kubernetesVersion: Type.Optional(Type.String()),
+  clockSkewMs: Type.Optional(Type.Integer()),
+});
+export type Cluster = Static<typeof Cluster>;
+export const CreateCluster = Type.Object(
+  { name: Slug, customer: Slug, tokenExpiresInDays: Type.Optional(Type.Integer({ minimum: 1, maximum: 90 })) },
+  { additionalProperties: false },
+);
+export type CreateCluster = Static<typeof CreateCluster>;
+/** The token is shown once. `command` is the line for the customer. */
+export const Enrolment = Type.Object({
+  token: Type.String(),
+  expiresAt: Time,
+  command: Type.String(),
+  agentNamespace: Type.String(),
+});
+export type Enrolment = Static<typeof Enrolment>;
+export const CreatedCluster = Type.Object({ cluster: Cluster, enrolment: Enrolment });
+export type CreatedCluster = Static<typeof CreatedCluster>;
+export const CreateEnrolment = Type.Object(
+  { expiresInDays: Type.Optional(Type.Integer({ minimum: 1, maximum: 90 })) },
+  { additionalProperties: false },
+);
+export type CreateEnrolment = Static<typeof CreateEnrolment>;
+
+export const Installation = Type.Object({
+  id: Uuid,
+  name: Slug,
+  cluster: Slug,
+  customer: Slug,
+  service: Slug,
+  namespace: Namespace,
+  createdAt: Time,
+  /** What is wanted. */
+  generation: Type.Integer(),
+  version: Version,
+  parameters: Type.Record(Type.String(), Type.Unknown()),
+  action: Type.Unsafe<'run' | 'remove'>({ type: 'string', enum: ['run', 'remove'] }),
+  /** What the agent says is there. `runningVersion` is true also after a roll back. */
+  observedGeneration: Type.Integer(),
+  runningVersion: Type.Optional(Version),
+  state: Type.Unsafe<'pending' | 'running' | 'rolled-back' | 'failed' | 'removed'>({
+    type: 'string',
+    enum: ['pending', 'running', 'rolled-back', 'failed', 'removed'],
+  }),
+  message: Type.Optional(Type.String()),
+  health: HealthState,
+  reasons: Type.Array(HealthReason),
+  workloads: Type.Array(WorkloadHealth),
+  healthSince: Type.Optional(Time),
+  /** True when the agent has not been heard for a while: health is then the last known. */
+  isStale: Type.Boolean(),
+  currentOperation: Type.Optional(Uuid),
+});
+export type Installation = Static<typeof Installation>;
+/** `version` or `channel`; without either the channel `stable`. The namespace defaults to the name. */
+export const CreateInstallation = Type.Object(
+  {
+    name: Slug,
+    cluster: Slug,
+    customer: Type.Optional(Slug),
+    service: Slug,
+    namespace: Type.Optional(Namespace),
+    version: Type.Optional(Version),
+    channel: Type.Optional(Slug),
+    parameters: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+  },
+  { additionalProperties: false },
+);
+export type CreateInstallation = Static<typeof CreateInstallation>;
+/** `grantCommand` is the one line with which the customer gives this installation its rights. */
+export const CreatedInstallation = Type.Object({
+  installation: Installation,
+  operation: Type.Object({ id: Uuid }),
+  grantCommand: Type.String(),
+});
+export type CreatedInstallation = Static<typeof CreatedInstallation>;
+
+const Reason = Type.Optional(Type.String({ maxLength: 500 }));
+/** For how long it may wait to be started: up to a year. */
+const NotAfterSeconds = Type.Optional(Type.Integer({ minimum: 10, maximum: 31_536_000 }));
+
+/**
+ * `upgrade`: `version` or `channel` and/or `parameters` (absent: as they are). `rollback`: `toGeneration` (absent: the last good one before the current).
+ * `expectedGeneration` refuses with `conflict` when somebody else was faster. `notAfterSeconds` is how long it may wait to be started (default 1 day).
+ */
+export const CreateOperation = Type.Union([
+  Type.Object(
+    {
+      kind: Type.Literal('upgrade'),
+      version: Type.Optional(Version),
+      channel: Type.Optional(Slug),
+      parameters: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+      expectedGeneration: Type.Optional(Type.Integer()),
+      notAfterSeconds: NotAfterSeconds,
+      reason: Reason,
+    },
+    { additionalProperties: false },
+  ),
+  Type.Object(
+    {
+      kind: Type.Literal('rollback'),
+      toGeneration: Type.Optional(Type.Integer({ minimum: 1, maximum: 2_147_483_647 })),
+      expectedGeneration: Type.Optional(Type.Integer()),
+      notAfterSeconds: NotAfterSeconds,
+      reason: Reason,
+    },
+    { additionalProperties: false },
+  ),
+  Type.Object(
+    {
+      kind: Type.Literal('uninstall'),
+      deleteVolumes: Type.Optional(Type.Boolean()),
+      expectedGeneration: Type.Optional(Type.Integer()),
+      notAfterSeconds: NotAfterSeconds,
+      reason: Reason,
+    },
+    { additionalProperties: false },
+  ),
+]);
+export type CreateOperation = Static<typeof CreateOperation>;
+
+export const OperationTransition = Type.Object({
+  revision: Type.Integer(),
+  state: OperationState,
+  phase: OperationPhase,
+  message: Type.String(),
+  at: Time,
+  progress: Type.Optional(Type.Object({ done: Type.Integer(), total: Type.Integer() })),
+});
+export type OperationTransition = Static<typeof OperationTransition>;
+export const Operation = Type.Object({
+  id: Uuid,
+  installationId: Uuid,
+  installation: Slug,
+  cluster: Slug,
+  customer: Slug,
+  kind: OperationKind,
+  generation: Type.Integer(),
+  version: Version,
+  releaseDigest: Digest,
+  state: OperationState,
+  phase: OperationPhase,
+  message: Type.String(),
+  reasonCode: Type.Optional(Type.String()),
+  requestedBy: Type.String(),
+  requestReason: Type.Optional(Type.String()),
+  createdAt: Time,
+  startedAt: Type.Optional(Time),
+  finishedAt: Type.Optional(Time),
+  notAfter: Time,
+  traceId: Type.Optional(Type.String()),
+});
+export type Operation = Static<typeof Operation>;
+export const OperationDetails = Type.Object({
+  ...Operation.properties,
+  plan: Type.Optional(OperationPlan),
+  transitions: Type.Array(OperationTransition),
+});
+export type OperationDetails = Static<typeof OperationDetails>;
+
+/** The line with which the customer gives one installation the rights its wanted release needs. */
+export const CreatedGrant = Type.Object({ command: Type.String(), expiresAt: Time });
+export type CreatedGrant = Static<typeof CreatedGrant>;
+
+/** Something that happened to an installation, as its agent told. `gap`: the agent lost `lost` events before this one. */
+export const InstallationEvent = Type.Object({
+  id: Uuid,
+  installationId: Uuid,
+  kind: Type.String(),
+  message: Type.String(),
+  from: Type.Optional(Type.String()),
+  to: Type.Optional(Type.String()),
+  lost: Type.Optional(Type.Integer()),
+  at: Time,
+});
+export type InstallationEvent = Static<typeof InstallationEvent>;
+
+/** A record of an agent's stream that the hub could not take: it was set aside and acked, so that the ones behind it go on. */
+export const RejectedRecord = Type.Object({
+  id: Uuid,
+  createdAt: Time,
+  stream: Type.String(),
+  sequence: Type.Integer(),
+  type: Type.String(),
+  problem: Type.String(),
+  /** The beginning of its JSON. */
+  body: Type.String(),
+});
+export type RejectedRecord = Static<typeof RejectedRecord>;
+
+export const ClusterQuery = Type.Object({
+  ...PageQuery.properties,
+  name: Type.Optional(Slug),
+  customer: Type.Optional(Slug),
+});
+export type ClusterQuery = Static<typeof ClusterQuery>;
+/** Removed installations are left out unless asked for. */
+export const InstallationQuery = Type.Object({
+  ...PageQuery.properties,
+  name: Type.Optional(Slug),
+  cluster: Type.Optional(Slug),
+  customer: Type.Optional(Slug),
+  service: Type.Optional(Slug),
+  removed: Type.Optional(Type.Boolean()),
+});
+export type InstallationQuery = Static<typeof InstallationQuery>;
+export const OperationQuery = Type.Object({
+  ...PageQuery.properties,
+  installation: Type.Optional(Uuid),
+  cluster: Type.Optional(Slug),
+  customer: Type.Optional(Slug),
+  state: Type.Optional(OperationState),
+  /** Only those that have not ended. */
+  unfinished: Type.Optional(Type.Boolean()),
+});
+export type OperationQuery = Static<typeof OperationQuery>;

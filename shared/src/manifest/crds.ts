@@ -1,0 +1,286 @@
+import { API_GROUP } from '../version.ts';
+import { OPERATION_KINDS, OPERATION_PHASES, OPERATION_STATES } from '../operation.ts';
+import { HEALTH_STATES } from '../health.ts';
+import type { KubeManifest } from './kube-manifest.ts';
+
+type Schema = Record<string, unknown>;
+
+const text = (maxLength: number, description?: string): Schema => ({
+  type: 'string',
+  maxLength,
+  ...(description !== undefined && { description }),
+});
+const choice = (values: readonly string[], description?: string): Schema => ({
+  type: 'string',
+  enum: [...values],
+  ...(description !== undefined && { description }),
+});
+const time = (description?: string): Schema => ({
+  type: 'string',
+  format: 'date-time',
+  ...(description !== undefined && { description }),
+});
+const integer = (description?: string): Schema => ({
+  type: 'integer',
+  minimum: 0,
+  ...(description !== undefined && { description }),
+});
+const record = (properties: Record<string, Schema>, required: string[] = []): Schema => ({
+  type: 'object',
+  properties,
+  ...(required.length > 0 && { required }),
+});
+/** A journal of the agent's: what a newer agent adds to it must survive an older definition. */
+const open = (properties: Record<string, Schema>, description: string): Schema => ({
+  type: 'object',
+  description,
+  'x-kubernetes-preserve-unknown-fields': true,
+  properties,
+});
+const anything = (description: string): Schema => ({
+  type: 'object',
+  description,
+  'x-kubernetes-preserve-unknown-fields': true,
+});
+const fixed = (schema: Schema, what: string): Schema => ({
+  ...schema,
+  'x-kubernetes-validations': [{ rule: 'self == oldSelf', message: `${what} cannot be changed` }],
+});
+
+interface Column {
+  name: string;
+  type: 'string' | 'boolean' | 'integer' | 'date';
+  jsonPath: string;
+  /** 1: only with `-o wide`. */
+  priority?: number;
+}
+const age: Column = { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' };
+const column = (name: string, jsonPath: string, type: Column['type'] = 'string', priority = 0): Column => ({
+  name,
+  type,
+  jsonPath,
+  ...(priority > 0 && { priority }),
+});
+
+interface Definition {
+  kind: string;
+  plural: string;
+  description: string;
+  spec?: Schema;
+  status?: Schema;
+  columns: Column[];
+  shortNames?: string[];
+}
+
+function crd({ kind, plural, description, spec, status, columns, shortNames }: Definition): KubeManifest {
+  return {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: `${plural}.${API_GROUP}` },
+    spec: {
+      group: API_GROUP,
+      scope: 'Namespaced',
+      names: {
+        kind,
+        plural,
+        singular: kind.toLowerCase(),
+        listKind: `${kind}List`,
+        categories: ['steward'],
+        ...(shortNames && { shortNames }),
+      },
+      versions: [
+        {
+          name: 'v1alpha1',
+          served: true,
+          storage: true,
+          ...(status && { subresources: { status: {} } }),
+          additionalPrinterColumns: columns,
+          schema: {
+            openAPIV3Schema: {
+              type: 'object',
+              description,
+              properties: { ...(spec && { spec }), ...(status && { status }) },
+              ...(spec && { required: ['spec'] }),
+            },
+          },
+        },
+      ],
+    },
+  };
+}
+
+const agent = crd({
+  kind: 'Agent',
+  plural: 'agents',
+  description: 'The agent itself: whether it is connected to its hub, and if not, why and what to do.',
+  status: open(
+    {
+      connected: { type: 'boolean' },
+      hub: text(300),
+      message: text(2000, 'one sentence: since when it is connected, or why it is not and what to do'),
+      clusterName: text(40, "the cluster's name on the hub"),
+      version: text(40),
+      kubernetesVersion: text(40),
+      clockSkewMs: { type: 'integer', description: "this machine's clock minus the hub's" },
+      lastConnectedAt: time(),
+    },
+    'written by the agent',
+  ),
+  columns: [
+    column('Connected', '.status.connected', 'boolean'),
+    column('Version', '.status.version'),
+    column('Kubernetes', '.status.kubernetesVersion'),
+    column('Hub', '.status.hub', 'string', 1),
+    column('Skew ms', '.status.clockSkewMs', 'integer', 1),
+    column('Last connected', '.status.lastConnectedAt', 'date'),
+    column('Message', '.status.message'),
+  ],
+});
+
+const installation = crd({
+  kind: 'Installation',
+  plural: 'installations',
+  description: "A service that runs in one namespace. The agent's journal; changing it changes nothing that runs.",
+  spec: fixed(
+    record({ id: text(36), service: text(40), namespace: text(63) }, ['id', 'service', 'namespace']),
+    'the id, service and namespace of an installation',
+  ),
+  status: open(
+    {
+      generation: integer('the highest generation ever seen; the agent never goes below it'),
+      observedGeneration: integer('the last generation that ended well'),
+      state: text(20),
+      version: text(100),
+      releaseDigest: text(71),
+      health: choice(HEALTH_STATES),
+      message: text(2000),
+      history: { type: 'array', maxItems: 10, items: anything('a generation that ended well') },
+      inventory: { type: 'array', maxItems: 2000, items: anything('an object that belongs to the installation') },
+      desired: anything('the last accepted desired state'),
+    },
+    'written by the agent',
+  ),
+  columns: [
+    column('Service', '.spec.service'),
+    column('Namespace', '.spec.namespace', 'string', 1),
+    column('Version', '.status.version'),
+    column('State', '.status.state'),
+    column('Health', '.status.health'),
+    column('Generation', '.status.generation', 'integer', 1),
+    column('Observed', '.status.observedGeneration', 'integer', 1),
+    column('Message', '.status.message', 'string', 1),
+    age,
+  ],
+});
+
+const operation = crd({
+  kind: 'Operation',
+  plural: 'operations',
+  description: 'One thing done to an installation: what was asked, what it would change, what became of it.',
+  spec: open(
+    {
+      id: text(36),
+      installation: text(40),
+      kind: choice(OPERATION_KINDS),
+      generation: integer(),
+      desired: anything('the desired state as the hub sent it'),
+    },
+    'what was asked',
+  ),
+  status: open(
+    {
+      revision: integer(),
+      ackedRevision: integer('the last revision that the hub has'),
+      state: choice(OPERATION_STATES),
+      phase: choice(OPERATION_PHASES),
+      message: text(4000),
+      reason: text(64),
+      plan: anything('what it would change'),
+      planDigest: text(71, 'what an OperationApproval must name'),
+      approval: anything('how it was allowed'),
+      renderRef: text(300),
+      startedAt: time(),
+      deadlineAt: time(),
+      finishedAt: time(),
+      transitions: { type: 'array', maxItems: 60, items: anything('a change of state or phase') },
+      spans: { type: 'array', maxItems: 100, items: anything('a finished piece of work') },
+    },
+    'written by the agent',
+  ),
+  columns: [
+    column('Installation', '.spec.installation'),
+    column('Kind', '.spec.kind'),
+    column('State', '.status.state'),
+    column('Phase', '.status.phase'),
+    column('Generation', '.spec.generation', 'integer', 1),
+    column('Plan', '.status.planDigest', 'string', 1),
+    age,
+    column('Message', '.status.message'),
+  ],
+});
+
+const supportPolicy = crd({
+  kind: 'SupportPolicy',
+  plural: 'supportpolicies',
+  description:
+    "The customer's rules. With several, the most restrictive counts; one that cannot be read denies every change. Without any: install allow, upgrade and rollback ask, uninstall deny.",
+  spec: record(
+    {
+      rules: {
+        type: 'object',
+        description: 'by kind of operation; a kind that is not named is as without a policy',
+        properties: Object.fromEntries(OPERATION_KINDS.map((kind) => [kind, choice(['allow', 'ask', 'deny'])])),
+      },
+      installations: {
+        type: 'array',
+        description: 'names of the installations it is for; absent: all',
+        maxItems: 500,
+        items: text(40),
+      },
+      freeze: { type: 'boolean', description: 'true: nothing changes, whatever the rules say' },
+    },
+    ['rules'],
+  ),
+  columns: [
+    ...OPERATION_KINDS.map((kind) =>
+      column(
+        kind.replace(/^./, (c) => c.toUpperCase()),
+        `.spec.rules.${kind}`,
+      ),
+    ),
+    column('Freeze', '.spec.freeze', 'boolean'),
+    age,
+  ],
+});
+
+const operationApproval = crd({
+  kind: 'OperationApproval',
+  plural: 'operationapprovals',
+  description: 'A yes or no to one plan of one operation, by the person who creates it. Used once.',
+  spec: fixed(
+    record(
+      {
+        operation: text(63, 'name of the Operation'),
+        operationUid: text(36, 'its metadata.uid'),
+        planDigest: text(71, 'its status.planDigest: what exactly is approved'),
+        decision: choice(['approve', 'reject']),
+        approver: text(253, 'must be the user who creates this object; see `kubectl auth whoami`'),
+        expiresAt: time('not used after this time'),
+      },
+      ['operation', 'operationUid', 'planDigest', 'decision', 'approver', 'expiresAt'],
+    ),
+    'an approval',
+  ),
+  columns: [
+    column('Operation', '.spec.operation'),
+    column('Decision', '.spec.decision'),
+    column('Approver', '.spec.approver'),
+    column('Expires', '.spec.expiresAt'),
+    age,
+  ],
+});
+
+/** The definitions of Steward's own objects. The same for every vendor: applying them twice is harmless. */
+export function customResourceDefinitions(): KubeManifest[] {
+  return structuredClone([agent, installation, operation, supportPolicy, operationApproval]);
+}

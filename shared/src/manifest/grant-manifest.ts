@@ -1,0 +1,57 @@
+import type { ReleasePermission } from '../release/release.ts';
+import { withComment, type KubeManifest, type PolicyRule } from './kube-manifest.ts';
+import { AGENT_SERVICE_ACCOUNT, agentNamespace, grantName, INSTALLATION_LABEL, ORGANIZATION_LABEL } from './names.ts';
+
+export interface GrantInput {
+  organization: string;
+  installation: string;
+  service: string;
+  namespace: string;
+  /** Of the signed release. */
+  permissions: readonly ReleasePermission[];
+}
+
+/**
+ * What the customer applies to let the agent run one installation: its namespace, and exactly the rights that the signed
+ * release asks for there.
+ */
+export function grantManifest(input: GrantInput): KubeManifest[] {
+  const { organization, installation, service, namespace } = input;
+  const labels = { [ORGANIZATION_LABEL]: organization, [INSTALLATION_LABEL]: installation };
+  const name = grantName(organization);
+  return [
+    withComment(
+      { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace, labels } },
+      `The service ${service} of ${organization} as "${installation}": a namespace for it and nothing else. Who may create pods in a\nnamespace can use all its Secrets and service accounts, so keep other things out of it.`,
+    ),
+    withComment(
+      {
+        apiVersion: 'rbac.authorization.k8s.io/v1',
+        kind: 'Role',
+        metadata: { name, namespace, labels },
+        rules: input.permissions.map((permission) => ruleOf(permission, installation)),
+      },
+      'What the agent may do in this namespace, as the signed release asks for it.',
+    ),
+    {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'RoleBinding',
+      metadata: { name, namespace, labels },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name },
+      subjects: [{ kind: 'ServiceAccount', name: AGENT_SERVICE_ACCOUNT, namespace: agentNamespace(organization) }],
+    },
+  ];
+}
+
+function ruleOf(permission: ReleasePermission, installation: string): PolicyRule {
+  const names = permission.names?.map((name) => name.replaceAll('${installation}', installation));
+  return withComment(
+    {
+      apiGroups: [permission.apiGroup],
+      resources: [permission.resource],
+      verbs: [...permission.verbs],
+      ...(names && { resourceNames: names }),
+    },
+    permission.reason,
+  );
+}

@@ -1,0 +1,35 @@
+/**
+ * Names of what Steward puts into a customer's cluster. They carry the organization, so that agents of two vendors live
+ * side by side.
+ */
+export const AGENT_SERVICE_ACCOUNT = 'steward-agent';
+export const AGENT_CONFIG_MAP = 'steward-agent';
+export const AGENT_DEPLOYMENT = 'steward-agent';
+export const AGENT_LEASE = 'steward-agent';
+export const ENROLMENT_SECRET = 'steward-enrolment';
+export const IDENTITY_SECRET = 'steward-agent-identity';
+/** The one `Agent` object. */
+export const AGENT_OBJECT = 'steward';
+
+export const ORGANIZATION_LABEL = 'steward.dev/organization';
+export const INSTALLATION_LABEL = 'steward.dev/installation';
+
+/** The agent's own namespace. */
+export function agentNamespace(organization: string): string {
+  return `steward-${organization}`;
+}
+
+/** Field manager of what the agent applies. */
+export function fieldManagerOf(organization: string): string {
+  return `steward-${organization}`;
+}
+
+/** Role and RoleBinding of an agent outside its own namespace. */
+export function grantName(organization: string): string {
+  return `steward-agent-${organization}`;
+}
+
+/** The ValidatingAdmissionPolicy for approvals in one vendor's namespace, and its binding: no vendor's manifest touches another's. */
+export function approvalPolicyName(organization: string): string {
+  return `steward-approvals-${organization}`;
+}

@@ -1,0 +1,131 @@
+import Type, { type Static } from 'typebox';
+
+function literals<const T extends readonly string[]>(values: T) {
+  return Type.Unsafe<T[number]>({ type: 'string', enum: [...values] });
+}
+
+export const OPERATION_KINDS = ['install', 'upgrade', 'rollback', 'uninstall'] as const;
+export type OperationKind = (typeof OPERATION_KINDS)[number];
+export const OperationKind = literals(OPERATION_KINDS);
+
+export const OPERATION_STATES = [
+  'queued',
+  'offered',
+  'awaiting-approval',
+  'accepted',
+  'running',
+  'succeeded',
+  'failed',
+  'rolled-back',
+  'expired',
+  'cancelled',
+  'denied',
+  'unknown',
+] as const;
+export type OperationState = (typeof OPERATION_STATES)[number];
+export const OperationState = literals(OPERATION_STATES);
+
+/** The phases of install, upgrade, rollback and uninstall, in order; `roll-back` only on the way back. */
+export const OPERATION_PHASES = [
+  'verify',
+  'plan',
+  'approve',
+  'apply',
+  'roll-out',
+  'settle',
+  'roll-back',
+  'done',
+] as const;
+export type OperationPhase = (typeof OPERATION_PHASES)[number];
+export const OperationPhase = literals(OPERATION_PHASES);
+
+/** Legal moves. A state without moves is final. */
+export const OPERATION_MOVES: Readonly<Record<OperationState, readonly OperationState[]>> = {
+  queued: ['offered', 'awaiting-approval', 'accepted', 'running', 'failed', 'expired', 'cancelled', 'denied'],
+  offered: ['queued', 'awaiting-approval', 'accepted', 'running', 'failed', 'expired', 'cancelled', 'denied'],
+  'awaiting-approval': ['accepted', 'running', 'failed', 'expired', 'cancelled', 'denied'],
+  accepted: ['awaiting-approval', 'running', 'failed', 'expired', 'cancelled', 'denied'],
+  running: ['succeeded', 'failed', 'rolled-back', 'cancelled', 'unknown'],
+  succeeded: [],
+  failed: [],
+  'rolled-back': [],
+  expired: [],
+  cancelled: [],
+  denied: [],
+  unknown: ['succeeded', 'failed', 'rolled-back'],
+};
+
+export function isFinal(state: OperationState): boolean {
+  return OPERATION_MOVES[state].length === 0;
+}
+
+/** Whether an operation may go from one state to the other; staying is always legal. */
+export function canMove(from: OperationState, to: OperationState): boolean {
+  return from === to || OPERATION_MOVES[from].includes(to);
+}
+
+/**
+ * Why an operation did not go well: the `reason` of its last transition, and what a person does about it. The
+ * transition's message says what happened in this very case.
+ */
+export const OPERATION_FAILURES = {
+  'missing-rights': 'Apply the grant that was printed for this installation; the agent goes on by itself.',
+  'bad-signature': 'Publish with a release key that the install manifest pins, or let the customer pin the new key.',
+  'digest-mismatch': 'Publish the release again: what was downloaded is not what was signed.',
+  'invalid-parameters': 'Set only parameters that the release allows, with values inside its schema.',
+  'render-failed': 'Run `helm template` with the same parameters, correct the chart and publish a new release.',
+  'render-timeout': 'Make the chart render faster: it is ended after half a minute.',
+  'too-large': 'Split the service: the chart, its rendered objects or the memory to render them are over the limit.',
+  'foreign-namespace': 'Keep every object in the namespace of the installation.',
+  'kind-not-permitted': 'Declare the kind in the release and let the customer grant it, or leave the object out.',
+  'image-not-signed': 'List every image by digest when publishing.',
+  'forbidden-pod-setting': 'Remove the setting, or declare it as an exception in the release.',
+  'counter-too-low': 'Publish again: a release older than one already used only runs as a rollback.',
+  'expired-release': 'Publish a new release, or roll back to a version that ran here before.',
+  'version-range': 'Upgrade the agent, the cluster or the service to a version that the release supports first.',
+  'not-in-history': 'Roll back to one of the last good generations that the agent still keeps.',
+  'denied-by-policy': "Ask the customer to change the SupportPolicy; it is the customer's.",
+  frozen: 'Wait until the customer lifts the freeze.',
+  'approval-rejected': 'Ask the customer why, then push a new operation.',
+  'plan-changed': 'Look at the new plan and approve that one.',
+  'needs-replace': 'Leave the named fields as they were, or publish a release whose `upgrade.replace` names the kinds.',
+  'apply-refused': 'Correct what the message names (quota, admission, immutable field), then push again.',
+  conflict: 'Remove the other owner of the object or the other installation first.',
+  'image-pull-failed': 'Correct the image, or give the cluster access to its registry.',
+  'crash-loop': 'Read the log of the pod that is named; correct the release or its parameters.',
+  'config-error': 'Create the Secret or ConfigMap that the pod needs, or correct its name.',
+  'pod-refused': 'Raise the quota or correct the pod, so that the cluster admits it.',
+  'job-failed': 'Read the log of the failed Job, correct it and push again.',
+  'rollout-deadline': 'Look at what was not ready; raise the deadline of the release if it only needs longer.',
+  superseded: 'Nothing: a newer generation took its place.',
+  expired: 'Push it again; it was not started in time.',
+  cancelled: 'Nothing: it was cancelled before it changed anything.',
+  internal: "Look into the agent's log; it is a fault of Steward.",
+} as const satisfies Record<string, string>;
+export type OperationFailure = keyof typeof OPERATION_FAILURES;
+
+/** A finished piece of an operation's work on the agent, as an OpenTelemetry span without an SDK. Times are Unix milliseconds. */
+export const OperationSpan = Type.Object({
+  name: Type.String({ maxLength: 100 }),
+  spanId: Type.String({ pattern: '^[0-9a-f]{16}$' }),
+  parentSpanId: Type.Optional(Type.String({ pattern: '^[0-9a-f]{16}$' })),
+  startMs: Type.Number(),
+  endMs: Type.Number(),
+  error: Type.Optional(Type.String({ maxLength: 1000 })),
+});
+export type OperationSpan = Static<typeof OperationSpan>;
+
+/** What an operation would change, as shown to an approver. `digest` is over the canonical JSON of `changes` and `summary`. */
+export const OperationPlan = Type.Object({
+  digest: Type.String({ pattern: '^sha256:[0-9a-f]{64}$' }),
+  summary: Type.String({ maxLength: 2000 }),
+  changes: Type.Array(
+    Type.Object({
+      action: literals(['create', 'update', 'delete', 'keep', 'replace'] as const),
+      object: Type.String({ maxLength: 300 }),
+      fields: Type.Optional(Type.Array(Type.String({ maxLength: 300 }), { maxItems: 20 })),
+    }),
+    { maxItems: 500 },
+  ),
+});
+export type OperationPlan = Static<typeof OperationPlan>;

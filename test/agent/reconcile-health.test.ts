@@ -1,0 +1,107 @@
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import type { InstallationHealth } from '@steward/shared';
+import { waitUntil } from '../support/wait-until.ts';
+import { ReconcileFixture, type Published, type RunningAgent } from './reconcile-fixture.ts';
+
+let fixture: ReconcileFixture;
+let agent: RunningAgent;
+let web: Published;
+
+beforeAll(async () => {
+  fixture = await ReconcileFixture.create(inject('kubeconfig'));
+  await fixture.policy({ rules: { upgrade: 'allow' } });
+  agent = await fixture.start();
+  web = await fixture.publish({ chart: 'web' });
+});
+afterAll(async () => {
+  await agent?.stop();
+  await fixture?.close();
+});
+
+type Where = ReturnType<ReconcileFixture['installation']>;
+
+async function installed(release: Published, parameters: Record<string, unknown> = {}): Promise<Where> {
+  const where = fixture.installation();
+  await fixture.grant(where.name, release);
+  const install = fixture.offer({ ...where, generation: 1, release, kind: 'install', parameters });
+  expect(await fixture.hub.end(install)).toMatchObject({ state: 'succeeded' });
+  return where;
+}
+
+async function health(where: Where, wanted: (health: InstallationHealth) => boolean): Promise<InstallationHealth> {
+  const { hub } = fixture;
+  return waitUntil(
+    () => {
+      const found = hub.health[where.installationId];
+      return found && wanted(found) ? found : undefined;
+    },
+    { what: `health of ${where.name}; last ${JSON.stringify(hub.health[where.installationId])}`, timeoutMs: 60_000 },
+  );
+}
+
+/** Tells a probe's HTTP server something. */
+async function tell(where: Where, path: string): Promise<void> {
+  const pods = await fixture.kubectl('get', 'pods', '-n', where.namespace, '-o', 'jsonpath={.items[0].metadata.name}');
+  const proxy = `/api/v1/namespaces/${where.namespace}/pods/${pods}:8080/proxy${path}`;
+  await fixture.kubectl('create', '--raw', proxy, '-f', '/dev/null');
+}
+
+describe.concurrent('the health of an installation', () => {
+  it('shows an outage of a second, both when it comes and when it goes', async () => {
+    const where = await installed(web);
+    await health(where, (found) => found.health === 'healthy');
+    const { events } = fixture.hub;
+    const own = (): (string | undefined)[] =>
+      events.filter(({ installationId }) => installationId === where.installationId).map(({ to }) => to);
+    const before = own().length;
+    await tell(where, '/ready?value=false');
+    const down = await health(where, (found) => found.health !== 'healthy');
+    await tell(where, '/ready?value=true');
+    await health(where, (found) => found.health === 'healthy');
+    expect(down).toMatchObject({
+      health: 'unhealthy',
+      reasons: expect.arrayContaining([expect.objectContaining({ code: 'NotReady' })]),
+    });
+    expect(own().slice(before)).toEqual(['unhealthy', 'healthy']);
+  });
+
+  it('names the exit code of what crashes, and the limit of what was killed for memory', async () => {
+    const where = await installed(web, { memory: '48Mi' });
+    await tell(where, '/exit?code=9');
+    const ended = await health(where, ({ reasons }) => reasons.some(({ message }) => message.includes('exit code 9')));
+    expect(ended.health).not.toBe('healthy');
+    await health(where, (found) => found.health === 'healthy');
+    void tell(where, '/eat?mib=80').catch(() => undefined);
+    const killed = await health(where, ({ reasons }) => reasons.some(({ code }) => code === 'OOMKilled'));
+    expect(killed.reasons.find(({ code }) => code === 'OOMKilled')?.message).toContain('48Mi');
+  });
+
+  it('says what the scheduler says, and counts pods', async () => {
+    const where = await installed(web, { replicas: 2 });
+    expect(await health(where, (found) => found.health === 'healthy')).toMatchObject({
+      workloads: [{ kind: 'Deployment', name: where.name, ready: 2, wanted: 2 }],
+    });
+    const patch = { spec: { template: { spec: { nodeSelector: { nowhere: 'yes' } } } } };
+    await fixture.kubectl('patch', 'deployment', where.name, '-n', where.namespace, '-p', JSON.stringify(patch));
+    const found = await health(where, ({ reasons }) => reasons.some(({ code }) => code === 'Unschedulable'));
+    expect(found.health).toBe('degraded');
+    expect(found.reasons.find(({ code }) => code === 'Unschedulable')?.message).toContain('node affinity');
+  });
+
+  it('is in its object for kubectl', async () => {
+    const where = await installed(web);
+    await waitUntil(
+      async () =>
+        (await fixture.kubectl('get', 'installations', where.name, '-n', fixture.namespace)).includes('healthy'),
+      { what: 'kubectl to show it', timeoutMs: 20_000 },
+    );
+  });
+});
+
+it('is the same on both sides, also for an agent that starts anew', async () => {
+  const { hub } = fixture;
+  await waitUntil(() => hub.agrees(), { what: 'both to agree' });
+  agent.kill();
+  agent = await fixture.start();
+  await waitUntil(() => hub.agrees() && Object.keys(hub.health).length === 4, { what: 'both to agree again' });
+});

@@ -1,0 +1,276 @@
+import { mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Release } from '@steward/shared';
+import type { Outcome } from '../../agent/src/reconcile/outcome.ts';
+import { helmTemplate, type HelmLimits } from '../../agent/src/reconcile/render/helm.ts';
+import { BoundedRender } from '../../agent/src/reconcile/render/bounded-render.ts';
+import { RenderRoom } from '../../agent/src/reconcile/render/render-room.ts';
+import { unpackSet, type ReleaseSet } from '../../agent/src/reconcile/render/release-set.ts';
+import { packChart } from '../charts/pack.ts';
+import { waitUntil } from '../support/wait-until.ts';
+import { buildProgram } from '../cluster/programs/programs.ts';
+
+const entry = new URL('../../agent/src/reconcile/render/render-worker-main.ts', import.meta.url);
+const probe = `sha256:${'a'.repeat(64)}`;
+const permission = (kind: string, apiGroup = ''): Release['permissions'][number] => ({
+  apiGroup,
+  apiVersion: 'v1',
+  kind,
+  resource: `${kind.toLowerCase()}s`,
+  verbs: ['get', 'list', 'watch', 'create', 'patch', 'delete'],
+  reason: 'test',
+});
+const release = {
+  images: [{ reference: 'steward.test/probe:1', digest: probe }],
+  permissions: [
+    permission('ConfigMap'),
+    permission('Service'),
+    permission('Pod'),
+    permission('Secret'),
+    permission('Deployment', 'apps'),
+  ],
+  exceptions: {},
+};
+const meta = {
+  service: 'web',
+  version: '1.0.0',
+  releaseDigest: probe,
+  parametersDigest: probe,
+  signedBy: probe,
+  counter: 1,
+  deadlineSeconds: 60,
+  settleSeconds: 0,
+  permissions: release.permissions,
+};
+
+const room = new RenderRoom();
+const signal = AbortSignal.timeout(180_000);
+
+let helmPath: string;
+let tmpDir: string;
+
+beforeAll(async () => {
+  helmPath = await buildProgram('helm', console.error);
+  tmpDir = await mkdtemp(join(tmpdir(), 'steward-test-'));
+});
+afterAll(async () => {
+  await rm(tmpDir, { recursive: true });
+});
+
+interface Options {
+  parameters?: Record<string, unknown>;
+  limits?: Partial<HelmLimits>;
+  signal?: AbortSignal;
+}
+
+async function print(chart: string, options: Options = {}): Promise<Outcome<Uint8Array>> {
+  return helmTemplate({
+    helmPath,
+    tmpDir,
+    name: 'shop',
+    namespace: 'shop-ns',
+    chart: await packChart(chart),
+    parameters: options.parameters ?? {},
+    isUpgrade: true,
+    kubeVersion: 'v1.36.3',
+    apiVersions: ['v1', 'apps/v1', 'apps/v1/Deployment'],
+    signal: options.signal ?? AbortSignal.timeout(60_000),
+    room,
+    ...(options.limits && { limits: options.limits }),
+  });
+}
+
+async function render(chart: string, options: Options = {}): Promise<Outcome<ReleaseSet>> {
+  const printed = await print(chart, options);
+  if (!printed.ok) return printed;
+  const bounded = new BoundedRender({ entry, room, signal });
+  try {
+    const question = { printed: printed.value, kept: [], meta, release, installation: 'shop', namespace: 'shop-ns' };
+    const packed = await bounded.readManifests(question);
+    return packed.ok ? { ok: true, value: unpackSet(packed.value.bytes, packed.value.digest) } : packed;
+  } finally {
+    await bounded.stop();
+  }
+}
+
+describe('rendering a chart', () => {
+  it('gives its objects their namespace, the label of the installation and pinned images', async () => {
+    const set = await render('web', { parameters: { text: 'good day' } });
+    const objects = set.ok ? set.value.objects : [];
+    expect(set).toMatchObject({ ok: true });
+    expect(objects.map(({ kind }) => kind)).toEqual(['ConfigMap', 'Service', 'Deployment']);
+    for (const { metadata } of objects) {
+      expect(metadata).toMatchObject({ namespace: 'shop-ns', labels: { 'steward.dev/installation': 'shop' } });
+    }
+    expect(JSON.stringify(objects)).toContain(`"image":"steward.test/probe:1@${probe}"`);
+    expect(objects[0]).toMatchObject({ data: { text: 'good day' } });
+  });
+
+  it('tells the chart the real cluster, that it is an upgrade, and nothing of the agent', async () => {
+    const set = await render('capabilities');
+    expect(set.ok && set.value.objects[0]).toMatchObject({
+      data: {
+        kubernetes: 'v1.36.3',
+        hasDeployments: 'true',
+        hasOthers: 'false',
+        isUpgrade: 'true',
+        namespace: 'shop-ns',
+        lookup: '{}',
+        word: true,
+        time: '22:22',
+      },
+    });
+  });
+
+  it('leaves test hooks out and refuses others by name', async () => {
+    const tests = await render('hooks');
+    expect(tests.ok && tests.value.objects.map(({ kind }) => kind)).toEqual(['ConfigMap']);
+    expect(await render('hooks', { parameters: { hook: 'test,pre-upgrade' } })).toMatchObject({
+      ok: false,
+      failure: { reason: 'render-failed', message: expect.stringContaining('Job/shop-hook') },
+    });
+  });
+
+  it.each([
+    ['recursive', 'render-failed', 'does not render'],
+    ['many', 'too-large', '2000 objects'],
+    ['aliases', 'render-failed', 'aliases'],
+    ['foreign-namespace', 'foreign-namespace', 'kube-system'],
+    ['cluster-role', 'kind-not-permitted', 'ClusterRole/shop-all'],
+    ['privileged', 'forbidden-pod-setting', 'privileged'],
+    ['host-path', 'forbidden-pod-setting', 'hostPath /'],
+    ['failing-job', 'kind-not-permitted', 'Job/shop-prepare'],
+    ['huge', 'too-large', 'MiB'],
+    ['hungry', 'too-large', '96 MiB of memory'],
+  ])('refuses the chart %s: %s', async (chart, reason, words) => {
+    expect(await render(chart)).toMatchObject({
+      ok: false,
+      failure: { reason, message: expect.stringContaining(words) },
+    });
+  });
+
+  it('refuses an image that the release does not list', async () => {
+    expect(await render('web', { parameters: { image: 'steward.test/other:1' } })).toMatchObject({
+      ok: false,
+      failure: { reason: 'image-not-signed', message: expect.stringContaining('steward.test/other:1') },
+    });
+  });
+
+  it('ends a chart that does not come to an end', async () => {
+    expect(await print('endless', { limits: { timeoutMs: 1_000 } })).toMatchObject({
+      ok: false,
+      failure: { reason: 'render-timeout' },
+    });
+  });
+
+  it('says why a chart fails without the parameters it was given', async () => {
+    const failed = await print('broken', { parameters: { text: 'hunter2-secret' } });
+    expect(failed).toMatchObject({ ok: false, failure: { message: expect.stringContaining('cannot use ***') } });
+    expect(JSON.stringify(failed)).not.toContain('hunter2');
+  });
+
+  it('leaves no file and no process behind, also when it is ended', async () => {
+    const end = new AbortController();
+    const ended = print('endless', { signal: end.signal });
+    setTimeout(() => end.abort(new Error('stopped')), 300);
+    await expect(ended).rejects.toThrow('stopped');
+    expect(await readdir(tmpDir)).toEqual([]);
+    for (const pid of await readdir('/proc')) {
+      const folder = await readlink(`/proc/${pid}/cwd`).catch(() => '');
+      expect(folder.startsWith(tmpDir), `${pid} in ${folder}`).toBe(false);
+    }
+  });
+});
+
+describe('renders at the same time', () => {
+  interface Child {
+    ownMiB: number;
+    oomScoreAdj: string;
+  }
+
+  /** The helm children of this test that live now. */
+  async function children(): Promise<Child[]> {
+    const found = (await readdir('/proc')).map(async (pid): Promise<Child | undefined> => {
+      const folder = await readlink(`/proc/${pid}/cwd`).catch(() => '');
+      if (!folder.startsWith(tmpDir)) return undefined;
+      const read = (file: string): Promise<string> => readFile(`/proc/${pid}/${file}`, 'utf8').catch(() => '');
+      const [, resident = 0, shared = 0] = (await read('statm')).split(' ').map(Number);
+      return { ownMiB: ((resident - shared) * 4) / 1024, oomScoreAdj: (await read('oom_score_adj')).trim() };
+    });
+    return (await Promise.all(found)).filter((child) => child !== undefined);
+  }
+
+  it('only one gets much memory, the others wait for it, and a small one does not', async () => {
+    const order: string[] = [];
+    const hungry = [1, 2, 3].map(async () => {
+      expect(await print('hungry')).toMatchObject({ ok: false, failure: { reason: 'too-large' } });
+      order.push('hungry');
+    });
+    const ends = Promise.all(hungry);
+    let most = 0;
+    const small = print('web').then((outcome) => {
+      expect(outcome).toMatchObject({ ok: true });
+      order.push('small');
+    });
+    const all = Promise.all([ends, small]).then(() => 'ended');
+    while ((await Promise.race([all, delay(5)])) !== 'ended') {
+      const large = (await children()).filter(({ ownMiB }) => ownMiB > 60);
+      most = Math.max(most, large.length);
+    }
+    expect(most).toBe(1);
+    expect(order.indexOf('small')).toBeLessThan(2);
+  });
+
+  it('the kernel ends a child before the agent', async () => {
+    const end = new AbortController();
+    const ended = print('endless', { signal: end.signal });
+    const child = await waitUntil(async () => (await children())[0], { what: 'helm runs' });
+    expect(child.oomScoreAdj).toBe('1000');
+    end.abort(new Error('seen'));
+    await expect(ended).rejects.toThrow('seen');
+  });
+});
+
+describe('checking parameters', () => {
+  async function check(schema: Record<string, unknown>, parameters: Record<string, unknown>): Promise<Outcome<void>> {
+    const bounded = new BoundedRender({ entry, room, signal });
+    try {
+      return await bounded.checkParameters({ schema, parameters });
+    } finally {
+      await bounded.stop();
+    }
+  }
+
+  it('names what may not be set, without its value', async () => {
+    const schema = { type: 'object', additionalProperties: false, properties: { replicas: { type: 'integer' } } };
+    expect(await check(schema, { replicas: 2 })).toEqual({ ok: true, value: undefined });
+    const refused = await check(schema, { replicas: 'hunter2', other: 'hunter2' });
+    expect(refused).toMatchObject({ ok: false, failure: { reason: 'invalid-parameters' } });
+    expect(JSON.stringify(refused)).toMatch(/other may not be set.*replicas must be integer/);
+    expect(JSON.stringify(refused)).not.toContain('hunter2');
+  });
+
+  it('ends a schema whose check takes for ever', async () => {
+    const schema = { type: 'object', properties: { text: { type: 'string', pattern: '^(a+)+$' } } };
+    expect(await check(schema, { text: `${'a'.repeat(60)}!` })).toMatchObject({
+      ok: false,
+      failure: { reason: 'invalid-parameters', message: expect.stringContaining('two seconds') },
+    });
+  });
+
+  it('ends a schema that eats memory', async () => {
+    const properties = Object.fromEntries(Array.from({ length: 20_000 }, (_, i) => [`p${i}`, { enum: [i, `${i}`] }]));
+    const anyOf = Array.from({ length: 40 }, () => ({ type: 'object', properties: structuredClone(properties) }));
+    expect(await check({ type: 'object', anyOf }, {})).toMatchObject({ ok: false });
+  });
+
+  it('loads no schema from elsewhere', async () => {
+    expect(await check({ $ref: 'https://evil.example/schema.json' }, {})).toMatchObject({
+      ok: false,
+      failure: { message: expect.stringContaining("can't resolve reference") },
+    });
+  });
+});

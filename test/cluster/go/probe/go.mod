@@ -1,0 +1,3 @@
+module steward.test/cluster/probe
+
+go 1.26.0

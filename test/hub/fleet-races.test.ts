@@ -1,0 +1,250 @@
+import type {
+  ApiToken,
+  Cluster,
+  CreatedApiToken,
+  CreatedInstallation,
+  Installation,
+  Operation,
+  Problem,
+} from '@steward/shared';
+import type pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Api, ApiAnswer } from '../support/api.ts';
+import { FakeAgent } from '../support/fake-agent.ts';
+import { openFeed, type OpenFeed } from '../support/feed.ts';
+import { hubAddress } from '../support/hub-address.ts';
+import { withClient } from '../support/postgres.ts';
+import { waitUntil } from '../support/wait-until.ts';
+import { startFleet, unique, type Fleet } from './fleet/world.ts';
+
+let fleet: Fleet;
+
+beforeAll(async () => {
+  fleet = await startFleet();
+  await fleet.publish('1.0.0');
+  await fleet.publish('1.1.0');
+});
+afterAll(() => fleet.end());
+
+interface Running {
+  cluster: Cluster;
+  agent: FakeAgent;
+  id: string;
+}
+
+/** Version 1.0.0 runs well at generation 1. */
+async function installed(): Promise<Running> {
+  const { cluster, agent } = await fleet.connected();
+  const { installation, operation } = await fleet.install(cluster.name, { version: '1.0.0' });
+  await agent.waitFor('desired');
+  await agent.carryOut(operation.id);
+  observed({ cluster, agent, id: installation.id }, '1.0.0', 1);
+  return { cluster, agent, id: installation.id };
+}
+
+function observed({ agent, id }: Running, version: string, generation: number): void {
+  const seen = { generation, observedGeneration: generation, version, state: 'running' as const };
+  agent.send({ t: 'observed', b: { revision: generation, full: true, set: { [id]: seen }, delete: [] } });
+}
+
+const installation = (id: string) => fleet.owner.get<Installation>(`/installations/${id}`);
+const operation = (id: string) => fleet.owner.get<Operation>(`/operations/${id}`);
+
+function push(id: string, body: unknown, key?: string): Promise<ApiAnswer<Operation>> {
+  const headers = key === undefined ? {} : { 'idempotency-key': key };
+  return fleet.owner.call<Operation>('POST', `/installations/${id}/operations`, body, headers);
+}
+
+function problemOf({ status, body }: ApiAnswer<unknown>): string {
+  return `${status} ${(body as Partial<Problem>).type?.split('/').at(-1) ?? ''}`;
+}
+
+/** In a transaction that ends with the work. */
+function inTransaction<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
+  return withClient(fleet.running.database.superuserUrl, async (client) => {
+    await client.query('BEGIN');
+    const result = await work(client);
+    await client.query('COMMIT');
+    return result;
+  });
+}
+
+/** Waits until so many of the hub's statements wait for a lock. */
+function waiting(client: pg.Client, count: number): Promise<unknown> {
+  return waitUntil(
+    async () => {
+      // Else a transaction sees what it saw first.
+      await client.query('SELECT pg_stat_clear_snapshot()');
+      const { rows } = await client.query<{ count: number }>(
+        `SELECT count(*)::int AS count FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+      );
+      return rows[0]?.count === count;
+    },
+    { what: `${count} wait for a lock`, timeoutMs: 4_000 },
+  );
+}
+
+describe('two at once', () => {
+  it('that push to one installation: one is first, the other is told so', async () => {
+    const { id } = await installed();
+    const { pushed } = await inTransaction(async (client) => {
+      await client.query('SELECT 1 FROM installations WHERE id = $1 FOR UPDATE', [id]);
+      const both = [push(id, { kind: 'uninstall' }), push(id, { kind: 'uninstall', deleteVolumes: true })];
+      await waiting(client, 2);
+      return { pushed: both };
+    });
+    const told = (await Promise.all(pushed)).map(problemOf);
+    expect(told.sort()).toEqual(['201 ', '409 conflict']);
+    expect((await installation(id)).generation).toBe(2);
+  });
+
+  it('an agent that enrols and a person who revokes never wait for each other', async () => {
+    const { cluster, enrolment } = await fleet.cluster();
+    const { enrolling } = await inTransaction(async (client) => {
+      await client.query('SELECT 1 FROM clusters WHERE id = $1 FOR UPDATE', [cluster.id]);
+      const enrols = FakeAgent.enrol(hubAddress(fleet.running.hub.url), enrolment.token);
+      await waiting(client, 1);
+      // What revoking does next. Were the token held by the one who waits for us, this would be a deadlock.
+      await client.query(`SET LOCAL lock_timeout = '500ms'`);
+      await client.query('UPDATE enrolment_tokens SET replaced_at = NULL WHERE cluster_id = $1', [cluster.id]);
+      return { enrolling: enrols };
+    });
+    expect((await enrolling).identity.clusterId).toBe(cluster.id);
+  });
+
+  it('an uninstall that the agent had begun wins over the upgrade that took its place', async () => {
+    const { cluster, agent, id } = await installed();
+    const { name } = await installation(id);
+    const uninstall = (await push(id, { kind: 'uninstall' })).body;
+    await agent.waitFor('desired', ({ b }) => b.operation.id === uninstall.id);
+    const upgrade = (await push(id, { kind: 'upgrade', version: '1.1.0' })).body;
+    await agent.waitFor('desired', ({ b }) => b.operation.id === upgrade.id);
+    expect((await operation(uninstall.id)).reasonCode).toBe('superseded');
+    await agent.carryOut(uninstall.id);
+    agent.result(upgrade.id, { state: 'failed', reason: 'conflict', message: 'it was removed' });
+    await agent.acked();
+    expect(await operation(uninstall.id)).toMatchObject({ state: 'succeeded' });
+    expect(await operation(upgrade.id)).toMatchObject({ state: 'failed', reasonCode: 'conflict' });
+    expect((await installation(id)).state).toBe('removed');
+    expect(problemOf(await push(id, { kind: 'upgrade', version: '1.1.0' }))).toBe('404 not-found');
+    expect((await fleet.install(cluster.name, { name })).installation.id).not.toBe(id);
+  });
+});
+
+describe('an Idempotency-Key', () => {
+  async function customerWithToken(): Promise<{ api: Api; cluster: string }> {
+    const slug = unique('k');
+    await fleet.owner.post('/customers', { slug, name: slug });
+    const { token } = await fleet.owner.post<CreatedApiToken & ApiToken>('/tokens', {
+      name: 'ci',
+      role: 'customer-admin',
+      customer: slug,
+    });
+    const { cluster } = await fleet.cluster({ customer: slug });
+    return { api: fleet.owner.as(token), cluster: cluster.name };
+  }
+
+  it('of one customer does not meet the same key of another whose token has the same name', async () => {
+    const made: string[] = [];
+    for (const { api, cluster } of [await customerWithToken(), await customerWithToken()]) {
+      const wanted = { name: 'nats', cluster, service: 'nats', version: '1.0.0' };
+      const call = () =>
+        api.call<CreatedInstallation>('POST', '/installations', wanted, { 'idempotency-key': 'deploy-1' });
+      const [first, again] = [await call(), await call()];
+      expect([first.status, again.body.installation.id]).toEqual([201, first.body.installation.id]);
+      made.push(first.body.installation.id);
+    }
+    expect(new Set(made).size).toBe(2);
+  });
+
+  it('answers with what was made, though by now it would be refused', async () => {
+    const { cluster, agent, id } = await installed();
+    await fleet.publish('2.0.0', { upgrade: { deadlineSeconds: 600, settleSeconds: 5, from: '1.x' } });
+    const wanted = { kind: 'upgrade', version: '2.0.0' };
+    const first = await push(id, wanted, 'to-two');
+    await agent.waitFor('desired', ({ b }) => b.operation.id === first.body.id);
+    await agent.carryOut(first.body.id);
+    observed({ cluster, agent, id }, '2.0.0', 2);
+    await waitUntil(async () => (await installation(id)).runningVersion === '2.0.0', { what: '2.0.0 runs' });
+    expect(problemOf(await push(id, wanted, 'another'))).toBe('422 invalid-release');
+    expect((await push(id, wanted, 'to-two')).body.id).toBe(first.body.id);
+    const create = { name: unique('i'), cluster: cluster.name, service: 'nats', version: '1.0.0' };
+    const make = () =>
+      fleet.owner.call<CreatedInstallation>('POST', '/installations', create, { 'idempotency-key': create.name });
+    const made = await make();
+    await fleet.owner.post(`/clusters/${cluster.id}/revoke`);
+    expect((await make()).body.installation.id).toBe(made.body.installation.id);
+  });
+});
+
+describe('an operation that the hub ends', () => {
+  async function freed(feed: OpenFeed, id: string): Promise<Installation> {
+    const { data } = await waitUntil(
+      () =>
+        feed.messages.find(
+          ({ type, data: told }) =>
+            type === 'installation.changed' &&
+            (told as Installation).id === id &&
+            (told as Installation).currentOperation === undefined,
+        ),
+      { what: 'the feed tells that nothing is under way', timeoutMs: 15_000 },
+    );
+    return data as Installation;
+  }
+
+  it('because it was cancelled before it was sent: the feed tells of the installation too', async () => {
+    const { cluster } = await fleet.cluster();
+    const feed = await openFeed(fleet.owner, '/feed');
+    const made = await fleet.install(cluster.name);
+    await fleet.owner.post(`/operations/${made.operation.id}/cancel`);
+    expect((await freed(feed, made.installation.id)).generation).toBe(1);
+    await feed.close();
+  });
+
+  it('because nobody started it in time: the same, and what the agent tells later still counts', async () => {
+    const { agent, id } = await installed();
+    const { body } = await push(id, { kind: 'upgrade', version: '1.1.0' });
+    await agent.waitFor('desired', ({ b }) => b.operation.id === body.id);
+    const feed = await openFeed(fleet.owner, '/feed');
+    await inTransaction((client) =>
+      client.query(`UPDATE operations SET not_after = now() - interval '1 second' WHERE id = $1`, [body.id]),
+    );
+    await freed(feed, id);
+    expect(await operation(body.id)).toMatchObject({ state: 'expired', reasonCode: 'expired' });
+    agent.result(body.id, { state: 'running' });
+    await agent.acked();
+    expect(await operation(body.id)).toMatchObject({ state: 'running' });
+    expect((await installation(id)).currentOperation).toBe(body.id);
+    expect(problemOf(await push(id, { kind: 'uninstall' }))).toBe('409 operation-in-progress');
+    await agent.carryOut(body.id, ['succeeded']);
+    expect(await operation(body.id)).toMatchObject({ state: 'succeeded' });
+    await feed.close();
+  });
+});
+
+describe('a push', () => {
+  it('of parameters alone asks which version is meant, when the last change of it came to nothing', async () => {
+    const { agent, id } = await installed();
+    const { body } = await push(id, { kind: 'upgrade', version: '1.1.0' });
+    await agent.waitFor('desired', ({ b }) => b.operation.id === body.id);
+    await agent.carryOut(body.id, ['cancelled']);
+    await waitUntil(async () => (await installation(id)).runningVersion === '1.0.0', { what: '1.0.0 runs' });
+    const parameters = { replicas: 2 };
+    expect(problemOf(await push(id, { kind: 'upgrade', parameters }))).toBe('409 conflict');
+    expect((await push(id, { kind: 'upgrade', version: '1.0.0', parameters })).body.version).toBe('1.0.0');
+  });
+
+  it('to a cluster that was revoked is refused', async () => {
+    const { cluster, id } = await installed();
+    await fleet.owner.post(`/clusters/${cluster.id}/revoke`);
+    expect(problemOf(await push(id, { kind: 'upgrade', version: '1.1.0' }))).toBe('403 cluster-revoked');
+  });
+
+  it.each([
+    { kind: 'rollback', toGeneration: 3_000_000_000 },
+    { kind: 'uninstall', notAfterSeconds: 1e14 },
+  ])('with a number that no column holds is the mistake of the caller: %o', async (wanted) => {
+    const { id } = await installed();
+    expect(problemOf(await push(id, wanted))).toBe('400 invalid-request');
+  });
+});

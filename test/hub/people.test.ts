@@ -1,0 +1,242 @@
+import type {
+  ApiToken,
+  CreatedApiToken,
+  CreatedUser,
+  Customer,
+  Identity,
+  PageOf,
+  Problem,
+  User,
+} from '@steward/shared';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Api } from '../support/api.ts';
+import { startHubWithDatabase, type HubWithDatabase } from '../support/hub-database.ts';
+
+let running: HubWithDatabase;
+let owner: Api;
+let customer: Customer;
+
+beforeAll(async () => {
+  running = await startHubWithDatabase();
+  owner = await running.hub.owner();
+  customer = await owner.post<Customer>('/customers', { slug: 'globex', name: 'Globex' });
+  await owner.post('/customers', { slug: 'initech', name: 'Initech' });
+});
+afterAll(() => running.end());
+
+async function tokenOf(role: string, of?: string): Promise<Api> {
+  const made = await owner.post<CreatedApiToken>('/tokens', { name: role, role, ...(of && { customer: of }) });
+  return owner.as(made.token);
+}
+
+async function refusal(api: Api, method: string, path: string, body?: unknown): Promise<string> {
+  const answer = await api.call<Problem>(method, path, body);
+  return `${answer.status} ${answer.body.type.split('/').at(-1)}`;
+}
+
+describe('users', () => {
+  it('log in with a password that was made for them, and are who they are', async () => {
+    const made = await owner.post<CreatedUser>('/users', {
+      email: 'Eve@globex.test',
+      name: 'Eve',
+      role: 'customer-admin',
+      customer: 'globex',
+    });
+    const eve = await owner.as(undefined).login('eve@GLOBEX.test', made.password ?? '');
+    const { user, role, customer: of } = await eve.get<Identity>('/me');
+    expect([user?.email, role, of?.slug]).toEqual(['Eve@globex.test', 'customer-admin', 'globex']);
+    expect((await eve.get<User>(`/users/${made.id}`)).name).toBe('Eve');
+  });
+
+  it('are out when they log out', async () => {
+    const session = await running.hub.owner();
+    expect((await session.call('DELETE', '/sessions/current')).status).toBe(204);
+    expect((await session.call('GET', '/me')).status).toBe(401);
+  });
+
+  it('are out when they are removed', async () => {
+    const made = await owner.post<CreatedUser>('/users', { email: 'gone@acme.test', name: 'Gone', role: 'viewer' });
+    const gone = await owner.as(undefined).login('gone@acme.test', made.password ?? '');
+    expect((await owner.call('DELETE', `/users/${made.id}`)).status).toBe(204);
+    expect((await gone.call('GET', '/me')).status).toBe(401);
+    expect(await refusal(owner, 'GET', `/users/${made.id}`)).toBe('404 not-found');
+  });
+
+  it('keep one owner', async () => {
+    const { items } = await owner.get<PageOf<User>>('/users');
+    const only = items.find(({ role }) => role === 'owner');
+    expect(await refusal(owner, 'DELETE', `/users/${only?.id ?? ''}`)).toBe('409 conflict');
+  });
+
+  it('have one address each per customer, which does not tell about others', async () => {
+    const wanted = { email: 'twice@acme.test', name: 'Twice', role: 'viewer', password: 'correct horse battery' };
+    await owner.post('/users', wanted);
+    expect(await refusal(owner, 'POST', '/users', { ...wanted, email: 'TWICE@acme.test' })).toBe('409 already-exists');
+    const admin = await tokenOf('customer-admin', 'globex');
+    const same = await admin.call('POST', '/users', {
+      ...wanted,
+      role: 'customer-viewer',
+      password: 'another horse battery',
+    });
+    expect(same.status).toBe(201);
+    const [vendor, customers] = [
+      await owner.as(undefined).login('twice@acme.test', 'correct horse battery'),
+      await owner.as(undefined).login('twice@acme.test', 'another horse battery'),
+    ];
+    expect([(await vendor.get<Identity>('/me')).role, (await customers.get<Identity>('/me')).role]).toEqual([
+      'viewer',
+      'customer-viewer',
+    ]);
+  });
+});
+
+describe('logging in', () => {
+  it('refuses an unknown address and a wrong password in the same words', async () => {
+    const answers = await Promise.all(
+      [running.hub.ownerEmail, 'nobody@acme.test'].map((email) =>
+        owner.as(undefined).call<Problem>('POST', '/sessions', { email, password: 'wrong' }),
+      ),
+    );
+    const [known, unknown] = answers.map(({ status, body }) => [status, body.type, body.detail, body.action]);
+    expect(known).toEqual(unknown);
+    expect(known?.[0]).toBe(401);
+  });
+
+  it('is slowed down per address', async () => {
+    const attempts = await Promise.all(
+      Array.from({ length: 14 }, () =>
+        owner.as(undefined).call('POST', '/sessions', { email: 'victim@acme.test', password: 'wrong' }),
+      ),
+    );
+    const limited = attempts.filter(({ status }) => status === 429);
+    expect(limited.length).toBeGreaterThanOrEqual(3);
+    expect(Number(limited[0]?.headers['retry-after'])).toBeGreaterThan(0);
+    expect((await running.hub.owner()).token).toBeDefined();
+  });
+});
+
+describe('roles', () => {
+  it.each([
+    ['support-engineer', 'viewer', undefined, 201],
+    ['support-engineer', 'owner', undefined, 403],
+    ['support-engineer', 'release-engineer', undefined, 403],
+    ['release-engineer', 'customer-admin', 'globex', 403],
+    ['customer-admin', 'customer-admin', undefined, 201],
+    ['customer-admin', 'viewer', undefined, 403],
+    ['customer-admin', 'customer-viewer', 'initech', 404],
+    ['owner', 'customer-admin', undefined, 400],
+    ['owner', 'viewer', 'globex', 400],
+    ['owner', 'customer-admin', 'nowhere', 404],
+  ])('%s handing out %s for %s gets %i', async (own, role, of, status) => {
+    const api = await tokenOf(own, own.startsWith('customer-') ? 'globex' : undefined);
+    const answer = await api.call<ApiToken>('POST', '/tokens', { name: 'x', role, ...(of && { customer: of }) });
+    expect(answer.status).toBe(status);
+    if (status === 201 && own === 'customer-admin') expect(answer.body.customerId).toBe(customer.id);
+  });
+
+  it('cannot take away a stronger one', async () => {
+    const { items } = await owner.get<PageOf<User>>('/users');
+    const strong = await owner.post<CreatedApiToken>('/tokens', { name: 'strong', role: 'owner' });
+    expect(await refusal(await tokenOf('release-engineer'), 'DELETE', `/tokens/${strong.id}`)).toBe('403 not-allowed');
+    const admin = await tokenOf('customer-admin', 'globex');
+    expect(await refusal(admin, 'DELETE', `/users/${items[0]?.id ?? ''}`)).toBe('404 not-found');
+  });
+});
+
+describe('API tokens', () => {
+  it('are shown once, remember their use, and end at once when revoked', async () => {
+    const made = await owner.post<CreatedApiToken>('/tokens', {
+      name: 'ci',
+      role: 'release-engineer',
+      expiresInDays: 1,
+    });
+    const ci = owner.as(made.token);
+    expect((await ci.get<Identity>('/me')).tokenName).toBe('ci');
+    const listed = (await owner.get<PageOf<ApiToken>>('/tokens?limit=200')).items.find(({ id }) => id === made.id);
+    expect(listed).toMatchObject({
+      name: 'ci',
+      role: 'release-engineer',
+      lastUsedAt: expect.any(String),
+      expiresAt: made.expiresAt,
+    });
+    expect(JSON.stringify(listed)).not.toContain(made.token);
+    expect(await refusal(ci, 'DELETE', '/sessions/current')).toBe('400 invalid-request');
+    await owner.call('DELETE', `/tokens/${made.id}`);
+    expect((await ci.call('GET', '/me')).status).toBe(401);
+  });
+
+  it('are never in the log or the database as they are', async () => {
+    expect(running.hub.logs.some((line) => line.includes('stw_') || line.includes('correct horse'))).toBe(false);
+  });
+});
+
+describe('lists', () => {
+  it('come in pages that together hold each row once', async () => {
+    for (let i = 0; i < 7; i += 1) await owner.post('/customers', { slug: `page-${i}`, name: 'Page' });
+    const whole = (await owner.get<PageOf<Customer>>('/customers?limit=200')).items;
+    const paged: Customer[] = [];
+    let next: string | undefined;
+    do {
+      const page: PageOf<Customer> = await owner.get(
+        `/customers?limit=2${next === undefined ? '' : `&cursor=${next}`}`,
+      );
+      expect(page.items.length).toBeLessThanOrEqual(2);
+      paged.push(...page.items);
+      next = page.next;
+    } while (next !== undefined);
+    expect(paged).toEqual(whole);
+    expect(whole.length).toBe(9);
+  });
+
+  it.each([
+    'limit=0',
+    'limit=201',
+    'limit=many',
+    'cursor=zzz',
+    `cursor=${Buffer.from('{"at":"x","id":"y"}').toString('base64url')}`,
+  ])('refuse %s', async (query) => {
+    expect(await refusal(owner, 'GET', `/customers?${query}`)).toBe('400 invalid-request');
+  });
+});
+
+describe('problems', () => {
+  it.each([
+    ['not JSON', 'POST', '/customers', '{bad', 'application/json', 400, 'invalid-request'],
+    ['another content type', 'POST', '/customers', 'a=b', 'application/x-www-form-urlencoded', 400, 'invalid-request'],
+    ['deep JSON', 'POST', '/customers', '['.repeat(100), 'application/json', 400, 'invalid-request'],
+    [
+      'a field too many',
+      'POST',
+      '/customers',
+      '{"slug":"a","name":"A","x":1}',
+      'application/json',
+      400,
+      'invalid-request',
+    ],
+    ['a body that is too large', 'POST', '/customers', ' '.repeat(1_100_000), 'application/json', 413, 'too-large'],
+    ['an unknown route', 'GET', '/nothing', undefined, 'application/json', 404, 'not-found'],
+    ['a malformed id', 'GET', '/users/1', undefined, 'application/json', 404, 'not-found'],
+    ['a taken name', 'POST', '/customers', '{"slug":"globex","name":"G"}', 'application/json', 409, 'already-exists'],
+  ])('name %s', async (_name, method, path, body, contentType, status, code) => {
+    const response = await fetch(new URL(`/api/v1${path}`, owner.url), {
+      method,
+      headers: { authorization: `Bearer ${owner.token ?? ''}`, 'content-type': contentType, connection: 'close' },
+      ...(body === undefined ? {} : { body }),
+    });
+    const problem = (await response.json()) as Problem;
+    expect(response.headers.get('content-type')).toContain('application/problem+json');
+    expect(problem).toMatchObject({
+      type: `https://steward.dev/problems/${code}`,
+      status,
+      detail: expect.any(String),
+      requestId: response.headers.get('request-id'),
+    });
+    expect(response.status).toBe(status);
+  });
+
+  it('come with headers that keep a browser safe', async () => {
+    const { headers } = await owner.call('GET', '/me');
+    expect(headers['content-security-policy']).not.toContain('unsafe');
+    expect([headers['x-content-type-options'], headers['cache-control']]).toEqual(['nosniff', 'no-store']);
+  });
+});

@@ -1,0 +1,162 @@
+import { join } from 'node:path';
+import type { Installation, Operation, OperationDetails } from '@steward/shared';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { startStackHere } from '../support/stack-of-test.ts';
+import type { Stack } from '../support/stack.ts';
+import { waitUntil } from '../support/wait-until.ts';
+
+const HELLO = join(import.meta.dirname, '../../deploy/catalog/hello');
+const NOWHERE = `steward.test/probe:9=sha256:${'0'.repeat(64)}`;
+
+/** The way through the house, in order: each test goes on where the one before ended. */
+describe('a service from chart to cluster', () => {
+  let stack: Stack;
+
+  beforeAll(async () => {
+    stack = await startStackHere();
+    const { one, two } = inject('probeImages');
+    await stack.publish(HELLO, {
+      version: '1.0.0',
+      images: [one],
+      args: ['--set', 'image.tag=1', '--channel', 'stable'],
+    });
+    await stack.publish(HELLO, { version: '1.1.0', images: [two], args: ['--set', 'image.tag=2'] });
+    await stack.publish(HELLO, { version: '1.2.0', images: [NOWHERE], args: ['--set', 'image.tag=9'] });
+  });
+  afterAll(() => stack?.stop());
+
+  const upgrade = async (version: string): Promise<OperationDetails> => {
+    const { id } = await stack.installation('hello');
+    const { id: operation } = await stack.api.post<Operation>(`/installations/${id}/operations`, {
+      kind: 'upgrade',
+      version,
+    });
+    return stack.finished(operation);
+  };
+  const healthy = (version: string): Promise<Installation> =>
+    waitUntil(
+      async () => {
+        const found = await stack.installation('hello');
+        return found.health === 'healthy' && found.runningVersion === version ? found : undefined;
+      },
+      { what: `hello ${version} is healthy`, timeoutMs: 60_000, intervalMs: 100 },
+    );
+  const runningImages = (): Promise<string> =>
+    stack.kubectl(['get', 'deployments', '-n', `${stack.organization}-hello`, '-o', 'jsonpath={..image}']);
+
+  it('installs the agent by the printed line, and shows it online with versions and clock', async () => {
+    const { cluster } = await stack.enrol();
+    const shown = await stack.api.get<Record<string, unknown>>(`/clusters/${cluster.id}`);
+    expect(shown).toMatchObject({
+      connection: 'connected',
+      agentVersion: expect.any(String),
+      kubernetesVersion: expect.stringMatching(/^v1\.\d+/),
+      clockSkewMs: expect.any(Number),
+    });
+    await waitUntil(
+      async () => /steward\s+true/.test(await stack.kubectl(['get', 'agents', '-n', stack.agentNamespace])),
+      {
+        what: 'kubectl get agents says that it is connected',
+      },
+    );
+  });
+
+  it('installs a service with its own grant line, and reports it healthy', async () => {
+    const created = await stack.install('hello', 'hello', { version: '1.0.0' });
+    const operation = await stack.finished(created.operation.id);
+    expect(operation).toMatchObject({ state: 'succeeded', phase: 'done' });
+    const installation = await healthy('1.0.0');
+    expect(installation.workloads).toContainEqual(expect.objectContaining({ kind: 'Deployment', health: 'healthy' }));
+  });
+
+  it('waits for the customer when no policy allows an upgrade, and goes on when kubectl approves it', async () => {
+    const { id } = await stack.installation('hello');
+    const { id: operationId } = await stack.api.post<Operation>(`/installations/${id}/operations`, {
+      kind: 'upgrade',
+      version: '1.1.0',
+    });
+    const waiting = await waitUntil(
+      async () => {
+        const operation = await stack.api.get<OperationDetails>(`/operations/${operationId}`);
+        return operation.state === 'awaiting-approval' ? operation : undefined;
+      },
+      { what: 'the operation asks', timeoutMs: 30_000 },
+    );
+    expect(waiting.plan?.changes).toContainEqual(expect.objectContaining({ action: 'update' }));
+    expect(await runningImages()).toContain('probe:1');
+    const uid = await stack.kubectl([
+      'get',
+      'operation',
+      `op-${operationId}`,
+      '-n',
+      stack.agentNamespace,
+      '-o',
+      'jsonpath={.metadata.uid}',
+    ]);
+    const approval = {
+      apiVersion: 'steward.dev/v1alpha1',
+      kind: 'OperationApproval',
+      metadata: { name: 'first', namespace: stack.agentNamespace },
+      spec: {
+        operation: `op-${operationId}`,
+        operationUid: uid,
+        planDigest: waiting.plan?.digest,
+        decision: 'approve',
+        approver: 'somebody-else',
+        expiresAt: new Date(Date.now() + 600_000).toISOString(),
+      },
+    };
+    await expect(stack.kubectl(['apply', '-f', '-'], JSON.stringify(approval))).rejects.toThrow(/approver/);
+    const me = JSON.parse(await stack.kubectl(['auth', 'whoami', '-o', 'json'])) as {
+      status: { userInfo: { username: string } };
+    };
+    approval.spec.approver = me.status.userInfo.username;
+    await stack.kubectl(['apply', '-f', '-'], JSON.stringify(approval));
+    expect(await stack.finished(operationId)).toMatchObject({ state: 'succeeded' });
+    await healthy('1.1.0');
+    expect(await runningImages()).toContain('probe:2');
+  });
+
+  it('is certain of an image that cannot be pulled after seconds, puts the last good version back, and says what runs', async () => {
+    await stack.policy({ upgrade: 'allow', rollback: 'allow', uninstall: 'allow' });
+    const operation = await upgrade('1.2.0');
+    expect(operation).toMatchObject({ state: 'rolled-back', reasonCode: 'image-pull-failed' });
+    const installation = await healthy('1.1.0');
+    expect(installation).toMatchObject({ version: '1.2.0', runningVersion: '1.1.0', state: 'rolled-back' });
+    expect(await runningImages()).toContain('probe:2');
+    const inCluster = await stack.kubectl(['get', 'installations', '-n', stack.agentNamespace]);
+    expect(inCluster).toMatch(/1\.1\.0/);
+  });
+
+  it('takes the next upgrade after a rollback', async () => {
+    const { two } = inject('probeImages');
+    await stack.publish(HELLO, {
+      version: '1.3.0',
+      images: [two],
+      args: ['--set', 'image.tag=2', '--set', 'replicas=2'],
+    });
+    expect(await upgrade('1.3.0')).toMatchObject({ state: 'succeeded' });
+    expect(await healthy('1.3.0')).toMatchObject({ state: 'running' });
+  });
+
+  it('rolls back to an earlier good generation when asked', async () => {
+    const { id } = await stack.installation('hello');
+    const { id: operation } = await stack.api.post<Operation>(`/installations/${id}/operations`, { kind: 'rollback' });
+    expect(await stack.finished(operation)).toMatchObject({ state: 'succeeded' });
+    await healthy('1.1.0');
+  });
+
+  it('uninstalls by the command, and leaves nothing of the service behind', async () => {
+    const result = await stack.steward('uninstall', 'hello', '--watch', '--yes');
+    expect(result).toMatchObject({ code: 0 });
+    const left = await stack.kubectl([
+      'get',
+      'deployments,services,configmaps',
+      '-n',
+      `${stack.organization}-hello`,
+      '-o',
+      'name',
+    ]);
+    expect(left.split('\n').filter((name) => name && !name.includes('kube-root-ca'))).toEqual([]);
+  });
+});

@@ -1,0 +1,102 @@
+import { join } from 'node:path';
+import type { Installation, Operation, OperationDetails } from '@steward/shared';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { attach } from '../cluster/cluster.ts';
+import { TEST_CLUSTER } from '../support/cluster-setup.ts';
+import { startNatsLoad } from '../support/nats-load.ts';
+import { startStackHere } from '../support/stack-of-test.ts';
+import type { Stack } from '../support/stack.ts';
+import { waitUntil } from '../support/wait-until.ts';
+
+const NATS = join(import.meta.dirname, '../../deploy/catalog/nats');
+
+describe('NATS under management', () => {
+  let stack: Stack;
+  let servers: string;
+
+  const publish = (version: string, image: string, tag: string): Promise<void> =>
+    stack.publish(NATS, {
+      version,
+      images: [image],
+      args: ['--app-version', tag, '--set', 'image.repository=steward.test/nats', '--set', 'storage.size=1Gi'],
+    });
+  const upgrade = async (version: string): Promise<OperationDetails> => {
+    const { id } = await stack.installation('nats');
+    const { id: operation } = await stack.api.post<Operation>(`/installations/${id}/operations`, {
+      kind: 'upgrade',
+      version,
+    });
+    return stack.finished(operation, 170_000);
+  };
+  const healthy = (version: string): Promise<Installation> =>
+    waitUntil(
+      async () => {
+        const found = await stack.installation('nats');
+        return found.health === 'healthy' && found.runningVersion === version ? found : undefined;
+      },
+      { what: `NATS ${version} is healthy`, timeoutMs: 60_000, intervalMs: 200 },
+    );
+
+  beforeAll(async () => {
+    stack = await startStackHere();
+    const { older, newer } = inject('natsImages');
+    await publish('2.14.9', older, '2.14');
+    await publish('2.15.2', newer, '2.15');
+    await publish('2.16.0', `steward.test/nats:2.16=sha256:${'0'.repeat(64)}`, '2.16');
+    await stack.enrol();
+    await stack.policy({ upgrade: 'allow', rollback: 'allow', uninstall: 'allow' });
+    const { operation } = await stack.install('nats', 'nats', { version: '2.14.9' });
+    expect(await stack.finished(operation.id)).toMatchObject({ state: 'succeeded' });
+    await healthy('2.14.9');
+    // The way in for the test's clients; the customer's own object beside the service's.
+    const namespace = `${stack.organization}-nats`;
+    const selector = JSON.parse(
+      await stack.kubectl(['get', 'service', 'nats', '-n', namespace, '-o', 'jsonpath={.spec.selector}']),
+    ) as object;
+    const service = {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'outside', namespace },
+      spec: { type: 'NodePort', selector, ports: [{ name: 'client', port: 4222 }] },
+    };
+    const created = JSON.parse(await stack.kubectl(['apply', '-o', 'json', '-f', '-'], JSON.stringify(service))) as {
+      spec: { ports: { nodePort: number }[] };
+    };
+    const cluster = await attach(TEST_CLUSTER);
+    servers = `${cluster?.nodeAddress}:${created.spec.ports[0]?.nodePort}`;
+  });
+  afterAll(() => stack?.stop());
+
+  it('is upgraded while clients publish and consume: no acknowledged message is lost, none fails after the client’s own retry', async () => {
+    const load = await startNatsLoad({ servers });
+    expect(await upgrade('2.15.2')).toMatchObject({ state: 'succeeded' });
+    const result = await load.stop();
+    expect(result).toMatchObject({ failed: 0, lost: 0, unconsumed: 0 });
+    expect(result.acked).toBeGreaterThan(100);
+    await healthy('2.15.2');
+  });
+
+  it('comes back from a bad upgrade with its clients connected, and both sides say what runs', async () => {
+    const load = await startNatsLoad({ servers });
+    expect(await upgrade('2.16.0')).toMatchObject({ state: 'rolled-back', reasonCode: 'image-pull-failed' });
+    const result = await load.stop();
+    expect(result).toMatchObject({ failed: 0, lost: 0, unconsumed: 0 });
+    expect(await healthy('2.15.2')).toMatchObject({ state: 'rolled-back', version: '2.16.0' });
+    expect(await stack.kubectl(['get', 'installations', '-n', stack.agentNamespace])).toMatch(/2\.15\.2/);
+  });
+
+  it('is uninstalled with its volumes kept, and says which', async () => {
+    const { stdout, stderr, code } = await stack.steward('uninstall', 'nats', '--watch', '--yes');
+    expect({ code, stderr }).toMatchObject({ code: 0 });
+    expect(stdout + stderr).toMatch(/delete persistentvolumeclaim data-nats-0 data-nats-1 data-nats-2/);
+    const claims = await stack.kubectl([
+      'get',
+      'persistentvolumeclaims',
+      '-n',
+      `${stack.organization}-nats`,
+      '-o',
+      'name',
+    ]);
+    expect(claims.trim().split('\n')).toHaveLength(3);
+  });
+});
