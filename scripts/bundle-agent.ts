@@ -49,7 +49,7 @@ export async function bundleAgent(
     // Optional native parts of ws, which it does without.
     external: ['bufferutil', 'utf-8-validate'],
   });
-  const found = unwantedIn(metafile);
+  const found = [...unwantedIn(metafile), ...twiceIn(metafile)];
   if (found.length > 0) throw new Error(`the agent's bundle holds what it must not:\n  ${found.join('\n  ')}`);
   return outfile;
 }
@@ -58,6 +58,18 @@ function unwantedIn({ inputs }: Metafile): string[] {
   return UNWANTED.flatMap(({ pattern, why }) => {
     const path = Object.keys(inputs).find((name) => pattern.test(name));
     return path === undefined ? [] : [`${path}: ${why}`];
+  });
+}
+
+/** Packages of which npm installed more than one copy, each with its own share of memory: one version for all, named in the root, mends it. */
+function twiceIn({ inputs }: Metafile): string[] {
+  const copies = Object.keys(inputs).flatMap((name) => {
+    const [, folder, packageName] = /^(.*node_modules\/)((?:@[^/]+\/)?[^/]+)\//.exec(name) ?? [];
+    return folder === undefined || packageName === undefined ? [] : [{ folder, packageName }];
+  });
+  return [...Map.groupBy(copies, ({ packageName }) => packageName)].flatMap(([packageName, found]) => {
+    const folders = new Set(found.map(({ folder }) => folder));
+    return folders.size < 2 ? [] : [`${packageName}: twice, from ${[...folders].join(' and ')}`];
   });
 }
 

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -21,4 +21,16 @@ it('refuses an agent with the generated models of the Kubernetes API in it', asy
   await expect(bundleAgent(join(folder, 'entry.ts'), join(folder, 'bad.js'))).rejects.toThrow(
     /holds what it must not[^]*generated models/,
   );
+});
+
+it('refuses an agent with two copies of a package in it', async () => {
+  for (const copy of ['one', 'two']) {
+    const home = join(folder, copy, 'node_modules/thing');
+    await mkdir(home, { recursive: true });
+    await writeFile(join(home, 'package.json'), '{"name":"thing","type":"module","exports":"./index.js"}');
+    await writeFile(join(home, 'index.js'), `globalThis.${copy} = '${copy}';\n`);
+    await writeFile(join(folder, copy, 'index.ts'), "import 'thing';\n");
+  }
+  await writeFile(join(folder, 'twice.ts'), "import './one/index.ts';\nimport './two/index.ts';\n");
+  await expect(bundleAgent(join(folder, 'twice.ts'), join(folder, 'bad.js'))).rejects.toThrow(/thing: twice, from/);
 });
