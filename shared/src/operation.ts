@@ -25,14 +25,16 @@ export const OPERATION_STATES = [
 export type OperationState = (typeof OPERATION_STATES)[number];
 export const OperationState = literals(OPERATION_STATES);
 
-/** The phases of install, upgrade, rollback and uninstall, in order; `roll-back` only on the way back. */
+/** The phases of install, upgrade, rollback and uninstall, in order; `roll-back` only on the way back, hooks only where the chart has some. */
 export const OPERATION_PHASES = [
   'verify',
   'plan',
   'approve',
+  'pre-hooks',
   'apply',
   'roll-out',
   'settle',
+  'post-hooks',
   'roll-back',
   'done',
 ] as const;
@@ -96,6 +98,8 @@ export const OPERATION_FAILURES = {
   'config-error': 'Create the Secret or ConfigMap that the pod needs, or correct its name.',
   'pod-refused': 'Raise the quota or correct the pod, so that the cluster admits it.',
   'job-failed': 'Read the log of the failed Job, correct it and push again.',
+  'hook-failed': 'Read the log of the pod that is named; correct the hook or what it needs, and push again.',
+  'hook-lost': 'Find out whether the hook did its work, since it was removed while it ran; then push again.',
   'rollout-deadline': 'Look at what was not ready; raise the deadline of the release if it only needs longer.',
   superseded: 'Nothing: a newer generation took its place.',
   expired: 'Push it again; it was not started in time.',

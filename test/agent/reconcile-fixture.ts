@@ -220,7 +220,9 @@ export class ReconcileFixture {
       room: new RenderRoom(),
     });
     const objects = printed.ok ? parseManifests(Buffer.from(printed.value).toString()) : printed;
-    return objects.ok ? permissionsOf([{ objects: objects.value, releaseName: 'releasename' }]) : [];
+    if (!objects.ok) return [];
+    const all = [...objects.value.objects, ...objects.value.hooks.map(({ object }) => object)];
+    return permissionsOf([{ objects: all, releaseName: 'releasename' }]);
   }
 
   /** What the customer applies for one installation. */

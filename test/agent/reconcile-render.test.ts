@@ -31,6 +31,7 @@ const release = {
     permission('Pod'),
     permission('Secret'),
     permission('Deployment', 'apps'),
+    permission('Job', 'batch'),
   ],
   exceptions: {},
 };
@@ -125,12 +126,25 @@ describe('rendering a chart', () => {
     });
   });
 
-  it('leaves test hooks out and refuses others by name', async () => {
-    const tests = await render('hooks');
-    expect(tests.ok && tests.value.objects.map(({ kind }) => kind)).toEqual(['ConfigMap']);
-    expect(await render('hooks', { parameters: { hook: 'test,pre-upgrade' } })).toMatchObject({
+  it('keeps hooks apart, checked and pinned like the rest, leaves tests out and refuses what is none', async () => {
+    const set = await render('hooks');
+    expect(set.ok && set.value.objects.map(({ kind }) => kind)).toEqual(['ConfigMap', 'Deployment']);
+    expect(set.ok && set.value.hooks.map(({ object, events, weight }) => [object.kind, events.length, weight])).toEqual(
+      [
+        ['Secret', 1, -10],
+        ['ConfigMap', 2, -5],
+        ['Job', 8, 1],
+        ['Pod', 1, 0],
+      ],
+    );
+    expect(JSON.stringify(set.ok && set.value.hooks)).toContain(`"image":"steward.test/probe:1@${probe}"`);
+    expect(await render('hooks', { parameters: { hook: 'crd-install' } })).toMatchObject({
       ok: false,
-      failure: { reason: 'render-failed', message: expect.stringContaining('Job/shop-hook') },
+      failure: { reason: 'render-failed', message: expect.stringContaining('Job/shop-step') },
+    });
+    expect(await render('hooks', { parameters: { image: 'steward.test/other:1' } })).toMatchObject({
+      ok: false,
+      failure: { reason: 'image-not-signed' },
     });
   });
 

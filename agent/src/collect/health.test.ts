@@ -49,6 +49,7 @@ function pod(change: Partial<PodView> = {}): PodView {
     restarts: 0,
     problems: [],
     claims: [],
+    isHook: false,
     ...change,
   };
 }
@@ -73,7 +74,15 @@ function objects(parts: Parts): NamespaceObjects {
   };
 }
 
-const job: JobView = { name: 'load', uid: 'j', cronJob: undefined, state: 'active', message: '', createdMs: nowMs };
+const job: JobView = {
+  name: 'load',
+  uid: 'j',
+  cronJob: undefined,
+  state: 'active',
+  message: '',
+  createdMs: nowMs,
+  isHook: false,
+};
 const claim: ClaimView = {
   name: 'data',
   uid: 'c',

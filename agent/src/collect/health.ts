@@ -40,7 +40,10 @@ const QUIET_KINDS: ReadonlySet<string> = new Set(['PersistentVolumeClaim', 'Serv
 
 /** Puts the health of an installation together from its objects. Pure: the same objects and time give the same answer. */
 export function healthOf(objects: NamespaceObjects, nowMs: number): NamespaceHealth {
-  const podsOf = Map.groupBy(objects.pods.values(), workloadOf);
+  const podsOf = Map.groupBy(
+    [...objects.pods.values()].filter(({ isHook }) => !isHook),
+    workloadOf,
+  );
   const verdicts: Verdict[] = [];
   const seen = new Set<string>();
   const add = (verdict: Verdict): void => {
@@ -52,7 +55,7 @@ export function healthOf(objects: NamespaceObjects, nowMs: number): NamespaceHea
       add(workloadVerdict(workload, podsOf.get(`${workload.kind}/${workload.name}`) ?? [], nowMs));
     }
   }
-  for (const job of objects.jobs.values()) add(jobVerdict(job, podsOf.get(`Job/${job.name}`) ?? []));
+  for (const job of objects.jobs.values()) if (!job.isHook) add(jobVerdict(job, podsOf.get(`Job/${job.name}`) ?? []));
   for (const [owner, pods] of podsOf) if (!seen.has(owner)) add(looseVerdict(owner, pods, nowMs));
   for (const claim of objects.claims.values()) {
     const verdict = claimVerdict(claim, objects.pods, nowMs);

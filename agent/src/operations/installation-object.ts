@@ -11,6 +11,8 @@ export const InventoryEntry = Type.Object({
   namespace: Type.Optional(Type.String()),
   name: Type.String(),
   uid: Type.Optional(Type.String()),
+  /** Made by a hook, as the chart names it (`Job/shop-migrate`): never removed for not being in a set. */
+  hook: Type.Optional(Type.String()),
 });
 export type InventoryEntry = Static<typeof InventoryEntry>;
 
@@ -24,6 +26,9 @@ export const HistoryEntry = Type.Object({
   at: Time,
 });
 export type HistoryEntry = Static<typeof HistoryEntry>;
+
+/** The newest generation of which a hook ran that going back does not undo. */
+export const PointOfNoReturn = Type.Object({ generation: Type.Integer(), hooks: Type.String() });
 
 export const INSTALLATION_STATES = ['pending', 'running', 'rolled-back', 'failed', 'removed'] as const;
 export type InstallationState = (typeof INSTALLATION_STATES)[number];
@@ -42,6 +47,7 @@ export const InstallationStatus = Type.Object({
   desired: Type.Optional(DesiredFrame),
   /** The highest counter used, by fingerprint of the release key. */
   counters: Type.Record(Type.String(), Type.Integer()),
+  pointOfNoReturn: Type.Optional(PointOfNoReturn),
   /** Kinds that are watched for its health. */
   watched: Type.Array(Type.String()),
   /** Stored sets that are to be removed; a kill may have come before. */

@@ -2,6 +2,7 @@ import Type, { type Static } from 'typebox';
 import {
   compile,
   DesiredFrame,
+  HOOK_EVENTS,
   OPERATION_FAILURES,
   OperationKind,
   OperationPhase,
@@ -9,6 +10,7 @@ import {
   OperationSpan,
   OperationState,
   type Decoded,
+  type HookEvent,
   type OperationFailure,
 } from '@steward/shared';
 
@@ -46,6 +48,27 @@ export const WayBack = Type.Object({
 });
 export type WayBack = Static<typeof WayBack>;
 
+/**
+ * How far a hook of this operation is. `started` is written before it is made, `made` after that, so that one that is gone
+ * in between is not made twice.
+ */
+export const HookRecord = Type.Object({
+  event: Type.Unsafe<HookEvent>({ type: 'string', enum: [...HOOK_EVENTS] }),
+  /** As the chart names it: `Job/shop-migrate`. */
+  hook: Type.String(),
+  /** Of the object that was made. */
+  name: Type.String(),
+  uid: Type.Optional(Type.String()),
+  state: Type.Unsafe<'started' | 'made' | 'succeeded' | 'failed'>({
+    type: 'string',
+    enum: ['started', 'made', 'succeeded', 'failed'],
+  }),
+  at: Time,
+  /** Why it failed. */
+  message: Type.Optional(Type.String()),
+});
+export type HookRecord = Static<typeof HookRecord>;
+
 export const OperationStatus = Type.Object({
   revision: Type.Integer({ minimum: 0 }),
   ackedRevision: Type.Integer({ minimum: 0 }),
@@ -62,6 +85,7 @@ export const OperationStatus = Type.Object({
   renderRef: Type.Optional(Type.String()),
   /** How often it was rendered after a restart: an agent that dies of rendering does not do so for ever. */
   renderAttempts: Type.Optional(Type.Integer()),
+  hooks: Type.Optional(Type.Array(HookRecord)),
   wayBack: Type.Optional(WayBack),
   startedAt: Type.Optional(Time),
   deadlineAt: Type.Optional(Time),

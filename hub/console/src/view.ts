@@ -13,7 +13,7 @@ const BAD = new Set(['failed', 'rolled-back', 'denied', 'expired', 'cancelled', 
 
 function phases(operation: Operation): HTMLElement {
   const isBackward = operation.phase === 'roll-back' || operation.state === 'rolled-back';
-  const names = isBackward ? BACKWARD : FORWARD;
+  const names = withHooks(isBackward ? BACKWARD : FORWARD, operation.phase);
   const at = names.indexOf(operation.phase);
   const isWell = operation.state === 'succeeded';
   return element(
@@ -29,6 +29,12 @@ function phases(operation: Operation): HTMLElement {
       return element('li', { class: marks.join(' ').trim(), ...(isNow && { 'aria-current': 'step' }) }, name);
     }),
   );
+}
+
+/** Most services have no hooks: their phases are shown while one runs. */
+function withHooks(names: readonly string[], phase: string): string[] {
+  const next = { 'pre-hooks': 'apply', 'post-hooks': 'done' }[phase];
+  return names.flatMap((name) => (name === next ? [phase, name] : [name]));
 }
 
 function titleOf({ kind, version }: Operation): string {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { hooksOf, readManifests } from './manifests.ts';
+import { hooksOf } from './hooks.ts';
+import { readManifests } from './manifests.ts';
 
 const map = (data: string): string =>
   `---\n# Source: shop/templates/map.yaml\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n${data}`;

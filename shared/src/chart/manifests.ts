@@ -1,5 +1,6 @@
 import { parseDocument, type DocumentOptions, type SchemaOptions, type Tags } from 'yaml';
 import { LIMITS } from '../limits.ts';
+import { isTestHook } from './hooks.ts';
 import { decodeRenderedObject, type RenderedObject } from './pod-specs.ts';
 
 /** An object of a rendered chart, and the template it came from (`shop/templates/service.yaml`). */
@@ -13,8 +14,6 @@ export type ReadManifests =
   | { ok: true; objects: SourcedObject[] }
   | { ok: false; error: string; template: string; isTooLarge: boolean };
 
-/** The annotation that makes an object a hook. */
-export const HOOK_ANNOTATION = 'helm.sh/hook';
 /** As Helm splits: a line that begins with three dashes. */
 const SEPARATOR = /^---(?=\s|$)/m;
 const SOURCE = /^# Source: (\S+)$/m;
@@ -37,7 +36,7 @@ const OPTIONS: DocumentOptions & SchemaOptions & { prettyErrors: false; logLevel
 /**
  * The objects in what `helm template` printed, one document after the other so that only one is in memory as a tree: on the
  * vendor's side as in the cluster. Lists are opened, tests and empty documents left out; other hooks are among the objects,
- * see {@link hooksOf}. Errors name the template and the line, never the text.
+ * see `hooks.ts`. Errors name the template and the line, never the text.
  */
 export function readManifests(text: string): ReadManifests {
   const objects: SourcedObject[] = [];
@@ -51,25 +50,13 @@ export function readManifests(text: string): ReadManifests {
       const decoded = decodeRenderedObject(value);
       if (!decoded.ok) return refuse(`${template}: a document is not a Kubernetes object: ${decoded.error}`);
       const object = withPlainData(decoded.value);
-      if (isTest(object)) continue;
+      if (isTestHook(object)) continue;
       objects.push({ object, template });
       if (objects.length > LIMITS.maxRenderedObjects)
         return refuse(`the chart renders to more than ${LIMITS.maxRenderedObjects} objects`, true);
     }
   }
   return { ok: true, objects };
-}
-
-/** Which hooks an object is, if any: `pre-install`, `post-upgrade`. */
-export function hooksOf({ metadata }: RenderedObject): string[] {
-  const hooks = metadata.annotations?.[HOOK_ANNOTATION] ?? '';
-  return hooks.split(',').flatMap((hook) => hook.trim() || []);
-}
-
-/** When all its hooks are tests. */
-function isTest(object: RenderedObject): boolean {
-  const hooks = hooksOf(object);
-  return hooks.length > 0 && hooks.every((hook) => hook.startsWith('test'));
 }
 
 /** @returns what is wrong with it, or its objects */

@@ -13,6 +13,10 @@ export const AGENT_OBJECT = 'steward';
 
 export const ORGANIZATION_LABEL = 'steward.dev/organization';
 export const INSTALLATION_LABEL = 'steward.dev/installation';
+/** On what a chart's hook made: its name in the chart. */
+export const HOOK_LABEL = 'steward.dev/hook';
+/** On a Job or pod that a hook made: the id of the operation that it ran for. */
+export const OPERATION_LABEL = 'steward.dev/operation';
 
 /** The agent's own namespace. */
 export function agentNamespace(organization: string): string {

@@ -1,4 +1,5 @@
 import Type, { type Static } from 'typebox';
+import { HOOK_EVENTS, type HookEvent } from '../chart/hooks.ts';
 
 /** DSSE payload type of a signed release. */
 export const RELEASE_PAYLOAD_TYPE = 'application/vnd.steward.release.v1+json';
@@ -80,6 +81,13 @@ export const ReleaseGenerated = Type.Object({
 });
 export type ReleaseGenerated = Static<typeof ReleaseGenerated>;
 
+/** A hook of the chart, so that people see what will run and when. `${installation}` stands for the installation's name. */
+export const ReleaseHook = Type.Object({
+  object: Type.String({ maxLength: 320, description: 'Job/${installation}-migrate' }),
+  events: Type.Array(Type.Unsafe<HookEvent>({ type: 'string', enum: [...HOOK_EVENTS] }), { minItems: 1, maxItems: 8 }),
+});
+export type ReleaseHook = Static<typeof ReleaseHook>;
+
 export const ReleaseUpgradeRules = Type.Object({
   /** SemVer range of versions this release may replace. */
   from: Type.Optional(Type.String({ maxLength: 200 })),
@@ -87,6 +95,11 @@ export const ReleaseUpgradeRules = Type.Object({
   deadlineSeconds: Type.Integer({ minimum: 10, maximum: 86_400, default: 600 }),
   /** How long everything must stay ready before the operation is done. */
   settleSeconds: Type.Integer({ minimum: 0, maximum: 3_600, default: 5 }),
+  /**
+   * `safe`: going back after a hook of this release has run needs no person. Otherwise a hook of an upgrade (a migration) is
+   * a point of no return: a failed upgrade stays as it is until somebody decides.
+   */
+  rollback: Type.Optional(Type.Unsafe<'safe' | 'ask'>({ type: 'string', enum: ['safe', 'ask'] })),
   /** Kinds whose objects an upgrade may delete and make anew where a field cannot change in place. Never what holds data. */
   replace: Type.Optional(
     Type.Array(
@@ -129,6 +142,7 @@ export const Release = Type.Object({
   probes: Type.Optional(Type.Array(ReleaseProbe, { maxItems: 20 })),
   /** What is made at the first render and stays as it is at later ones. */
   generateOnce: Type.Optional(Type.Array(ReleaseGenerated, { maxItems: 50 })),
+  hooks: Type.Optional(Type.Array(ReleaseHook, { maxItems: 100 })),
   upgrade: ReleaseUpgradeRules,
   display: Type.Object({
     name: Type.String({ maxLength: 100 }),

@@ -1,5 +1,5 @@
 import Type from 'typebox';
-import { compile } from '@steward/shared';
+import { compile, HOOK_LABEL } from '@steward/shared';
 
 /** What is kept of a Job. */
 export interface JobView {
@@ -10,6 +10,8 @@ export interface JobView {
   state: 'active' | 'complete' | 'failed' | 'suspended';
   message: string;
   createdMs: number;
+  /** Made by a hook: the operation tells of it. */
+  isHook: boolean;
 }
 
 const decode = compile(
@@ -18,6 +20,7 @@ const decode = compile(
       name: Type.String(),
       uid: Type.String(),
       creationTimestamp: Type.Optional(Type.String()),
+      labels: Type.Optional(Type.Record(Type.String(), Type.String())),
       ownerReferences: Type.Optional(Type.Array(Type.Object({ kind: Type.String(), name: Type.String() }))),
     }),
     spec: Type.Optional(Type.Object({ suspend: Type.Optional(Type.Boolean()) })),
@@ -53,5 +56,6 @@ export function jobView(object: unknown): JobView | undefined {
     state: failed ? 'failed' : isComplete ? 'complete' : spec?.suspend ? 'suspended' : 'active',
     message: failed ? `${failed.reason ?? 'Failed'}: ${failed.message ?? 'no message'}`.slice(0, 600) : '',
     createdMs: Date.parse(metadata.creationTimestamp ?? ''),
+    isHook: metadata.labels?.[HOOK_LABEL] !== undefined,
   };
 }

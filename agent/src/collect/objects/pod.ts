@@ -1,4 +1,4 @@
-import { compile } from '@steward/shared';
+import { compile, HOOK_LABEL } from '@steward/shared';
 import { PodObject } from './pod-object.ts';
 import { problemsOf, type PodProblem } from './pod-problems.ts';
 
@@ -22,6 +22,8 @@ export interface PodView {
   restarts: number;
   problems: PodProblem[];
   claims: string[];
+  /** Of a hook: the operation tells of it. */
+  isHook: boolean;
 }
 
 interface Meta {
@@ -55,6 +57,7 @@ export function podView(object: { metadata: Meta }): PodView | undefined {
     restarts: restartsOf(decoded.value),
     problems: orNone(problemsOf(decoded.value)),
     claims: orNone((spec.volumes ?? NONE).flatMap((volume) => volume.persistentVolumeClaim?.claimName ?? NONE)),
+    isHook: metadata.labels?.[HOOK_LABEL] !== undefined,
   };
 }
 

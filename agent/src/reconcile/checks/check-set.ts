@@ -1,4 +1,10 @@
-import { INSTALLATION_LABEL, undeclaredPodSettings, type Release, type RenderedObject } from '@steward/shared';
+import {
+  INSTALLATION_LABEL,
+  undeclaredPodSettings,
+  type ChartHook,
+  type Release,
+  type RenderedObject,
+} from '@steward/shared';
 import { done, failed, type Outcome } from '../outcome.ts';
 import { pinImages } from './pin-images.ts';
 
@@ -13,27 +19,70 @@ export interface Bounds {
  * Holds every rendered object against what the vendor signed and the customer granted: kinds, names, namespace, images,
  * pod settings. What passes comes back with its namespace, the installation's label and pinned images.
  */
-export function checkSet(objects: readonly RenderedObject[], bounds: Bounds): Outcome<RenderedObject[]> {
+export function checkSet(
+  objects: readonly RenderedObject[],
+  bounds: Bounds,
+  hooks: readonly ChartHook[] = [],
+): Outcome<RenderedObject[]> {
   const seen = new Set<string>();
-  const accounts = new Set(
-    objects.filter(({ kind }) => kind === 'ServiceAccount').map(({ metadata }) => metadata.name),
-  );
+  const accounts = accountsOf(objects, hooks);
   const checked: RenderedObject[] = [];
   for (const object of objects) {
-    const name = `${object.kind}/${object.metadata.name}`;
-    const key = `${groupOf(object)}/${name}`;
-    if (seen.has(key)) return failed('render-failed', `${name} is in the chart twice`);
+    const key = keyOf(object);
+    if (seen.has(key)) return failed('render-failed', `${nameOf(object)} is in the chart twice`);
     seen.add(key);
-    const placed = place(object, bounds);
-    if (!placed.ok) return placed;
-    const settings = undeclaredPodSettings(object, bounds.release.exceptions, accounts);
-    if (settings.length > 0)
-      return failed('forbidden-pod-setting', `${name} asks for more than the release declares: ${settings.join('; ')}`);
-    const pinned = pinImages(placed.value, bounds.release.images);
-    if (!pinned.ok) return pinned;
-    checked.push(pinned.value);
+    const outcome = checkObject(object, bounds, accounts);
+    if (!outcome.ok) return outcome;
+    checked.push(outcome.value);
   }
   return done(checked);
+}
+
+/** The same for hooks; two of one name may be there when they never run at the same moment. */
+export function checkHooks(
+  hooks: readonly ChartHook[],
+  bounds: Bounds,
+  objects: readonly RenderedObject[],
+): Outcome<ChartHook[]> {
+  const seen = new Set<string>();
+  const accounts = accountsOf(objects, hooks);
+  const checked: ChartHook[] = [];
+  for (const hook of hooks) {
+    for (const event of hook.events) {
+      const key = `${event} ${keyOf(hook.object)}`;
+      if (seen.has(key))
+        return failed('render-failed', `the ${event} hook ${nameOf(hook.object)} is in the chart twice`);
+      seen.add(key);
+    }
+    const outcome = checkObject(hook.object, bounds, accounts);
+    if (!outcome.ok) return outcome;
+    checked.push({ ...hook, object: outcome.value });
+  }
+  return done(checked);
+}
+
+function accountsOf(objects: readonly RenderedObject[], hooks: readonly ChartHook[]): Set<string> {
+  const all = [...objects, ...hooks.map(({ object }) => object)];
+  return new Set(all.filter(({ kind }) => kind === 'ServiceAccount').map(({ metadata }) => metadata.name));
+}
+
+function checkObject(object: RenderedObject, bounds: Bounds, accounts: ReadonlySet<string>): Outcome<RenderedObject> {
+  const placed = place(object, bounds);
+  if (!placed.ok) return placed;
+  const settings = undeclaredPodSettings(object, bounds.release.exceptions, accounts);
+  if (settings.length > 0) {
+    const message = `${nameOf(object)} asks for more than the release declares: ${settings.join('; ')}`;
+    return failed('forbidden-pod-setting', message);
+  }
+  return pinImages(placed.value, bounds.release.images);
+}
+
+function nameOf({ kind, metadata }: RenderedObject): string {
+  return `${kind}/${metadata.name}`;
+}
+
+function keyOf(object: RenderedObject): string {
+  return `${groupOf(object)}/${nameOf(object)}`;
 }
 
 function groupOf({ apiVersion }: RenderedObject): string {

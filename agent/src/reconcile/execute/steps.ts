@@ -1,15 +1,19 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { OPERATION_LABEL } from '@steward/shared';
 import type { KubeClient, KubeObject, ResourceRef } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
 import type { InventoryEntry } from '../../operations/installation-object.ts';
 import { persist } from '../../operations/persist.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
 import { growClaim, type ClaimGrowth } from '../plan/claims.ts';
+import { ownerOf } from '../plan/owner.ts';
 import { refusalOf } from '../plan/refusal.ts';
 
 /** One change of the cluster. Each is safe to do again after a kill. */
 export type Step =
   | { type: 'apply'; ref: ResourceRef; object: KubeObject; force: boolean }
+  /** A job or pod with a name of its own for this very operation: one that is there already is the one. */
+  | { type: 'make-once'; ref: ResourceRef; object: KubeObject }
   /** Deletes the very object of that uid and waits until it is gone, so that the new one can be made. */
   | { type: 'make-way'; ref: ResourceRef; object: KubeObject; uid: string; propagation: 'Orphan' | 'Foreground' }
   | { type: 'grow-claim'; growth: ClaimGrowth }
@@ -45,6 +49,8 @@ export async function executeStep(step: Step, context: StepContext): Promise<Out
     switch (step.type) {
       case 'apply':
         return done(await apply(step, context));
+      case 'make-once':
+        return await makeOnce(step, context);
       case 'make-way':
         return await makeWay(step, context);
       case 'grow-claim':
@@ -67,6 +73,7 @@ function nameOf(step: Step): string {
     case 'grow-claim':
       return `PersistentVolumeClaim/${step.growth.name}`;
     case 'apply':
+    case 'make-once':
     case 'make-way':
       return `${step.object.kind}/${step.object.metadata.name}`;
     case 'remove':
@@ -82,6 +89,26 @@ async function apply(
 ): Promise<StepResult> {
   const applied = await persist(() => kube.apply(object, { fieldManager, force, signal }), signal, GRANTED);
   return { uid: applied.metadata.uid, generation: applied.metadata.generation ?? 0 };
+}
+
+async function makeOnce(
+  { ref, object }: Extract<Step, { type: 'make-once' }>,
+  { kube, signal }: StepContext,
+): Promise<Outcome<StepResult>> {
+  const { name, namespace, labels } = object.metadata;
+  const make = async (): Promise<KubeObject> => {
+    try {
+      return await kube.create(object, { signal });
+    } catch (error) {
+      const found = isKubeError(error, 'AlreadyExists') ? await kube.get(ref, namespace, name, { signal }) : undefined;
+      if (!found) throw error;
+      return found;
+    }
+  };
+  const made = await persist(make, signal, GRANTED);
+  if (made.metadata.labels?.[OPERATION_LABEL] === labels?.[OPERATION_LABEL])
+    return done({ uid: made.metadata.uid, generation: made.metadata.generation ?? 0 });
+  return failed('conflict', `${object.kind}/${name} is there already and belongs to ${ownerOf(made)}`);
 }
 
 /** One of another uid is left alone: an earlier life of this agent, or somebody else, has made it anew already. */

@@ -4,8 +4,10 @@ import { persist } from '../../operations/persist.ts';
 import { answerAmong, approvalCommand, type Answer } from '../../policy/approval.ts';
 import { decide, type Decision } from '../../policy/decide.ts';
 import { readSupportPolicy } from '../../policy/support-policy.ts';
+import { sentences } from '../../sentences.ts';
 import { Bell } from '../bell.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
+import { crossedPoint } from './point-of-no-return.ts';
 import type { Run } from './run.ts';
 
 /** A plan with what it was made of. */
@@ -23,7 +25,12 @@ export async function loadDecision(run: Run): Promise<Decision> {
   const { kube, config } = run.context;
   const signal = run.untilWriting;
   const objects = await persist(() => kube.list(SUPPORT_POLICY, config.namespace, { signal }), signal);
-  return decide(run.kind, run.record.spec.desired.name, objects.map(readSupportPolicy));
+  const decision = decide(run.kind, run.record.spec.desired.name, objects.map(readSupportPolicy));
+  const crossed = crossedPoint(run);
+  // What cannot be undone is asked for, also where going back is allowed in general.
+  return crossed !== undefined && decision.effect === 'allow'
+    ? { effect: 'ask', message: sentences(`${run.title}: ask`, crossed) }
+    : decision;
 }
 
 /**

@@ -2,17 +2,22 @@ import type { OperationPlan } from '@steward/shared';
 import type { HistoryEntry } from '../../operations/installation-object.ts';
 import { done, failed, type Failure, type Outcome } from '../outcome.ts';
 import { makePlan, type ObjectPlan } from '../plan/make-plan.ts';
-import { changesOf, countsOf, toldPlan } from '../plan/told-plan.ts';
+import { countsOf } from '../plan/told-plan.ts';
 import { kindsToWatch } from '../monitors.ts';
 import type { ReleaseSet, SetMeta } from '../render/release-set.ts';
 import { sentences } from '../../sentences.ts';
 import { loadDecision, obtainConsent, type Planned } from './consent.ts';
-import { applySet, rollOut } from './forward.ts';
+import { describePlan } from './describe-plan.ts';
+import { momentsOf } from '../hooks/hook-moments.ts';
+import { hooksAt } from '../hooks/hook-object.ts';
+import { planHooks } from '../hooks/plan-hooks.ts';
+import { runHooks } from '../hooks/run-hooks.ts';
+import { applySet, deadlineOf, rollOut } from './forward.ts';
 import { removeSets, unneededSets, withCounter, withGeneration } from './good-generations.ts';
 import { planInput } from './plan-input.ts';
 import { prepareSet } from './prepare-set.ts';
 import type { Run } from './run.ts';
-import { beginWayBack, goBack } from './way-back.ts';
+import { beginWayBack, endBeforeChange, goBack } from './way-back.ts';
 
 /** What a deployment applies; the plan is only there right after it was consented to. */
 interface Prepared {
@@ -29,9 +34,13 @@ export async function deploy(run: Run): Promise<void> {
   const prepared = run.record.status.state === 'running' ? await resume(run) : await prepare(run);
   if (!prepared.ok) return refuse(run, prepared.failure);
   const { set, plan } = prepared.value;
-  const outcome = await forward(run, set, plan);
+  // Hooks may have changed what the plan was made over.
+  const stillRight = run.record.status.phase === 'pre-hooks' ? undefined : plan;
+  const begun = await beforeFirstChange(run, set);
+  if (!begun.ok) return endBeforeChange(run, begun.failure);
+  const outcome = await forward(run, set, stillRight);
   if (outcome.ok) await finish(run, set);
-  else await beginWayBack(run, outcome.failure);
+  else await beginWayBack(run, outcome.failure, set);
 }
 
 async function resume(run: Run): Promise<Outcome<Prepared>> {
@@ -53,55 +62,60 @@ async function prepare(run: Run): Promise<Outcome<Prepared>> {
   if (!planned.ok) return planned;
   const agreed = await run.span('approve', () => obtainConsent(run, planned.value, replan));
   if (!agreed.ok) return agreed;
-  await begin(run, agreed.value.told, set.meta.deadlineSeconds);
+  await begin(run, set, agreed.value.told);
   return done({ set, plan: agreed.value.plan });
 }
 
 async function planSet(run: Run, set: ReleaseSet): Promise<Outcome<Planned<ObjectPlan>>> {
   const plan = await makePlan(await planInput(run, set, { isWayBack: false, signal: run.untilWriting }));
-  return plan.ok ? done({ plan: plan.value, told: describe(run, set, plan.value) }) : plan;
-}
-
-function describe(run: Run, { meta }: ReleaseSet, plan: ObjectPlan): OperationPlan {
-  const changes = changesOf(plan);
-  const { version, history } = run.installation.status;
-  const [good] = history;
-  const from = version === undefined ? '' : ` from ${version}`;
-  const back = good
-    ? ` If it fails, generation ${good.generation} (${good.version}) is put back; an approval covers that too.`
-    : '';
-  // The digests bind an approval to the very content, of which the changes show only places.
-  const objects = run.record.status.renderRef?.split(' ').at(-1) ?? '';
-  const content = `Release ${meta.releaseDigest}, parameters ${meta.parametersDigest}, objects ${objects}.`;
-  return toldPlan(`${run.title}${from}: ${countsOf(changes)}. ${content}${back}`, changes);
+  if (!plan.ok) return plan;
+  const hooks = await planHooks(run, set, momentsOf(run));
+  return hooks.ok ? done({ plan: plan.value, told: describePlan(run, set, plan.value, hooks.value) }) : hooks;
 }
 
 /** The journal says that it is running before the first change. */
-async function begin(run: Run, told: OperationPlan, deadlineSeconds: number): Promise<void> {
+async function begin(run: Run, { meta, hooks }: ReleaseSet, told: OperationPlan): Promise<void> {
   const now = run.context.now();
+  const hasHooks = hooksAt(hooks, momentsOf(run).before).length > 0;
   run.beginWriting();
   await run.move({
     state: 'running',
-    phase: 'apply',
-    message: `applying: ${countsOf(told.changes)}`,
+    phase: hasHooks ? 'pre-hooks' : 'apply',
+    message: `${hasHooks ? 'running hooks before' : 'applying'}: ${countsOf(told.changes)}`,
     tellsPlan: true,
     also: {
       plan: told,
       planDigest: told.digest,
       startedAt: now.toISOString(),
-      deadlineAt: new Date(now.getTime() + deadlineSeconds * 1_000).toISOString(),
+      deadlineAt: new Date(now.getTime() + meta.deadlineSeconds * 1_000).toISOString(),
     },
   });
 }
 
-/** Apply, roll out, settle; or from where it was when the agent ended. */
+/** The hooks that come before anything of the service is changed. */
+async function beforeFirstChange(run: Run, set: ReleaseSet): Promise<Outcome<void>> {
+  if (run.record.status.phase !== 'pre-hooks') return done(undefined);
+  const options = { event: momentsOf(run).before, phase: 'pre-hooks' as const, deadlineMs: deadlineOf(run, false) };
+  const ran = await run.span('pre-hooks', () => runHooks(run, set, options));
+  if (ran.ok) await run.move({ state: 'running', phase: 'apply', message: 'hooks are done; applying' });
+  return ran;
+}
+
+/** Apply, roll out, settle, hooks; or from where it was when the agent ended. */
 async function forward(run: Run, set: ReleaseSet, plan: ObjectPlan | undefined): Promise<Outcome<void>> {
   if (run.record.status.phase === 'apply') {
     const applied = await run.span('apply', () => applySet(run, set, { given: plan, isWayBack: false }));
     if (!applied.ok) return applied;
     await run.move({ state: 'running', phase: 'roll-out', message: 'applied; waiting until everything is ready' });
   }
-  return run.span('roll-out', () => rollOut(run, set, { isWayBack: false }));
+  if (run.record.status.phase !== 'post-hooks') {
+    const ready = await run.span('roll-out', () => rollOut(run, set, { isWayBack: false }));
+    if (!ready.ok) return ready;
+  }
+  const options = { event: momentsOf(run).after, phase: 'post-hooks' as const, deadlineMs: deadlineOf(run, false) };
+  return hooksAt(set.hooks, options.event).length === 0
+    ? done(undefined)
+    : run.span('post-hooks', () => runHooks(run, set, options));
 }
 
 async function finish(run: Run, { meta }: ReleaseSet): Promise<void> {

@@ -21,6 +21,7 @@ export async function applySet(
   { given, isWayBack }: { given?: ObjectPlan | undefined; isWayBack: boolean },
 ): Promise<Outcome<void>> {
   const { inventory } = run.installation.status;
+  const hooked = inventory.filter(({ hook }) => hook !== undefined);
   const plan = given ? done(given) : await makePlan(await planInput(run, set, { isWayBack, signal: run.signal }));
   if (!plan.ok) return plan;
   const coming = plan.value.objects.map(({ ref, object, uid }) => entryOf(ref, object, uid));
@@ -30,7 +31,8 @@ export async function applySet(
   // Not before: a namespace without anything in it would be called healthy.
   run.context.monitors.watch(run.installation, watched);
   if (!applied.ok) return applied;
-  await writeInventory(run, applied.value, watched);
+  // What hooks made stays known, unless it is part of the set now.
+  await writeInventory(run, mergedInventory(hooked, applied.value), watched);
   return done(undefined);
 }
 
@@ -74,7 +76,8 @@ export async function rollOut(
   });
 }
 
-function deadlineOf({ context, record }: Run, isWayBack: boolean): number {
+/** By when an operation, or its way back, has to be through: Unix milliseconds by the API server's clock. */
+export function deadlineOf({ context, record }: Run, isWayBack: boolean): number {
   const { wayBack, deadlineAt } = record.status;
   return Date.parse((isWayBack ? wayBack?.deadlineAt : deadlineAt) ?? '') || context.now().getTime();
 }

@@ -1,16 +1,21 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { OperationPlan } from '@steward/shared';
+import type { HookEvent, OperationPhase, OperationPlan } from '@steward/shared';
 import { WATCHED } from '../../collect/namespace-objects.ts';
 import type { KubeObject } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
 import type { InventoryEntry } from '../../operations/installation-object.ts';
 import { persist } from '../../operations/persist.ts';
 import { executeStep } from '../execute/steps.ts';
+import { momentsOf } from '../hooks/hook-moments.ts';
+import { hooksAt } from '../hooks/hook-object.ts';
+import { planHooks } from '../hooks/plan-hooks.ts';
+import { runHooks } from '../hooks/run-hooks.ts';
 import { done, failed, type Failure, type Outcome } from '../outcome.ts';
 import { inventoryKey, reasonToKeep } from '../plan/inventory.ts';
 import { inOrder } from '../plan/kind-order.ts';
 import { inParallel } from '../plan/parallel.ts';
 import { countsOf, toldPlan } from '../plan/told-plan.ts';
+import type { ReleaseSet } from '../render/release-set.ts';
 import { loadDecision, obtainConsent, type Planned } from './consent.ts';
 import { refuse } from './deploy.ts';
 import { removeSets, unneededSets } from './good-generations.ts';
@@ -36,11 +41,51 @@ export async function uninstall(run: Run): Promise<void> {
   }
   // What goes now is no failure of the service.
   run.context.monitors.end(run.installation.name);
+  const stays = await carryOut(run);
+  if (stays.ok) await finish(run, stays.value);
+  else await endUnfinished(run, stays.failure);
+}
+
+/** Hooks, what was applied, hooks, and then what the hooks made. @returns what stays */
+async function carryOut(run: Run): Promise<Outcome<InventoryEntry[]>> {
+  const set = await loadSet(run);
+  const { before, after } = momentsOf(run);
+  const begun = await runHooksAt(run, set, before, 'pre-hooks');
+  if (!begun.ok) return begun;
   const removal = await planRemoval(run, run.signal);
-  if (!removal.ok) return endUnfinished(run, removal.failure);
-  const removed = await run.span('remove', () => remove(run, removal.value));
-  if (removed.ok) await finish(run, removal.value.stays);
-  else await endUnfinished(run, removed.failure);
+  if (!removal.ok) return removal;
+  const { goes, stays } = removal.value;
+  const removed = await run.span('remove', () => remove(run, { goes: goes.filter(({ hook }) => hook === undefined) }));
+  if (!removed.ok) return removed;
+  const ended = await runHooksAt(run, set, after, 'post-hooks');
+  if (!ended.ok) return ended;
+  const kept = new Set(stays.map(inventoryKey));
+  const made = run.installation.status.inventory.filter((entry) => entry.hook !== undefined);
+  const cleared = await remove(run, { goes: made.filter((entry) => !kept.has(inventoryKey(entry))) });
+  return cleared.ok ? done(stays) : cleared;
+}
+
+async function runHooksAt(
+  run: Run,
+  set: ReleaseSet | undefined,
+  event: HookEvent,
+  phase: OperationPhase,
+): Promise<Outcome<void>> {
+  if (!set || hooksAt(set.hooks, event).length === 0) return done(undefined);
+  return run.span(phase, () => runHooks(run, set, { event, phase, deadlineMs: deadlineOf(run) }));
+}
+
+/** Of the last good generation: what never was whole, or whose set somebody removed, goes without hooks. */
+async function loadSet({ context, installation, signal }: Run): Promise<ReleaseSet | undefined> {
+  const [good] = installation.status.history;
+  if (!good) return undefined;
+  try {
+    return await context.renders.load(good.renderRef);
+  } catch (error) {
+    signal.throwIfAborted();
+    context.log.warn('an uninstall goes on without hooks', { installation: installation.name, error });
+    return undefined;
+  }
 }
 
 async function prepare(run: Run): Promise<Outcome<Planned<Removal>>> {
@@ -49,7 +94,10 @@ async function prepare(run: Run): Promise<Outcome<Planned<Removal>>> {
   await run.move({ state: run.record.status.state, phase: 'plan', message: `looking at what is there: ${run.title}` });
   const replan = async (): Promise<Outcome<Planned<Removal>>> => {
     const removal = await planRemoval(run, run.untilWriting);
-    return removal.ok ? done({ plan: removal.value, told: describe(run, removal.value) }) : removal;
+    if (!removal.ok) return removal;
+    const set = await loadSet(run);
+    const hooks = set ? await planHooks(run, set, momentsOf(run)) : done([]);
+    return hooks.ok ? done({ plan: removal.value, told: describe(run, removal.value, hooks.value) }) : hooks;
   };
   const planned = await run.span('plan', replan);
   return planned.ok ? run.span('approve', () => obtainConsent(run, planned.value, replan)) : planned;
@@ -125,18 +173,18 @@ async function load(run: Run, entry: InventoryEntry, signal: AbortSignal): Promi
   }
 }
 
-function describe(run: Run, { goes, stays }: Removal): OperationPlan {
+function describe(run: Run, { goes, stays }: Removal, hooks: OperationPlan['changes']): OperationPlan {
   const nameOf = ({ kind, name }: InventoryEntry): string => `${kind}/${name}`;
   const changes = [
     ...goes.map((entry) => ({ action: 'delete' as const, object: nameOf(entry) })),
     ...stays.map((entry) => ({ action: 'keep' as const, object: nameOf(entry) })),
   ];
   const volumes = run.record.spec.desired.deleteVolumes ? 'Volumes and what is in them are removed.' : 'Volumes stay.';
-  return toldPlan(`${run.title}: ${countsOf(changes)}. ${volumes}`, changes);
+  return toldPlan(`${run.title}: ${countsOf(changes)}. ${volumes}`, [...hooks, ...changes]);
 }
 
 /** Workloads before what they use, each kind gone before the next. */
-async function remove(run: Run, { goes }: Removal): Promise<Outcome<void>> {
+async function remove(run: Run, { goes }: Pick<Removal, 'goes'>): Promise<Outcome<void>> {
   const { kube, config, now } = run.context;
   const { signal } = run;
   for (const group of inOrder(goes, ({ kind }) => kind).reverse()) {

@@ -1,7 +1,9 @@
 import type { HistoryEntry } from '../../operations/installation-object.ts';
 import { done, failed, type Failure, type Outcome } from '../outcome.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
-import { applySet, rollOut } from './forward.ts';
+import { irreversiblyRun, ROLLBACK_MOMENTS } from '../hooks/hook-moments.ts';
+import { runHooks } from '../hooks/run-hooks.ts';
+import { applySet, deadlineOf, rollOut } from './forward.ts';
 import { sentences } from '../../sentences.ts';
 import { removeSets, unneededSets } from './good-generations.ts';
 import type { Run } from './run.ts';
@@ -9,11 +11,16 @@ import type { Run } from './run.ts';
 /** Going back may take at least this long, however short the release's own deadline is. */
 const MIN_DEADLINE_MS = 60_000;
 
-/** After a failure with something written: back to the last good generation, or, when there is none, an end that says what is left. */
-export async function beginWayBack(run: Run, failure: Failure): Promise<void> {
+/**
+ * After a failure with something written: back to the last good generation. Without one, or when a hook has done what going
+ * back does not undo, it ends as it is, and says what is left and what a person may do.
+ */
+export async function beginWayBack(run: Run, failure: Failure, { meta }: Pick<ReleaseSet, 'meta'>): Promise<void> {
   const { history } = run.installation.status;
   const good = history.find(({ generation }) => generation < run.record.spec.generation);
-  if (!good) return endWithoutGood(run, failure);
+  if (!good) return endAsItIs(run, failure, WITHOUT_GOOD);
+  const lasting = meta.isRollbackSafe === true ? undefined : irreversiblyRun(run.record.status.hooks);
+  if (lasting !== undefined) return endAsItIs(run, failure, whatMayBeDone(run, good, lasting));
   const set = await loadSet(run, good);
   const waitMs = set.ok ? Math.max(set.value.meta.deadlineSeconds * 1_000, MIN_DEADLINE_MS) : MIN_DEADLINE_MS;
   await run.move({
@@ -40,8 +47,13 @@ export async function goBack(run: Run): Promise<void> {
   const outcome = await run.span('roll-back', async (): Promise<Outcome<void>> => {
     const set = await loadSet(run, good);
     if (!set.ok) return set;
+    const hooks = { phase: 'roll-back' as const, deadlineMs: deadlineOf(run, true) };
+    const before = await runHooks(run, set.value, { ...hooks, event: ROLLBACK_MOMENTS.before });
+    if (!before.ok) return before;
     const applied = await applySet(run, set.value, { isWayBack: true });
-    return applied.ok ? rollOut(run, set.value, { isWayBack: true }) : applied;
+    if (!applied.ok) return applied;
+    const ready = await rollOut(run, set.value, { isWayBack: true });
+    return ready.ok ? runHooks(run, set.value, { ...hooks, event: ROLLBACK_MOMENTS.after }) : ready;
   });
   const why = { reason: wayBack.reason, message: wayBack.message };
   if (outcome.ok) await endRolledBack(run, good, why);
@@ -86,18 +98,46 @@ async function endBroken(run: Run, good: HistoryEntry, why: Failure, back: Failu
   await removeSets(run.context, unneeded);
 }
 
-async function endWithoutGood(run: Run, { reason, message: why }: Failure): Promise<void> {
+const WITHOUT_GOOD =
+  'There is no good generation to go back to: what was applied stays to be looked at, and the next upgrade replaces it';
+
+/** The question that is asked instead of going back: both answers are ordinary operations, and neither is lost by waiting. */
+function whatMayBeDone({ installation }: Run, good: HistoryEntry, lasting: string): string {
+  const { name } = installation;
+  return [
+    `${lasting} has run, and going back does not undo that, so what was applied stays until somebody decides.`,
+    `Push a corrected version: steward upgrade ${name} --version …`,
+    `or go back in spite of it: steward rollback ${name} --to-generation ${good.generation}`,
+  ].join('\n');
+}
+
+async function endAsItIs(run: Run, { reason, message: why }: Failure, next: string): Promise<void> {
   const { desired } = run.record.spec;
   const unneeded = ownSet(run);
-  const message = sentences(
-    why,
-    'There is no good generation to go back to: what was applied stays to be looked at, and the next upgrade replaces it',
-  );
+  const message = sentences(why, next);
   await run.context.installations.write(run.installation.name, {
     state: 'failed',
     version: desired.release.version,
     releaseDigest: desired.release.digest,
     message: message.slice(0, 1_000),
+    unneeded,
+  });
+  await run.move({ state: 'failed', phase: 'done', reason, message });
+  await removeSets(run.context, unneeded);
+}
+
+/** A hook failed before anything of the service was changed: what ran before runs on. */
+export async function endBeforeChange(run: Run, { reason, message: why }: Failure): Promise<void> {
+  const { version, history } = run.installation.status;
+  const unneeded = ownSet(run);
+  const isFirst = history.length === 0;
+  const rest = isFirst
+    ? 'Nothing else was applied'
+    : `Nothing else was changed: ${version ?? history[0]?.version ?? 'what ran before'} runs on`;
+  const message = sentences(why, rest);
+  await run.context.installations.write(run.installation.name, {
+    message: message.slice(0, 1_000),
+    ...(isFirst && { state: 'failed' }),
     unneeded,
   });
   await run.move({ state: 'failed', phase: 'done', reason, message });

@@ -47,7 +47,7 @@ export async function makePlan(input: PlanInput): Promise<Outcome<ObjectPlan>> {
     const unagreed = objects.filter((planned) => needsConsent(planned, input.replaceable));
     if (unagreed.length > 0) return failed('needs-replace', needsReplace(unagreed));
     const wanted = new Set(objects.map(({ ref, object }) => inventoryKey({ ...ref, ...object.metadata })));
-    const left = input.inventory.filter((entry) => !wanted.has(inventoryKey(entry)));
+    const left = input.inventory.filter((entry) => entry.hook === undefined && !wanted.has(inventoryKey(entry)));
     if (left.length + objects.length > MAX_INVENTORY)
       return failed('too-large', `old and new objects together are more than ${MAX_INVENTORY}`);
     const removals = await inParallel(left, WIDTH, (entry) => planRemoval(entry, input));

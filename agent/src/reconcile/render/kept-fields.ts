@@ -1,4 +1,11 @@
-import { generatedName, keptFieldsOf, type KeptField, type Release, type ReleaseGenerated } from '@steward/shared';
+import {
+  generatedName,
+  keptFieldsOf,
+  type KeptField,
+  type Release,
+  type ReleaseGenerated,
+  type RenderedObject,
+} from '@steward/shared';
 import type { KubeClient, KubeObject } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
 import { persist } from '../../operations/persist.ts';
@@ -40,10 +47,11 @@ export async function loadKeptFields(input: KeptFieldsInput): Promise<Outcome<Ke
   return done(kept);
 }
 
-async function loadStored({ renders, lastGood, signal }: KeptFieldsInput): Promise<readonly KubeObject[]> {
+async function loadStored({ renders, lastGood, signal }: KeptFieldsInput): Promise<readonly RenderedObject[]> {
   if (lastGood === undefined) return [];
   try {
-    return (await renders.load(lastGood)).objects;
+    const { objects, hooks } = await renders.load(lastGood);
+    return [...objects, ...hooks.map(({ object }) => object)];
   } catch {
     signal.throwIfAborted();
     // Somebody removed it: what lives has the same values.

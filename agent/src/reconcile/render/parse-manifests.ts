@@ -1,15 +1,23 @@
-import { hooksOf, readManifests, type RenderedObject } from '@steward/shared';
+import { chartHookOf, readManifests, type ChartHook, type RenderedObject } from '@steward/shared';
 import { done, failed, type Outcome } from '../outcome.ts';
 
-/** The objects in what `helm template` printed. Errors name the template and the line, never the text. */
-export function parseManifests(text: string): Outcome<RenderedObject[]> {
+/** What a chart rendered to: what stays applied, and what is only made at certain moments. */
+export interface ParsedChart {
+  objects: RenderedObject[];
+  hooks: ChartHook[];
+}
+
+/** The objects in what `helm template` printed; tests are left out. Errors name the template and the line, never the text. */
+export function parseManifests(text: string): Outcome<ParsedChart> {
   const read = readManifests(text);
   if (!read.ok) return failed(read.isTooLarge ? 'too-large' : 'render-failed', read.error);
+  const parsed: ParsedChart = { objects: [], hooks: [] };
   for (const { object, template } of read.objects) {
-    const hooks = hooksOf(object);
-    if (hooks.length === 0) continue;
-    const what = `${object.kind}/${object.metadata.name} in ${template} is a "${hooks.join(', ')}" hook`;
-    return failed('render-failed', `${what}. Hooks other than tests come with a later version of Steward`);
+    const hook = chartHookOf(object);
+    if (typeof hook === 'string')
+      return failed('render-failed', `${object.kind}/${object.metadata.name} in ${template}: ${hook}`);
+    if (hook) parsed.hooks.push(hook);
+    else parsed.objects.push(object);
   }
-  return done(read.objects.map(({ object }) => object));
+  return done(parsed);
 }

@@ -1,6 +1,17 @@
 import Type, { type Static } from 'typebox';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { compile, LIMITS, Release, RenderedObject, sha256 } from '@steward/shared';
+import {
+  compile,
+  HOOK_DELETE_POLICIES,
+  HOOK_EVENTS,
+  LIMITS,
+  Release,
+  RenderedObject,
+  sha256,
+  type ChartHook,
+  type HookDeletePolicy,
+  type HookEvent,
+} from '@steward/shared';
 import type { KubeObject } from '../../kube/client.ts';
 
 /** What stays of a release with its rendered objects: all that running, watching and going back to it needs. */
@@ -15,16 +26,30 @@ export const SetMeta = Type.Object({
   settleSeconds: Type.Integer(),
   permissions: Release.properties.permissions,
   replace: Type.Optional(Type.Array(Type.String())),
+  /** Going back after one of its hooks has run needs no person. */
+  isRollbackSafe: Type.Optional(Type.Boolean()),
 });
 export type SetMeta = Static<typeof SetMeta>;
 
-const StoredSet = Type.Object({ meta: SetMeta, objects: Type.Array(RenderedObject) });
+const StoredHook = Type.Object({
+  object: RenderedObject,
+  events: Type.Array(Type.Unsafe<HookEvent>({ type: 'string', enum: [...HOOK_EVENTS] })),
+  weight: Type.Integer(),
+  deletePolicies: Type.Array(Type.Unsafe<HookDeletePolicy>({ type: 'string', enum: [...HOOK_DELETE_POLICIES] })),
+});
+const StoredSet = Type.Object({
+  meta: SetMeta,
+  objects: Type.Array(RenderedObject),
+  /** Absent in sets of an agent that ran none. */
+  hooks: Type.Optional(Type.Array(StoredHook)),
+});
 const decode = compile(StoredSet);
 
-/** The objects of one generation, checked and pinned, as they are applied. */
+/** The objects of one generation, checked and pinned, as they are applied, and its hooks. */
 export interface ReleaseSet {
   meta: SetMeta;
   objects: KubeObject[];
+  hooks: ChartHook[];
 }
 
 /** Bytes of a set's JSON: what the agent holds in memory while it works on it. */
@@ -37,7 +62,11 @@ export interface PackedSet {
 }
 
 /** @returns undefined when the set is larger than {@link MAX_SET_BYTES} */
-export function packSet(set: { meta: SetMeta; objects: readonly RenderedObject[] }): PackedSet | undefined {
+export function packSet(set: {
+  meta: SetMeta;
+  objects: readonly RenderedObject[];
+  hooks: readonly ChartHook[];
+}): PackedSet | undefined {
   const json = Buffer.from(JSON.stringify(set));
   if (json.length > MAX_SET_BYTES) return undefined;
   const bytes = gzipSync(json, { level: 6 });
@@ -50,5 +79,6 @@ export function unpackSet(bytes: Uint8Array, digest: string): ReleaseSet {
   const json: unknown = JSON.parse(gunzipSync(bytes, { maxOutputLength: LIMITS.maxRenderBytes }).toString('utf8'));
   const decoded = decode(json);
   if (!decoded.ok) throw new Error(`the stored set cannot be read: ${decoded.error}`);
-  return { meta: decoded.value.meta, objects: decoded.value.objects as KubeObject[] };
+  const { meta, objects, hooks = [] } = decoded.value;
+  return { meta, objects: objects as KubeObject[], hooks: hooks as ChartHook[] };
 }

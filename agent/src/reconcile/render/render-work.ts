@@ -1,5 +1,5 @@
-import { withKeptFields, type KeptField, type Release } from '@steward/shared';
-import { checkSet } from '../checks/check-set.ts';
+import { withKeptFields, type ChartHook, type KeptField, type Release } from '@steward/shared';
+import { checkHooks, checkSet } from '../checks/check-set.ts';
 import { failed, type Outcome } from '../outcome.ts';
 import { checkParameters } from './check-parameters.ts';
 import { parseManifests } from './parse-manifests.ts';
@@ -30,8 +30,16 @@ export function checkedParameters({ schema, parameters }: ParametersQuestion): O
 export function packedSet({ printed, kept, meta, ...bounds }: ManifestsQuestion): Outcome<PackedSet> {
   const parsed = parseManifests(Buffer.from(printed).toString('utf8'));
   if (!parsed.ok) return parsed;
-  const checked = checkSet(withKeptFields(parsed.value, kept), bounds);
+  const objects = withKeptFields(parsed.value.objects, kept);
+  const hooks = parsed.value.hooks.map((hook) => withKept(hook, kept));
+  const checked = checkSet(objects, bounds, hooks);
   if (!checked.ok) return checked;
-  const packed = packSet({ meta, objects: checked.value });
+  const checkedHooks = checkHooks(hooks, bounds, objects);
+  if (!checkedHooks.ok) return checkedHooks;
+  const packed = packSet({ meta, objects: checked.value, hooks: checkedHooks.value });
   return packed ? { ok: true, value: packed } : failed('too-large', 'the rendered objects are larger than 8 MiB');
+}
+
+function withKept(hook: ChartHook, kept: readonly KeptField[]): ChartHook {
+  return { ...hook, object: withKeptFields([hook.object], kept)[0] ?? hook.object };
 }

@@ -26,7 +26,9 @@ export function readinessOf(target: Target, objects: NamespaceObjects): Readines
       return serviceReadiness(target, objects);
     case 'Pod': {
       const pod = [...objects.pods.values()].find(({ name }) => name === target.name);
-      return single(pod?.isReady === true || pod?.phase === 'Succeeded', 'is not ready');
+      const hasEnded = pod?.phase === 'Succeeded';
+      if (target.mustEnd) return single(hasEnded, pod ? 'is still running' : 'has not started');
+      return single(pod?.isReady === true || hasEnded, 'is not ready');
     }
   }
 }

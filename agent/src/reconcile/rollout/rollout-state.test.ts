@@ -45,6 +45,7 @@ function pod(change: Partial<PodView> = {}): PodView {
     restarts: 0,
     problems: [],
     claims: [],
+    isHook: false,
     ...change,
   };
 }

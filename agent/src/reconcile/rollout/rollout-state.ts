@@ -111,8 +111,8 @@ function troublesOf(
   input: RolloutInput,
 ): Trouble[] {
   const name = `${target.kind}/${target.name}`;
-  const failedJob = target.kind === 'Job' ? jobTrouble(name, target, pods, input) : undefined;
-  if (failedJob) return [failedJob];
+  const ended = endedTrouble(name, target, pods, input);
+  if (ended) return [ended];
   const ofPods = pods
     .filter((pod) => !pod.isReady && pod.goneByMs === undefined && isNew(pod, target, workload, newest, input))
     .flatMap(({ name: podName, uid, problems }) =>
@@ -144,17 +144,19 @@ function refusedTroubles(name: string, { refused, startedMs }: RolloutInput): Tr
     .map(({ message }) => ({ key: `${name} refused`, text: `${name}: ${message}`, certainty: POD_REFUSED }));
 }
 
-function jobTrouble(
+/** Of what does its work once: it came to a bad end. */
+function endedTrouble(
   name: string,
   target: Target,
   pods: readonly PodView[],
   { objects }: RolloutInput,
 ): Trouble | undefined {
-  const job = [...objects.jobs.values()].find((view) => view.name === target.name);
-  if (job?.state !== 'failed') return undefined;
+  const certainty: CertainFailure = { reason: 'job-failed', holdMs: 0, mayWaitForOthers: false };
   const said = pods.flatMap(({ problems }) => problems).at(-1)?.message;
-  const text = `${name} failed: ${said ?? job.message}`;
-  return { key: name, text, certainty: { reason: 'job-failed', holdMs: 0, mayWaitForOthers: false } };
+  if (target.kind === 'Pod' && target.mustEnd && pods.some(({ phase }) => phase === 'Failed'))
+    return { key: name, text: `${name} failed: ${said ?? 'it ended with a failure'}`, certainty };
+  const job = target.kind === 'Job' ? [...objects.jobs.values()].find((view) => view.name === target.name) : undefined;
+  return job?.state === 'failed' ? { key: name, text: `${name} failed: ${said ?? job.message}`, certainty } : undefined;
 }
 
 /** Times of objects have whole seconds. */

@@ -1,3 +1,4 @@
+import { HOOK_LABEL } from '@steward/shared';
 import type { KubeClient, KubeObject } from '../../kube/client.ts';
 import { WATCHED } from '../../collect/namespace-objects.ts';
 import { persist } from '../../operations/persist.ts';
@@ -14,6 +15,8 @@ export interface Target {
   /** What was applied: older observations of it do not count. Zero and empty where that does not matter. */
   uid: string;
   generation: number;
+  /** A pod that does its work once: ready is not enough, it has to come to its end. */
+  mustEnd?: boolean;
 }
 
 /** What of a set has a readiness, with the generation the API server has of it now. */
@@ -26,7 +29,8 @@ export async function loadTargets(
   return inParallel(relevant, 8, async ({ kind, metadata }) => {
     const { name, namespace } = metadata;
     const workload = WORKLOADS.find((known) => known === kind);
-    if (!workload) return { kind: kind as TargetKind, name, uid: '', generation: 0 };
+    const mustEnd = metadata.labels?.[HOOK_LABEL] !== undefined;
+    if (!workload) return { kind: kind as TargetKind, name, uid: '', generation: 0, mustEnd };
     const live = await persist(() => kube.get(WATCHED[workload].ref, namespace, name, { signal }), signal);
     return { kind: workload, name, uid: live?.metadata.uid ?? '', generation: live?.metadata.generation ?? 0 };
   });

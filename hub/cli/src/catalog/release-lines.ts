@@ -23,6 +23,11 @@ function exceptionText(exceptions: Release['exceptions']): string {
     .join('; ');
 }
 
+const ROLLBACK_TEXTS = {
+  safe: 'a failed upgrade still goes back by itself',
+  ask: 'a failed upgrade waits for a decision',
+} as const;
+
 function section(title: string, lines: readonly string[], paint: Paint): string[] {
   return lines.length === 0 ? [] : ['', paint(`${title}:`, 'bold'), ...lines.map((line) => `  ${line}`)];
 }
@@ -47,6 +52,7 @@ export function releaseLines(details: ReleaseDetails, paint: Paint): string[] {
         ['Upgrades from', upgrade.from ?? 'any version'],
         ['Upgrade', `at most ${upgrade.deadlineSeconds} s, then ready for ${upgrade.settleSeconds} s`],
         ['May replace', upgrade.replace?.join(', ')],
+        ['After a hook', upgrade.rollback && ROLLBACK_TEXTS[upgrade.rollback]],
         ['Exceptions', exceptionText(release.exceptions)],
       ],
       paint,
@@ -64,6 +70,11 @@ export function releaseLines(details: ReleaseDetails, paint: Paint): string[] {
     ...section(
       'Made once, and kept by upgrades',
       (release.generateOnce ?? []).map(({ kind, name, fields }) => `${kind}/${name}: ${fields?.join(', ') ?? 'all'}`),
+      paint,
+    ),
+    ...section(
+      'Hooks',
+      (release.hooks ?? []).map(({ object, events }) => `${object}: ${events.join(', ')}`),
       paint,
     ),
     ...section(

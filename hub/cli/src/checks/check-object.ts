@@ -1,6 +1,6 @@
 import {
+  chartHookOf,
   containersOf,
-  hooksOf,
   imagesOf,
   normalizeImage,
   podSpecOf,
@@ -59,14 +59,9 @@ function checkKind(object: RenderedObject): ObjectProblem[] {
 }
 
 function checkHooks(object: RenderedObject): ObjectProblem[] {
-  const hooks = hooksOf(object);
-  if (hooks.length === 0) return [];
-  return problem(
-    'error',
-    'hook',
-    `${objectName(object)} is a ${hooks.join(', ')} hook; this version of Steward runs none`,
-    'Make it an ordinary object (a Job named with the version), or do its work when the service starts.',
-  );
+  const hook = chartHookOf(object);
+  if (typeof hook !== 'string') return [];
+  return problem('error', 'hook', `${objectName(object)}: ${hook}`, 'Correct its helm.sh/hook annotations.');
 }
 
 function checkNamespace(object: RenderedObject, { namespace }: CheckContext): ObjectProblem[] {

@@ -172,7 +172,7 @@ describe('looking at a chart', () => {
       'custom-kind',
       document('m.yaml', 'apiVersion: monitoring.coreos.com/v1\nkind: PodMonitor\nmetadata: { name: m }'),
     ],
-    ['hook', map.replace('{ name: settings }', '{ name: settings, annotations: { helm.sh/hook: pre-install } }')],
+    ['hook', map.replace('{ name: settings }', '{ name: settings, annotations: { helm.sh/hook: pre-instal } }')],
     ['foreign-namespace', map.replace('{ name: settings }', '{ name: settings, namespace: kube-system }')],
     ['image', podOf('{ name: a, image: "NOT AN IMAGE" }')],
     ['image-latest', podOf('{ name: a, image: acme/web }')],
@@ -190,6 +190,35 @@ describe('looking at a chart', () => {
   it('shows the line of the template that helm names', async () => {
     const { findings } = await inspect(() => 'Error: execution error at (web/templates/map.yaml:3:7): say which');
     expect(findings.items[0]?.place).toEqual({ file: 'templates/map.yaml', line: 3, column: 7 });
+  });
+
+  it('names hooks with their moments, and asks what becomes of a failed upgrade after one has run', async () => {
+    const hook = (name: string, kind: string, events: string): string =>
+      document(
+        'hook.yaml',
+        `apiVersion: ${kind === 'Job' ? 'batch/v1' : 'v1'}\nkind: ${kind}\nmetadata: { name: ${name}, annotations: { helm.sh/hook: "${events}" } }`,
+      );
+    const render: Render = ({ releaseName }) =>
+      map + hook(`${releaseName}-migrate`, 'Job', 'pre-upgrade,test') + hook('script', 'ConfigMap', 'pre-upgrade');
+    const { inspection, codes } = await inspect(render);
+    expect(codes).toEqual(['rollback']);
+    expect(inspection.hooks).toEqual([
+      { object: 'Job/${installation}-migrate', events: ['pre-upgrade'] },
+      { object: 'ConfigMap/script', events: ['pre-upgrade'] },
+    ]);
+    const said = await inspect(render, { 'steward.yaml': 'upgrade: { rollback: ask }\n' });
+    expect(said.codes).toEqual([]);
+  });
+
+  it('lets differ what a hook makes at an install only, and what runs anew each time', async () => {
+    let count = 0;
+    const secret = (events: string): string =>
+      document(
+        'auth.yaml',
+        `apiVersion: v1\nkind: Secret\nmetadata: { name: auth, annotations: { helm.sh/hook: "${events}" } }\nstringData: { a: "${count++}" }`,
+      );
+    expect((await inspect(() => map + secret('pre-install'))).codes).toEqual([]);
+    expect((await inspect(() => map + secret('pre-install,pre-upgrade'))).codes).toEqual(['unstable']);
   });
 
   it('leaves tests out, and opens lists', async () => {

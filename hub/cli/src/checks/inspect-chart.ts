@@ -1,4 +1,4 @@
-import { imagesOf, LIMITS, type Release, type SourcedObject } from '@steward/shared';
+import { chartHookOf, imagesOf, LIMITS, type Release, type ReleaseHook, type SourcedObject } from '@steward/shared';
 import type { Chart } from '../chart/chart.ts';
 import type { Findings, Place } from '../findings/finding.ts';
 import { NO_PARAMETERS, releaseParameters, type ReleaseParameters } from '../parameters/parameters.ts';
@@ -10,6 +10,7 @@ import type { StewardYaml } from '../steward-yaml/steward-yaml.ts';
 import type { YamlSource } from '../steward-yaml/yaml-source.ts';
 import { checkFiles, checkProbes, checkUsers } from './check-files.ts';
 import { checkObject, type ObjectProblem } from './check-object.ts';
+import { checkHooksOf, hooksIn } from './hooks.ts';
 import { checkGenerateOnce, stabilityProblems } from './stability.ts';
 import { permissionsOf, withPlaceholder, type NamedRender } from './permissions.ts';
 
@@ -18,6 +19,7 @@ export interface Inspection {
   yaml: StewardYaml;
   parameters: ReleaseParameters;
   permissions: Release['permissions'];
+  hooks: ReleaseHook[];
   /** References as the chart writes them, of all variants. */
   images: string[];
 }
@@ -147,8 +149,11 @@ class Inspector {
     const seen = new Set<string>();
     for (const { object, template } of objects) {
       const name = objectName(object);
+      const hook = chartHookOf(object);
+      // Two hooks of one name may be there when they never run at the same moment.
+      const keys = hook === undefined || typeof hook === 'string' ? [name] : hook.events.map((event) => name + event);
       const action = 'Give one of them another name.';
-      if (seen.has(name))
+      if (keys.some((key) => seen.has(key)))
         this.tell(run, `${template} ${object.kind}`, {
           ...error,
           code: 'twice',
@@ -156,7 +161,7 @@ class Inspector {
           action,
           template,
         });
-      seen.add(name);
+      for (const key of keys) seen.add(key);
     }
   }
 }
@@ -188,7 +193,7 @@ export async function inspectChart(chart: Chart, renderer: Renderer, options: In
   const { findings, progress } = options;
   checkFiles(chart.files, findings);
   const read = readYaml(chart, findings);
-  if (!read) return { yaml: {}, parameters: NO_PARAMETERS, permissions: [], images: [] };
+  if (!read) return { yaml: {}, parameters: NO_PARAMETERS, permissions: [], hooks: [], images: [] };
   const { yaml, source } = read;
   const parameters = releaseParameters(chart, yaml, source, findings);
   const inspector = new Inspector(renderer, options, yaml);
@@ -217,6 +222,8 @@ export async function inspectChart(chart: Chart, renderer: Renderer, options: In
   const renders = results.flatMap((result): NamedRender[] =>
     result ? [{ releaseName: result.releaseName, objects: result.objects.map(({ object }) => object) }] : [],
   );
+  const hooks = hooksIn(renders);
+  checkHooksOf(hooks, yaml, findings);
   const images = new Set(renders.flatMap(({ objects }) => objects.flatMap((object) => imagesOf(object))));
-  return { yaml, parameters, permissions: permissionsOf(renders), images: [...images].toSorted() };
+  return { yaml, parameters, permissions: permissionsOf(renders), hooks, images: [...images].toSorted() };
 }

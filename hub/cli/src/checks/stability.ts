@@ -1,4 +1,6 @@
 import {
+  chartHookOf,
+  comesToAnEnd,
   generatedName,
   keptFieldsOf,
   parseFieldPath,
@@ -45,7 +47,14 @@ export function stabilityProblems(
     again.map(({ object }) => object),
     kept,
   ).map((object) => ({ object, template: '' }));
-  return unstableObjects(objects, second).map((unstable) => problemOf(unstable, releaseName));
+  return unstableObjects(objects.filter(lastsOverUpgrades), second).map((unstable) => problemOf(unstable, releaseName));
+}
+
+/** What is made by a hook at an install only, or does its work once, is never compared with what an earlier render made. */
+function lastsOverUpgrades({ object }: SourcedObject): boolean {
+  const hook = chartHookOf(object);
+  if (hook === undefined || typeof hook === 'string') return true;
+  return !comesToAnEnd(object) && hook.events.some((event) => event.endsWith('-upgrade'));
 }
 
 function problemOf({ object, template, fields }: Unstable, releaseName: string): StabilityProblem {

@@ -49,6 +49,7 @@ export function buildRelease(chart: Chart, inspection: Inspection, facts: Releas
     ...declaredContent(inspection),
     knobs: parameters.knobs,
     ...(yaml.probes === undefined ? {} : { probes: yaml.probes }),
+    ...(inspection.hooks.length === 0 ? {} : { hooks: inspection.hooks }),
     upgrade: { deadlineSeconds: 600, settleSeconds: 5, ...yaml.upgrade },
     display: displayOf(chart, inspection),
     minimumAgentVersion: PRODUCT_VERSION,

@@ -85,6 +85,7 @@ export const StewardYaml = Type.Object(
           from: ReleaseUpgradeRules.properties.from,
           deadlineSeconds: Type.Optional(ReleaseUpgradeRules.properties.deadlineSeconds),
           settleSeconds: Type.Optional(ReleaseUpgradeRules.properties.settleSeconds),
+          rollback: ReleaseUpgradeRules.properties.rollback,
           replace: ReleaseUpgradeRules.properties.replace,
         },
         { ...closed, description: 'What an upgrade to this version needs.' },

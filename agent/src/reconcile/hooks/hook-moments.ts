@@ -1,0 +1,41 @@
+import { comesToAnEnd, type ChartHook, type HookEvent } from '@steward/shared';
+import type { HookRecord } from '../../operations/operation-object.ts';
+import type { Run } from '../operation/run.ts';
+
+/** When hooks of an operation run: before the first change of the service, and after the last. */
+export interface Moments {
+  before: HookEvent;
+  after: HookEvent;
+}
+
+/** Of the automatic way back too. */
+export const ROLLBACK_MOMENTS: Moments = { before: 'pre-rollback', after: 'post-rollback' };
+
+/** An installation that has never been whole is installed again, whatever is there of it. */
+export function momentsOf({ kind, record, installation }: Run): Moments {
+  if (kind === 'uninstall') return { before: 'pre-delete', after: 'post-delete' };
+  if (kind === 'rollback') return ROLLBACK_MOMENTS;
+  // A kill may have come after this very generation was written down as good.
+  const hasRun = installation.status.history.some(({ generation }) => generation < record.spec.generation);
+  return hasRun ? { before: 'pre-upgrade', after: 'post-upgrade' } : { before: 'pre-install', after: 'post-install' };
+}
+
+const CHANGES_WHAT_IS_THERE: ReadonlySet<HookEvent> = new Set([
+  'pre-upgrade',
+  'post-upgrade',
+  'pre-rollback',
+  'post-rollback',
+]);
+
+/** Whether going back does not undo what such a hook does: a migration is done to data that the older version has to read. */
+export function isIrreversible(event: HookEvent, hook: ChartHook): boolean {
+  return CHANGES_WHAT_IS_THERE.has(event) && comesToAnEnd(hook.object);
+}
+
+/** `Job/shop-migrate (pre-upgrade)` of each that was begun and that going back does not undo; undefined when there is none. */
+export function irreversiblyRun(records: readonly HookRecord[] = []): string | undefined {
+  const run = records.filter(
+    ({ event, hook }) => CHANGES_WHAT_IS_THERE.has(event) && comesToAnEnd({ kind: hook.split('/', 1)[0] ?? '' }),
+  );
+  return run.length === 0 ? undefined : run.map(({ event, hook }) => `${hook} (${event})`).join(', ');
+}

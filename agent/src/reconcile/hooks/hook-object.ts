@@ -1,0 +1,62 @@
+import { comesToAnEnd, HOOK_LABEL, OPERATION_LABEL, sha256, type ChartHook, type HookEvent } from '@steward/shared';
+import type { KubeObject } from '../../kube/client.ts';
+
+/** Length of names and label values that Kubernetes takes for jobs and their pods. */
+const MAX_NAME = 63;
+const MARK_LENGTH = 8;
+
+/** `Job/shop-migrate`: the hook as the chart names it. */
+export function hookName({ object }: ChartHook): string {
+  return `${object.kind}/${object.metadata.name}`;
+}
+
+/** What runs at a moment, in Helm's order: by weight, then by name. */
+export function hooksAt(hooks: readonly ChartHook[], event: HookEvent): ChartHook[] {
+  return hooks
+    .filter(({ events }) => events.includes(event))
+    .sort((a, b) => a.weight - b.weight || orderOf(a) - orderOf(b) || (hookName(a) < hookName(b) ? -1 : 1));
+}
+
+/** At the same weight, what others use comes before them. */
+function orderOf({ object }: ChartHook): number {
+  return comesToAnEnd(object) ? 1 : 0;
+}
+
+/**
+ * The object that a hook makes for one operation. What does its work once has a name of its own for each operation and
+ * moment, so that one that is there already is known to be the very one; it is not removed by the cluster before the
+ * agent has seen how it ended. Everything else keeps the name by which others use it.
+ */
+export function hookObject(hook: ChartHook, event: HookEvent, operationId: string): KubeObject {
+  const object = structuredClone(hook.object) as KubeObject;
+  const labels = { [HOOK_LABEL]: asLabel(object.metadata.name) };
+  if (!comesToAnEnd(object)) return withLabels(object, labels);
+  const mark = sha256(`${operationId} ${event}`).slice('sha256:'.length).slice(0, MARK_LENGTH);
+  const stem = object.metadata.name.slice(0, MAX_NAME - MARK_LENGTH - 1).replace(/[^a-z0-9]+$/, '');
+  object.metadata.name = `${stem}-${mark}`;
+  if (object.kind === 'Job') asOneOf(object, labels);
+  return withLabels(object, { ...labels, [OPERATION_LABEL]: operationId });
+}
+
+function asOneOf(job: KubeObject, labels: Record<string, string>): void {
+  const spec = recordIn(job, 'spec');
+  delete spec['ttlSecondsAfterFinished'];
+  const metadata = recordIn(recordIn(spec, 'template'), 'metadata');
+  metadata['labels'] = { ...recordIn(metadata, 'labels'), ...labels };
+}
+
+function recordIn(holder: Record<string, unknown>, key: string): Record<string, unknown> {
+  const found = holder[key];
+  if (typeof found === 'object' && found !== null && !Array.isArray(found)) return found as Record<string, unknown>;
+  const made: Record<string, unknown> = {};
+  holder[key] = made;
+  return made;
+}
+
+function withLabels(object: KubeObject, labels: Record<string, string>): KubeObject {
+  return { ...object, metadata: { ...object.metadata, labels: { ...object.metadata.labels, ...labels } } };
+}
+
+function asLabel(name: string): string {
+  return name.slice(0, MAX_NAME).replace(/[^A-Za-z0-9]+$/, '');
+}

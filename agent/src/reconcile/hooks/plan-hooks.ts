@@ -1,0 +1,53 @@
+import type { ChartHook, HookEvent, OperationPlan } from '@steward/shared';
+import type { Run } from '../operation/run.ts';
+import { done, type Outcome } from '../outcome.ts';
+import { inventoryKey } from '../plan/inventory.ts';
+import { inParallel } from '../plan/parallel.ts';
+import { planObject, Refused, type PlannedObject } from '../plan/plan-object.ts';
+import type { ReleaseSet } from '../render/release-set.ts';
+import type { Moments } from './hook-moments.ts';
+import { hookName, hookObject, hooksAt } from './hook-object.ts';
+
+const WIDTH = 4;
+
+/**
+ * The lines of a plan about hooks. Each is tried by a dry run, so that a quota or a rule of the cluster refuses before
+ * anything is written.
+ */
+export async function planHooks(
+  run: Run,
+  { hooks }: Pick<ReleaseSet, 'hooks'>,
+  { before, after }: Moments,
+): Promise<Outcome<OperationPlan['changes']>> {
+  const due = [before, after].flatMap((event) => hooksAt(hooks, event).map((hook) => ({ hook, event })));
+  const outcomes = await inParallel(due, WIDTH, ({ hook, event }) => planHook(run, hook, event, run.untilWriting));
+  for (const outcome of outcomes) if (!outcome.ok) return outcome;
+  return done(
+    due.map(({ hook, event }) => ({ action: 'create' as const, object: hookName(hook), fields: [`${event} hook`] })),
+  );
+}
+
+/** What making a hook's object would do, asked of the API server by a dry run. */
+export async function planHook(
+  run: Run,
+  hook: ChartHook,
+  event: HookEvent,
+  signal: AbortSignal,
+): Promise<Outcome<PlannedObject>> {
+  const { kube, config } = run.context;
+  const { inventory } = run.installation.status;
+  try {
+    const planned = await planObject(hookObject(hook, event, run.record.spec.id), {
+      kube,
+      fieldManager: config.fieldManager,
+      installation: run.installation.name,
+      ours: new Map(inventory.map((entry) => [inventoryKey(entry), entry])),
+      mayAskLess: false,
+      signal,
+    });
+    return done(planned);
+  } catch (error) {
+    if (error instanceof Refused) return { ok: false, failure: error.failure };
+    throw error;
+  }
+}

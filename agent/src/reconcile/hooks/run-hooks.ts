@@ -1,0 +1,195 @@
+import {
+  comesToAnEnd,
+  type ChartHook,
+  type HookDeletePolicy,
+  type HookEvent,
+  type OperationPhase,
+} from '@steward/shared';
+import type { InventoryEntry } from '../../operations/installation-object.ts';
+import type { HookRecord } from '../../operations/operation-object.ts';
+import { executeStep, type StepContext } from '../execute/steps.ts';
+import type { Run } from '../operation/run.ts';
+import { done, failed, type Outcome } from '../outcome.ts';
+import { entryOf, inventoryKey } from '../plan/inventory.ts';
+import type { PlannedObject } from '../plan/plan-object.ts';
+import type { ReleaseSet } from '../render/release-set.ts';
+import { HookWatch } from './hook-watch.ts';
+import { isIrreversible } from './hook-moments.ts';
+import { hookName, hooksAt } from './hook-object.ts';
+import { planHook } from './plan-hooks.ts';
+
+export interface HooksOptions {
+  event: HookEvent;
+  /** What the operation is said to be in meanwhile. */
+  phase: OperationPhase;
+  deadlineMs: number;
+}
+
+/**
+ * Runs the hooks of one moment, one after the other, each to its end. Safe to begin again after a kill: what was begun is
+ * in the operation's status before it is in the cluster, and goes on from there; nothing is made twice.
+ */
+export async function runHooks(run: Run, set: ReleaseSet, options: HooksOptions): Promise<Outcome<void>> {
+  const hooks = hooksAt(set.hooks, options.event);
+  if (hooks.length === 0) return done(undefined);
+  const watch = new HookWatch(run, set.meta, options.deadlineMs);
+  const runner = new HookRunner(run, set, options, watch);
+  try {
+    for (const [index, hook] of hooks.entries()) {
+      const outcome = await runner.run(hook, `${index + 1} of ${hooks.length}`);
+      if (outcome.ok) continue;
+      await runner.removeBy('hook-failed', hooks.slice(0, index + 1));
+      return outcome;
+    }
+    await runner.removeBy('hook-succeeded', hooks);
+    return done(undefined);
+  } finally {
+    watch.stop();
+  }
+}
+
+class HookRunner {
+  readonly #run: Run;
+  readonly #set: ReleaseSet;
+  readonly #options: HooksOptions;
+  readonly #watch: HookWatch;
+  readonly #steps: StepContext;
+
+  constructor(run: Run, set: ReleaseSet, options: HooksOptions, watch: HookWatch) {
+    this.#run = run;
+    this.#set = set;
+    this.#options = options;
+    this.#watch = watch;
+    const { kube, config, now } = run.context;
+    const { fieldManager } = config;
+    this.#steps = { kube, fieldManager, now, deadlineMs: options.deadlineMs, signal: run.signal };
+  }
+
+  async run(hook: ChartHook, count: string): Promise<Outcome<void>> {
+    const known = this.#recordOf(hook);
+    if (known?.state === 'succeeded') return done(undefined);
+    if (known?.state === 'failed') return this.#endFailed(hook, known);
+    const planned = await planHook(this.#run, hook, this.#options.event, this.#run.signal);
+    if (!planned.ok) return this.#fail(hook, planned.failure.message);
+    const begun = known ?? (await this.#begin(hook, planned.value, count));
+    const made =
+      begun.state === 'made' ? await this.#find(begun, planned.value) : await this.#make(hook, planned.value);
+    if (!made.ok) return this.#fail(hook, made.failure.message, made.failure.reason === 'hook-lost');
+    const outcome = comesToAnEnd(hook.object)
+      ? await this.#watch.untilEnd(made.value, (text) => this.#tell(hook, count, text))
+      : done(undefined);
+    if (!outcome.ok) return this.#fail(hook, outcome.failure.message);
+    await this.#note(hook, { state: 'succeeded' });
+    return done(undefined);
+  }
+
+  /** Removes what these hooks made where their policy says so for such an end. */
+  async removeBy(policy: HookDeletePolicy, hooks: readonly ChartHook[]): Promise<void> {
+    for (const hook of hooks) if (hook.deletePolicies.includes(policy)) await this.#remove(this.#entriesOf(hook));
+  }
+
+  #title(hook: ChartHook): string {
+    return `${this.#options.event} hook ${hookName(hook)}`;
+  }
+
+  async #tell(hook: ChartHook, count: string, text: string): Promise<void> {
+    const message = `${this.#title(hook)} (${count}) ${text}`.slice(0, 1_000);
+    await this.#run.move({ state: 'running', phase: this.#options.phase, message });
+  }
+
+  /** Written down before it is made. What the same hook made for an earlier operation goes now. */
+  async #begin(hook: ChartHook, planned: PlannedObject, count: string): Promise<HookRecord> {
+    const { installations } = this.#run.context;
+    const { name, status } = this.#run.installation;
+    const { event } = this.#options;
+    const entry = { ...entryOf(planned.ref, planned.object, planned.uid), hook: hookName(hook) };
+    await this.#remove(this.#entriesOf(hook).filter(({ name: older }) => older !== entry.name));
+    await this.#writeInventory([...this.#inventoryWithout([entry]), entry]);
+    if (isIrreversible(event, hook) && this.#set.meta.isRollbackSafe !== true) {
+      const { generation } = this.#run.record.spec;
+      const before = status.pointOfNoReturn?.generation === generation ? `${status.pointOfNoReturn.hooks}, ` : '';
+      const pointOfNoReturn = { generation, hooks: `${before}${hookName(hook)} (${event})`.slice(0, 1_000) };
+      await installations.write(name, { pointOfNoReturn });
+      status.pointOfNoReturn = pointOfNoReturn;
+    }
+    await this.#tell(hook, count, 'begins');
+    return this.#note(hook, { state: 'started', name: planned.object.metadata.name });
+  }
+
+  async #make(hook: ChartHook, planned: PlannedObject): Promise<Outcome<PlannedObject>> {
+    const { ref, object, isOurs } = planned;
+    const step = comesToAnEnd(object)
+      ? ({ type: 'make-once', ref, object } as const)
+      : ({ type: 'apply', ref, object, force: isOurs } as const);
+    const outcome = await executeStep(step, this.#steps);
+    if (!outcome.ok) return outcome;
+    const { uid } = outcome.value;
+    await this.#note(hook, { state: 'made', ...(uid !== undefined && { uid }) });
+    const entry = { ...entryOf(ref, object, uid), hook: hookName(hook) };
+    await this.#writeInventory([...this.#inventoryWithout([entry]), entry]);
+    return done({ ...planned, uid });
+  }
+
+  /** What an earlier life of the agent made. One that is gone may have done its work, or part of it: nobody here can know. */
+  async #find({ uid }: HookRecord, planned: PlannedObject): Promise<Outcome<PlannedObject>> {
+    if (planned.uid !== undefined && (uid === undefined || planned.uid === uid)) return done(planned);
+    const { kind, metadata } = planned.object;
+    const message = `${kind}/${metadata.name} was begun and then removed by somebody; whether it did its work is not known`;
+    return failed('hook-lost', message);
+  }
+
+  async #fail(hook: ChartHook, message: string, isLost = false): Promise<Outcome<void>> {
+    const record = await this.#note(hook, { state: 'failed', message: message.slice(0, 1_500) });
+    return this.#endFailed(hook, record, isLost ? 'hook-lost' : 'hook-failed');
+  }
+
+  /** What has not come to its own end must not go on after the operation has ended. */
+  async #endFailed(
+    hook: ChartHook,
+    { message = 'it failed' }: HookRecord,
+    reason: 'hook-failed' | 'hook-lost' = 'hook-failed',
+  ): Promise<Outcome<void>> {
+    const entries = this.#entriesOf(hook);
+    if (comesToAnEnd(hook.object) && !(await this.#watch.haveEnded(entries))) await this.#remove(entries);
+    return failed(reason, `${this.#title(hook)}: ${message}`);
+  }
+
+  #recordOf(hook: ChartHook): HookRecord | undefined {
+    const { event } = this.#options;
+    return this.#run.record.status.hooks?.find((known) => known.event === event && known.hook === hookName(hook));
+  }
+
+  async #note(hook: ChartHook, change: Partial<HookRecord> & Pick<HookRecord, 'state'>): Promise<HookRecord> {
+    const { journal, now } = this.#run.context;
+    const { event } = this.#options;
+    const before = this.#recordOf(hook) ?? { event, hook: hookName(hook), name: hook.object.metadata.name };
+    const record: HookRecord = { ...before, ...change, at: now().toISOString() };
+    const others = (this.#run.record.status.hooks ?? []).filter(
+      (known) => known.event !== event || known.hook !== record.hook,
+    );
+    await journal.note(this.#run.record, { hooks: [...others, record] });
+    return record;
+  }
+
+  #entriesOf(hook: ChartHook): InventoryEntry[] {
+    const name = hookName(hook);
+    return this.#run.installation.status.inventory.filter((entry) => entry.hook === name);
+  }
+
+  #inventoryWithout(entries: readonly InventoryEntry[]): InventoryEntry[] {
+    const gone = new Set(entries.map(inventoryKey));
+    return this.#run.installation.status.inventory.filter((entry) => !gone.has(inventoryKey(entry)));
+  }
+
+  async #writeInventory(inventory: InventoryEntry[]): Promise<void> {
+    const { context, installation } = this.#run;
+    await context.installations.write(installation.name, { inventory });
+    installation.status.inventory = inventory;
+  }
+
+  async #remove(entries: readonly InventoryEntry[]): Promise<void> {
+    if (entries.length === 0) return;
+    for (const entry of entries) await executeStep({ type: 'remove', entry, propagation: 'Background' }, this.#steps);
+    await this.#writeInventory(this.#inventoryWithout(entries));
+  }
+}

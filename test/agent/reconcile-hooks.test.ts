@@ -1,0 +1,261 @@
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import type { Release } from '@steward/shared';
+import type { KubeObject } from '../../agent/src/kube/client.ts';
+import { waitUntil } from '../support/wait-until.ts';
+import { ReconcileFixture, type Published, type RunningAgent } from './reconcile-fixture.ts';
+
+let fixture: ReconcileFixture;
+let agent: RunningAgent;
+let hooks: Published;
+/** Jobs that were ever made, by namespace: their names. */
+const made = new Map<string, string[]>();
+const watching = new AbortController();
+
+beforeAll(async () => {
+  fixture = await ReconcileFixture.create(inject('kubeconfig'));
+  await fixture.policy({ rules: { upgrade: 'allow', rollback: 'allow', uninstall: 'allow' } });
+  const ref = await fixture.admin.resourceOf('batch/v1', 'Job');
+  if (!ref) throw new Error('no Jobs');
+  const seen = new Set<string>();
+  const note = ({ metadata }: KubeObject): undefined => {
+    if (seen.has(metadata.uid ?? '')) return;
+    seen.add(metadata.uid ?? '');
+    const namespace = metadata.namespace ?? '';
+    made.set(namespace, [...(made.get(namespace) ?? []), metadata.name]);
+  };
+  fixture.admin.watch({ ref, project: note, onChange: () => {}, signal: watching.signal });
+  agent = await fixture.start();
+  hooks = await fixture.publish({ chart: 'hooks' });
+});
+afterAll(async () => {
+  watching.abort();
+  await agent?.stop();
+  await fixture?.close();
+});
+
+type Where = ReturnType<ReconcileFixture['installation']>;
+
+function rule(upgrade: Partial<Release['upgrade']>): (release: Release) => void {
+  return (release) => void (release.upgrade = { deadlineSeconds: 60, settleSeconds: 0, ...upgrade });
+}
+
+async function installed(release = hooks): Promise<Where> {
+  const where = fixture.installation();
+  await fixture.grant(where.name, release);
+  const install = fixture.offer({ ...where, generation: 1, release, kind: 'install' });
+  expect(await fixture.hub.end(install)).toMatchObject({ state: 'succeeded' });
+  return where;
+}
+
+function jobs(where: Where): string[] {
+  return made.get(where.namespace) ?? [];
+}
+
+async function text(where: Where): Promise<unknown> {
+  const map = await fixture.get('ConfigMap', where.name, where.namespace);
+  return (map?.['data'] as { text?: string } | undefined)?.text;
+}
+
+async function kubectl(where: Where, ...args: string[]): Promise<string> {
+  return fixture.kubectl(...args, '--namespace', where.namespace);
+}
+
+describe.concurrent('hooks of a chart', () => {
+  it('run before and after an install, each once, and what only an install makes stays', async () => {
+    const where = await installed();
+    expect(jobs(where)).toHaveLength(2);
+    const password = await fixture.get('Secret', `${where.name}-auth`, where.namespace);
+    const upgrade = fixture.offer({
+      ...where,
+      generation: 2,
+      release: hooks,
+      kind: 'upgrade',
+      parameters: { text: 'b' },
+    });
+    expect(await fixture.hub.end(upgrade)).toMatchObject({ state: 'succeeded' });
+    expect(jobs(where)).toHaveLength(4);
+    expect(await fixture.get('Secret', `${where.name}-auth`, where.namespace)).toMatchObject({
+      metadata: { uid: password?.metadata.uid },
+      data: password?.['data'],
+    });
+    const phases = fixture.hub.phases(upgrade);
+    const order = ['approve', 'pre-hooks', 'apply', 'roll-out', 'post-hooks', 'done'].filter((phase) =>
+      phases.includes(phase),
+    );
+    expect(order.filter((phase) => phase !== 'approve')).toEqual([
+      'pre-hooks',
+      'apply',
+      'roll-out',
+      'post-hooks',
+      'done',
+    ]);
+    expect([...new Set(phases)].filter((phase) => order.includes(phase))).toEqual(order);
+  });
+
+  it('are in the plan, run in the order of their weights, and leave only their last run behind', async () => {
+    const { hub } = fixture;
+    const where = await installed();
+    const upgrade = fixture.offer({
+      ...where,
+      generation: 2,
+      release: hooks,
+      kind: 'upgrade',
+      parameters: { text: 'b' },
+    });
+    expect(await hub.end(upgrade)).toMatchObject({ state: 'succeeded' });
+    const told = [...(hub.results.get(upgrade)?.values() ?? [])];
+    const changes = told.flatMap(({ plan }) => plan?.changes ?? []);
+    expect(changes).toContainEqual({
+      action: 'create',
+      object: `Job/${where.name}-step`,
+      fields: ['pre-upgrade hook'],
+    });
+    const begun = told
+      .filter(({ message, phase }) => phase === 'pre-hooks' && message.endsWith('begins'))
+      .map(({ message }) => /hook (\S+)/.exec(message)?.[1]);
+    expect(begun).toEqual([`ConfigMap/${where.name}-script`, `Pod/${where.name}-first`, `Job/${where.name}-step`]);
+    const left = (await kubectl(where, 'get', 'jobs', '-o', 'name')).trim().split('\n');
+    expect(left).toEqual([`job.batch/${jobs(where).at(-1)}`]);
+    expect(await fixture.get('ConfigMap', `${where.name}-script`, where.namespace)).toBeUndefined();
+    await waitUntil(() => hub.health[where.installationId]?.health === 'healthy', {
+      what: 'healthy',
+      timeoutMs: 20_000,
+    });
+  });
+
+  it('that fail before anything was changed leave everything as it was, and the next push works', async () => {
+    const { hub } = fixture;
+    const where = await installed();
+    const parameters = { text: 'b', end: '7' };
+    const end = await hub.end(fixture.offer({ ...where, generation: 2, release: hooks, kind: 'upgrade', parameters }));
+    expect(end).toMatchObject({ state: 'failed', reason: 'hook-failed' });
+    expect(end.message).toContain(`pre-upgrade hook Job/${where.name}-step`);
+    expect(end.message).toContain('exit code 7');
+    expect(end.message).toContain('1.0.0 runs on');
+    expect(await text(where)).toBe('a');
+    expect(hub.observed[where.installationId]).toMatchObject({ state: 'running', observedGeneration: 1 });
+    const good = { text: 'c' };
+    const next = fixture.offer({ ...where, generation: 3, release: hooks, kind: 'upgrade', parameters: good });
+    expect(await hub.end(next)).toMatchObject({ state: 'succeeded' });
+    expect(await text(where)).toBe('c');
+  });
+
+  it('that have run hold a failed upgrade; going back is asked for, and runs the hooks of a rollback', async () => {
+    const { hub } = fixture;
+    const where = await installed();
+    const bad = await fixture.publish({ chart: 'hooks', version: '1.1.0', change: rule({ deadlineSeconds: 12 }) });
+    const parameters = { text: 'b', fault: 'unready' };
+    const end = await hub.end(fixture.offer({ ...where, generation: 2, release: bad, kind: 'upgrade', parameters }));
+    expect(end).toMatchObject({ state: 'failed', reason: 'rollout-deadline' });
+    expect(end.message).toContain(`steward rollback ${where.name} --to-generation 1`);
+    expect(await text(where)).toBe('b');
+    expect(hub.observed[where.installationId]).toMatchObject({
+      state: 'failed',
+      version: '1.1.0',
+      observedGeneration: 1,
+    });
+    const before = jobs(where).length;
+    const back = fixture.offer({ ...where, generation: 3, release: hooks, kind: 'rollback', toGeneration: 1 });
+    const asked = await hub.reach(back, { state: 'awaiting-approval' });
+    expect(asked.message).toContain('does not undo that');
+    const [, command = ''] = /To approve this plan:\n([^]*?)\nTo reject/.exec(asked.message) ?? [];
+    await fixture.paste(command);
+    expect(await hub.end(back)).toMatchObject({ state: 'succeeded' });
+    expect(await text(where)).toBe('a');
+    expect(jobs(where)).toHaveLength(before + 2);
+  });
+
+  it('of a release that says so let a failed upgrade go back by itself', async () => {
+    const { hub } = fixture;
+    const where = await installed();
+    const change = rule({ deadlineSeconds: 12, rollback: 'safe' });
+    const safe = await fixture.publish({ chart: 'hooks', version: '1.1.0', change });
+    const parameters = { text: 'b', fault: 'unready' };
+    const end = await hub.end(fixture.offer({ ...where, generation: 2, release: safe, kind: 'upgrade', parameters }));
+    expect(end).toMatchObject({ state: 'rolled-back', reason: 'rollout-deadline' });
+    expect(await text(where)).toBe('a');
+    // Two of the install, one before the upgrade, two of the way back.
+    expect(jobs(where)).toHaveLength(5);
+  });
+
+  it('that do not come to an end are ended with the operation', async () => {
+    const { hub } = fixture;
+    const where = await installed();
+    const hasty = await fixture.publish({ chart: 'hooks', version: '1.1.0', change: rule({ deadlineSeconds: 10 }) });
+    const parameters = { end: 'never' };
+    const end = await hub.end(fixture.offer({ ...where, generation: 2, release: hasty, kind: 'upgrade', parameters }));
+    expect(end).toMatchObject({ state: 'failed', reason: 'hook-failed' });
+    expect(end.message).toContain('before the deadline');
+    await waitUntil(async () => (await kubectl(where, 'get', 'pods', '-l', 'step=1', '-o', 'name')).trim() === '', {
+      what: 'the pods of the hook to be gone',
+      timeoutMs: 20_000,
+    });
+  });
+
+  it('run before and after an uninstall, and leave nothing', async () => {
+    const { hub } = fixture;
+    const where = await installed();
+    const gone = fixture.offer({ ...where, generation: 2, release: hooks, kind: 'uninstall' });
+    expect(await hub.end(gone)).toMatchObject({ state: 'succeeded' });
+    expect(jobs(where)).toHaveLength(4);
+    const left = await kubectl(where, 'get', 'deployments,jobs,configmaps,secrets', '-o', 'name');
+    expect(left.trim()).toBe('configmap/kube-root-ca.crt');
+  });
+});
+
+describe('an agent that is killed while a hook runs', () => {
+  it('follows it to its end, and makes no other', async () => {
+    const { hub } = fixture;
+    const where = await installed();
+    await agent.stop();
+    const hanging = await fixture.publish({ chart: 'hooks', version: '1.1.0', change: rule({ deadlineSeconds: 60 }) });
+    const mortal = await fixture.start();
+    const parameters = { end: 'never' };
+    const upgrade = fixture.offer({ ...where, generation: 2, release: hanging, kind: 'upgrade', parameters });
+    await waitUntil(() => jobs(where).length === 3, { what: 'the hook to be made', timeoutMs: 20_000 });
+    mortal.kill();
+    agent = await fixture.start();
+    await waitUntil(() => agent.client.writes.some((write) => write.includes('Operation')), {
+      what: 'the next to go on',
+      timeoutMs: 10_000,
+    });
+    // Its program ends when it is told to.
+    await kubectl(
+      where,
+      'patch',
+      'job',
+      jobs(where).at(-1) ?? '',
+      '--type',
+      'merge',
+      '-p',
+      '{"spec":{"activeDeadlineSeconds":1}}',
+    );
+    const end = await hub.end(upgrade);
+    expect(end).toMatchObject({ state: 'failed', reason: 'hook-failed' });
+    expect(jobs(where)).toHaveLength(3);
+  });
+
+  it('does not run one again that somebody removed meanwhile', async () => {
+    const { hub } = fixture;
+    const where = await installed();
+    await agent.stop();
+    const mortal = await fixture.start();
+    const parameters = { end: 'never' };
+    const upgrade = fixture.offer({ ...where, generation: 2, release: hooks, kind: 'upgrade', parameters });
+    await hub.reach(upgrade, { phase: 'pre-hooks' });
+    await waitUntil(() => mortal.client.writes.filter((write) => write.startsWith('create Job/')).length === 1, {
+      what: 'the hook to be made',
+      timeoutMs: 20_000,
+    });
+    await waitUntil(
+      async () => JSON.stringify(await fixture.get('Operation', `op-${upgrade}`)).includes('"state":"made"'),
+      { what: 'it to be written down', timeoutMs: 10_000 },
+    );
+    mortal.kill();
+    await kubectl(where, 'delete', 'job', jobs(where).at(-1) ?? '');
+    agent = await fixture.start();
+    expect(await hub.end(upgrade)).toMatchObject({ state: 'failed', reason: 'hook-lost' });
+    expect(jobs(where)).toHaveLength(3);
+    expect(await text(where)).toBe('a');
+  });
+});
