@@ -8,6 +8,11 @@ export const OPERATION_KINDS = ['install', 'upgrade', 'rollback', 'uninstall'] a
 export type OperationKind = (typeof OPERATION_KINDS)[number];
 export const OperationKind = literals(OPERATION_KINDS);
 
+/** What becomes of an operation that is cancelled while it is under way. */
+export const IF_UNDER_WAY = ['hold', 'roll-back'] as const;
+export type IfUnderWay = (typeof IF_UNDER_WAY)[number];
+export const IfUnderWay = literals(IF_UNDER_WAY);
+
 export const OPERATION_STATES = [
   'queued',
   'offered',
@@ -103,7 +108,7 @@ export const OPERATION_FAILURES = {
   'rollout-deadline': 'Look at what was not ready; raise the deadline of the release if it only needs longer.',
   superseded: 'Nothing: a newer generation took its place.',
   expired: 'Push it again; it was not started in time.',
-  cancelled: 'Nothing: it was cancelled before it changed anything.',
+  cancelled: 'Nothing, unless the message says that something was applied and stays.',
   internal: "Look into the agent's log; it is a fault of Steward.",
 } as const satisfies Record<string, string>;
 export type OperationFailure = keyof typeof OPERATION_FAILURES;

@@ -3,6 +3,7 @@ import type { Release } from '@steward/shared';
 import type { KubeObject } from '../../agent/src/kube/client.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import { ReconcileFixture, type Published, type RunningAgent } from './reconcile-fixture.ts';
+import { desiredState } from './scripted-hub.ts';
 
 let fixture: ReconcileFixture;
 let agent: RunningAgent;
@@ -203,7 +204,77 @@ describe.concurrent('hooks of a chart', () => {
   });
 });
 
+describe.concurrent('an operation that is cancelled under way', () => {
+  it('goes back when that is asked for, and stays where it is when it is to hold', async () => {
+    const { hub } = fixture;
+    const web = await fixture.publish({ chart: 'web' });
+    for (const [ifUnderWay, state, shown] of [
+      ['roll-back', 'rolled-back', 'a'],
+      ['hold', 'cancelled', 'b'],
+    ] as const) {
+      const where = fixture.installation();
+      await fixture.grant(where.name, web);
+      const want = { ...where, release: web };
+      await hub.end(fixture.offer({ ...want, generation: 1, kind: 'install', parameters: { text: 'a' } }));
+      const parameters = { text: 'b', fault: 'unready' };
+      const upgrade = fixture.offer({ ...want, generation: 2, kind: 'upgrade', parameters });
+      await hub.reach(upgrade, { phase: 'roll-out' });
+      hub.cancel(upgrade);
+      hub.cancel(upgrade, ifUnderWay);
+      expect(await hub.end(upgrade)).toMatchObject({ state, reason: 'cancelled' });
+      expect(await text(where)).toBe(shown);
+      const next = fixture.offer({ ...want, generation: 3, kind: 'upgrade', parameters: { text: 'c' } });
+      expect(await hub.end(next)).toMatchObject({ state: 'succeeded' });
+    }
+  });
+
+  it('in a hook ends the hook, and changes nothing else', async () => {
+    const { hub } = fixture;
+    const where = await installed();
+    const parameters = { end: 'never', text: 'b' };
+    const upgrade = fixture.offer({ ...where, generation: 2, release: hooks, kind: 'upgrade', parameters });
+    await waitUntil(() => jobs(where).length === 3, { what: 'the hook to be made', timeoutMs: 20_000 });
+    hub.cancel(upgrade, 'roll-back');
+    expect(await hub.end(upgrade)).toMatchObject({ state: 'cancelled', reason: 'cancelled' });
+    expect(await text(where)).toBe('a');
+    await waitUntil(async () => (await kubectl(where, 'get', 'pods', '-l', 'step=1', '-o', 'name')).trim() === '', {
+      what: 'the pods of the hook to be gone',
+      timeoutMs: 20_000,
+    });
+  });
+});
+
 describe('an agent that is killed while a hook runs', () => {
+  it.each([
+    ['before', 'create Job/', 1],
+    ['after', 'create Job/', 1],
+    ['after', 'create Job/', 2],
+    ['before', 'patchStatus Operation/', 5],
+    ['after', 'patchStatus Operation/', 5],
+    ['after', 'create Pod/', 1],
+  ] as const)('%s %s (%i) runs each once', async (when, of, write) => {
+    const { hub } = fixture;
+    const where = await installed();
+    await agent.stop();
+    const mortal = await fixture.start({ write, of, when });
+    const desired = desiredState({
+      ...where,
+      generation: 2,
+      release: hooks,
+      kind: 'upgrade',
+      parameters: { text: 'b' },
+    });
+    const upgrade = hub.offer(desired);
+    await mortal.client.died;
+    mortal.kill();
+    agent = await fixture.start();
+    hub.offer(desired);
+    expect(await hub.end(upgrade)).toMatchObject({ state: 'succeeded' });
+    expect(jobs(where)).toHaveLength(4);
+    expect(await text(where)).toBe('b');
+    expect(hub.contradictions).toEqual([]);
+  });
+
   it('follows it to its end, and makes no other', async () => {
     const { hub } = fixture;
     const where = await installed();

@@ -1,5 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { isFinal, reportHash, type DesiredState, type OperationKind, type ReleaseEnvelope } from '@steward/shared';
+import {
+  isFinal,
+  reportHash,
+  type IfUnderWay,
+  type DesiredState,
+  type OperationKind,
+  type ReleaseEnvelope,
+} from '@steward/shared';
 import type {
   EventRecord,
   HealthReport,
@@ -124,8 +131,8 @@ export class ScriptedHub {
     return desired.operation.id;
   }
 
-  cancel(operationId: string): void {
-    this.#peer?.onCancel({ operationId, requestedBy: 'support@vendor.example' });
+  cancel(operationId: string, ifUnderWay?: IfUnderWay): void {
+    this.#peer?.onCancel({ operationId, requestedBy: 'support@vendor.example', ...(ifUnderWay && { ifUnderWay }) });
   }
 
   last(operationId: string): ResultRecord | undefined {

@@ -172,10 +172,10 @@ class Reconciler {
     }
   }
 
-  async #cancel({ operationId, requestedBy }: CancelRequest): Promise<void> {
-    const record = this.#context.journal.find(operationId);
-    if (record) await this.#queueOf(record.spec.installation).cancel(record, requestedBy);
-    else await this.#context.journal.repeat(operationId);
+  async #cancel(cancel: CancelRequest): Promise<void> {
+    const record = this.#context.journal.find(cancel.operationId);
+    if (record) await this.#queueOf(record.spec.installation).cancel(record, cancel);
+    else await this.#context.journal.repeat(cancel.operationId);
   }
 
   #queueOf(name: string): InstallationQueue {

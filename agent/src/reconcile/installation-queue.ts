@@ -1,11 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { isFinal } from '@steward/shared';
+import type { CancelRequest } from '../link/link.ts';
 import type { OperationRecord } from '../operations/operation-object.ts';
 import { FencedError } from '../operations/operation-store.ts';
 import type { ReconcileContext } from './context.ts';
 import { deploy } from './operation/deploy.ts';
 import { removeSets, unneededSets } from './operation/good-generations.ts';
-import { Interruption, Run } from './operation/run.ts';
+import { Halt, Interruption, Run } from './operation/run.ts';
 import { uninstall } from './operation/uninstall.ts';
 
 /** After an unexpected error the operation is begun again from the journal, this often. */
@@ -48,12 +49,14 @@ export class InstallationQueue {
     });
   }
 
-  /** Ends an operation that has changed nothing yet; too late is no error. */
-  async cancel(record: OperationRecord, requestedBy: string): Promise<void> {
+  /** Ends an operation that has changed nothing yet, and one under way only as the request says; too late is no error. */
+  async cancel(record: OperationRecord, { requestedBy, ifUnderWay }: CancelRequest): Promise<void> {
     const message = `cancelled by ${requestedBy} before it changed anything`;
     const interruption = new Interruption('cancelled', { reason: 'cancelled', message });
     if (this.#busy?.spec.id === record.spec.id) {
-      if (!this.#interrupt(this.#busy, interruption))
+      if (this.#interrupt(this.#busy, interruption)) return;
+      const isHalted = ifUnderWay !== undefined && this.#current?.halt(new Halt(ifUnderWay, requestedBy));
+      if (!isHalted)
         this.#context.log.info('too late to cancel', { operation: record.spec.id, state: record.status.state });
     } else if (record.status.state !== 'running') await this.#end(record, interruption);
   }

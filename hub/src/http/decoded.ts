@@ -19,11 +19,11 @@ function decodedPart(key: symbol, schema: TSchema, read: (request: FastifyReques
   };
 }
 
-/** The request's body, of this schema. Anything else is `invalid-request` with the place where it is wrong. */
+/** The request's body, of this schema; none is an empty object. Anything else is `invalid-request` with the place where it is wrong. */
 export function DecodedBody(schema: TSchema): ParameterDecorator {
   const decode = compile(schema);
   return decodedPart(BODY, schema, (request) => {
-    const decoded = decode(request.body);
+    const decoded = decode(request.body ?? {});
     if (!decoded.ok) throw new ProblemError('invalid-request', `the request body is not as expected: ${decoded.error}`);
     return decoded.value;
   });

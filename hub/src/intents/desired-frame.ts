@@ -1,4 +1,4 @@
-import type { HubFrameOf } from '@steward/shared';
+import type { IfUnderWay, HubFrameOf } from '@steward/shared';
 import type { IntentRow } from './intents.repository.ts';
 
 const MAX_NAME_CHARACTERS = 200;
@@ -30,6 +30,12 @@ export function desiredFrame(row: IntentRow, traceparent: string): HubFrameOf<'d
   };
 }
 
-export function cancelFrame(operationId: string, requestedBy: string): HubFrameOf<'operation.cancel'> {
-  return { t: 'operation.cancel', b: { operationId, requestedBy: requestedBy.slice(0, MAX_NAME_CHARACTERS) } };
+/** @param ifUnderWay what becomes of it when it is under way already; null: it goes on */
+export function cancelFrame(
+  operationId: string,
+  requestedBy: string,
+  ifUnderWay: IfUnderWay | null = null,
+): HubFrameOf<'operation.cancel'> {
+  const body = { operationId, requestedBy: requestedBy.slice(0, MAX_NAME_CHARACTERS) };
+  return { t: 'operation.cancel', b: ifUnderWay === null ? body : { ...body, ifUnderWay } };
 }

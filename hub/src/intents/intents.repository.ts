@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { DesiredState, OperationKind, OperationState } from '@steward/shared';
+import type { IfUnderWay, DesiredState, OperationKind, OperationState } from '@steward/shared';
 import type { EntityManager } from 'typeorm';
 import { rows } from '../db/query.ts';
 import { SELECT_OPERATION, type OperationRow } from '../operations/operation-row.ts';
@@ -14,6 +14,7 @@ export interface IntentRow {
   requestedBy: string;
   requestReason: string | null;
   cancelRequestedBy: string | null;
+  cancelIfUnderWay: IfUnderWay | null;
   notAfter: Date;
   traceId: string;
   spanId: string;
@@ -32,7 +33,7 @@ export interface IntentRow {
 
 const SELECT_INTENT = `
   SELECT o.id AS "operationId", o.kind, o.state, o.requested_by AS "requestedBy", o.request_reason AS "requestReason",
-         o.cancel_requested_by AS "cancelRequestedBy", o.not_after AS "notAfter", o.trace_id AS "traceId", o.span_id AS "spanId",
+         o.cancel_requested_by AS "cancelRequestedBy", o.cancel_if_under_way AS "cancelIfUnderWay", o.not_after AS "notAfter", o.trace_id AS "traceId", o.span_id AS "spanId",
          i.id AS "installationId", i.name, i.namespace, s.slug AS service, g.generation, g.action, g.delete_volumes AS "deleteVolumes",
          g.parameters, g.to_generation AS "toGeneration", r.digest, r.version
   FROM operations o

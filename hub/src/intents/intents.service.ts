@@ -127,15 +127,16 @@ export class IntentsService implements OnApplicationBootstrap, BeforeApplication
   }
 
   #sendOne(session: AgentSession, sent: Set<string>, row: IntentRow): void {
-    const { operationId, installationId, cancelRequestedBy } = row;
+    const { operationId, installationId, cancelRequestedBy, cancelIfUnderWay } = row;
     if (!sent.has(operationId)) {
       sent.add(operationId);
       session.intent(installationId, desiredFrame(row, this.traces.traceparent(row)));
     }
-    const cancel = `cancel ${operationId}`;
+    // Asked for again with another answer, it is sent again.
+    const cancel = `cancel ${cancelIfUnderWay ?? ''} ${operationId}`;
     if (cancelRequestedBy === null || sent.has(cancel)) return;
     sent.add(cancel);
-    session.intent(cancel, cancelFrame(operationId, cancelRequestedBy));
+    session.intent(cancel, cancelFrame(operationId, cancelRequestedBy, cancelIfUnderWay));
   }
 
   #offersOf(session: AgentSession): Offers {

@@ -1,5 +1,6 @@
 import { Controller, Get, Headers, Post } from '@nestjs/common';
 import {
+  CancelOperation,
   CreateOperation,
   IDEMPOTENCY_KEY_HEADER,
   Operation,
@@ -53,8 +54,14 @@ export class OperationsController {
 
   @Post('operations/:id/cancel')
   @Allow('owner', 'release-engineer', 'support-engineer', 'customer-admin')
-  @Answers(Operation, { summary: 'ends an operation that has not changed anything yet' })
-  cancel(@Tenant() context: TenantContext, @DecodedParameters(ById) { id }: { id: string }): Promise<Operation> {
-    return this.operations.cancel(context, id);
+  @Answers(Operation, {
+    summary: 'ends an operation that has not changed anything yet; one under way as `ifUnderWay` says',
+  })
+  cancel(
+    @Tenant() context: TenantContext,
+    @DecodedParameters(ById) { id }: { id: string },
+    @DecodedBody(CancelOperation) cancel: CancelOperation,
+  ): Promise<Operation> {
+    return this.operations.cancel(context, id, cancel);
   }
 }

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { OperationKind, OperationQuery, OperationState } from '@steward/shared';
+import type { IfUnderWay, OperationKind, OperationQuery, OperationState } from '@steward/shared';
 import type { EntityManager } from 'typeorm';
 import { execute, row, rows } from '../db/query.ts';
 import { newestFirst } from '../http/newest-first.ts';
@@ -143,8 +143,17 @@ export class OperationsRepository {
     return this.#reload(tx, operation.id);
   }
 
-  async markCancelRequested(tx: EntityManager, id: string, by: string): Promise<void> {
-    await execute(tx, 'UPDATE operations SET cancel_requested_by = $2, updated_at = now() WHERE id = $1', [id, by]);
+  async markCancelRequested(
+    tx: EntityManager,
+    id: string,
+    by: string,
+    ifUnderWay: IfUnderWay | undefined,
+  ): Promise<void> {
+    await execute(
+      tx,
+      'UPDATE operations SET cancel_requested_by = $2, cancel_if_under_way = coalesce($3, cancel_if_under_way), updated_at = now() WHERE id = $1',
+      [id, by, ifUnderWay ?? null],
+    );
   }
 
   /**

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type {
+  CancelOperation,
   CreateOperation,
   Operation,
   OperationDetails,
@@ -118,8 +119,8 @@ export class OperationsService {
     return id === undefined ? undefined : this.operations.find(tx, id);
   }
 
-  /** Before it was started it ends here; after that the agent is asked to stop if it still can. */
-  async cancel(context: TenantContext, id: string): Promise<Operation> {
+  /** Before it was started it ends here; after that the agent is asked to stop if it still can, and under way only as `ifUnderWay` says. */
+  async cancel(context: TenantContext, id: string, { ifUnderWay }: CancelOperation): Promise<Operation> {
     const ended: OperationRow[] = [];
     const found = await this.database.inTenant(context, async (tx) => {
       const operation = await this.operations.findForUpdate(tx, id);
@@ -129,7 +130,7 @@ export class OperationsService {
         throw new ProblemError('conflict', `the operation has ended already: ${operation.state}`, {
           action: 'push a rollback or another upgrade instead',
         });
-      await this.operations.markCancelRequested(tx, id, context.actor);
+      await this.operations.markCancelRequested(tx, id, context.actor, ifUnderWay);
       await notify(tx, INTENT_CHANNEL, operation.clusterId);
       if (operation.state !== 'queued') return operation;
       const message = `cancelled by ${context.actor} before it was started`;

@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox';
 import { HealthReason, HealthState, WorkloadHealth } from '../health.ts';
-import { OperationKind, OperationPhase, OperationPlan, OperationState } from '../operation.ts';
+import { IfUnderWay, OperationKind, OperationPhase, OperationPlan, OperationState } from '../operation.ts';
 import { Digest, Slug } from '../release/release.ts';
 import { Version } from './catalog.ts';
 import { PageQuery } from './people.ts';
@@ -158,6 +158,10 @@ export const CreateOperation = Type.Union([
   ),
 ]);
 export type CreateOperation = Static<typeof CreateOperation>;
+
+/** Without `ifUnderWay`, an operation that has changed something already goes on. */
+export const CancelOperation = Type.Object({ ifUnderWay: Type.Optional(IfUnderWay) }, { additionalProperties: false });
+export type CancelOperation = Static<typeof CancelOperation>;
 
 export const OperationTransition = Type.Object({
   revision: Type.Integer(),

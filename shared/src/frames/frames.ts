@@ -1,6 +1,13 @@
 import Type, { type Static } from 'typebox';
 import { InstallationHealth } from '../health.ts';
-import { OperationKind, OperationPhase, OperationPlan, OperationSpan, OperationState } from '../operation.ts';
+import {
+  IfUnderWay,
+  OperationKind,
+  OperationPhase,
+  OperationPlan,
+  OperationSpan,
+  OperationState,
+} from '../operation.ts';
 import { Digest, Slug } from '../release/release.ts';
 
 const Uuid = Type.String({ format: 'uuid' });
@@ -143,8 +150,13 @@ export const DesiredFrame = Type.Object({
 });
 export type DesiredState = Static<typeof DesiredFrame>;
 
-/** Hub → agent: stop before the first write, if that is still possible. */
-export const CancelFrame = Type.Object({ operationId: Uuid, requestedBy: Type.String({ maxLength: 200 }) });
+/** Hub → agent: stop before the first write, if that is still possible; after it only as `ifUnderWay` says. */
+export const CancelFrame = Type.Object({
+  operationId: Uuid,
+  requestedBy: Type.String({ maxLength: 200 }),
+  /** What becomes of an operation that is under way: `hold` leaves what was applied, `roll-back` goes back as after a failure. */
+  ifUnderWay: Type.Optional(IfUnderWay),
+});
 
 /** Bodies by type, per direction: the direction is in the type. */
 export const AGENT_FRAMES = {

@@ -25,7 +25,7 @@ export class HookWatch {
 
   /** Until it has come to a good end, or it is certain that it will not, or the deadline. */
   async untilEnd({ object }: PlannedObject, tell: (text: string) => Promise<void>): Promise<Outcome<void>> {
-    const { context, installation, signal } = this.#run;
+    const { context, installation, whileWorking: signal } = this.#run;
     return watchRollout({
       kube: context.kube,
       view: this.#open(),

@@ -48,6 +48,27 @@ export async function runHooks(run: Run, set: ReleaseSet, options: HooksOptions)
   }
 }
 
+/** Ends hooks that were begun and have not come to their end, for an operation that goes no further. */
+export async function abandonHooks(run: Run, message: string): Promise<void> {
+  const { context, record, installation, signal } = run;
+  const { kube, config, now, journal } = context;
+  const open = (record.status.hooks ?? []).filter(({ state }) => state === 'started' || state === 'made');
+  const names = new Set(open.map(({ hook }) => hook));
+  const entries = installation.status.inventory.filter(({ hook }) => hook !== undefined && names.has(hook));
+  if (open.length === 0) return;
+  const at = now().toISOString();
+  const hooks = (record.status.hooks ?? []).map((known) =>
+    open.includes(known) ? { ...known, state: 'failed' as const, message, at } : known,
+  );
+  await journal.note(record, { hooks });
+  const steps = { kube, fieldManager: config.fieldManager, now, deadlineMs: 0, signal };
+  for (const entry of entries)
+    if (comesToAnEnd(entry)) await executeStep({ type: 'remove', entry, propagation: 'Background' }, steps);
+  const inventory = installation.status.inventory.filter((entry) => !entries.includes(entry) || !comesToAnEnd(entry));
+  await context.installations.write(installation.name, { inventory });
+  installation.status.inventory = inventory;
+}
+
 class HookRunner {
   readonly #run: Run;
   readonly #set: ReleaseSet;
@@ -62,14 +83,14 @@ class HookRunner {
     this.#watch = watch;
     const { kube, config, now } = run.context;
     const { fieldManager } = config;
-    this.#steps = { kube, fieldManager, now, deadlineMs: options.deadlineMs, signal: run.signal };
+    this.#steps = { kube, fieldManager, now, deadlineMs: options.deadlineMs, signal: run.whileWorking };
   }
 
   async run(hook: ChartHook, count: string): Promise<Outcome<void>> {
     const known = this.#recordOf(hook);
     if (known?.state === 'succeeded') return done(undefined);
     if (known?.state === 'failed') return this.#endFailed(hook, known);
-    const planned = await planHook(this.#run, hook, this.#options.event, this.#run.signal);
+    const planned = await planHook(this.#run, hook, this.#options.event, this.#run.whileWorking);
     if (!planned.ok) return this.#fail(hook, planned.failure.message);
     const begun = known ?? (await this.#begin(hook, planned.value, count));
     const made =

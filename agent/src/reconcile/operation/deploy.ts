@@ -11,13 +11,13 @@ import { describePlan } from './describe-plan.ts';
 import { momentsOf } from '../hooks/hook-moments.ts';
 import { hooksAt } from '../hooks/hook-object.ts';
 import { planHooks } from '../hooks/plan-hooks.ts';
-import { runHooks } from '../hooks/run-hooks.ts';
+import { abandonHooks, runHooks } from '../hooks/run-hooks.ts';
 import { applySet, deadlineOf, rollOut } from './forward.ts';
 import { removeSets, unneededSets, withCounter, withGeneration } from './good-generations.ts';
 import { planInput } from './plan-input.ts';
 import { prepareSet } from './prepare-set.ts';
-import type { Run } from './run.ts';
-import { beginWayBack, endBeforeChange, goBack } from './way-back.ts';
+import type { Halt, Run } from './run.ts';
+import { beginWayBack, endBeforeChange, endOnHold, goBack } from './way-back.ts';
 
 /** What a deployment applies; the plan is only there right after it was consented to. */
 interface Prepared {
@@ -36,11 +36,25 @@ export async function deploy(run: Run): Promise<void> {
   const { set, plan } = prepared.value;
   // Hooks may have changed what the plan was made over.
   const stillRight = run.record.status.phase === 'pre-hooks' ? undefined : plan;
-  const begun = await beforeFirstChange(run, set);
-  if (!begun.ok) return endBeforeChange(run, begun.failure);
-  const outcome = await forward(run, set, stillRight);
-  if (outcome.ok) await finish(run, set);
-  else await beginWayBack(run, outcome.failure, set);
+  try {
+    const begun = await beforeFirstChange(run, set);
+    if (!begun.ok) return await endBeforeChange(run, begun.failure);
+    const outcome = await forward(run, set, stillRight);
+    if (outcome.ok) await finish(run, set);
+    else await beginWayBack(run, outcome.failure, set);
+  } catch (error) {
+    if (!run.halted || run.signal.aborted || run.record.status.wayBack) throw error;
+    await endHalted(run, set, run.halted);
+  }
+}
+
+/** Somebody cancelled it under way, and said what is to become of it. */
+async function endHalted(run: Run, set: ReleaseSet, { ifUnderWay, message }: Halt): Promise<void> {
+  const isBeforeChange = run.record.status.phase === 'pre-hooks';
+  await abandonHooks(run, message);
+  if (isBeforeChange) await endBeforeChange(run, { reason: 'cancelled', message });
+  else if (ifUnderWay === 'hold') await endOnHold(run, message);
+  else await beginWayBack(run, { reason: 'cancelled', message }, set);
 }
 
 async function resume(run: Run): Promise<Outcome<Prepared>> {

@@ -22,7 +22,7 @@ export async function applySet(
 ): Promise<Outcome<void>> {
   const { inventory } = run.installation.status;
   const hooked = inventory.filter(({ hook }) => hook !== undefined);
-  const plan = given ? done(given) : await makePlan(await planInput(run, set, { isWayBack, signal: run.signal }));
+  const plan = given ? done(given) : await makePlan(await planInput(run, set, { isWayBack, signal: run.whileWorking }));
   if (!plan.ok) return plan;
   const coming = plan.value.objects.map(({ ref, object, uid }) => entryOf(ref, object, uid));
   const watched = kindsToWatch(set.meta.permissions);
@@ -72,7 +72,7 @@ export async function rollOut(
       await run.move({ state: 'running', phase, message, progress: { done: ready, total } });
     },
     removePod: (pod) => removePod(run, pod, isWayBack),
-    signal: run.signal,
+    signal: run.whileWorking,
   });
 }
 
@@ -85,7 +85,7 @@ export function deadlineOf({ context, record }: Run, isWayBack: boolean): number
 function stepContext(run: Run, isWayBack: boolean): StepContext {
   const { kube, config, now } = run.context;
   const { fieldManager } = config;
-  return { kube, fieldManager, now, deadlineMs: deadlineOf(run, isWayBack), signal: run.signal };
+  return { kube, fieldManager, now, deadlineMs: deadlineOf(run, isWayBack), signal: run.whileWorking };
 }
 
 async function removePod(

@@ -1,4 +1,4 @@
-import { isFinal, type OperationKind, type OperationState } from '@steward/shared';
+import { isFinal, type IfUnderWay, type OperationKind, type OperationState } from '@steward/shared';
 import type { InstallationRecord } from '../../operations/installation-object.ts';
 import type { OperationRecord } from '../../operations/operation-object.ts';
 import type { Move } from '../../operations/transition.ts';
@@ -19,6 +19,19 @@ export class Interruption extends Error {
   }
 }
 
+/** Ends an operation that is under way, in the way that was asked for. */
+export class Halt extends Error {
+  override readonly name = 'Halt';
+  readonly ifUnderWay: IfUnderWay;
+  readonly requestedBy: string;
+
+  constructor(ifUnderWay: IfUnderWay, requestedBy: string) {
+    super(`cancelled by ${requestedBy} while it was under way`);
+    this.ifUnderWay = ifUnderWay;
+    this.requestedBy = requestedBy;
+  }
+}
+
 /** One operation being carried out: what it is about, how it says what it does, and what may still end it. */
 export class Run {
   readonly context: ReconcileContext;
@@ -34,6 +47,8 @@ export class Run {
   /** An earlier life of the agent, or an earlier try, has begun with it. */
   readonly isResumed: boolean;
   readonly #interrupt = new AbortController();
+  readonly #halt = new AbortController();
+  readonly #untilHalted: AbortSignal;
   #isWriting: boolean;
 
   constructor(input: {
@@ -47,10 +62,30 @@ export class Run {
     this.installation = input.installation;
     this.signal = input.signal;
     this.untilWriting = AbortSignal.any([this.signal, this.#interrupt.signal]);
+    this.#untilHalted = AbortSignal.any([this.signal, this.#halt.signal]);
     this.isResumed = input.record.status.revision > 0;
     this.kind = kindOf(input.record, input.installation);
     this.spans = new Spans(input.record.spec.traceparent, input.record.status.spans ?? []);
     this.#isWriting = input.record.status.state === 'running';
+  }
+
+  /** Ends what changes the cluster: on the way back only the end of the agent does. */
+  get whileWorking(): AbortSignal {
+    return this.record.status.wayBack ? this.signal : this.#untilHalted;
+  }
+
+  /** How it was told to stop under way, if it was. */
+  get halted(): Halt | undefined {
+    const reason: unknown = this.#halt.signal.reason;
+    return reason instanceof Halt ? reason : undefined;
+  }
+
+  /** False when it is too late, or too early: see {@link interrupt}. */
+  halt(halt: Halt): boolean {
+    if (!this.#isWriting || this.kind === 'uninstall') return false;
+    if (this.record.status.wayBack || isFinal(this.record.status.state)) return false;
+    this.#halt.abort(halt);
+    return true;
   }
 
   /** What it was interrupted with, if it was. */

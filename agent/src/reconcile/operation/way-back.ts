@@ -111,7 +111,18 @@ function whatMayBeDone({ installation }: Run, good: HistoryEntry, lasting: strin
   ].join('\n');
 }
 
-async function endAsItIs(run: Run, { reason, message: why }: Failure, next: string): Promise<void> {
+/** What was applied stays where a person stopped it. */
+export async function endOnHold(run: Run, message: string): Promise<void> {
+  const next = 'What was applied stays as it is: push another version, or a rollback';
+  await endAsItIs(run, { reason: 'cancelled', message }, next, 'cancelled');
+}
+
+async function endAsItIs(
+  run: Run,
+  { reason, message: why }: Failure,
+  next: string,
+  state: 'failed' | 'cancelled' = 'failed',
+): Promise<void> {
   const { desired } = run.record.spec;
   const unneeded = ownSet(run);
   const message = sentences(why, next);
@@ -122,11 +133,11 @@ async function endAsItIs(run: Run, { reason, message: why }: Failure, next: stri
     message: message.slice(0, 1_000),
     unneeded,
   });
-  await run.move({ state: 'failed', phase: 'done', reason, message });
+  await run.move({ state, phase: 'done', reason, message });
   await removeSets(run.context, unneeded);
 }
 
-/** A hook failed before anything of the service was changed: what ran before runs on. */
+/** It ended in its first hooks, before anything of the service was changed: what ran before runs on. */
 export async function endBeforeChange(run: Run, { reason, message: why }: Failure): Promise<void> {
   const { version, history } = run.installation.status;
   const unneeded = ownSet(run);
@@ -140,7 +151,8 @@ export async function endBeforeChange(run: Run, { reason, message: why }: Failur
     ...(isFirst && { state: 'failed' }),
     unneeded,
   });
-  await run.move({ state: 'failed', phase: 'done', reason, message });
+  const state = reason === 'cancelled' ? 'cancelled' : 'failed';
+  await run.move({ state, phase: 'done', reason, message });
   await removeSets(run.context, unneeded);
 }
 

@@ -1,4 +1,4 @@
-import { Operation, OperationDetails, OPERATION_STATES } from '@steward/shared';
+import { IF_UNDER_WAY, Operation, OperationDetails, OPERATION_STATES, type IfUnderWay } from '@steward/shared';
 import { Option, type Command } from 'commander';
 import { UUID } from '../clusters/find-cluster.ts';
 import { usageError } from '../cli-error.ts';
@@ -117,10 +117,19 @@ async function runWatch(invocation: Invocation<{ timeout?: number }>): Promise<E
   return followOperation(id, { hub, terminal, output, note, timeoutMs: options.timeout });
 }
 
-async function runCancel({ args: [wanted = ''], output, hub }: Invocation<object>): Promise<void> {
+async function runCancel({ args: [wanted = ''], options, output, hub }: Invocation<CancelOptions>): Promise<void> {
   const client = await hub();
-  const operation = await client.post(Operation, apiPath`/operations/${await operationId(client, wanted)}/cancel`, {});
+  const path = apiPath`/operations/${await operationId(client, wanted)}/cancel`;
+  const operation = await client.post(
+    Operation,
+    path,
+    options.ifUnderWay === undefined ? {} : { ifUnderWay: options.ifUnderWay },
+  );
   output.outcome(operation, `${operationTitle(operation)}: ${operation.state}. ${headline(operation.message)}`);
+}
+
+interface CancelOptions {
+  ifUnderWay?: IfUnderWay;
 }
 
 export function addOperationCommands(program: Command, session: Session): void {
@@ -160,11 +169,15 @@ export function addOperationCommands(program: Command, session: Session): void {
       command.option('--timeout <time>', 'give up after 90s, 10m, 2h (the operation goes on)', parseDuration),
     run: runWatch,
   });
-  addCommand(operations, session, {
+  addCommand<CancelOptions>(operations, session, {
     usage: 'cancel <operation>',
-    summary: 'stop an operation that has not changed anything yet',
-    about: which,
-    examples: ['steward operations cancel nats'],
+    summary: 'stop an operation that has not changed anything yet, or one under way with --if-under-way',
+    about: `${which}\n\nOne that is changing something goes on, unless --if-under-way says what is to become of it: "roll-back" puts the last good generation back, "hold" leaves what was applied until somebody pushes again.`,
+    examples: ['steward operations cancel nats', 'steward operations cancel nats --if-under-way roll-back'],
+    options: (command) =>
+      command.addOption(
+        new Option('--if-under-way <what>', 'what becomes of one that is under way').choices(IF_UNDER_WAY),
+      ),
     run: runCancel,
   });
 }
