@@ -133,8 +133,8 @@ describe('rendering a chart', () => {
       [
         ['Secret', 1, -10],
         ['ConfigMap', 2, -5],
-        ['Job', 8, 1],
         ['Pod', 1, 0],
+        ['Job', 8, 1],
       ],
     );
     expect(JSON.stringify(set.ok && set.value.hooks)).toContain(`"image":"steward.test/probe:1@${probe}"`);
@@ -156,7 +156,7 @@ describe('rendering a chart', () => {
     ['cluster-role', 'kind-not-permitted', 'ClusterRole/shop-all'],
     ['privileged', 'forbidden-pod-setting', 'privileged'],
     ['host-path', 'forbidden-pod-setting', 'hostPath /'],
-    ['failing-job', 'kind-not-permitted', 'Job/shop-prepare'],
+    ['store', 'kind-not-permitted', 'StatefulSet/shop'],
     ['huge', 'too-large', 'MiB'],
     ['hungry', 'too-large', '96 MiB of memory'],
   ])('refuses the chart %s: %s', async (chart, reason, words) => {
