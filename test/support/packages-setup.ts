@@ -1,0 +1,6 @@
+import { ensurePackages } from '../cluster/packages.ts';
+
+/** Installs what the test cluster runs on before any test looks at what a cluster leaves on the machine. */
+export async function setup(): Promise<void> {
+  await ensurePackages((line) => process.stderr.write(`${line}\n`));
+}
