@@ -41,7 +41,15 @@ export default defineConfig({
           fileParallelism: false,
         },
       },
-      { test: { name: 'cluster', include: ['test/cluster/**/*.test.ts'], ...long, fileParallelism: false } },
+      {
+        test: {
+          name: 'cluster',
+          include: ['test/cluster/**/*.test.ts'],
+          globalSetup: ['test/support/packages-setup.ts'],
+          ...long,
+          fileParallelism: false,
+        },
+      },
       {
         test: {
           name: 'system',

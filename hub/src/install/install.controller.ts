@@ -1,10 +1,11 @@
-import { Controller, Get, Req, Res } from '@nestjs/common';
+import { Controller, Get, Req, Res, UseFilters } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import Type from 'typebox';
 import { bearerOf } from '../http/access.guard.ts';
 import { Public } from '../http/access.ts';
 import { Answers } from '../http/answers.ts';
 import { DecodedParameters } from '../http/decoded.ts';
+import { KubectlProblemFilter } from './kubectl-problem.filter.ts';
 import { InstallService } from './install.service.ts';
 
 const YAML = 'application/yaml';
@@ -12,6 +13,7 @@ const ById = Type.Object({ id: Type.String({ format: 'uuid' }) });
 
 /** For curl: a token of one purpose instead of a session, in the header and never in the address. */
 @Controller('install/v1')
+@UseFilters(KubectlProblemFilter)
 export class InstallController {
   constructor(private readonly install: InstallService) {}
 
