@@ -8,6 +8,10 @@ export const OPERATION_KINDS = ['install', 'upgrade', 'rollback', 'uninstall'] a
 export type OperationKind = (typeof OPERATION_KINDS)[number];
 export const OperationKind = literals(OPERATION_KINDS);
 
+/** What a SupportPolicy has a rule for: every kind of operation, and what the agent does by itself. */
+export const POLICY_CLASSES = [...OPERATION_KINDS, 'repair'] as const;
+export type PolicyClass = (typeof POLICY_CLASSES)[number];
+
 export const OPERATION_STATES = [
   'queued',
   'offered',

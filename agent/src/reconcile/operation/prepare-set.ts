@@ -205,5 +205,6 @@ function metaOf(run: Run, { release, digest, signedBy }: VerifiedRelease): SetMe
     settleSeconds: release.upgrade.settleSeconds,
     permissions: release.permissions,
     ...(release.upgrade.replace && { replace: release.upgrade.replace }),
+    ...(release.drift && { drift: release.drift }),
   };
 }

@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { compile, LIMITS, Release, RenderedObject, sha256 } from '@steward/shared';
+import { compile, LIMITS, Release, ReleaseDrift, RenderedObject, sha256 } from '@steward/shared';
 import type { KubeObject } from '../../kube/client.ts';
 
 /** What stays of a release with its rendered objects: all that running, watching and going back to it needs. */
@@ -15,6 +15,7 @@ export const SetMeta = Type.Object({
   settleSeconds: Type.Integer(),
   permissions: Release.properties.permissions,
   replace: Type.Optional(Type.Array(Type.String())),
+  drift: Type.Optional(ReleaseDrift),
 });
 export type SetMeta = Static<typeof SetMeta>;
 
