@@ -13,6 +13,8 @@ export const AGENT_OBJECT = 'steward';
 
 export const ORGANIZATION_LABEL = 'steward.dev/organization';
 export const INSTALLATION_LABEL = 'steward.dev/installation';
+/** On an object of a service, or on its Installation: what others change of it is not put right. */
+export const PAUSED_ANNOTATION = 'steward.dev/paused';
 
 /** The agent's own namespace. */
 export function agentNamespace(organization: string): string {

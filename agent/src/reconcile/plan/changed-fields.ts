@@ -21,6 +21,8 @@ const SHOWN_TEXT = /(^|\.)image$/;
 export interface FieldChange {
   path: FieldPath;
   shown: string;
+  /** It would be gone. */
+  isUnset: boolean;
 }
 
 /** {@link changesBetween}, as shown. */
@@ -36,7 +38,8 @@ export function changesBetween(before: unknown, after: unknown, isSecret: boolea
   const found: FieldChange[] = [];
   walk({ text: '', path: [] }, before, after, ({ text, path }, from, to) => {
     const isPrivate = isSecret || PRIVATE.test(text);
-    found.push({ path, shown: (isPrivate ? text : withValues(text, from, to)).slice(0, 300) });
+    const shown = (isPrivate ? text : withValues(text, from, to)).slice(0, 300);
+    found.push({ path, shown, isUnset: to === undefined });
     return found.length < MAX_FIELDS;
   });
   return found;

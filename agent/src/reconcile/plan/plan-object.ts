@@ -1,10 +1,10 @@
-import { canonicalJson, INSTALLATION_LABEL, type FieldPath } from '@steward/shared';
+import { canonicalJson, INSTALLATION_LABEL } from '@steward/shared';
 import type { KubeClient, KubeObject, ResourceRef } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
 import type { InventoryEntry } from '../../operations/installation-object.ts';
 import { persist } from '../../operations/persist.ts';
 import type { Failure } from '../outcome.ts';
-import { changesBetween } from './changed-fields.ts';
+import { changesBetween, type FieldChange } from './changed-fields.ts';
 import { ownFieldsOf } from './field-owners.ts';
 import { inventoryKey } from './inventory.ts';
 import { ownPart, withLiveReplicas, type NeverOurs } from './never-ours.ts';
@@ -19,8 +19,8 @@ export interface PlannedObject {
   object: KubeObject;
   action: 'create' | 'update' | 'keep' | 'replace';
   fields: string[];
-  /** With `update` only: where these fields are. */
-  paths?: FieldPath[];
+  /** With `update` only: these fields, and where they are. */
+  changes?: FieldChange[];
   /** Ours before: its fields may be taken over. On first contact others' fields are respected. */
   isOurs: boolean;
   uid: string | undefined;
@@ -93,9 +93,9 @@ export async function planFound(found: FoundObject, input: ObjectPlanInput): Pro
     const after = await persist(() => kube.apply(object, dryRun), signal, GRANTED);
     if (!live) return { ...planned, action: 'create', fields: [] };
     const changes = changesBetween(live, after, ref.kind === 'Secret');
-    const [fields, paths] = [changes.map(({ shown }) => shown), changes.map(({ path }) => path)];
+    const fields = changes.map(({ shown }) => shown);
     const isSame = fields.length === 0 && fieldsOwned(live, fieldManager) === fieldsOwned(after, fieldManager);
-    return { ...planned, action: isSame ? 'keep' : 'update', fields, paths };
+    return { ...planned, action: isSame ? 'keep' : 'update', fields, changes };
   } catch (error) {
     if (!live || !isKubeError(error) || !isImmutable(error)) return refuse(error, what);
     const { mayAskLess } = input;
