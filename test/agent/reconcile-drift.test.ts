@@ -297,25 +297,45 @@ describe.concurrent('what is not ours', () => {
 });
 
 describe.concurrent('one actuation at a time', () => {
-  it('nothing is put right while an operation runs; what it did not put right itself is after', async () => {
-    const where = await installed(web);
-    const upgrade = fixture.offer({
-      ...where,
-      generation: 2,
-      release: web,
-      kind: 'upgrade',
-      parameters: { fault: 'unready' },
+  /** Long enough for a repair: another one is made meanwhile. */
+  async function meanwhile(): Promise<void> {
+    const other = await installed(web);
+    await edit(other, 'other');
+    await said(other, 'repaired');
+  }
+
+  it('nothing is put right while an operation rolls out', async () => {
+    const hasty = await fixture.publish({
+      chart: 'web',
+      version: '1.0.3',
+      change: (release) => (release.upgrade = { deadlineSeconds: 40, settleSeconds: 0 }),
     });
+    const where = await installed(hasty);
+    const parameters = { fault: 'unready' };
+    const upgrade = fixture.offer({ ...where, generation: 2, release: hasty, kind: 'upgrade', parameters });
     await fixture.hub.reach(upgrade, { phase: 'roll-out' });
     await edit(where, 'other');
-    const newer = fixture.offer({ ...where, generation: 3, release: web, kind: 'upgrade' });
-    await lookedAgain(await installed(web), 2);
+    await meanwhile();
     expect(await text(where)).toBe('other');
+    expect(await fixture.hub.end(upgrade)).toMatchObject({ state: 'rolled-back' });
+    expect(await text(where)).toBe('hello');
     expect(events(where)).toEqual([]);
-    fixture.hub.cancel(newer);
-    await kubectl(where, 'delete', 'deployment', where.name, '--wait=false');
-    expect((await fixture.hub.end(upgrade, 120_000)).state).toMatch(/rolled-back|failed|succeeded/);
-    await waitUntil(async () => (await text(where)) === 'hello', { what: 'it to be put right', timeoutMs: 30_000 });
+    await edit(where, 'other');
+    await said(where, 'repaired');
+  });
+
+  it('nor while one waits for an approval, but as soon as that is over', async () => {
+    const where = await installed(web);
+    await fixture.policy({ rules: { upgrade: 'ask' }, installations: [where.name] }, where.name);
+    const parameters = { text: 'next' };
+    const upgrade = fixture.offer({ ...where, generation: 2, release: web, kind: 'upgrade', parameters });
+    await fixture.hub.reach(upgrade, { state: 'awaiting-approval' });
+    await edit(where, 'other');
+    await meanwhile();
+    expect(await text(where)).toBe('other');
+    fixture.hub.cancel(upgrade);
+    await said(where, 'repaired');
+    expect(await text(where)).toBe('hello');
   });
 
   it('nothing is made again after a removal', async () => {
@@ -325,5 +345,42 @@ describe.concurrent('one actuation at a time', () => {
     await lookedAgain(where);
     expect(await live(where, 'Deployment')).toBeUndefined();
     expect(await live(where, 'ConfigMap')).toBeUndefined();
+  });
+});
+
+describe('an agent that is killed', () => {
+  it.each(['before', 'after'] as const)('%s it puts something right does it once, and says so', async (when) => {
+    await agent.stop();
+    const where = fixture.installation();
+    await fixture.grant(where.name, web);
+    const mortal = await fixture.start({ write: 2, of: `ConfigMap/${where.name}`, when });
+    const install = fixture.offer({ ...where, generation: 1, release: web, kind: 'install' });
+    expect(await fixture.hub.end(install)).toMatchObject({ state: 'succeeded' });
+    await edit(where, 'other');
+    await mortal.client.died;
+    expect(await drift(where)).toMatchObject({ state: 'repairing' });
+    agent = await fixture.start();
+    const { entries } = await said(where, 'repaired');
+    expect(entries).toMatchObject([{ contests: [{ at: [expect.any(String)] }] }]);
+    expect(await text(where)).toBe('hello');
+    expect(agent.client.writes.filter((write) => write.startsWith('apply'))).toHaveLength(when === 'before' ? 1 : 0);
+    expect(events(where)).toEqual(['drift.repaired']);
+  });
+
+  it('finds what was changed while it was away, and writes nothing where nothing was', async () => {
+    const [changed, left] = await Promise.all([installed(web), installed(web)]);
+    await agent.stop();
+    await edit(changed, 'other');
+    const version = async (): Promise<unknown> => (await live(left, 'Deployment'))?.metadata.resourceVersion;
+    await waitUntil(async () => fieldAt(await live(left, 'Deployment'), ['status', 'readyReplicas']) === 1, {
+      what: 'it to be ready',
+      timeoutMs: 20_000,
+    });
+    const before = await version();
+    agent = await fixture.start();
+    await said(changed, 'repaired');
+    await lookedAgain(left);
+    expect(await version()).toBe(before);
+    expect(agent.client.writes.filter((write) => write.includes(left.name) && write.startsWith('apply'))).toEqual([]);
   });
 });

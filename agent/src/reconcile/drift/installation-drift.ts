@@ -1,4 +1,4 @@
-import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { ResourceRef } from '../../kube/client.ts';
 import type { ReconcileContext } from '../context.ts';
 import { kindsToWatch } from '../monitors.ts';
@@ -152,11 +152,13 @@ export class InstallationDrift {
     this.#targets = new Map(set.objects.map((object) => [keyOf(object), markedOf(object, namespace)]));
     for (const key of this.#checked.keys()) if (!this.#targets.has(key)) this.#checked.delete(key);
     const known = context.installations.byName(name);
-    if (!known) return;
+    if (!known || this.#isStopped) return;
     const { view } = context.monitors.watch(known, kindsToWatch(set.meta.permissions));
     this.#marks.watch(watchable(set), view);
-    const patience = AbortSignal.any([signal, AbortSignal.timeout(SYNC_PATIENCE_MS)]);
-    await Promise.race([this.#marks.synced(), once(patience, 'abort')]);
+    const patience = new AbortController();
+    const waiting = delay(SYNC_PATIENCE_MS, undefined, { signal: AbortSignal.any([signal, patience.signal]) });
+    await Promise.race([this.#marks.synced(), waiting.catch(() => {})]);
+    patience.abort();
   }
 
   #forget(): void {
@@ -201,7 +203,13 @@ export class InstallationDrift {
     this.#timer = undefined;
     const dueAtMs = this.#dueAtMs();
     if (this.#isStopped || dueAtMs === Number.POSITIVE_INFINITY) return;
-    this.#timer = setTimeout(this.#options.onDue, Math.max(0, Math.ceil(dueAtMs - performance.now()))).unref();
+    this.#timer = setTimeout(() => this.#wake(), Math.max(0, Math.ceil(dueAtMs - performance.now()))).unref();
+  }
+
+  /** Timers may fire a moment early. */
+  #wake(): void {
+    if (this.isDue) this.#options.onDue();
+    else this.#plan();
   }
 }
 
