@@ -13,6 +13,10 @@ export const IF_UNDER_WAY = ['hold', 'roll-back'] as const;
 export type IfUnderWay = (typeof IF_UNDER_WAY)[number];
 export const IfUnderWay = literals(IF_UNDER_WAY);
 
+/** What a SupportPolicy has a rule for: every kind of operation, and what the agent does by itself. */
+export const POLICY_CLASSES = [...OPERATION_KINDS, 'repair'] as const;
+export type PolicyClass = (typeof POLICY_CLASSES)[number];
+
 export const OPERATION_STATES = [
   'queued',
   'offered',

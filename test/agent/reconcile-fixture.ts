@@ -20,7 +20,7 @@ import type { KubeClient, KubeObject, ResourceRef } from '../../agent/src/kube/c
 import { kubeconfigEndpoint } from '../../agent/src/kube/credentials.ts';
 import { createKubeClient } from '../../agent/src/kube/kube-api.ts';
 import { createLog } from '../../agent/src/log.ts';
-import { startReconcile } from '../../agent/src/reconcile/index.ts';
+import { startReconcile, type ReconcileOptions } from '../../agent/src/reconcile/index.ts';
 import { RenderRoom } from '../../agent/src/reconcile/render/render-room.ts';
 import { helmTemplate } from '../../agent/src/reconcile/render/helm.ts';
 import { parseManifests } from '../../agent/src/reconcile/render/parse-manifests.ts';
@@ -239,7 +239,7 @@ export class ReconcileFixture {
     return { installationId: randomUUID(), name, namespace: name };
   }
 
-  async start(death?: Death): Promise<RunningAgent> {
+  async start(death?: Death, driftTimings: ReconcileOptions['driftTimings'] = {}): Promise<RunningAgent> {
     const endpoint = kubeconfigEndpoint(this.#kubeconfig);
     const { cert: _cert, key: _key, ...tls } = endpoint.tls;
     const raw = createKubeClient({ ...endpoint, tls, authorization: async () => `Bearer ${this.#token}` });
@@ -259,6 +259,7 @@ export class ReconcileFixture {
       },
       log: createLog({ level: 'debug', write: (line) => this.logged.push(line) }),
       signal: end.signal,
+      driftTimings: { startSpreadMs: 100, settleMs: 300, ...driftTimings },
     });
     let peer: { stop(): Promise<void> } | undefined;
     const agent: RunningAgent = {

@@ -123,6 +123,8 @@ describe('with a service that runs', () => {
     const refused = await stack.steward('status');
     expect(refused).toMatchObject({ code: 5, stderr: expect.stringMatching(/database/) });
     const namespace = `${stack.organization}-hello`;
+    // Or the agent puts right what is shown here.
+    await stack.kubectl(['annotate', 'deployment', 'hello', 'steward.dev/paused=', '-n', namespace]);
     await stack.kubectl(['set', 'image', 'deployment/hello', 'hello=steward.test/nowhere:1', '-n', namespace]);
     await server.start();
     await connected();
@@ -137,6 +139,7 @@ describe('with a service that runs', () => {
     const id = await push('hello', { kind: 'upgrade', version: '1.1.0' });
     expect(await stack.finished(id)).toMatchObject({ state: 'succeeded' });
     await healthy('hello');
+    await stack.kubectl(['annotate', 'deployment', 'hello', 'steward.dev/paused-', '-n', namespace]);
   });
 
   it('a namespace that somebody deleted is told, and comes back with the grant and a push', async () => {

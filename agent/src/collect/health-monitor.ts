@@ -1,4 +1,4 @@
-import type { InstallationHealth } from '@steward/shared';
+import type { HealthReason, InstallationHealth } from '@steward/shared';
 import { canonicalJson } from '@steward/shared';
 import type { KubeClient } from '../kube/client.ts';
 import { sentences } from '../sentences.ts';
@@ -11,6 +11,8 @@ import { NamespaceView } from './namespace-view.ts';
 /** A watch that is broken for this long makes the health unknown. */
 const PROBLEM_PATIENCE_MS = 30_000;
 
+const MAX_REASONS = 20;
+
 /** Reasons whose cause is only told in events. */
 const UNEXPLAINED: ReadonlySet<string> = new Set(['NotReady', 'ClaimUnbound']);
 
@@ -20,6 +22,8 @@ export interface HealthMonitorOptions {
   now: () => Date;
   /** Workloads that were applied, as `Deployment/web`. */
   expected: () => readonly string[];
+  /** What a person has to know beside the health itself. */
+  remarks: () => readonly HealthReason[];
   /** Each health that differs from the one before, with that one. */
   onHealth: (health: InstallationHealth, before: InstallationHealth | undefined) => void;
 }
@@ -64,6 +68,11 @@ export class HealthMonitor {
     });
   }
 
+  /** The remarks may be others. */
+  refresh(): void {
+    this.#evaluate();
+  }
+
   stop(): void {
     clearTimeout(this.#recheck);
     this.#recheck = undefined;
@@ -77,7 +86,9 @@ export class HealthMonitor {
     const now = this.#options.now();
     const found = this.#look(now.getTime());
     if (!found) return;
-    const { recheckAtMs, ...content } = this.#explained(found);
+    const { recheckAtMs, ...known } = this.#explained(found);
+    const reasons = [...known.reasons, ...this.#options.remarks()].slice(0, MAX_REASONS);
+    const content = { ...known, reasons };
     this.#recheckAt(recheckAtMs, now.getTime());
     const text = canonicalJson(content);
     if (text === this.#last?.text) return;

@@ -19,7 +19,8 @@ export class MissingWorkloads {
     const rechecks = [...waiting, ...(found.recheckAtMs === undefined ? [] : [found.recheckAtMs])];
     const recheckAtMs = rechecks.length === 0 ? undefined : Math.min(...rechecks);
     if (missing.length === 0) return { ...found, recheckAtMs };
-    const message = 'somebody deleted it. Push this or another version again: what is missing is made anew';
+    const message =
+      'somebody deleted it, and it was not made again by itself. Push this or another version again: what is missing is made anew';
     return {
       health: 'unhealthy',
       reasons: [...missing.map((object) => ({ code: 'Missing', object, message })), ...found.reasons].slice(0, 20),

@@ -1,5 +1,6 @@
 import Type, { type Static } from 'typebox';
-import { compile, DesiredFrame, HealthState, type Decoded } from '@steward/shared';
+import { compile, DesiredFrame, HealthState, PAUSED_ANNOTATION, type Decoded } from '@steward/shared';
+import { DriftStatus } from './drift-status.ts';
 
 const Time = Type.String({ format: 'date-time' });
 
@@ -54,6 +55,8 @@ export const InstallationStatus = Type.Object({
   unneeded: Type.Optional(Type.Array(Type.String())),
   /** Ids of removed installations that had this name. */
   formerIds: Type.Optional(Type.Array(Type.String())),
+  /** What others changed of it. */
+  drift: Type.Optional(DriftStatus),
 });
 export type InstallationStatus = Static<typeof InstallationStatus>;
 
@@ -61,7 +64,12 @@ export type InstallationStatus = Static<typeof InstallationStatus>;
 export const MAX_HISTORY = 5;
 
 const InstallationObject = Type.Object({
-  metadata: Type.Object({ name: Type.String(), uid: Type.String(), resourceVersion: Type.String() }),
+  metadata: Type.Object({
+    name: Type.String(),
+    uid: Type.String(),
+    resourceVersion: Type.String(),
+    annotations: Type.Optional(Type.Record(Type.String(), Type.String())),
+  }),
   spec: Type.Object({ id: Type.String({ format: 'uuid' }), service: Type.String(), namespace: Type.String() }),
   status: Type.Optional(Type.Partial(InstallationStatus)),
 });
@@ -74,6 +82,8 @@ export interface InstallationRecord {
   id: string;
   service: string;
   namespace: string;
+  /** By its annotation: what others change is not put right. */
+  isPaused: boolean;
   status: InstallationStatus;
 }
 
@@ -90,5 +100,13 @@ export function decodeInstallation(object: unknown): Decoded<InstallationRecord>
     counters: {},
     watched: [],
   };
-  return { ok: true, value: { ...metadata, ...spec, status: { ...first, ...status } } };
+  const { name, uid, resourceVersion } = metadata;
+  const isPaused = hasPause(metadata.annotations);
+  return { ok: true, value: { name, uid, resourceVersion, isPaused, ...spec, status: { ...first, ...status } } };
+}
+
+/** Any value but `false` counts. */
+export function hasPause(annotations: Record<string, string> | undefined): boolean {
+  const value = annotations?.[PAUSED_ANNOTATION];
+  return value !== undefined && value !== 'false';
 }

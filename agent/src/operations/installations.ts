@@ -1,9 +1,10 @@
-import type { DesiredState, HealthState } from '@steward/shared';
+import type { DesiredState, HealthReason, HealthState } from '@steward/shared';
 import type { KubeClient, KubeObject } from '../kube/client.ts';
 import { isKubeError } from '../kube/error.ts';
 import { apiVersionOf } from '../kube/object.ts';
 import type { Log } from '../log.ts';
 import type { KnownInstallation } from './accept.ts';
+import { driftReasons, openDriftOf } from './drift-status.ts';
 import { decodeInstallation, type InstallationRecord, type InstallationStatus } from './installation-object.ts';
 import { INSTALLATION } from './kinds.ts';
 import { persist } from './persist.ts';
@@ -19,6 +20,10 @@ export interface InstallationSummary extends KnownInstallation {
   watched: readonly string[];
   /** Workloads that were applied, as `Deployment/web`. */
   workloads: readonly string[];
+  /** What others changed of it and a person has to know. */
+  drift: readonly HealthReason[];
+  /** Keys of what was left as it is. */
+  openDrift: readonly string[];
 }
 
 export interface InstallationsOptions {
@@ -137,6 +142,8 @@ export class Installations {
         .filter(({ group, kind, uid }) => group === 'apps' && WORKLOADS.has(kind) && uid !== undefined)
         .map((entry) => `${entry.kind}/${entry.name}`),
       formerIds: status.formerIds ?? [],
+      drift: driftReasons(status.drift),
+      openDrift: openDriftOf(status.drift),
     };
     this.#known.set(name, summary);
     this.#options.onChange(summary);

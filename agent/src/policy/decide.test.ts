@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { OPERATION_KINDS } from '@steward/shared';
+import { POLICY_CLASSES } from '@steward/shared';
 import type { KubeObject } from '../kube/client.ts';
 import { decide } from './decide.ts';
 import { readSupportPolicy } from './support-policy.ts';
@@ -14,9 +14,9 @@ function policy(name: string, spec: unknown) {
 }
 
 describe('the policy', () => {
-  it('without any rule: install allow, upgrade and rollback ask, uninstall deny', () => {
-    const effects = OPERATION_KINDS.map((kind) => decide(kind, 'shop', []).effect);
-    expect(effects).toEqual(['allow', 'ask', 'ask', 'deny']);
+  it('without any rule: install and repair allow, upgrade and rollback ask, uninstall deny', () => {
+    const effects = POLICY_CLASSES.map((kind) => decide(kind, 'shop', []).effect);
+    expect(effects).toEqual(['allow', 'ask', 'ask', 'deny', 'allow']);
   });
 
   it.each([

@@ -1,4 +1,4 @@
-import type { OperationFailure, OperationKind } from '@steward/shared';
+import type { OperationFailure, PolicyClass } from '@steward/shared';
 import type { Effect, SupportPolicy } from './support-policy.ts';
 
 export interface Decision {
@@ -9,12 +9,13 @@ export interface Decision {
   message: string;
 }
 
-/** Without any rule for a kind: the grant is the consent to install (docs/decisions/0002), removing needs a rule. */
-export const DEFAULT_RULES: Readonly<Record<OperationKind, Effect>> = {
+/** Without any rule for a kind: the grant is the consent to install (docs/decisions/0002), removing needs a rule, and what was consented to may be put right (docs/decisions/0090). */
+export const DEFAULT_RULES: Readonly<Record<PolicyClass, Effect>> = {
   install: 'allow',
   upgrade: 'ask',
   rollback: 'ask',
   uninstall: 'deny',
+  repair: 'allow',
 };
 
 const STRICTNESS: Readonly<Record<Effect, number>> = { allow: 0, ask: 1, deny: 2 };
@@ -23,7 +24,7 @@ const STRICTNESS: Readonly<Record<Effect, number>> = { allow: 0, ask: 1, deny: 2
  * The only door to any effect in the cluster. Of several policies the most restrictive counts; one that cannot be read
  * denies, a frozen one too. Pure.
  */
-export function decide(kind: OperationKind, installation: string, policies: readonly SupportPolicy[]): Decision {
+export function decide(kind: PolicyClass, installation: string, policies: readonly SupportPolicy[]): Decision {
   const rules: { name: string; effect: Effect }[] = [];
   for (const policy of policies) {
     if ('invalid' in policy) {

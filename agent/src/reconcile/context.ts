@@ -16,7 +16,7 @@ export type ReconcileConfig = Pick<
 /** What every operation works with. */
 export interface ReconcileContext {
   kube: KubeClient;
-  link: Pick<Link, 'fetchRelease' | 'fetchChart' | 'sendResult'>;
+  link: Pick<Link, 'fetchRelease' | 'fetchChart' | 'sendResult' | 'sendEvent'>;
   config: ReconcileConfig;
   journal: Journal;
   installations: Installations;

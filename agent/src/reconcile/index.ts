@@ -10,6 +10,8 @@ import { acceptanceOf } from '../operations/accept.ts';
 import { Installations, type InstallationSummary } from '../operations/installations.ts';
 import { Journal } from '../operations/journal.ts';
 import type { ReconcileConfig, ReconcileContext } from './context.ts';
+import { Drifts } from './drift/drifts.ts';
+import type { DriftTimings } from './drift/installation-drift.ts';
 import { InstallationQueue } from './installation-queue.ts';
 import { Monitors } from './monitors.ts';
 import { RENDER_FOLDER } from './render/helm.ts';
@@ -30,6 +32,8 @@ export interface ReconcileOptions {
    * it the module beside this one.
    */
   renderEntry?: URL;
+  /** How patient the look for drift is; as it should be unless told. */
+  driftTimings?: Partial<DriftTimings>;
 }
 
 /** Confirmations that cannot be written in this time come again after the next welcome. */
@@ -53,6 +57,7 @@ class Reconciler {
   readonly #signal: AbortSignal;
   readonly #context: ReconcileContext;
   readonly #reports: Reports;
+  readonly #drifts: Drifts;
   readonly #queues = new Map<string, InstallationQueue>();
   /** Desired states are taken in one after the other. */
   #intake: Promise<void> = Promise.resolve();
@@ -72,6 +77,7 @@ class Reconciler {
       now,
       onHealth: (id, health, before) => reports.setHealth(id, health, before),
       expected: (name) => installations.byName(name)?.workloads ?? [],
+      remarks: (name) => installations.byName(name)?.drift ?? [],
       writtenHealth: (name) => installations.byName(name)?.health,
       writeHealth: async (name, health) => {
         await installations.write(name, { health }).catch((error: unknown) => {
@@ -92,6 +98,12 @@ class Reconciler {
       now,
       log,
     };
+    this.#drifts = new Drifts({
+      context: this.#context,
+      timings: options.driftTimings,
+      onDue: (name) => this.#queueOf(name).wake(),
+      signal: this.#signal,
+    });
   }
 
   async start(): Promise<void> {
@@ -118,10 +130,12 @@ class Reconciler {
       onCancel: (cancel) => this.#enqueue(() => this.#cancel(cancel)),
     });
     for (const name of journal.installationsWithWork()) this.#queueOf(name).wake();
+    this.#drifts.start();
   }
 
   async stop(): Promise<void> {
     const { journal, monitors } = this.#context;
+    this.#drifts.stop();
     monitors.stop();
     await Promise.race([journal.stop(), delay(STOP_PATIENCE_MS, undefined, { ref: false })]);
     this.#end.abort(new Error('the agent stops'));
@@ -181,7 +195,7 @@ class Reconciler {
   #queueOf(name: string): InstallationQueue {
     const known = this.#queues.get(name);
     if (known) return known;
-    const queue = new InstallationQueue(this.#context, name, this.#signal);
+    const queue = new InstallationQueue({ context: this.#context, drifts: this.#drifts, name, signal: this.#signal });
     this.#queues.set(name, queue);
     return queue;
   }

@@ -4,6 +4,7 @@ import type { CancelRequest } from '../link/link.ts';
 import type { OperationRecord } from '../operations/operation-object.ts';
 import { FencedError } from '../operations/operation-store.ts';
 import type { ReconcileContext } from './context.ts';
+import type { Drifts } from './drift/drifts.ts';
 import { deploy } from './operation/deploy.ts';
 import { removeSets, unneededSets } from './operation/good-generations.ts';
 import { Halt, Interruption, Run } from './operation/run.ts';
@@ -18,34 +19,40 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * The operations of one installation, one at a time, the newest generation first: an older one that has written nothing
- * gives way to it, one that writes is finished before. Other installations have queues of their own.
+ * gives way to it, one that writes is finished before. Drift is looked at when there is none, and gives way to the first one
+ * that comes. Other installations have queues of their own.
  */
 export class InstallationQueue {
   readonly #context: ReconcileContext;
+  readonly #drifts: Drifts;
   readonly #name: string;
   readonly #signal: AbortSignal;
   /** What is being carried out, and what ended it before its run began. */
   #busy: OperationRecord | undefined;
   #pending: Interruption | undefined;
   #current: Run | undefined;
+  /** Ends a look at drift. */
+  #look: AbortController | undefined;
   #work: Promise<void> | undefined;
 
-  constructor(context: ReconcileContext, name: string, signal: AbortSignal) {
-    this.#context = context;
-    this.#name = name;
-    this.#signal = signal;
+  constructor(options: { context: ReconcileContext; drifts: Drifts; name: string; signal: AbortSignal }) {
+    this.#context = options.context;
+    this.#drifts = options.drifts;
+    this.#name = options.name;
+    this.#signal = options.signal;
   }
 
-  /** There may be something new in the journal. */
+  /** There may be something new in the journal, or drift. */
   wake(): void {
     const newest = this.#context.journal.unfinished(this.#name).at(-1);
     const busy = this.#busy;
     if (newest && busy && newest.spec.generation > busy.spec.generation)
       this.#interrupt(busy, superseded(newest.spec.generation));
+    if (newest) this.#look?.abort(new Error('an operation comes first'));
     this.#work ??= this.#drain().then((isBroken) => {
       this.#work = undefined;
       // Something may have come between the last look and here.
-      if (!isBroken && this.#context.journal.unfinished(this.#name).length > 0) this.wake();
+      if (!isBroken && (this.#context.journal.unfinished(this.#name).length > 0 || this.#hasDrift)) this.wake();
     });
   }
 
@@ -77,14 +84,34 @@ export class InstallationQueue {
   /** @returns true when it cannot go on */
   async #drain(): Promise<boolean> {
     try {
-      for (let record = await this.#next(); record; record = await this.#next()) await this.#carryOut(record);
-      return false;
+      for (;;) {
+        const record = await this.#next();
+        if (record) await this.#carryOut(record);
+        else if (this.#hasDrift) await this.#lookForDrift();
+        else return false;
+      }
     } catch (error) {
       if (this.#signal.aborted) return true;
       const level = error instanceof FencedError ? 'warn' : 'error';
       this.#context.log[level]('operations of an installation are not carried on', { installation: this.#name, error });
       this.#wakeLater(error instanceof FencedError ? FENCED_WAKE_MS : ERROR_WAKE_MS);
       return true;
+    }
+  }
+
+  get #hasDrift(): boolean {
+    return this.#drifts.of(this.#name)?.isDue ?? false;
+  }
+
+  async #lookForDrift(): Promise<void> {
+    const look = new AbortController();
+    this.#look = look;
+    try {
+      await this.#drifts.of(this.#name)?.check(AbortSignal.any([this.#signal, look.signal]));
+    } catch (error) {
+      if (this.#signal.aborted || !look.signal.aborted) throw error;
+    } finally {
+      this.#look = undefined;
     }
   }
 
@@ -154,6 +181,7 @@ export class InstallationQueue {
       this.#current = undefined;
     }
     await context.journal.prune(this.#name);
+    this.#drifts.operationEnded(this.#name);
   }
 
   async #end(record: OperationRecord, { state, failure }: Interruption): Promise<void> {

@@ -1,4 +1,4 @@
-import type { HealthState, InstallationHealth } from '@steward/shared';
+import type { HealthReason, HealthState, InstallationHealth } from '@steward/shared';
 import { HealthMonitor } from '../collect/health-monitor.ts';
 import type { WatchedKind } from '../collect/namespace-objects.ts';
 import { WATCHED } from '../collect/namespace-objects.ts';
@@ -11,6 +11,8 @@ export interface MonitorsOptions {
   onHealth: (installationId: string, health: InstallationHealth, before: HealthState | undefined) => void;
   /** Workloads that an installation has applied, as `Deployment/web`. */
   expected: (installation: string) => readonly string[];
+  /** What a person has to know of it beside its health. */
+  remarks: (installation: string) => readonly HealthReason[];
   /** What is written down of an installation. */
   writtenHealth: (installation: string) => HealthState | undefined;
   /** Writes an installation's health down; does not reject. */
@@ -47,6 +49,11 @@ export class Monitors {
     return known.monitor;
   }
 
+  /** The remarks about it may be others. */
+  refresh(name: string): void {
+    this.#monitored.get(name)?.monitor.refresh();
+  }
+
   end(name: string): void {
     const known = this.#monitored.get(name);
     known?.monitor.stop();
@@ -59,12 +66,13 @@ export class Monitors {
   }
 
   #start({ id, name, namespace }: { id: string; name: string; namespace: string }): Monitored {
-    const { kube, now, onHealth, expected } = this.#options;
+    const { kube, now, onHealth, expected, remarks } = this.#options;
     const monitor = new HealthMonitor({
       kube,
       namespace,
       now,
       expected: () => expected(name),
+      remarks: () => remarks(name),
       onHealth: (health, before) => {
         onHealth(id, health, before?.health);
         this.#planWrite(name);

@@ -111,9 +111,15 @@ export const ResultFrame = Type.Object({
   at: Time,
 });
 
-/** Agent → hub, buffered record: something that happened. Loss is visible as a gap in the sequence. */
+export const EVENT_KINDS = ['health.changed', 'drift.found', 'drift.repaired', 'drift.contested', 'gap'] as const;
+export type EventKind = (typeof EVENT_KINDS)[number];
+
+/**
+ * Agent → hub, buffered record: something that happened. Loss is visible as a gap in the sequence. A hub stores kinds that a newer
+ * agent has as they are: the message says what happened.
+ */
 export const EventFrame = Type.Object({
-  kind: Type.Unsafe<'health.changed' | 'gap'>({ type: 'string', enum: ['health.changed', 'gap'] }),
+  kind: Type.Unsafe<EventKind>({ type: 'string', maxLength: 40, pattern: '^[a-z]+(\\.[a-z-]+)*$' }),
   installationId: Type.Optional(Uuid),
   message: Type.String({ maxLength: 1000 }),
   from: Type.Optional(Type.String({ maxLength: 40 })),

@@ -6,7 +6,7 @@ import { LIMITS } from '../limits.ts';
 import { OPERATION_FAILURES, OPERATION_PHASES, OPERATION_STATES } from '../operation.ts';
 import { SUBPROTOCOL } from '../version.ts';
 import { AGENT_PATHS, CONNECT_AUDIENCE, SERVER_TIME_HEADER } from './enrolment.ts';
-import { AGENT_FRAMES, HUB_FRAMES } from './frames.ts';
+import { AGENT_FRAMES, EVENT_KINDS, HUB_FRAMES } from './frames.ts';
 
 const page = readFileSync(join(import.meta.dirname, '../../../docs/protocol.md'), 'utf8');
 /** The rows of the table below a heading, or below the comment that marks it, as cells. */
@@ -54,8 +54,8 @@ describe('docs/protocol.md', () => {
     expect(rowsAfter('## Limits').length).toBeGreaterThan(10);
   });
 
-  it('names paths, states and phases as they are', () => {
-    const names = [...Object.values(AGENT_PATHS), ...OPERATION_STATES, ...OPERATION_PHASES];
+  it('names paths, states, phases and kinds of events as they are', () => {
+    const names = [...Object.values(AGENT_PATHS), ...OPERATION_STATES, ...OPERATION_PHASES, ...EVENT_KINDS];
     expect(
       [...names, SUBPROTOCOL, CONNECT_AUDIENCE, SERVER_TIME_HEADER].filter((name) => !page.includes(name)),
     ).toEqual([]);

@@ -1,5 +1,5 @@
 import { API_GROUP } from '../version.ts';
-import { OPERATION_KINDS } from '../operation.ts';
+import { POLICY_CLASSES } from '../operation.ts';
 import type { KubeManifest } from './kube-manifest.ts';
 
 type Schema = Record<string, unknown>;
@@ -158,6 +158,7 @@ const installation = crd({
       history: { type: 'array', maxItems: 10, items: anything('a generation that ended well') },
       inventory: { type: 'array', maxItems: 2000, items: anything('an object that belongs to the installation') },
       desired: anything('the last accepted desired state'),
+      drift: anything('what others changed of it, and what became of that'),
     },
     'written by the agent',
   ),
@@ -167,9 +168,11 @@ const installation = crd({
     column('Version', '.status.version'),
     column('State', '.status.state'),
     column('Health', '.status.health'),
+    column('Drift', '.status.drift.state'),
     column('Generation', '.status.generation', 'integer', 1),
     column('Observed', '.status.observedGeneration', 'integer', 1),
     column('Message', '.status.message', 'string', 1),
+    column('Drift message', '.status.drift.message', 'string', 1),
     age,
   ],
 });
@@ -224,13 +227,14 @@ const supportPolicy = crd({
   kind: 'SupportPolicy',
   plural: 'supportpolicies',
   description:
-    "The customer's rules. With several, the most restrictive counts; one that cannot be read denies every change. Without any: install allow, upgrade and rollback ask, uninstall deny.",
+    "The customer's rules. With several, the most restrictive counts; one that cannot be read denies every change. Without any: install and repair allow, upgrade and rollback ask, uninstall deny.",
   spec: record(
     {
       rules: {
         type: 'object',
-        description: 'by kind of operation; a kind that is not named is as without a policy',
-        properties: Object.fromEntries(OPERATION_KINDS.map((kind) => [kind, choice(['allow', 'ask', 'deny'])])),
+        description:
+          'by kind of operation, and repair: what others changed is put right (allow), or only told (ask, deny); what is not named is as without a policy',
+        properties: Object.fromEntries(POLICY_CLASSES.map((kind) => [kind, choice(['allow', 'ask', 'deny'])])),
       },
       installations: {
         type: 'array',
@@ -243,7 +247,7 @@ const supportPolicy = crd({
     ['rules'],
   ),
   columns: [
-    ...OPERATION_KINDS.map((kind) =>
+    ...POLICY_CLASSES.map((kind) =>
       column(
         kind.replace(/^./, (c) => c.toUpperCase()),
         `.spec.rules.${kind}`,

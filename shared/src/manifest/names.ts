@@ -18,6 +18,9 @@ export const HOOK_LABEL = 'steward.dev/hook';
 /** On a Job or pod that a hook made: the id of the operation that it ran for. */
 export const OPERATION_LABEL = 'steward.dev/operation';
 
+/** On an object of a service, or on its Installation: what others change of it is not put right. */
+export const PAUSED_ANNOTATION = 'steward.dev/paused';
+
 /** The agent's own namespace. */
 export function agentNamespace(organization: string): string {
   return `steward-${organization}`;

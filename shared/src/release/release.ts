@@ -88,6 +88,39 @@ export const ReleaseHook = Type.Object({
 });
 export type ReleaseHook = Static<typeof ReleaseHook>;
 
+/** What becomes of fields that somebody else changed, as the vendor wants it; the customer's policy has the last word. */
+export const ReleaseDrift = Type.Object({
+  mode: Type.Optional(
+    Type.Unsafe<'repair' | 'report'>({
+      type: 'string',
+      enum: ['repair', 'report'],
+      default: 'repair',
+      description: 'repair: put right what somebody else changed; report: only tell it.',
+    }),
+  ),
+  /** Fields that others may set after the installation: neither repaired nor set anew by an upgrade once somebody else has. */
+  ignore: Type.Optional(
+    Type.Array(
+      Type.Object({
+        kind: Type.String({ minLength: 1, maxLength: 64 }),
+        name: Type.Optional(
+          Type.String({
+            minLength: 1,
+            maxLength: 253,
+            description: "`${installation}` stands for the installation's name; absent: every object of the kind",
+          }),
+        ),
+        fields: Type.Array(
+          Type.String({ minLength: 1, maxLength: 300, description: 'spec.template.spec.containers[web].resources' }),
+          { minItems: 1, maxItems: 50 },
+        ),
+      }),
+      { maxItems: 50 },
+    ),
+  ),
+});
+export type ReleaseDrift = Static<typeof ReleaseDrift>;
+
 export const ReleaseUpgradeRules = Type.Object({
   /** SemVer range of versions this release may replace. */
   from: Type.Optional(Type.String({ maxLength: 200 })),
@@ -144,6 +177,7 @@ export const Release = Type.Object({
   generateOnce: Type.Optional(Type.Array(ReleaseGenerated, { maxItems: 50 })),
   hooks: Type.Optional(Type.Array(ReleaseHook, { maxItems: 100 })),
   upgrade: ReleaseUpgradeRules,
+  drift: Type.Optional(ReleaseDrift),
   display: Type.Object({
     name: Type.String({ maxLength: 100 }),
     summary: Type.Optional(Type.String({ maxLength: 500 })),

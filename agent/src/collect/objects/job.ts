@@ -1,10 +1,13 @@
 import Type from 'typebox';
 import { compile, HOOK_LABEL } from '@steward/shared';
+import type { KubeObject } from '../../kube/client.ts';
+import { markOf } from '../../kube/mark.ts';
 
 /** What is kept of a Job. */
 export interface JobView {
   name: string;
   uid: string;
+  mark: string;
   /** The CronJob it comes from. */
   cronJob: string | undefined;
   state: 'active' | 'complete' | 'failed' | 'suspended';
@@ -42,7 +45,7 @@ const decode = compile(
 );
 
 /** The small view of a Job; undefined when it is not one that can be read. `FailureTarget` counts: the outcome is certain then. */
-export function jobView(object: unknown): JobView | undefined {
+export function jobView(object: KubeObject): JobView | undefined {
   const decoded = decode(object);
   if (!decoded.ok) return undefined;
   const { metadata, spec, status } = decoded.value;
@@ -52,6 +55,7 @@ export function jobView(object: unknown): JobView | undefined {
   return {
     name: metadata.name,
     uid: metadata.uid,
+    mark: markOf(object),
     cronJob: metadata.ownerReferences?.find(({ kind }) => kind === 'CronJob')?.name,
     state: failed ? 'failed' : isComplete ? 'complete' : spec?.suspend ? 'suspended' : 'active',
     message: failed ? `${failed.reason ?? 'Failed'}: ${failed.message ?? 'no message'}`.slice(0, 600) : '',

@@ -1,11 +1,14 @@
 import Type from 'typebox';
 import { compile } from '@steward/shared';
+import type { KubeObject } from '../../kube/client.ts';
+import { markOf } from '../../kube/mark.ts';
 import { amountOf } from '../../kube/quantity.ts';
 
 /** What is kept of a PersistentVolumeClaim. */
 export interface ClaimView {
   name: string;
   uid: string;
+  mark: string;
   phase: 'Pending' | 'Bound' | 'Lost';
   storageClass: string | undefined;
   createdMs: number;
@@ -36,13 +39,14 @@ const decodeClaim = compile(
 );
 
 /** The small view of a claim; undefined when it is not one that can be read. */
-export function claimView(object: unknown): ClaimView | undefined {
+export function claimView(object: KubeObject): ClaimView | undefined {
   const decoded = decodeClaim(object);
   if (!decoded.ok) return undefined;
   const { metadata, spec, status } = decoded.value;
   return {
     name: metadata.name,
     uid: metadata.uid,
+    mark: markOf(object),
     phase: status?.phase ?? 'Pending',
     storageClass: spec.storageClassName,
     createdMs: Date.parse(metadata.creationTimestamp ?? ''),

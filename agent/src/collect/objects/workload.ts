@@ -1,11 +1,14 @@
 import Type, { type Static } from 'typebox';
 import { compile } from '@steward/shared';
+import type { KubeObject } from '../../kube/client.ts';
+import { markOf } from '../../kube/mark.ts';
 
 /** What is kept of a Deployment, StatefulSet or DaemonSet. */
 export interface WorkloadView {
   kind: 'Deployment' | 'StatefulSet' | 'DaemonSet';
   name: string;
   uid: string;
+  mark: string;
   generation: number;
   observedGeneration: number;
   wanted: number;
@@ -68,7 +71,7 @@ const decode = compile(
 );
 
 /** The small view of a workload; undefined when it is not one that can be read. */
-export function workloadView(object: unknown): WorkloadView | undefined {
+export function workloadView(object: KubeObject): WorkloadView | undefined {
   const decoded = decode(object);
   if (!decoded.ok) return undefined;
   const { kind, metadata, spec, status = {} } = decoded.value;
@@ -78,6 +81,7 @@ export function workloadView(object: unknown): WorkloadView | undefined {
     kind,
     name: metadata.name,
     uid: metadata.uid,
+    mark: markOf(object),
     generation: metadata.generation ?? 0,
     observedGeneration,
     ...counts,

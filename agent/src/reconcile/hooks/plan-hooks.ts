@@ -3,6 +3,7 @@ import type { Run } from '../operation/run.ts';
 import { done, type Outcome } from '../outcome.ts';
 import { inventoryKey } from '../plan/inventory.ts';
 import { inParallel } from '../plan/parallel.ts';
+import { neverOursOf } from '../plan/never-ours.ts';
 import { planObject, Refused, type PlannedObject } from '../plan/plan-object.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
 import type { Moments } from './hook-moments.ts';
@@ -42,6 +43,7 @@ export async function planHook(
       fieldManager: config.fieldManager,
       installation: run.installation.name,
       ours: new Map(inventory.map((entry) => [inventoryKey(entry), entry])),
+      neverOurs: neverOursOf([], undefined, run.installation.name),
       mayAskLess: false,
       signal,
     });

@@ -3,7 +3,7 @@ import { OPERATION_APPROVAL, SUPPORT_POLICY } from '../../operations/kinds.ts';
 import { persist } from '../../operations/persist.ts';
 import { answerAmong, approvalCommand, type Answer } from '../../policy/approval.ts';
 import { decide, type Decision } from '../../policy/decide.ts';
-import { readSupportPolicy } from '../../policy/support-policy.ts';
+import { loadPolicies } from '../../policy/load-policies.ts';
 import { sentences } from '../../sentences.ts';
 import { Bell } from '../bell.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
@@ -23,9 +23,8 @@ const LOOK_AGAIN_MS = 60_000;
 /** What the customer's policies say to an operation now. Read from the API server, not from memory. */
 export async function loadDecision(run: Run): Promise<Decision> {
   const { kube, config } = run.context;
-  const signal = run.untilWriting;
-  const objects = await persist(() => kube.list(SUPPORT_POLICY, config.namespace, { signal }), signal);
-  const decision = decide(run.kind, run.record.spec.desired.name, objects.map(readSupportPolicy));
+  const policies = await loadPolicies(kube, config.namespace, run.untilWriting);
+  const decision = decide(run.kind, run.record.spec.desired.name, policies);
   const crossed = crossedPoint(run);
   // What cannot be undone is asked for, also where going back is allowed in general.
   return crossed !== undefined && decision.effect === 'allow'

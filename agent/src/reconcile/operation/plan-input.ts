@@ -1,4 +1,5 @@
 import type { PlanInput } from '../plan/make-plan.ts';
+import { neverOursOf } from '../plan/never-ours.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
 import type { Run } from './run.ts';
 
@@ -20,6 +21,7 @@ export async function planInput(
     installation: run.record.spec.desired.name,
     objects: set.objects,
     inventory: run.installation.status.inventory,
+    neverOurs: neverOursOf(set.objects, set.meta.drift, run.record.spec.desired.name),
     replaceable: new Set([...(set.meta.replace ?? []), ...left]),
     mayAskLess: isBack,
     signal,

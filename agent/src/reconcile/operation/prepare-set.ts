@@ -206,5 +206,6 @@ function metaOf(run: Run, { release, digest, signedBy }: VerifiedRelease): SetMe
     permissions: release.permissions,
     ...(release.upgrade.replace && { replace: release.upgrade.replace }),
     ...(release.upgrade.rollback === 'safe' && { isRollbackSafe: true }),
+    ...(release.drift && { drift: release.drift }),
   };
 }

@@ -1,4 +1,4 @@
-import { canonicalJson } from '@steward/shared';
+import { canonicalJson, type FieldPath } from '@steward/shared';
 
 /** At most this many are named per object. */
 export const MAX_FIELDS = 20;
@@ -17,15 +17,29 @@ const OF_THE_SERVER: ReadonlySet<string> = new Set([
 const PRIVATE = /(^|\.)(data|stringData|binaryData|env|args|command|annotations)(\.|\[|$)/;
 const SHOWN_TEXT = /(^|\.)image$/;
 
+/** A field that differs: where it is, and how it is shown to people. */
+export interface FieldChange {
+  path: FieldPath;
+  shown: string;
+  /** It would be gone. */
+  isUnset: boolean;
+}
+
+/** {@link changesBetween}, as shown. */
+export function changedFields(before: unknown, after: unknown, isSecret: boolean): string[] {
+  return changesBetween(before, after, isSecret).map(({ shown }) => shown);
+}
+
 /**
  * What differs between an object as it is and as it would be, as paths; `spec.replicas: 1 → 3` where the value cannot be
  * a secret. Items of a list are told apart by their names where they have some.
  */
-export function changedFields(before: unknown, after: unknown, isSecret: boolean): string[] {
-  const found: string[] = [];
-  walk('', before, after, (path, from, to) => {
-    const isPrivate = isSecret || PRIVATE.test(path);
-    found.push((isPrivate ? path : withValues(path, from, to)).slice(0, 300));
+export function changesBetween(before: unknown, after: unknown, isSecret: boolean): FieldChange[] {
+  const found: FieldChange[] = [];
+  walk({ text: '', path: [] }, before, after, ({ text, path }, from, to) => {
+    const isPrivate = isSecret || PRIVATE.test(text);
+    const shown = (isPrivate ? text : withValues(text, from, to)).slice(0, 300);
+    found.push({ path, shown, isUnset: to === undefined });
     return found.length < MAX_FIELDS;
   });
   return found;
@@ -42,17 +56,22 @@ function shownValue(path: string, value: unknown): string | undefined {
   return typeof value === 'string' && SHOWN_TEXT.test(path) ? value : undefined;
 }
 
-type Found = (path: string, from: unknown, to: unknown) => boolean;
+interface Place {
+  text: string;
+  path: FieldPath;
+}
+type Found = (place: Place, from: unknown, to: unknown) => boolean;
 
 /** @returns false when enough was found */
-function walk(path: string, before: unknown, after: unknown, found: Found): boolean {
-  if (OF_THE_SERVER.has(path) || canonicalJson(before ?? null) === canonicalJson(after ?? null)) return true;
+function walk(place: Place, before: unknown, after: unknown, found: Found): boolean {
+  const { text, path } = place;
+  if (OF_THE_SERVER.has(text) || canonicalJson(before ?? null) === canonicalJson(after ?? null)) return true;
   const [left, right] = [fieldsOf(before), fieldsOf(after)];
-  if (!left || !right) return found(path, before, after);
+  if (!left || !right) return found(place, before, after);
   const isList = Array.isArray(before);
   for (const key of new Set([...Object.keys(left), ...Object.keys(right)])) {
-    const deeper = isList ? `${path}[${key}]` : path === '' ? key : `${path}.${key}`;
-    if (!walk(deeper, left[key], right[key], found)) return false;
+    const deeper = isList ? `${text}[${key}]` : text === '' ? key : `${text}.${key}`;
+    if (!walk({ text: deeper, path: [...path, key] }, left[key], right[key], found)) return false;
   }
   return true;
 }

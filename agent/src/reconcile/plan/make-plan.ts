@@ -5,6 +5,7 @@ import { persist } from '../../operations/persist.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
 import { inventoryKey, reasonToKeep } from './inventory.ts';
 import { orderOf } from './kind-order.ts';
+import type { NeverOurs } from './never-ours.ts';
 import { inParallel } from './parallel.ts';
 import { planObject, Refused, type PlannedObject } from './plan-object.ts';
 
@@ -25,6 +26,7 @@ export interface PlanInput {
   installation: string;
   objects: readonly KubeObject[];
   inventory: readonly InventoryEntry[];
+  neverOurs: NeverOurs;
   /** Kinds whose objects may be deleted and made anew where a field cannot change in place. */
   replaceable: ReadonlySet<string>;
   /** Going back: a volume that was made larger stays so, and asking for less is no refusal. */

@@ -4,8 +4,10 @@ import { isKubeError } from '../../kube/error.ts';
 import type { InventoryEntry } from '../../operations/installation-object.ts';
 import { persist } from '../../operations/persist.ts';
 import type { Failure } from '../outcome.ts';
-import { changedFields } from './changed-fields.ts';
+import { changesBetween, type FieldChange } from './changed-fields.ts';
+import { ownFieldsOf } from './field-owners.ts';
 import { inventoryKey } from './inventory.ts';
+import { ownPart, withLiveReplicas, type NeverOurs } from './never-ours.ts';
 import { ownerOf } from './owner.ts';
 import { noKind, refusalOf } from './refusal.ts';
 import { isImmutable, planReplacement, type Replacement } from './replacement.ts';
@@ -13,9 +15,12 @@ import { isImmutable, planReplacement, type Replacement } from './replacement.ts
 /** What becomes of one object of the set. */
 export interface PlannedObject {
   ref: ResourceRef;
+  /** As it is applied: without what is never ours. */
   object: KubeObject;
   action: 'create' | 'update' | 'keep' | 'replace';
   fields: string[];
+  /** With `update` only: these fields, and where they are. */
+  changes?: FieldChange[];
   /** Ours before: its fields may be taken over. On first contact others' fields are respected. */
   isOurs: boolean;
   uid: string | undefined;
@@ -29,8 +34,18 @@ export interface ObjectPlanInput {
   installation: string;
   /** What was ours before, by {@link inventoryKey}. */
   ours: ReadonlyMap<string, InventoryEntry>;
+  neverOurs: NeverOurs;
+  /** Not a new version: what is gone was taken out by somebody. */
+  isRepair?: boolean;
   mayAskLess: boolean;
   signal: AbortSignal;
+}
+
+/** An object of the set beside what lives under its name. */
+export interface FoundObject {
+  ref: ResourceRef;
+  object: KubeObject;
+  live: KubeObject | undefined;
 }
 
 /** The rights were reviewed before; but what a quota or admission refuses is forbidden too, and stays so. */
@@ -47,33 +62,48 @@ export class Refused extends Error {
 
 /** What applying one object would do, asked of the API server by a dry run. @throws Refused */
 export async function planObject(object: KubeObject, input: ObjectPlanInput): Promise<PlannedObject> {
-  const { kube, fieldManager, ours, signal } = input;
+  return planFound(await findObject(object, input), input);
+}
+
+/** What lives under the name of one of our objects, and is ours. @throws Refused when it is somebody else's */
+export async function findObject(object: KubeObject, input: ObjectPlanInput): Promise<FoundObject> {
+  const { kube, ours, signal } = input;
   const { name, namespace } = object.metadata;
   const what = `${object.kind}/${name}`;
   const ref = await loadRef(object, input);
   const live = await persist(() => kube.get(ref, namespace, name, { signal }), signal, GRANTED).catch(
     (error: unknown) => refuse(error, what),
   );
-  const isOurs = live !== undefined && isOwn(live, ours.get(inventoryKey({ ...ref, ...object.metadata })), input);
-  if (live && !isOurs) {
-    const message = `${what} is there already and belongs to ${ownerOf(live)}`;
-    throw new Refused({ reason: 'conflict', message });
-  }
-  const planned = { ref, object, isOurs, uid: live?.metadata.uid };
-  if (live?.metadata.deletionTimestamp !== undefined) return afterItIsGone(planned, live);
+  if (!live || isOwn(live, ours.get(inventoryKey({ ...ref, ...object.metadata })), input)) return { ref, object, live };
+  throw new Refused({ reason: 'conflict', message: `${what} is there already and belongs to ${ownerOf(live)}` });
+}
+
+/** @throws Refused */
+export async function planFound(found: FoundObject, input: ObjectPlanInput): Promise<PlannedObject> {
+  const { kube, fieldManager, neverOurs, isRepair = false, signal } = input;
+  const { ref, live, object: whole } = found;
+  const what = `${whole.kind}/${whole.metadata.name}`;
+  const options = { fieldManager, neverOurs, isRepair };
+  const object = live ? ownPart(whole, live, options) : whole;
+  const planned = { ref, object, isOurs: live !== undefined, uid: live?.metadata.uid };
+  if (live?.metadata.deletionTimestamp !== undefined)
+    return afterItIsGone({ ...planned, object: withLiveReplicas(whole, live, options) }, live);
   try {
-    const options = { fieldManager, force: isOurs, dryRun: true, signal };
-    const after = await persist(() => kube.apply(object, options), signal, GRANTED);
+    const dryRun = { fieldManager, force: planned.isOurs, dryRun: true, signal };
+    const after = await persist(() => kube.apply(object, dryRun), signal, GRANTED);
     if (!live) return { ...planned, action: 'create', fields: [] };
-    const fields = changedFields(live, after, ref.kind === 'Secret');
+    const changes = changesBetween(live, after, ref.kind === 'Secret');
+    const fields = changes.map(({ shown }) => shown);
     const isSame = fields.length === 0 && fieldsOwned(live, fieldManager) === fieldsOwned(after, fieldManager);
-    return { ...planned, action: isSame ? 'keep' : 'update', fields };
+    return { ...planned, action: isSame ? 'keep' : 'update', fields, changes };
   } catch (error) {
     if (!live || !isKubeError(error) || !isImmutable(error)) return refuse(error, what);
     const { mayAskLess } = input;
-    const judged = await planReplacement({ kube, ref, live, wanted: object, error, mayAskLess, signal });
+    const wanted = withLiveReplicas(whole, live, options);
+    const judged = await planReplacement({ kube, ref, live, wanted, error, mayAskLess, signal });
     if (!judged.ok) throw new Refused(judged.failure);
-    return { ...planned, action: 'replace', fields: judged.value.fields, replacement: judged.value };
+    const { fields } = judged.value;
+    return { ...planned, object: wanted, action: 'replace', fields, replacement: judged.value };
   }
 }
 
@@ -111,16 +141,5 @@ function isOwn(
 
 /** What our manager owns of an object: an apply that only takes ownership changes this alone. */
 function fieldsOwned(object: KubeObject, fieldManager: string): string {
-  const managed = object.metadata['managedFields'];
-  if (!Array.isArray(managed)) return '';
-  const entry: unknown = managed.find(
-    (candidate: unknown) =>
-      typeof candidate === 'object' &&
-      candidate !== null &&
-      'manager' in candidate &&
-      candidate.manager === fieldManager &&
-      'operation' in candidate &&
-      candidate.operation === 'Apply',
-  );
-  return typeof entry === 'object' && entry !== null && 'fieldsV1' in entry ? canonicalJson(entry.fieldsV1) : '';
+  return canonicalJson(ownFieldsOf(object, fieldManager));
 }

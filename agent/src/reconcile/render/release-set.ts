@@ -6,6 +6,7 @@ import {
   HOOK_EVENTS,
   LIMITS,
   Release,
+  ReleaseDrift,
   RenderedObject,
   sha256,
   type ChartHook,
@@ -28,6 +29,7 @@ export const SetMeta = Type.Object({
   replace: Type.Optional(Type.Array(Type.String())),
   /** Going back after one of its hooks has run needs no person. */
   isRollbackSafe: Type.Optional(Type.Boolean()),
+  drift: Type.Optional(ReleaseDrift),
 });
 export type SetMeta = Static<typeof SetMeta>;
 

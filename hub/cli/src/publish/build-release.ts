@@ -21,7 +21,7 @@ function displayOf(chart: Chart, { yaml }: Inspection): Release['display'] {
   };
 }
 
-type Declared = Pick<Release, 'permissions' | 'exceptions' | 'generateOnce'>;
+type Declared = Pick<Release, 'permissions' | 'exceptions' | 'generateOnce' | 'drift'>;
 
 /** What a release lets the agent do, and how it is to treat what the chart renders to. */
 export function declaredContent({ yaml, permissions }: Inspection): Declared {
@@ -29,6 +29,7 @@ export function declaredContent({ yaml, permissions }: Inspection): Declared {
     permissions,
     exceptions: yaml.exceptions ?? {},
     ...(yaml.generateOnce === undefined ? {} : { generateOnce: yaml.generateOnce }),
+    ...(yaml.drift === undefined ? {} : { drift: yaml.drift }),
   };
 }
 

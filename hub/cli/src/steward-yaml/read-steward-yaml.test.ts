@@ -52,6 +52,8 @@ exceptions: { capabilities: [NET_BIND_SERVICE] }
     ['knobs:\n  - { name: a, path: b, options: [1] }\n  - { name: a, path: c, options: [1] }\n', 'two knobs "a"', 3],
     ['\nupgrade:\n  from: soon\n', '"soon" is not a range of versions', 3],
     ['parameters:\n  basic: [a, b, c, d, e, f]\n', 'must NOT have more than 5 items', 2],
+    ['drift:\n  mode: sometimes\n', 'drift.mode must be equal to one of', 2],
+    ['drift:\n  ignore:\n    - { kind: Secret, fields: ["a["] }\n', 'drift.ignore: "a[" is not the path of a field', 3],
     ['upgrade:\n  deadlineSeconds: 1\n', 'upgrade.deadlineSeconds must be >= 10', 2],
   ])('refuses %j', (text, message, line) => {
     const { findings } = read(text);

@@ -66,12 +66,17 @@ function checkKnobs(yaml: StewardYaml, source: YamlSource, findings: Findings): 
   }
 }
 
-function checkGenerated(yaml: StewardYaml, source: YamlSource, findings: Findings): void {
-  for (const [at, { fields = [] }] of (yaml.generateOnce ?? []).entries())
+/** The paths of fields in an entry of a list of objects with fields. */
+function checkPaths(
+  list: { at: DocumentPath; code: string; entries: readonly { fields?: string[] }[] },
+  source: YamlSource,
+  findings: Findings,
+): void {
+  for (const [at, { fields = [] }] of list.entries.entries())
     for (const [index, field] of fields.entries())
       if (!parseFieldPath(field))
-        findings.add('error', 'generate-once', `generateOnce: "${field}" is not the path of a field`, {
-          place: source.placeOf(['generateOnce', at, 'fields', index]),
+        findings.add('error', list.code, `${list.at.join('.')}: "${field}" is not the path of a field`, {
+          place: source.placeOf([...list.at, at, 'fields', index]),
           action: 'Write it as data.password, data["tls.crt"] or spec.containers[web].image.',
         });
 }
@@ -95,6 +100,8 @@ export function readStewardYaml(
   }
   checkRanges(value, source, findings);
   checkKnobs(value, source, findings);
-  checkGenerated(value, source, findings);
+  const [generated = [], ignored = []] = [value.generateOnce, value.drift?.ignore];
+  checkPaths({ at: ['generateOnce'], code: 'generate-once', entries: generated }, source, findings);
+  checkPaths({ at: ['drift', 'ignore'], code: 'drift', entries: ignored }, source, findings);
   return { yaml: value, source };
 }

@@ -1,4 +1,4 @@
-import { ReleaseExceptions, ReleaseGenerated, ReleaseUpgradeRules, Slug } from '@steward/shared';
+import { ReleaseDrift, ReleaseExceptions, ReleaseGenerated, ReleaseUpgradeRules, Slug } from '@steward/shared';
 import Type, { type Static } from 'typebox';
 
 const Path = Type.String({
@@ -100,6 +100,13 @@ export const StewardYaml = Type.Object(
         }),
         { maxItems: 50 },
       ),
+    ),
+    drift: Type.Optional(
+      Type.Object(ReleaseDrift.properties, {
+        ...closed,
+        description:
+          "What becomes of fields that somebody else changed: put right or only told, and which ones are others' to set.",
+      }),
     ),
     exceptions: Type.Optional(
       Type.Object(ReleaseExceptions.properties, {

@@ -1,0 +1,210 @@
+import { canonicalJson, PAUSED_ANNOTATION } from '@steward/shared';
+import type { DriftEntry } from '../../operations/drift-status.ts';
+import type { InstallationRecord, InventoryEntry } from '../../operations/installation-object.ts';
+import { decide } from '../../policy/decide.ts';
+import { loadPolicies } from '../../policy/load-policies.ts';
+import type { ReconcileContext } from '../context.ts';
+import { executeStep } from '../execute/steps.ts';
+import { entryOf, inventoryKey } from '../plan/inventory.ts';
+import { inOrder } from '../plan/kind-order.ts';
+import { neverOursOf, ownPart, type NeverOurs } from '../plan/never-ours.ts';
+import { inParallel } from '../plan/parallel.ts';
+import type { ObjectPlanInput } from '../plan/plan-object.ts';
+import type { ReleaseSet } from '../render/release-set.ts';
+import { driftStatus, judge, repaired, type Finding, type Leave, type Repair, type Told } from './ledger.ts';
+import { keyOf, lookAt, type Looked } from './look.ts';
+
+export interface DriftCheck {
+  context: ReconcileContext;
+  tell: (told: Told, installationId: string) => void;
+  name: string;
+  /** Which objects of the set, by key of the inventory; undefined: all. */
+  keys: ReadonlySet<string> | undefined;
+  /** With the set, before anything of it is looked at: from then on no change may be missed. */
+  beforeLook: (set: ReleaseSet) => Promise<void>;
+  /** Ends the look. What is being put right is finished before: an operation waits for it. */
+  untilWriting: AbortSignal;
+  signal: AbortSignal;
+}
+
+const WIDTH = 4;
+/** Of the entry that says the whole installation is paused. */
+const PAUSED_KEY = 'Installation';
+
+/**
+ * Compares the stored set of the good generation with what lives, and puts right what somebody else changed, where release
+ * and customer let it. Nothing is rendered, and nothing is written when nothing differs.
+ * @returns false when nothing runs that could drift
+ */
+export async function checkDrift(check: DriftCheck): Promise<boolean> {
+  const { context, name, untilWriting } = check;
+  const installation = await context.installations.read(name);
+  const { state, history, observedGeneration, drift } = installation.status;
+  const good = history.find(({ generation }) => generation === observedGeneration);
+  if ((state !== 'running' && state !== 'rolled-back') || !good) {
+    if (drift) await write(check, installation, []);
+    return false;
+  }
+  const set = await context.renders.load(good.renderRef);
+  await check.beforeLook(set);
+  untilWriting.throwIfAborted();
+  const looked = await look(check, installation, set);
+  const findings = looked.map(({ finding }) => finding);
+  const leave = await leaveFor(check, set, findings);
+  const known = stillMeant(check, set, drift?.entries ?? []);
+  const { entries, repairs, told } = judge(known, [...findings, pauseOf(installation)], leave);
+  const inventory = knownUids(installation, looked);
+  untilWriting.throwIfAborted();
+  await write(check, installation, entries, inventory);
+  for (const one of told) check.tell(one, installation.id);
+  if (repairs.length > 0) await putRight(check, { installation, set, looked, repairs, entries });
+  return true;
+}
+
+/** What was said of an object that the set no longer has is forgotten with a look at all of it. */
+function stillMeant(
+  { keys }: DriftCheck,
+  { objects }: ReleaseSet,
+  entries: readonly DriftEntry[],
+): readonly DriftEntry[] {
+  if (keys) return entries;
+  const meant = new Set([...objects.map(keyOf), PAUSED_KEY]);
+  return entries.filter(({ key }) => meant.has(key));
+}
+
+async function look(check: DriftCheck, installation: InstallationRecord, set: ReleaseSet): Promise<Looked[]> {
+  const { keys, untilWriting } = check;
+  const input = planInputOf(check, installation, set, untilWriting);
+  const objects = set.objects.filter((object) => keys?.has(keyOf(object)) ?? true);
+  const looked = await inParallel(objects, WIDTH, (object) => lookAt(object, input));
+  const found = looked.filter((one) => one !== undefined);
+  return installation.isPaused ? found.map((one) => ({ ...one, finding: pausedWith(one.finding) })) : found;
+}
+
+function planInputOf(
+  { context, name }: DriftCheck,
+  { status }: InstallationRecord,
+  set: ReleaseSet,
+  signal: AbortSignal,
+): ObjectPlanInput & { neverOurs: NeverOurs } {
+  return {
+    kube: context.kube,
+    fieldManager: context.config.fieldManager,
+    installation: name,
+    ours: new Map(status.inventory.map((entry) => [inventoryKey(entry), entry])),
+    neverOurs: neverOursOf(set.objects, set.meta.drift, name),
+    isRepair: true,
+    mayAskLess: true,
+    signal,
+  };
+}
+
+/** Who may say no: the release, and after it the customer, whose policy is asked only when there is something to do. */
+async function leaveFor(
+  { context, name, untilWriting }: DriftCheck,
+  { meta }: ReleaseSet,
+  findings: Finding[],
+): Promise<Leave> {
+  const now = context.now();
+  if (findings.every(({ what, held }) => what === 'same' || held)) return { mayRepair: false, why: '', now };
+  const policies = await loadPolicies(context.kube, context.config.namespace, untilWriting);
+  const decision = decide('repair', name, policies);
+  if (decision.effect !== 'allow') return { mayRepair: false, why: decision.message, now };
+  const isReport = meta.drift?.mode === 'report';
+  return { mayRepair: !isReport, why: 'this version only tells what others change (drift.mode: report)', now };
+}
+
+function pauseOf({ name, isPaused }: InstallationRecord): Finding {
+  const finding: Finding = { key: PAUSED_KEY, object: `Installation/${name}`, what: 'same', changes: [] };
+  if (!isPaused) return finding;
+  const message = `Installation/${name} has the annotation ${PAUSED_ANNOTATION}: nothing of it is put right`;
+  return { ...finding, held: { state: 'paused', message } };
+}
+
+function pausedWith(finding: Finding): Finding {
+  if (finding.held || finding.what === 'same') return finding;
+  const { object, what, changes } = finding;
+  const how =
+    what === 'gone'
+      ? 'was deleted'
+      : `was changed: ${changes
+          .map(({ shown }) => shown)
+          .slice(0, 5)
+          .join(', ')}`;
+  return {
+    ...finding,
+    held: { state: 'paused', message: `${object} ${how}. It is left as it is: the installation is paused` },
+  };
+}
+
+interface Work {
+  installation: InstallationRecord;
+  set: ReleaseSet;
+  looked: readonly Looked[];
+  repairs: readonly Repair[];
+  entries: readonly DriftEntry[];
+}
+
+/** One object after the other, kind after kind; each is an apply over the very object that was looked at. */
+async function putRight(check: DriftCheck, work: Work): Promise<void> {
+  const { context, signal, tell } = check;
+  const { installation, set, looked, repairs, entries } = work;
+  const input = planInputOf(check, installation, set, signal);
+  const lostOf = new Map(repairs.map(({ key, lost }) => [key, lost]));
+  const outcomes = new Map<string, string | undefined>();
+  const made: InventoryEntry[] = [];
+  const step = { kube: context.kube, fieldManager: input.fieldManager, signal, now: context.now, deadlineMs: 0 };
+  const wanted = looked.filter(({ finding }) => lostOf.has(finding.key));
+  for (const { found, finding } of inOrder(wanted, ({ found: { ref } }) => ref.kind).flat()) {
+    const { ref, live, object: whole } = found;
+    const object = live
+      ? ownPart(whole, live, { ...input, isRepair: true, lost: lostOf.get(finding.key) ?? [] })
+      : whole;
+    const uid = live?.metadata.uid;
+    // The uid is a precondition: one that was made anew meanwhile is looked at first.
+    const bound = uid === undefined ? object : { ...object, metadata: { ...object.metadata, uid } };
+    const outcome = await executeStep({ type: 'apply', ref, object: bound, force: live !== undefined }, step);
+    outcomes.set(finding.key, outcome.ok ? undefined : outcome.failure.message);
+    if (outcome.ok) made.push(entryOf(ref, whole, outcome.value.uid));
+  }
+  const after = repaired(entries, outcomes, context.now());
+  await write(check, installation, after.entries, withUids(installation.status.inventory, made));
+  for (const one of after.told) tell(one, installation.id);
+}
+
+/** An object that a kill came after is known by its label; from now on by its uid too. */
+function knownUids({ status }: InstallationRecord, looked: readonly Looked[]): InventoryEntry[] {
+  const live = looked.flatMap(({ found: { ref, object, live: one } }) =>
+    one?.metadata.uid === undefined ? [] : [entryOf(ref, object, one.metadata.uid)],
+  );
+  return withUids(status.inventory, live);
+}
+
+function withUids(inventory: readonly InventoryEntry[], known: readonly InventoryEntry[]): InventoryEntry[] {
+  const uids = new Map(known.map((entry) => [inventoryKey(entry), entry.uid]));
+  return inventory.map((entry) => {
+    const uid = uids.get(inventoryKey(entry));
+    return uid === undefined || uid === entry.uid ? entry : { ...entry, uid };
+  });
+}
+
+/** Nothing is written that is written already. */
+async function write(
+  { context, name }: DriftCheck,
+  { status }: InstallationRecord,
+  entries: readonly DriftEntry[],
+  inventory: InventoryEntry[] = status.inventory,
+): Promise<void> {
+  const drift = driftStatus(entries);
+  const isSame = canonicalJson(drift ?? null) === canonicalJson(status.drift ?? null);
+  const hasNewUids = inventory.some((entry, index) => entry !== status.inventory[index]);
+  if (isSame && !hasNewUids) return;
+  await context.installations.write(name, {
+    ...(!isSame && { drift: drift ?? null }),
+    ...(hasNewUids && { inventory }),
+  });
+  if (drift) status.drift = drift;
+  else delete status.drift;
+  status.inventory = inventory;
+  context.monitors.refresh(name);
+}

@@ -1,0 +1,103 @@
+import { fieldAt, PAUSED_ANNOTATION } from '@steward/shared';
+import type { KubeObject, ResourceRef } from '../../kube/client.ts';
+import { hasPause } from '../../operations/installation-object.ts';
+import type { FieldChange } from '../plan/changed-fields.ts';
+import { othersAt } from '../plan/field-owners.ts';
+import { inventoryKey } from '../plan/inventory.ts';
+import { findObject, planFound, Refused, type FoundObject, type ObjectPlanInput } from '../plan/plan-object.ts';
+import type { Finding } from './ledger.ts';
+
+/** An object of the set beside what lives, and what was found about it. */
+export interface Looked {
+  finding: Finding;
+  found: FoundObject;
+}
+
+/**
+ * What an apply of the stored object would change of the one that lives, asked of the API server. Undefined when there is
+ * nothing to say: it is going and will be looked at when it is gone, or it has done its work.
+ */
+export async function lookAt(object: KubeObject, input: ObjectPlanInput): Promise<Looked | undefined> {
+  let found: FoundObject = { ref: refOf(object), object, live: undefined };
+  try {
+    found = await findObject(object, input);
+    const { live } = found;
+    if (live?.metadata.deletionTimestamp !== undefined || (!live && isDone(object))) return undefined;
+    const finding = await compare(found, input);
+    return { found, finding: live && hasPause(live.metadata.annotations) ? paused(finding) : finding };
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    const why = `${nameOf(object)} is not as it was applied, or cannot be compared: ${error.failure.message}`;
+    return { found, finding: refused(object, why) };
+  }
+}
+
+/** @throws Refused */
+async function compare(found: FoundObject, input: ObjectPlanInput): Promise<Finding> {
+  const { object, live } = found;
+  const name = nameOf(object);
+  if (!live && object.kind === 'PersistentVolumeClaim') return refused(object, `${name} was deleted. ${CLAIM_GONE}`);
+  const planned = await planFound(found, input);
+  if (planned.action === 'replace') {
+    const fields = planned.fields.join(', ');
+    return refused(object, `${name} would have to be made anew: ${fields}. Push the version again to do that`);
+  }
+  const changes = (planned.changes ?? []).filter((change) => isOfTheSet(planned.object, change));
+  const what = !live ? 'gone' : changes.length > 0 ? 'changed' : 'same';
+  const [first] = changes;
+  const by = live && first && othersAt(live, first.path, input.fieldManager)[0]?.manager;
+  return { key: keyOf(object), object: name, what, changes, by };
+}
+
+function refused(object: KubeObject, message: string): Finding {
+  const held = { state: 'refused', message } as const;
+  return { key: keyOf(object), object: nameOf(object), what: 'changed', changes: [], held };
+}
+
+const CLAIM_GONE =
+  'It is not made again by itself: an empty volume would take the place of the data. Restore it, or push the version again to begin with an empty one';
+
+function paused(finding: Finding): Finding {
+  const { object, changes } = finding;
+  const what =
+    changes.length === 0
+      ? ''
+      : ` Now: ${changes
+          .map(({ shown }) => shown)
+          .slice(0, 5)
+          .join(', ')}`;
+  const message = `${object} has the annotation ${PAUSED_ANNOTATION}: what others change of it is left as it is.${what}`;
+  return { ...finding, held: { state: 'paused', message } };
+}
+
+/**
+ * Only what the set says, or what an apply would take away with it, is ours: a webhook that adds its own to each apply is not
+ * somebody who changed something.
+ */
+function isOfTheSet(object: KubeObject, { path, isUnset }: FieldChange): boolean {
+  if (isUnset || fieldAt(object, path) !== undefined) return true;
+  return path.some((_, depth) => Array.isArray(fieldAt(object, path.slice(0, depth))));
+}
+
+/** Work that ends is not done again because its record was tidied away. */
+function isDone({ kind, spec }: KubeObject): boolean {
+  if (kind === 'Job') return true;
+  const policy = fieldAt(spec, ['restartPolicy']);
+  return kind === 'Pod' && policy !== undefined && policy !== 'Always';
+}
+
+export function nameOf({ kind, metadata }: KubeObject): string {
+  return `${kind}/${metadata.name}`;
+}
+
+/** Of the inventory. */
+export function keyOf(object: KubeObject): string {
+  const { group, kind } = refOf(object);
+  const { name, namespace } = object.metadata;
+  return inventoryKey({ group, kind, name, ...(namespace !== undefined && { namespace }) });
+}
+
+function refOf({ apiVersion, kind }: KubeObject): ResourceRef {
+  const [group, version] = apiVersion.includes('/') ? apiVersion.split('/') : ['', apiVersion];
+  return { group: group ?? '', version: version ?? '', kind, plural: '', namespaced: true };
+}
