@@ -274,14 +274,20 @@ describe('records of an agent', () => {
     const { agent, installation: target } = await offered();
     agent.event({ installationId: target.id, message: 'nats-0 was killed', from: 'healthy', to: 'degraded' });
     agent.event({ kind: 'gap', lost: 12, message: 'the queue was full' });
+    agent.event({ installationId: target.id, kind: 'drift.contested', message: 'Deployment/nats: changed again' });
+    const later = { kind: 'moon.rose' } as unknown as Parameters<typeof agent.event>[0];
+    agent.event({ installationId: target.id, ...later });
     await agent.acked();
     const { items } = await fleet.owner.get<PageOf<{ kind: string; lost?: number; to?: string }>>(
       `/installations/${target.id}/events`,
     );
-    expect(items).toHaveLength(2);
+    expect(items).toHaveLength(4);
     expect(items).toEqual(
       expect.arrayContaining([
         expect.objectContaining({ kind: 'gap', lost: 12 }),
+        expect.objectContaining({ kind: 'drift.contested', message: 'Deployment/nats: changed again' }),
+        // Of an agent that is newer than this hub.
+        expect.objectContaining({ kind: 'moon.rose' }),
         expect.objectContaining({ to: 'degraded' }),
       ]),
     );

@@ -15,6 +15,7 @@ function workload(change: Partial<WorkloadView> = {}): WorkloadView {
     kind: 'Deployment',
     name: 'web',
     uid: 'w',
+    mark: '',
     generation: 2,
     observedGeneration: 2,
     wanted: 2,
@@ -77,6 +78,7 @@ function objects(parts: Parts): NamespaceObjects {
 const job: JobView = {
   name: 'load',
   uid: 'j',
+  mark: '',
   cronJob: undefined,
   state: 'active',
   message: '',
@@ -86,6 +88,7 @@ const job: JobView = {
 const claim: ClaimView = {
   name: 'data',
   uid: 'c',
+  mark: '',
   phase: 'Pending',
   storageClass: 'fast',
   createdMs: nowMs,

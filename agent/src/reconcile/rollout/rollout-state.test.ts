@@ -14,6 +14,7 @@ function workload(change: Partial<WorkloadView> = {}): WorkloadView {
     kind: 'Deployment',
     name: 'web',
     uid: 'w',
+    mark: '',
     generation: 2,
     observedGeneration: 2,
     wanted: 2,
