@@ -14,7 +14,8 @@ export interface HealthServerOptions {
  */
 export function startHealthServer({ host, port, readiness }: HealthServerOptions): Promise<Server> {
   const server = createServer((request, response) => {
-    const { pathname } = new URL(request.url ?? '/', 'http://agent');
+    // Not by URL, which throws for what anybody may send: that would end the agent.
+    const [pathname] = (request.url ?? '/').split('?', 1);
     if (pathname === '/livez') return void response.end('ok\n');
     if (pathname !== '/readyz') return void response.writeHead(404).end();
     const { isReady, message } = readiness();

@@ -89,7 +89,15 @@ async function render(chart: string, options: Options = {}): Promise<Outcome<Rel
   if (!printed.ok) return printed;
   const bounded = new BoundedRender({ entry, room, signal });
   try {
-    const question = { printed: printed.value, kept: [], meta, release, installation: 'shop', namespace: 'shop-ns' };
+    const question = {
+      printed: printed.value,
+      kept: [],
+      meta,
+      release,
+      organization: 'acme',
+      installation: 'shop',
+      namespace: 'shop-ns',
+    };
     const packed = await bounded.readManifests(question);
     return packed.ok ? { ok: true, value: unpackSet(packed.value.bytes, packed.value.digest) } : packed;
   } finally {

@@ -15,9 +15,13 @@ export const ENDPOINTS_PATIENCE_MS = 5_000;
 /** A pod may outlive the end of its grace period by this much. */
 export const END_PATIENCE_MS = 30_000;
 
+/** A report tells of this many workloads at most. */
+export const MAX_WORKLOADS = 200;
+
 export interface NamespaceHealth {
   health: HealthState;
   reasons: HealthReason[];
+  /** All of them: cut to {@link MAX_WORKLOADS} when it is told. */
   workloads: WorkloadHealth[];
   /** When the same objects may have another health, by the mere passing of time. */
   recheckAtMs: number | undefined;
@@ -74,7 +78,6 @@ function summarize(verdicts: Verdict[]): NamespaceHealth {
     reasons: verdicts.flatMap(({ reasons }) => reasons).slice(0, 20),
     workloads: verdicts
       .filter(({ kind, health }) => health !== 'healthy' || !QUIET_KINDS.has(kind))
-      .slice(0, 200)
       .map(({ kind, name, health, ready, wanted, restarts }) => ({
         kind,
         name,

@@ -14,3 +14,20 @@ it('calls a workload that somebody deleted missing, after a moment, until it is 
   expect(missing.add(there, ['Deployment/web'], 6 + MISSING_PATIENCE_MS)).toEqual(there);
   expect(missing.add(nothing, ['Deployment/web'], 7 + MISSING_PATIENCE_MS)).toMatchObject({ health: 'healthy' });
 });
+
+it('looks among all workloads, also those that a report has no room for', () => {
+  const many = Array.from({ length: 300 }, (_, index) => ({
+    kind: 'Pod',
+    name: `p${index}`,
+    health: 'healthy' as const,
+  }));
+  const crowded: NamespaceHealth = {
+    ...nothing,
+    workloads: [...many, { kind: 'StatefulSet', name: 'db', health: 'healthy' }],
+  };
+  const missing = new MissingWorkloads();
+  missing.add(crowded, ['StatefulSet/db'], 0);
+  const later = missing.add(crowded, ['StatefulSet/db'], MISSING_PATIENCE_MS);
+  expect(later).toMatchObject({ health: 'healthy', reasons: [] });
+  expect(later.workloads).toHaveLength(200);
+});

@@ -1,4 +1,4 @@
-import type { NamespaceHealth } from './health.ts';
+import { MAX_WORKLOADS, type NamespaceHealth } from './health.ts';
 
 /** A workload that is not there may have been made this moment, or be about to be left out. */
 export const MISSING_PATIENCE_MS = 10_000;
@@ -7,7 +7,10 @@ export const MISSING_PATIENCE_MS = 10_000;
 export class MissingWorkloads {
   readonly #sinceMs = new Map<string, number>();
 
-  /** @param expected `Deployment/web`, only of kinds that are watched */
+  /**
+   * Looks among all workloads, and cuts their list only after that.
+   * @param expected `Deployment/web`, only of kinds that are watched
+   */
   add(found: NamespaceHealth, expected: readonly string[], nowMs: number): NamespaceHealth {
     const present = new Set(found.workloads.map(({ kind, name }) => `${kind}/${name}`));
     const absent = expected.filter((name) => !present.has(name));
@@ -18,13 +21,13 @@ export class MissingWorkloads {
     const waiting = absent.filter((name) => !isSure(name)).map((name) => this.#patienceEndMs(name, nowMs));
     const rechecks = [...waiting, ...(found.recheckAtMs === undefined ? [] : [found.recheckAtMs])];
     const recheckAtMs = rechecks.length === 0 ? undefined : Math.min(...rechecks);
-    if (missing.length === 0) return { ...found, recheckAtMs };
+    if (missing.length === 0) return { ...found, workloads: found.workloads.slice(0, MAX_WORKLOADS), recheckAtMs };
     const message =
       'somebody deleted it, and it was not made again by itself. Push this or another version again: what is missing is made anew';
     return {
       health: 'unhealthy',
       reasons: [...missing.map((object) => ({ code: 'Missing', object, message })), ...found.reasons].slice(0, 20),
-      workloads: [...missing.map(missingWorkload), ...found.workloads].slice(0, 200),
+      workloads: [...missing.map(missingWorkload), ...found.workloads].slice(0, MAX_WORKLOADS),
       recheckAtMs,
     };
   }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { decodeAgentFrame, type AgentFrame, type HubFrameOf } from '@steward/shared';
 import { resultOf, TestPeer } from '../testing/test-link.ts';
-import { mergeReports, Outbound, type Wire } from './outbound.ts';
+import { inFrames, mergeReports, Outbound, type Wire } from './outbound.ts';
 import { Outbox } from './outbox.ts';
 
 const at = '2026-11-21T00:00:00Z';
@@ -32,6 +32,25 @@ describe('merged reports', () => {
     ],
   ])('hold %s', (_name, earlier, later, merged) => {
     expect(mergeReports<number, typeof earlier>(earlier, later)).toEqual(merged);
+  });
+});
+
+describe('a report that is larger than a frame', () => {
+  it('goes in several, of which only the first replaces anything', () => {
+    const set = Object.fromEntries(Array.from({ length: 150 }, (_, index) => [`i${index}`, 'x'.repeat(9_000)]));
+    const whole = { revision: 7, full: true, set, delete: [] };
+    const frames = inFrames<string, typeof whole>(whole);
+    expect(frames.length).toBeGreaterThan(4);
+    for (const frame of frames) expect(JSON.stringify(frame).length).toBeLessThan(300 * 1024);
+    expect(frames.map(({ full }) => full)).toEqual([true, ...frames.slice(1).map(() => false)]);
+    expect(Object.assign({}, ...frames.map((frame) => frame.set))).toEqual(set);
+  });
+
+  it('is one frame when it is small, also when it says that there is nothing', () => {
+    const small = { revision: 7, full: false, set: { a: 1 }, delete: ['b'] };
+    expect(inFrames<number, typeof small>(small)).toEqual([small]);
+    const nothing = { revision: 7, full: true, set: {}, delete: [] };
+    expect(inFrames<number, typeof nothing>(nothing)).toEqual([nothing]);
   });
 });
 

@@ -165,9 +165,36 @@ export class Outbound {
     const [health, observed] = [this.#health, this.#observed];
     this.#health = undefined;
     this.#observed = undefined;
-    if (observed) this.control({ t: 'observed', b: observed });
-    if (health) this.control({ t: 'health', b: health });
+    if (observed) for (const b of inFrames(observed)) this.control({ t: 'observed', b });
+    if (health) for (const b of inFrames(health)) this.control({ t: 'health', b });
   }
+}
+
+/** Of one report; far below what a frame may have. */
+const MAX_REPORT_BYTES = 256 * 1024;
+
+/**
+ * A report in as many frames as it needs: the first replaces what it is to replace, the others add to it. One of its entries
+ * always fits.
+ */
+export function inFrames<V, R extends KeyedReport<V>>(report: R): R[] {
+  const frames: R[] = [];
+  let set: Record<string, V> = {};
+  let bytes = 0;
+  const end = (): void => {
+    const isFirst = frames.length === 0;
+    frames.push({ ...report, full: report.full && isFirst, set, delete: isFirst ? report.delete : [] });
+    set = {};
+    bytes = 0;
+  };
+  for (const [key, value] of Object.entries(report.set)) {
+    const size = Buffer.byteLength(JSON.stringify(value)) + key.length;
+    if (bytes > 0 && bytes + size > MAX_REPORT_BYTES) end();
+    set[key] = value;
+    bytes += size;
+  }
+  end();
+  return frames;
 }
 
 interface KeyedReport<V> {

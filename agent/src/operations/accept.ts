@@ -1,4 +1,4 @@
-import type { DesiredState, OperationFailure } from '@steward/shared';
+import { reservedNamespace, type DesiredState, type OperationFailure } from '@steward/shared';
 import type { InstallationState } from './installation-object.ts';
 
 /** As much of an installation as is kept in memory while nothing is done to it. */
@@ -35,8 +35,6 @@ export type Acceptance =
   /** Nothing was written and nothing will be. When the frame comes again it is refused again, and the hub keeps the first answer. */
   | { kind: 'refuse'; state: 'failed' | 'expired'; reason: OperationFailure; message: string };
 
-const RESERVED = new Set(['kube-system', 'kube-public', 'kube-node-lease', 'default']);
-
 /** Whether a desired state is taken into the journal. Pure. */
 export function acceptanceOf(desired: DesiredState, known: Known): Acceptance {
   if (known.isJournalled) return { kind: 'known' };
@@ -47,8 +45,11 @@ export function acceptanceOf(desired: DesiredState, known: Known): Acceptance {
     reason,
     message,
   });
-  if (RESERVED.has(namespace) || known.reserved.has(namespace))
-    return refuse('foreign-namespace', `namespace ${namespace} belongs to the cluster, no service is installed there`);
+  const reserved = reservedNamespace(namespace);
+  if (reserved !== undefined || known.reserved.has(namespace)) {
+    const why = reserved ?? 'it is the namespace of an agent';
+    return refuse('foreign-namespace', `no service is installed into namespace ${namespace}: ${why}`);
+  }
   const same = known.installations.find(({ id }) => id === installationId);
   const conflict = same ? changeOf(same, desired) : clashOf(known.installations, desired);
   if (conflict !== undefined) return refuse('conflict', conflict);

@@ -168,7 +168,7 @@ export class InstallationQueue {
     const run = new Run({ context, record, installation, signal: this.#signal });
     if (this.#pending) run.interrupt(this.#pending);
     this.#current = run;
-    const expiry = expireAt(run);
+    const stopExpiry = expireAt(run);
     try {
       if (record.status.revision === 0) await accept(run);
       await removeSets(context, status.unneeded ?? []);
@@ -177,7 +177,7 @@ export class InstallationQueue {
       if (!run.interruption || this.#signal.aborted) throw error;
       await this.#end(record, run.interruption);
     } finally {
-      clearTimeout(expiry);
+      stopExpiry();
       this.#current = undefined;
     }
     await context.journal.prune(this.#name);
@@ -198,7 +198,12 @@ export class InstallationQueue {
   async #giveUp(record: OperationRecord, error: unknown): Promise<void> {
     const why = error instanceof Error ? error.message : String(error);
     const message = `the agent met an error that it did not expect, several times: ${why}`;
-    await this.#context.installations.write(this.#name, { message: message.slice(0, 1_000) });
+    // Under way, what runs is neither the old version nor the new one for certain.
+    const isUnderWay = record.status.state === 'running';
+    await this.#context.installations.write(this.#name, {
+      message: message.slice(0, 1_000),
+      ...(isUnderWay && { state: 'failed', version: null, releaseDigest: null }),
+    });
     await this.#context.journal.move(record, { state: 'failed', phase: 'done', reason: 'internal', message });
   }
 }
@@ -213,15 +218,23 @@ async function accept(run: Run): Promise<void> {
   });
 }
 
-/** Ends the operation when its time to be started is over, by the API server's clock. */
-function expireAt(run: Run): NodeJS.Timeout {
+/** Ends the operation when its time to be started is over, by the API server's clock. @returns what stops waiting */
+function expireAt(run: Run): () => void {
   const { notAfter } = run.record.spec.desired.operation;
-  const waitMs = Date.parse(notAfter) - run.context.now().getTime();
   const message = `${run.title} was to be started before ${notAfter}, and was not`;
-  return setTimeout(
-    () => run.interrupt(new Interruption('expired', { reason: 'expired', message })),
-    Math.min(Math.max(0, waitMs), MAX_TIMER_MS),
-  );
+  let timer: NodeJS.Timeout | undefined;
+  const wait = (): void => {
+    const waitMs = Date.parse(notAfter) - run.context.now().getTime();
+    // No timer is as long as a year.
+    if (waitMs > MAX_TIMER_MS) timer = setTimeout(wait, MAX_TIMER_MS);
+    else
+      timer = setTimeout(
+        () => run.interrupt(new Interruption('expired', { reason: 'expired', message })),
+        Math.max(0, waitMs),
+      );
+  };
+  wait();
+  return () => clearTimeout(timer);
 }
 
 function superseded(generation: number): Interruption {

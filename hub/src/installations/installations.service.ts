@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { CreatedInstallation, CreateInstallation } from '@steward/shared';
+import { reservedNamespace, type CreatedInstallation, type CreateInstallation } from '@steward/shared';
 import type { EntityManager } from 'typeorm';
 import { ServicesRepository } from '../catalog/services.repository.ts';
 import { noSuchService } from '../catalog/services.service.ts';
@@ -42,6 +42,7 @@ export class InstallationsService {
     });
     if ('known' in prepared) return prepared.known;
     const { place, serviceId, chosen } = prepared;
+    refuseReserved(wanted.namespace ?? wanted.name);
     this.wantedRelease.checkMayStart(chosen, undefined);
     await this.wantedRelease.checkParameters(chosen, parameters);
     return this.database.inTenant(context, async (tx) => {
@@ -95,6 +96,15 @@ export class InstallationsService {
     const { command } = await this.grants.create(tx, context, found);
     return { installation: toInstallation(found), operation: { id: operationId }, grantCommand: command };
   }
+}
+
+/** Nobody is to be asked to grant rights there. */
+function refuseReserved(namespace: string): void {
+  const reserved = reservedNamespace(namespace);
+  if (reserved === undefined) return;
+  throw new ProblemError('invalid-request', `nothing can be installed into the namespace "${namespace}": ${reserved}`, {
+    action: 'choose another namespace',
+  });
 }
 
 function taken(name: string, namespace: string, { cluster }: Place): ProblemError {

@@ -57,7 +57,6 @@ function ownRules(namespace: string): PolicyRule[] {
     rule('makes that lease the first time (a create cannot be bound to a name)', 'coordination.k8s.io', 'leases', [
       'create',
     ]),
-    rule('tells in events what it did', '', 'events', ['create', 'patch']),
     rule('reads the uid of its own namespace', '', 'namespaces', ['get'], [namespace]),
   ];
 }

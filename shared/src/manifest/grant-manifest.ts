@@ -1,6 +1,13 @@
 import type { ReleasePermission } from '../release/release.ts';
 import { withComment, type KubeManifest, type PolicyRule } from './kube-manifest.ts';
-import { AGENT_SERVICE_ACCOUNT, agentNamespace, grantName, INSTALLATION_LABEL, ORGANIZATION_LABEL } from './names.ts';
+import {
+  AGENT_SERVICE_ACCOUNT,
+  agentNamespace,
+  grantName,
+  INSTALLATION_LABEL,
+  ORGANIZATION_LABEL,
+  reservedNamespace,
+} from './names.ts';
 
 export interface GrantInput {
   organization: string;
@@ -14,9 +21,12 @@ export interface GrantInput {
 /**
  * What the customer applies to let the agent run one installation: its namespace, and exactly the rights that the signed
  * release asks for there.
+ * @throws Error for a namespace that no service may have
  */
 export function grantManifest(input: GrantInput): KubeManifest[] {
   const { organization, installation, service, namespace } = input;
+  const reserved = reservedNamespace(namespace);
+  if (reserved !== undefined) throw new Error(`${service} cannot be granted rights in ${namespace}: ${reserved}`);
   const labels = { [ORGANIZATION_LABEL]: organization, [INSTALLATION_LABEL]: installation };
   const name = grantName(organization);
   return [

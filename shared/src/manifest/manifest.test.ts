@@ -108,3 +108,12 @@ describe('a grant', () => {
     });
   });
 });
+
+it.each(['default', 'kube-system', 'kube-other', 'steward-acme', 'steward-other'])(
+  'gives no rights in the namespace %s',
+  (namespace) => {
+    const input = { organization: 'acme', installation: 'shop', service: 'shop', namespace, permissions: [] };
+    expect(() => grantManifest(input)).toThrow(/cannot be granted rights/);
+    expect(grantManifest({ ...input, namespace: 'acme-shop' })).toHaveLength(3);
+  },
+);

@@ -21,9 +21,24 @@ export const OPERATION_LABEL = 'steward.dev/operation';
 /** On an object of a service, or on its Installation: what others change of it is not put right. */
 export const PAUSED_ANNOTATION = 'steward.dev/paused';
 
+const OF_THE_CLUSTER: ReadonlySet<string> = new Set(['default', 'kube-system', 'kube-public', 'kube-node-lease']);
+
+/**
+ * Why no service may be installed into a namespace, so that nobody is asked to grant rights there; undefined when one may.
+ * Namespaces of agents begin with `steward-`: whoever may write in one owns what that agent believes.
+ */
+export function reservedNamespace(namespace: string): string | undefined {
+  if (OF_THE_CLUSTER.has(namespace) || namespace.startsWith('kube-')) return 'it belongs to the cluster itself';
+  return namespace.startsWith(AGENT_NAMESPACE_PREFIX)
+    ? 'names that begin with steward- are those of agents'
+    : undefined;
+}
+
+const AGENT_NAMESPACE_PREFIX = 'steward-';
+
 /** The agent's own namespace. */
 export function agentNamespace(organization: string): string {
-  return `steward-${organization}`;
+  return `${AGENT_NAMESPACE_PREFIX}${organization}`;
 }
 
 /** Field manager of what the agent applies. */

@@ -24,6 +24,7 @@ const bounds: Bounds = {
     ],
     exceptions: {},
   },
+  organization: 'acme',
   installation: 'shop',
   namespace: 'shop-ns',
 };

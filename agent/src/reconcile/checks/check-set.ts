@@ -1,5 +1,6 @@
 import {
   INSTALLATION_LABEL,
+  ORGANIZATION_LABEL,
   undeclaredPodSettings,
   type ChartHook,
   type Release,
@@ -11,6 +12,8 @@ import { pinImages } from './pin-images.ts';
 /** What a rendered set is checked against: the signed release, and where it is to run. */
 export interface Bounds {
   release: Pick<Release, 'images' | 'permissions' | 'exceptions'>;
+  /** Whose agent this is: another vendor may have an installation of the same name. */
+  organization: string;
   installation: string;
   namespace: string;
 }
@@ -90,7 +93,10 @@ function groupOf({ apiVersion }: RenderedObject): string {
   return version === undefined ? '' : (group ?? '');
 }
 
-function place(object: RenderedObject, { release, installation, namespace }: Bounds): Outcome<RenderedObject> {
+function place(
+  object: RenderedObject,
+  { release, organization, installation, namespace }: Bounds,
+): Outcome<RenderedObject> {
   const { kind, metadata } = object;
   const name = `${kind}/${metadata.name}`;
   if (metadata.namespace !== undefined && metadata.namespace !== namespace)
@@ -108,7 +114,11 @@ function place(object: RenderedObject, { release, installation, namespace }: Bou
   );
   if (!isNamed)
     return failed('kind-not-permitted', `${name} is not among the ${kind} names that the signed release lists`);
-  const labels = { ...metadata.labels, [INSTALLATION_LABEL]: installation };
+  const labels = {
+    ...metadata.labels,
+    [INSTALLATION_LABEL]: installation,
+    [ORGANIZATION_LABEL]: organization,
+  };
   return done({ ...object, metadata: { ...metadata, namespace, labels } });
 }
 

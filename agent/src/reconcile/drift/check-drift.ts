@@ -90,6 +90,7 @@ function planInputOf(
   return {
     kube: context.kube,
     fieldManager: context.config.fieldManager,
+    organization: context.config.organization,
     installation: name,
     ours: new Map(status.inventory.map((entry) => [inventoryKey(entry), entry])),
     neverOurs: neverOursOf(set.objects, set.meta.drift, name),

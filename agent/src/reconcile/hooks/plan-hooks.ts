@@ -41,6 +41,7 @@ export async function planHook(
     const planned = await planObject(hookObject(hook, event, run.record.spec.id), {
       kube,
       fieldManager: config.fieldManager,
+      organization: config.organization,
       installation: run.installation.name,
       ours: new Map(inventory.map((entry) => [inventoryKey(entry), entry])),
       neverOurs: neverOursOf([], undefined, run.installation.name),

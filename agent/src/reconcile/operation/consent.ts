@@ -69,7 +69,9 @@ async function useApproval(run: Run, { name, uid, approver }: Answer, planDigest
 
 async function awaitAnswer(run: Run, told: OperationPlan, decision: Decision): Promise<Answer | 'look-again'> {
   const { record } = run;
-  if (record.status.state !== 'awaiting-approval' || record.status.planDigest !== told.digest)
+  const { state, phase, planDigest } = record.status;
+  // Another life of the agent says the question again: its way here has told of other phases.
+  if (state !== 'awaiting-approval' || phase !== 'approve' || planDigest !== told.digest)
     await ask(run, told, `${decision.message}. `);
   const bell = new Bell();
   const end = new AbortController();

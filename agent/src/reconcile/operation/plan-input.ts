@@ -18,6 +18,7 @@ export async function planInput(
   return {
     kube,
     fieldManager: config.fieldManager,
+    organization: config.organization,
     installation: run.record.spec.desired.name,
     objects: set.objects,
     inventory: run.installation.status.inventory,

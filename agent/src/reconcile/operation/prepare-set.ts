@@ -185,6 +185,7 @@ async function renderOnce(run: Run, input: RenderInput, bounded: BoundedRender):
     kept: kept.value,
     meta: metaOf(run, input.verified),
     release: { images: release.images, permissions: release.permissions, exceptions: release.exceptions },
+    organization: context.config.organization,
     installation: desired.name,
     namespace: desired.namespace,
   });

@@ -23,6 +23,7 @@ export interface ObjectPlan {
 export interface PlanInput {
   kube: KubeClient;
   fieldManager: string;
+  organization: string;
   installation: string;
   objects: readonly KubeObject[];
   inventory: readonly InventoryEntry[];

@@ -1,10 +1,12 @@
-import { INSTALLATION_LABEL } from '@steward/shared';
+import { INSTALLATION_LABEL, ORGANIZATION_LABEL } from '@steward/shared';
 import type { KubeObject } from '../../kube/client.ts';
 
 /** Who an object belongs to, as well as it tells: an installation, a Helm release, a controller, or whoever wrote it. */
 export function ownerOf({ metadata }: KubeObject): string {
   const installation = metadata.labels?.[INSTALLATION_LABEL];
-  if (installation !== undefined) return `the installation ${installation}`;
+  const organization = metadata.labels?.[ORGANIZATION_LABEL];
+  if (installation !== undefined)
+    return `the installation ${installation}${organization === undefined ? '' : ` of ${organization}`}`;
   const release = metadata.annotations?.['meta.helm.sh/release-name'];
   if (release !== undefined) return `the Helm release ${release}`;
   const controller = metadata.ownerReferences?.find((owner) => owner.controller === true);

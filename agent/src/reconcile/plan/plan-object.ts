@@ -1,4 +1,4 @@
-import { canonicalJson, INSTALLATION_LABEL } from '@steward/shared';
+import { canonicalJson, INSTALLATION_LABEL, ORGANIZATION_LABEL } from '@steward/shared';
 import type { KubeClient, KubeObject, ResourceRef } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
 import type { InventoryEntry } from '../../operations/installation-object.ts';
@@ -31,6 +31,7 @@ export interface PlannedObject {
 export interface ObjectPlanInput {
   kube: KubeClient;
   fieldManager: string;
+  organization: string;
   installation: string;
   /** What was ours before, by {@link inventoryKey}. */
   ours: ReadonlyMap<string, InventoryEntry>;
@@ -129,14 +130,15 @@ function afterItIsGone(planned: Omit<PlannedObject, 'action' | 'fields'>, live: 
   return { ...planned, action: 'replace', fields, replacement };
 }
 
-/** By its uid when that was written down; by the label when a kill came between applying it and writing that down. */
+/** By its uid when that was written down; by its labels when a kill came between applying it and writing that down. */
 function isOwn(
   live: KubeObject,
   entry: InventoryEntry | undefined,
-  { installation }: Pick<ObjectPlanInput, 'installation'>,
+  { organization, installation }: Pick<ObjectPlanInput, 'organization' | 'installation'>,
 ): boolean {
   if (entry?.uid !== undefined && entry.uid === live.metadata.uid) return true;
-  return live.metadata.labels?.[INSTALLATION_LABEL] === installation;
+  const { labels = {} } = live.metadata;
+  return labels[INSTALLATION_LABEL] === installation && labels[ORGANIZATION_LABEL] === organization;
 }
 
 /** What our manager owns of an object: an apply that only takes ownership changes this alone. */

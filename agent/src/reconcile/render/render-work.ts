@@ -18,6 +18,7 @@ export interface ManifestsQuestion {
   kept: readonly KeptField[];
   meta: SetMeta;
   release: Pick<Release, 'images' | 'permissions' | 'exceptions'>;
+  organization: string;
   installation: string;
   namespace: string;
 }

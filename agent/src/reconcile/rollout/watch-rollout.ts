@@ -65,8 +65,9 @@ export async function watchRollout(options: RolloutOptions): Promise<Outcome<voi
 const SYNC_PATIENCE_MS = 10_000;
 /** A timer that comes a little early would find nothing to do. */
 const TIMER_SLACK_MS = 20;
-/** Progress is told no more often than this. */
+/** Progress is told no more often than this, and ever less often when there is no end of it: each telling is kept on both sides. */
 const TELL_INTERVAL_MS = 300;
+const MANY_TELLINGS = 100;
 const REMOVE_AGAIN_MS = 3_000;
 
 class RolloutFollower {
@@ -78,6 +79,7 @@ class RolloutFollower {
   #unremoved: { message: string; againAtMs: number } | undefined;
   #told = { text: '', atMs: 0 };
   #isUntold = false;
+  #tellings = 0;
   #settlingSinceMs: number | undefined;
 
   constructor(options: RolloutOptions, bell: Bell, look: (heldSince: ReadonlyMap<string, number>) => RolloutState) {
@@ -113,10 +115,14 @@ class RolloutFollower {
     return this.#options.now().getTime();
   }
 
+  get #mayTellAtMs(): number {
+    return this.#told.atMs + TELL_INTERVAL_MS * Math.max(1, this.#tellings / MANY_TELLINGS) ** 4;
+  }
+
   #wakeAtMs({ recheckAtMs }: RolloutState): number {
     const { deadlineMs, meta } = this.#options;
     if (this.#settlingSinceMs !== undefined) return this.#settlingSinceMs + meta.settleSeconds * 1_000;
-    const tellAtMs = this.#isUntold ? this.#told.atMs + TELL_INTERVAL_MS : deadlineMs;
+    const tellAtMs = this.#isUntold ? this.#mayTellAtMs : deadlineMs;
     return Math.min(recheckAtMs ?? deadlineMs, this.#unremoved?.againAtMs ?? deadlineMs, tellAtMs, deadlineMs);
   }
 
@@ -153,9 +159,10 @@ class RolloutFollower {
 
   async #tell(state: RolloutState): Promise<void> {
     const text = `${state.done}/${state.total}`;
-    this.#isUntold = text !== this.#told.text && this.#nowMs() < this.#told.atMs + TELL_INTERVAL_MS;
+    this.#isUntold = text !== this.#told.text && this.#nowMs() < this.#mayTellAtMs;
     if (text === this.#told.text || this.#isUntold) return;
     this.#told = { text, atMs: this.#nowMs() };
+    this.#tellings += 1;
     await this.#options.onProgress(state);
   }
 

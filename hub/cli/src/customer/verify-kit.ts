@@ -1,4 +1,4 @@
-import { sha256, verifyRelease, type InstallKit, type ReleaseKey } from '@steward/shared';
+import { reservedNamespace, sha256, verifyRelease, type InstallKit, type ReleaseKey } from '@steward/shared';
 import { CliError } from '../cli-error.ts';
 import { EXIT } from '../exit-codes.ts';
 
@@ -17,7 +17,13 @@ function refuse(message: string, action: string): CliError {
   return new CliError(EXIT.failed, message, { action });
 }
 
-function verifiedInstallation({ name, service, envelope }: KitInstallation, keys: readonly ReleaseKey[]) {
+function verifiedInstallation({ name, service, namespace, envelope }: KitInstallation, keys: readonly ReleaseKey[]) {
+  const reserved = reservedNamespace(namespace);
+  if (reserved !== undefined)
+    throw refuse(
+      `${name} is to get rights in the namespace ${namespace}: ${reserved}`,
+      'Do not go on; ask the vendor.',
+    );
   const verified = verifyRelease(envelope, keys);
   if (!verified.ok)
     throw refuse(
