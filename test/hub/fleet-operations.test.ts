@@ -105,6 +105,19 @@ describe('an operation', () => {
     expect(agent.frames.some(({ t }) => t === 'desired')).toBe(false);
   });
 
+  it('is refused for a namespace in which nobody should grant rights', async () => {
+    const cluster = await fleet.cluster();
+    for (const namespace of ['kube-system', 'steward-acme'])
+      expect(
+        await fleet.owner.call('POST', '/installations', {
+          name: 'nats',
+          cluster: cluster.name,
+          service: 'nats',
+          namespace,
+        }),
+      ).toMatchObject({ status: 400, body: { detail: expect.stringContaining(namespace) } });
+  });
+
   it('keeps plan, reason and the agent’s story', async () => {
     const { agent, operation } = await offered();
     const plan = { digest: `sha256:${'a'.repeat(64)}`, summary: 'creates 3', changes: [] };

@@ -44,7 +44,11 @@ describe('a rendered set', () => {
       value: [
         {
           ...map,
-          metadata: { name: 'a', namespace: 'shop-ns', labels: { app: 'x', 'steward.dev/installation': 'shop' } },
+          metadata: {
+            name: 'a',
+            namespace: 'shop-ns',
+            labels: { app: 'x', 'steward.dev/installation': 'shop', 'steward.dev/organization': 'acme' },
+          },
         },
       ],
     });
