@@ -1,5 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { isFinal, reportHash, type DesiredState, type OperationKind, type ReleaseEnvelope } from '@steward/shared';
+import {
+  isFinal,
+  reportHash,
+  type DesiredState,
+  type OperationKind,
+  type ReleaseEnvelope,
+  type RunState,
+} from '@steward/shared';
 import type {
   EventRecord,
   HealthReport,
@@ -25,6 +32,7 @@ export interface Want {
   release: WantedRelease;
   kind: OperationKind;
   parameters?: Record<string, unknown>;
+  runState?: RunState;
   toGeneration?: number;
   deleteVolumes?: boolean;
   notAfter?: Date;
@@ -43,6 +51,7 @@ export function desiredState(want: Want): DesiredState {
     deleteVolumes: want.deleteVolumes ?? false,
     release: { digest: release.digest, version: release.version },
     parameters: want.parameters ?? {},
+    ...(want.runState && { runState: want.runState }),
     operation: {
       id: randomUUID(),
       kind,

@@ -24,6 +24,7 @@ function workload(change: Partial<WorkloadView> = {}): WorkloadView {
     available: 2,
     hasBeenReady: true,
     isOnDelete: false,
+    isStopped: false,
     partition: 0,
     currentRevision: 'r1',
     updateRevision: 'r1',

@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox';
-import { compile, DesiredFrame, HealthState, type Decoded } from '@steward/shared';
+import { compile, DesiredFrame, HealthState, RunState, type Decoded } from '@steward/shared';
 
 const Time = Type.String({ format: 'date-time' });
 
@@ -21,6 +21,10 @@ export const HistoryEntry = Type.Object({
   releaseDigest: Type.String(),
   parametersDigest: Type.String(),
   renderRef: Type.String(),
+  /** How it ran; absent: as released. */
+  runState: Type.Optional(RunState),
+  /** The generation that brought this set, where later ones only changed how it runs and took its place here. */
+  setGeneration: Type.Optional(Type.Integer()),
   at: Time,
 });
 export type HistoryEntry = Static<typeof HistoryEntry>;

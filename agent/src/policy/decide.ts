@@ -1,4 +1,4 @@
-import type { OperationFailure, OperationKind } from '@steward/shared';
+import { policyClassOf, type OperationFailure, type OperationKind, type PolicyClass } from '@steward/shared';
 import type { Effect, SupportPolicy } from './support-policy.ts';
 
 export interface Decision {
@@ -9,12 +9,14 @@ export interface Decision {
   message: string;
 }
 
-/** Without any rule for a kind: the grant is the consent to install (docs/decisions/0002), removing needs a rule. */
-export const DEFAULT_RULES: Readonly<Record<OperationKind, Effect>> = {
+/** Without any rule for a class: the grant is the consent to install (docs/decisions/0002), removing needs a rule. */
+export const DEFAULT_RULES: Readonly<Record<PolicyClass, Effect>> = {
   install: 'allow',
   upgrade: 'ask',
   rollback: 'ask',
   uninstall: 'deny',
+  restart: 'ask',
+  scale: 'ask',
 };
 
 const STRICTNESS: Readonly<Record<Effect, number>> = { allow: 0, ask: 1, deny: 2 };
@@ -24,6 +26,7 @@ const STRICTNESS: Readonly<Record<Effect, number>> = { allow: 0, ask: 1, deny: 2
  * denies, a frozen one too. Pure.
  */
 export function decide(kind: OperationKind, installation: string, policies: readonly SupportPolicy[]): Decision {
+  const policyClass = policyClassOf(kind);
   const rules: { name: string; effect: Effect }[] = [];
   for (const policy of policies) {
     if ('invalid' in policy) {
@@ -35,12 +38,28 @@ export function decide(kind: OperationKind, installation: string, policies: read
       const message = `SupportPolicy ${policy.name} freezes changes of ${installation}`;
       return { effect: 'deny', reason: 'frozen', message };
     }
-    const effect = policy.rules[kind];
+    const effect = policy.rules[policyClass];
     if (effect) rules.push({ name: policy.name, effect });
   }
   const [strictest] = rules.sort((a, b) => STRICTNESS[b.effect] - STRICTNESS[a.effect]);
-  const effect = strictest?.effect ?? DEFAULT_RULES[kind];
+  const effect = strictest?.effect ?? DEFAULT_RULES[policyClass];
   const source = strictest ? `SupportPolicy ${strictest.name}` : 'the default without a rule for it';
-  const message = `${kind} of ${installation}: ${effect} (${source})`;
+  const what = policyClass === kind ? kind : `${kind} (class ${policyClass})`;
+  const message = `${what} of ${installation}: ${effect} (${source})`;
   return effect === 'deny' ? { effect, reason: 'denied-by-policy', message } : { effect, message };
+}
+
+/** For an operation that is several things at once: the strictest word on any of them. */
+export function decideAll(
+  kinds: readonly [OperationKind, ...OperationKind[]],
+  installation: string,
+  policies: readonly SupportPolicy[],
+): Decision {
+  const [first, ...others] = kinds;
+  return others
+    .map((kind) => decide(kind, installation, policies))
+    .reduce(
+      (strictest, decision) => (STRICTNESS[decision.effect] > STRICTNESS[strictest.effect] ? decision : strictest),
+      decide(first, installation, policies),
+    );
 }

@@ -1,5 +1,5 @@
 import Type from 'typebox';
-import { compile, OPERATION_KINDS, type OperationKind } from '@steward/shared';
+import { compile, POLICY_CLASSES, type PolicyClass } from '@steward/shared';
 import type { KubeObject } from '../kube/client.ts';
 
 export const EFFECTS = ['allow', 'ask', 'deny'] as const;
@@ -9,7 +9,7 @@ export type Effect = (typeof EFFECTS)[number];
 export type SupportPolicy =
   | {
       name: string;
-      rules: Partial<Record<OperationKind, Effect>>;
+      rules: Partial<Record<PolicyClass, Effect>>;
       /** Names of installations it is for; undefined: all. */
       installations: readonly string[] | undefined;
       isFrozen: boolean;
@@ -21,7 +21,7 @@ const decode = compile(
   Type.Object({
     spec: Type.Object(
       {
-        rules: Type.Object(Object.fromEntries(OPERATION_KINDS.map((kind) => [kind, Type.Optional(EffectSchema)])), {
+        rules: Type.Object(Object.fromEntries(POLICY_CLASSES.map((name) => [name, Type.Optional(EffectSchema)])), {
           additionalProperties: false,
         }),
         installations: Type.Optional(Type.Array(Type.String())),

@@ -4,6 +4,7 @@ import { Feed1002000000000 } from './1002-feed.ts';
 import { Catalog2001000000000 } from './2001-catalog.ts';
 import { Fleet2002000000000 } from './2002-fleet.ts';
 import { FleetKeys2003000000000 } from './2003-fleet-keys.ts';
+import { RunState2006000000000 } from './2006-run-state.ts';
 
 /** A migration's class name ends in 13 digits, by which TypeORM orders them: the number of the file (four digits), then zeros. */
 export interface MigrationClass {
@@ -18,4 +19,5 @@ export const MIGRATIONS: readonly MigrationClass[] = [
   Catalog2001000000000,
   Fleet2002000000000,
   FleetKeys2003000000000,
+  RunState2006000000000,
 ];

@@ -1,5 +1,5 @@
 import { API_GROUP } from '../version.ts';
-import { OPERATION_KINDS, OPERATION_PHASES, OPERATION_STATES } from '../operation.ts';
+import { OPERATION_KINDS, OPERATION_PHASES, OPERATION_STATES, POLICY_CLASSES } from '../operation.ts';
 import { HEALTH_STATES } from '../health.ts';
 import type { KubeManifest } from './kube-manifest.ts';
 
@@ -223,13 +223,14 @@ const supportPolicy = crd({
   kind: 'SupportPolicy',
   plural: 'supportpolicies',
   description:
-    "The customer's rules. With several, the most restrictive counts; one that cannot be read denies every change. Without any: install allow, upgrade and rollback ask, uninstall deny.",
+    "The customer's rules. With several, the most restrictive counts; one that cannot be read denies every change. Without any: install allow, upgrade, rollback, restart and scale ask, uninstall deny.",
   spec: record(
     {
       rules: {
         type: 'object',
-        description: 'by kind of operation; a kind that is not named is as without a policy',
-        properties: Object.fromEntries(OPERATION_KINDS.map((kind) => [kind, choice(['allow', 'ask', 'deny'])])),
+        description:
+          'by class of operation; one that is not named is as without a policy. Stopping and starting are of the class scale',
+        properties: Object.fromEntries(POLICY_CLASSES.map((name) => [name, choice(['allow', 'ask', 'deny'])])),
       },
       installations: {
         type: 'array',
@@ -242,10 +243,10 @@ const supportPolicy = crd({
     ['rules'],
   ),
   columns: [
-    ...OPERATION_KINDS.map((kind) =>
+    ...POLICY_CLASSES.map((name) =>
       column(
-        kind.replace(/^./, (c) => c.toUpperCase()),
-        `.spec.rules.${kind}`,
+        name.replace(/^./, (c) => c.toUpperCase()),
+        `.spec.rules.${name}`,
       ),
     ),
     column('Freeze', '.spec.freeze', 'boolean'),

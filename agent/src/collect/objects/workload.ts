@@ -1,6 +1,9 @@
 import Type, { type Static } from 'typebox';
 import { compile } from '@steward/shared';
 
+/** On a workload that is stopped on purpose, so that its health, and people, can tell. */
+export const STOPPED_ANNOTATION = 'steward.dev/stopped';
+
 /** What is kept of a Deployment, StatefulSet or DaemonSet. */
 export interface WorkloadView {
   kind: 'Deployment' | 'StatefulSet' | 'DaemonSet';
@@ -17,6 +20,8 @@ export interface WorkloadView {
   /** True once all it wants were ready since the agent watches this generation of it. */
   hasBeenReady: boolean;
   isOnDelete: boolean;
+  /** On purpose, by an operation. */
+  isStopped: boolean;
   /** StatefulSet only: pods below this ordinal keep the old template. */
   partition: number;
   currentRevision: string | undefined;
@@ -61,7 +66,12 @@ type Status = Static<typeof Status>;
 const decode = compile(
   Type.Object({
     kind: Type.Unsafe<WorkloadView['kind']>({ type: 'string', enum: ['Deployment', 'StatefulSet', 'DaemonSet'] }),
-    metadata: Type.Object({ name: Type.String(), uid: Type.String(), generation: Count }),
+    metadata: Type.Object({
+      name: Type.String(),
+      uid: Type.String(),
+      generation: Count,
+      annotations: Type.Optional(Type.Record(Type.String(), Type.String())),
+    }),
     spec: Type.Object({ replicas: Count, updateStrategy: Type.Optional(UpdateStrategy) }),
     status: Type.Optional(Status),
   }),
@@ -83,6 +93,7 @@ export function workloadView(object: unknown): WorkloadView | undefined {
     ...counts,
     hasBeenReady: counts.ready >= counts.wanted,
     ...strategyOf(spec.updateStrategy ?? {}),
+    isStopped: metadata.annotations?.[STOPPED_ANNOTATION] === 'true',
     currentRevision,
     updateRevision,
     isComplete: conditions.some(({ type, reason }) => type === 'Progressing' && reason === 'NewReplicaSetAvailable'),

@@ -2,7 +2,7 @@ import type { OperationPlan } from '@steward/shared';
 import { OPERATION_APPROVAL, SUPPORT_POLICY } from '../../operations/kinds.ts';
 import { persist } from '../../operations/persist.ts';
 import { answerAmong, approvalCommand, type Answer } from '../../policy/approval.ts';
-import { decide, type Decision } from '../../policy/decide.ts';
+import { decideAll, type Decision } from '../../policy/decide.ts';
 import { readSupportPolicy } from '../../policy/support-policy.ts';
 import { Bell } from '../bell.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
@@ -23,7 +23,7 @@ export async function loadDecision(run: Run): Promise<Decision> {
   const { kube, config } = run.context;
   const signal = run.untilWriting;
   const objects = await persist(() => kube.list(SUPPORT_POLICY, config.namespace, { signal }), signal);
-  return decide(run.kind, run.record.spec.desired.name, objects.map(readSupportPolicy));
+  return decideAll(run.kinds, run.record.spec.desired.name, objects.map(readSupportPolicy));
 }
 
 /**

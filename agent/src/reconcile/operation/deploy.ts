@@ -1,14 +1,24 @@
-import type { OperationPlan } from '@steward/shared';
+import {
+  AS_RELEASED,
+  canonicalJson,
+  isRemedy,
+  runStateText,
+  sha256,
+  type OperationPlan,
+  type RunState,
+} from '@steward/shared';
 import type { HistoryEntry } from '../../operations/installation-object.ts';
 import { done, failed, type Failure, type Outcome } from '../outcome.ts';
 import { makePlan, type ObjectPlan } from '../plan/make-plan.ts';
 import { changesOf, countsOf, toldPlan } from '../plan/told-plan.ts';
 import { kindsToWatch } from '../monitors.ts';
 import type { ReleaseSet, SetMeta } from '../render/release-set.ts';
+import { checkRunState } from '../run-state/check-run-state.ts';
+import { withRunState } from '../run-state/with-run-state.ts';
 import { sentences } from '../../sentences.ts';
 import { loadDecision, obtainConsent, type Planned } from './consent.ts';
 import { applySet, rollOut } from './forward.ts';
-import { removeSets, unneededSets, withCounter, withGeneration } from './good-generations.ts';
+import { removeSets, setGenerationOf, unneededSets, withCounter, withGeneration } from './good-generations.ts';
 import { planInput } from './plan-input.ts';
 import { prepareSet } from './prepare-set.ts';
 import type { Run } from './run.ts';
@@ -21,7 +31,7 @@ interface Prepared {
 }
 
 /**
- * Carries out an install, an upgrade or a rollback from wherever it is. What fails before the first write leaves all as
+ * Carries out an install, an upgrade, a rollback or a remedy from wherever it is. What fails before the first write leaves all as
  * it was; what fails later goes back to the last good generation.
  */
 export async function deploy(run: Run): Promise<void> {
@@ -37,18 +47,27 @@ export async function deploy(run: Run): Promise<void> {
 async function resume(run: Run): Promise<Outcome<Prepared>> {
   const { renderRef } = run.record.status;
   if (renderRef === undefined) throw new Error(`${run.record.name} is running without a stored set`);
-  return done({ set: await run.context.renders.load(renderRef), plan: undefined });
+  return done({ set: asItRuns(await run.context.renders.load(renderRef), run.runState), plan: undefined });
+}
+
+function asItRuns({ meta, objects }: ReleaseSet, runState: RunState): ReleaseSet {
+  return { meta, objects: withRunState(objects, runState) };
 }
 
 async function prepare(run: Run): Promise<Outcome<Prepared>> {
   const decision = await loadDecision(run);
   if (decision.effect === 'deny') return failed(decision.reason ?? 'denied-by-policy', decision.message);
+  if (isRemedy(run.record.spec.kind) && !run.record.spec.desired.runState)
+    return failed('internal', `the hub asks for a ${run.record.spec.kind} and does not say how it is to run`);
   const prepared = await prepareSet(run);
   if (!prepared.ok) return prepared;
-  const { set, renderRef } = prepared.value;
+  const { renderRef } = prepared.value;
+  const possible = checkRunState(prepared.value.set.objects, run.runState, run.presentRunState);
+  if (!possible.ok) return possible;
+  const set = asItRuns(prepared.value.set, run.runState);
   const { state } = run.record.status;
   await run.move({ state, phase: 'plan', message: `comparing with what runs: ${run.title}`, also: { renderRef } });
-  const replan = (): Promise<Outcome<Planned<ObjectPlan>>> => planSet(run, set);
+  const replan = (): Promise<Outcome<Planned<ObjectPlan>>> => planSet(run, set, possible.value);
   const planned = await run.span('plan', replan);
   if (!planned.ok) return planned;
   const agreed = await run.span('approve', () => obtainConsent(run, planned.value, replan));
@@ -57,23 +76,35 @@ async function prepare(run: Run): Promise<Outcome<Prepared>> {
   return done({ set, plan: agreed.value.plan });
 }
 
-async function planSet(run: Run, set: ReleaseSet): Promise<Outcome<Planned<ObjectPlan>>> {
+async function planSet(run: Run, set: ReleaseSet, notes: readonly string[]): Promise<Outcome<Planned<ObjectPlan>>> {
   const plan = await makePlan(await planInput(run, set, { isWayBack: false, signal: run.untilWriting }));
-  return plan.ok ? done({ plan: plan.value, told: describe(run, set, plan.value) }) : plan;
+  return plan.ok ? done({ plan: plan.value, told: describe(run, set, { plan: plan.value, notes }) }) : plan;
 }
 
-function describe(run: Run, { meta }: ReleaseSet, plan: ObjectPlan): OperationPlan {
+function describe(
+  run: Run,
+  { meta }: ReleaseSet,
+  { plan, notes }: { plan: ObjectPlan; notes: readonly string[] },
+): OperationPlan {
   const changes = changesOf(plan);
   const { version, history } = run.installation.status;
   const [good] = history;
-  const from = version === undefined ? '' : ` from ${version}`;
+  const from = version === undefined || run.sameSet ? '' : ` from ${version}`;
   const back = good
     ? ` If it fails, generation ${good.generation} (${good.version}) is put back; an approval covers that too.`
     : '';
   // The digests bind an approval to the very content, of which the changes show only places.
   const objects = run.record.status.renderRef?.split(' ').at(-1) ?? '';
   const content = `Release ${meta.releaseDigest}, parameters ${meta.parametersDigest}, objects ${objects}.`;
-  return toldPlan(`${run.title}${from}: ${countsOf(changes)}. ${content}${back}`, changes);
+  const told = sentences(`${run.title}${from}: ${countsOf(changes)}`, ...runStateSentences(run), ...notes);
+  return toldPlan(`${told}. ${content}${back}`, changes);
+}
+
+/** The digest binds an approval to the whole of it, however much of it is shown. */
+function runStateSentences({ runState }: Run): string[] {
+  const text = runStateText(runState);
+  if (text === undefined && runState.restartToken === undefined) return [];
+  return [`How it runs: ${text ?? 'as released'} (${sha256(canonicalJson(runState))})`];
 }
 
 /** The journal says that it is running before the first change. */
@@ -114,6 +145,8 @@ async function finish(run: Run, { meta }: ReleaseSet): Promise<void> {
     releaseDigest: meta.releaseDigest,
     parametersDigest: meta.parametersDigest,
     renderRef: record.status.renderRef ?? '',
+    ...(canonicalJson(run.runState) !== canonicalJson(AS_RELEASED) && { runState: run.runState }),
+    ...(run.sameSet && { setGeneration: setGenerationOf(run.sameSet) }),
     at: context.now().toISOString(),
   };
   const kept = withGeneration(history, entry);

@@ -23,6 +23,7 @@ function workload(change: Partial<WorkloadView> = {}): WorkloadView {
     available: 2,
     hasBeenReady: true,
     isOnDelete: false,
+    isStopped: false,
     partition: 0,
     currentRevision: 'r2',
     updateRevision: 'r2',
