@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
-import type { RunState } from '@steward/shared';
+import { OPERATION_KINDS, type RunState } from '@steward/shared';
 import type { KubeObject } from '../../agent/src/kube/client.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import { ReconcileFixture, type Published, type RunningAgent } from './reconcile-fixture.ts';
@@ -89,10 +89,11 @@ describe('restart', () => {
   });
 
   it.each(['before', 'after'] as const)('is done once when the agent is killed %s any of its changes', async (when) => {
+    const one = await installed(web);
+    await one.agent.stop();
     for (let write = 1; write <= 30; write += 1) {
-      const one = await installed(web);
-      await one.agent.stop();
-      const restart = desiredState(one.next({ kind: 'restart', runState: { ...AS_RELEASED, restartToken: 'once' } }));
+      const restartToken = `once-${write}`;
+      const restart = desiredState(one.next({ kind: 'restart', runState: { ...AS_RELEASED, restartToken } }));
       const mortal = await fixture.start({ write, when });
       fixture.hub.offer(restart);
       const { id } = restart.operation;
@@ -103,12 +104,11 @@ describe('restart', () => {
       mortal.kill();
       const next = await fixture.start();
       if (!fixture.hub.last(id)?.phase.includes('done')) fixture.hub.offer(restart);
-      expect(await fixture.hub.end(id), `${when} ${mortal.client.writes.at(-1)}`).toMatchObject({ state: 'succeeded' });
-      expect(pods.get(one.name)?.size, `${when} ${mortal.client.writes.at(-1)}`).toBe(2);
-      const history = {
-        status: { history: [{ generation: 2, setGeneration: 1, runState: { restartToken: 'once' } }] },
-      };
-      expect(await fixture.get('Installation', one.name)).toMatchObject(history);
+      const at = `${when} ${mortal.client.writes.at(-1)}`;
+      expect(await fixture.hub.end(id), at).toMatchObject({ state: 'succeeded' });
+      expect(pods.get(one.name)?.size, at).toBe(write + 1);
+      const history = [{ generation: write + 1, setGeneration: 1, runState: { restartToken } }];
+      expect(await fixture.get('Installation', one.name), at).toMatchObject({ status: { history } });
       expect(fixture.hub.contradictions).toEqual([]);
       await next.stop();
       if (!hasDied) return;
@@ -173,15 +173,11 @@ describe('stop and start', () => {
   it('stops what crashes', async () => {
     const one = await installed(web);
     await fixture.policy({ rules: { upgrade: 'allow', rollback: 'deny', scale: 'allow' } });
-    const crash = await fixture.publish({ chart: 'web', version: '1.1.0' });
-    // The first generation of another installation never came up: this one is broken by hand.
-    await fixture.kubectl('set', 'env', `deployment/${one.name}`, 'TEXT=x', '-n', one.name);
     await fixture.kubectl('patch', 'deployment', one.name, '-n', one.name, '--type=json', '-p', CRASH);
     await waitUntil(
       async () => (await one.livePods()).some((pod) => JSON.stringify(pod).includes('CrashLoopBackOff')),
       { what: 'a pod that crashes', timeoutMs: 60_000 },
     );
-    expect(crash.version).toBe('1.1.0');
     expect(await one.end({ kind: 'stop', runState: STOPPED })).toMatchObject({ state: 'succeeded' });
     expect(await one.livePods()).toEqual([]);
     await one.agent.stop();
@@ -248,6 +244,42 @@ describe('the policy', () => {
     expect(hidden).toMatchObject({ state: 'denied', message: expect.stringContaining('class scale') });
     const disguised = await one.end({ kind: 'restart', runState: AS_RELEASED, parameters: { text: 'b' } });
     expect(disguised).toMatchObject({ state: 'denied', message: expect.stringContaining('upgrade of') });
+    await one.agent.stop();
+  });
+});
+
+describe('definitions that are older than the agent', () => {
+  const kinds = '/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/kind/enum';
+  const define = (value: readonly string[]) =>
+    fixture.kubectl(
+      ...['patch', 'crd', 'operations.steward.dev', '--type=json'],
+      ...['-p', JSON.stringify([{ op: 'replace', path: kinds, value }])],
+    );
+  /** Whether the API server takes a restart by now. */
+  async function takesRestarts(): Promise<boolean> {
+    const metadata = { name: 'op-try', namespace: fixture.namespace };
+    const object = { apiVersion: 'steward.dev/v1alpha1', kind: 'Operation', metadata, spec: { kind: 'restart' } };
+    const options = { fieldManager: 'customer', force: true, dryRun: true };
+    return fixture.admin.apply(object, options).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  it('are named when they do not take a remedy, and hold nothing else up', async () => {
+    const one = await installed(web);
+    const runState = { ...AS_RELEASED, restartToken: 'x' };
+    await define(['install', 'upgrade', 'rollback', 'uninstall']);
+    try {
+      await waitUntil(async () => !(await takesRestarts()), { what: 'the old definition to count' });
+      const end = await one.end({ kind: 'restart', runState });
+      expect(end).toMatchObject({ state: 'failed', reason: 'agent-too-old' });
+      expect(await one.end({ kind: 'upgrade' })).toMatchObject({ state: 'succeeded' });
+    } finally {
+      await define(OPERATION_KINDS);
+    }
+    await waitUntil(takesRestarts, { what: 'the new definition to count' });
+    expect(await one.end({ kind: 'restart', runState })).toMatchObject({ state: 'succeeded' });
     await one.agent.stop();
   });
 });
