@@ -214,15 +214,16 @@ describe('scale', () => {
     await one.agent.stop();
   });
 
-  it('goes back when the pods do not come up', async () => {
+  it('goes back to how it ran when the pods do not come up', async () => {
     const one = await installed(web);
+    const scaled = (count: number): RunState => ({ stopped: false, replicas: { [`Deployment/${one.name}`]: count } });
+    expect(await one.end({ kind: 'scale', runState: scaled(2) })).toMatchObject({ state: 'succeeded' });
     const quota = { apiVersion: 'v1', kind: 'ResourceQuota', metadata: { name: 'few', namespace: one.name } };
-    await fixture.apply([{ ...quota, spec: { hard: { pods: '1' } } }]);
-    const runState = { stopped: false, replicas: { [`Deployment/${one.name}`]: 3 } };
-    const end = await one.end({ kind: 'scale', runState });
+    await fixture.apply([{ ...quota, spec: { hard: { pods: '2' } } }]);
+    const end = await one.end({ kind: 'scale', runState: scaled(4) });
     expect(end).toMatchObject({ state: 'rolled-back', reason: 'pod-refused' });
-    expect(replicasOf(await one.workload())).toBe(1);
-    expect(fixture.hub.observed[one.installationId]).toMatchObject({ state: 'rolled-back', observedGeneration: 1 });
+    expect(replicasOf(await one.workload())).toBe(2);
+    expect(fixture.hub.observed[one.installationId]).toMatchObject({ state: 'rolled-back', observedGeneration: 2 });
     await one.agent.stop();
   });
 });
