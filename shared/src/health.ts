@@ -4,12 +4,12 @@ export const HEALTH_STATES = ['healthy', 'progressing', 'degraded', 'unhealthy',
 export const HealthState = Type.Unsafe<HealthState>({ type: 'string', enum: [...HEALTH_STATES] });
 export type HealthState = (typeof HEALTH_STATES)[number];
 
-/** One cause of a health that is not `healthy`. `code` is for programs, `message` for people and says what to do where that is known. */
+/** One cause of a health that is not `healthy`; of a stopped workload, which is healthy, that it is `Stopped`. `code` is for programs, `message` for people and says what to do where that is known. */
 export const HealthReason = Type.Object({
   code: Type.String({
     maxLength: 64,
     description:
-      'CrashLoopBackOff, OOMKilled, ImagePullBackOff, Unschedulable, JobFailed, ClaimUnbound, EndpointsUnready, NotReady, …',
+      'CrashLoopBackOff, OOMKilled, ImagePullBackOff, Unschedulable, JobFailed, ClaimUnbound, EndpointsUnready, NotReady, Stopped, …',
   }),
   object: Type.String({ maxLength: 300, description: 'Kind/name the reason is about' }),
   message: Type.String({ maxLength: 1000 }),

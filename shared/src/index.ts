@@ -4,6 +4,7 @@ export * from './close-codes.ts';
 export * from './schema.ts';
 export * from './json.ts';
 export * from './health.ts';
+export * from './run-state.ts';
 export * from './operation.ts';
 export * from './release/release.ts';
 export * from './release/signing.ts';

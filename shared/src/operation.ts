@@ -1,10 +1,11 @@
 import Type, { type Static } from 'typebox';
+import { isRemedy, REMEDY_KINDS } from './run-state.ts';
 
 function literals<const T extends readonly string[]>(values: T) {
   return Type.Unsafe<T[number]>({ type: 'string', enum: [...values] });
 }
 
-export const OPERATION_KINDS = ['install', 'upgrade', 'rollback', 'uninstall'] as const;
+export const OPERATION_KINDS = ['install', 'upgrade', 'rollback', 'uninstall', ...REMEDY_KINDS] as const;
 export type OperationKind = (typeof OPERATION_KINDS)[number];
 export const OperationKind = literals(OPERATION_KINDS);
 
@@ -13,9 +14,22 @@ export const IF_UNDER_WAY = ['hold', 'roll-back'] as const;
 export type IfUnderWay = (typeof IF_UNDER_WAY)[number];
 export const IfUnderWay = literals(IF_UNDER_WAY);
 
-/** What a SupportPolicy has a rule for: every kind of operation, and what the agent does by itself. */
-export const POLICY_CLASSES = [...OPERATION_KINDS, 'repair'] as const;
+/**
+ * What a SupportPolicy has a rule for: stop, start and scale are one thing to the customer, how much of it runs; `repair` is what
+ * the agent does by itself.
+ */
+export const POLICY_CLASSES = ['install', 'upgrade', 'rollback', 'uninstall', 'restart', 'scale', 'repair'] as const;
 export type PolicyClass = (typeof POLICY_CLASSES)[number];
+
+export function policyClassOf(kind: OperationKind | 'repair'): PolicyClass {
+  return kind === 'stop' || kind === 'start' ? 'scale' : kind;
+}
+
+/** `upgrade of nats to 2.15.2`, `stop of nats`. */
+export function titleOfOperation(kind: OperationKind, installation: string, version: string): string {
+  const isOfVersion = kind !== 'uninstall' && !isRemedy(kind);
+  return isOfVersion ? `${kind} of ${installation} to ${version}` : `${kind} of ${installation}`;
+}
 
 export const OPERATION_STATES = [
   'queued',
@@ -34,7 +48,7 @@ export const OPERATION_STATES = [
 export type OperationState = (typeof OPERATION_STATES)[number];
 export const OperationState = literals(OPERATION_STATES);
 
-/** The phases of install, upgrade, rollback and uninstall, in order; `roll-back` only on the way back, hooks only where the chart has some. */
+/** The phases of every kind of operation, in order; `roll-back` only on the way back, hooks only where the chart has some. */
 export const OPERATION_PHASES = [
   'verify',
   'plan',
@@ -110,6 +124,9 @@ export const OPERATION_FAILURES = {
   'hook-failed': 'Read the log of the pod that is named; correct the hook or what it needs, and push again.',
   'hook-lost': 'Find out whether the hook did its work, since it was removed while it ran; then push again.',
   'rollout-deadline': 'Look at what was not ready; raise the deadline of the release if it only needs longer.',
+  'unknown-workload': 'Name a Deployment or StatefulSet of the installation: `steward installation show` lists them.',
+  autoscaled: 'Change the bounds of the autoscaler instead, by the knob or parameter that sets them.',
+  'agent-too-old': 'Let the customer apply the install line again: it upgrades the agent. Then push it again.',
   superseded: 'Nothing: a newer generation took its place.',
   expired: 'Push it again; it was not started in time.',
   cancelled: 'Nothing, unless the message says that something was applied and stays.',

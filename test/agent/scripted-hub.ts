@@ -6,6 +6,7 @@ import {
   type DesiredState,
   type OperationKind,
   type ReleaseEnvelope,
+  type RunState,
 } from '@steward/shared';
 import type {
   EventRecord,
@@ -32,6 +33,7 @@ export interface Want {
   release: WantedRelease;
   kind: OperationKind;
   parameters?: Record<string, unknown>;
+  runState?: RunState;
   toGeneration?: number;
   deleteVolumes?: boolean;
   notAfter?: Date;
@@ -50,6 +52,7 @@ export function desiredState(want: Want): DesiredState {
     deleteVolumes: want.deleteVolumes ?? false,
     release: { digest: release.digest, version: release.version },
     parameters: want.parameters ?? {},
+    ...(want.runState && { runState: want.runState }),
     operation: {
       id: randomUUID(),
       kind,

@@ -1,4 +1,4 @@
-import type { Installation } from '@steward/shared';
+import type { Installation, Operation } from '@steward/shared';
 import type { Browser, Locator, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { FakeAgent } from '../support/fake-agent.ts';
@@ -134,6 +134,34 @@ describe('without a reload', () => {
     await card('orders').getByText('eleven times').waitFor();
     await waitUntil(async () => /^\d+ unhealthy/.test(await page.title()), { what: 'the title says it' });
     expect(watched.loads()).toBe(1);
+    expect(complaints()).toEqual([]);
+  });
+
+  it('an installation says that it is stopped or scaled, and no longer when it runs as released', async () => {
+    await logIn();
+    const { agent, installation, operationId } = await installed('quiet');
+    await agent.carryOut(operationId);
+    const state = { generation: 1, observedGeneration: 1, state: 'running' as const };
+    agent.send({ t: 'observed', b: { revision: 1, full: true, set: { [installation.id]: state }, delete: [] } });
+    agent.event();
+    await agent.acked();
+    const path = `/installations/${installation.id}/operations`;
+    const kept = card('quiet').locator('.badge.kept');
+    for (const [body, text] of [
+      [{ kind: 'scale', replicas: { 'StatefulSet/nats': 5 } }, 'StatefulSet/nats at 5'],
+      [{ kind: 'stop' }, 'stopped, StatefulSet/nats at 5'],
+    ] as const) {
+      const { id } = await fleet.owner.post<Operation>(path, body);
+      await agent.waitFor('desired', ({ b }) => b.operation.id === id);
+      await agent.carryOut(id);
+      await kept.getByText(text, { exact: true }).waitFor();
+      await card('quiet').getByText(body.kind, { exact: true }).waitFor();
+    }
+    await picture(page, 'stopped');
+    const { id } = await fleet.owner.post<Operation>(path, { kind: 'start' });
+    await agent.waitFor('desired', ({ b }) => b.operation.id === id);
+    await agent.carryOut(id);
+    await kept.getByText('StatefulSet/nats at 5', { exact: true }).waitFor();
     expect(complaints()).toEqual([]);
   });
 

@@ -5,6 +5,7 @@ import {
   isFinal,
   LIMITS,
   PRODUCT_VERSION,
+  RUN_STATE_FEATURE,
   SUBPROTOCOL,
   type AgentFrame,
   type AgentFrameOf,
@@ -132,7 +133,7 @@ export class FakeAgent {
   hello({ hello, clockOffsetMs = 0 }: ConnectOptions = {}): void {
     const body: Hello = {
       agentVersion: PRODUCT_VERSION,
-      features: [],
+      features: [RUN_STATE_FEATURE],
       kubernetesVersion: FAKE_KUBERNETES_VERSION,
       clusterUid: this.identity.clusterUid,
       incarnation: this.streams.incarnation,

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { HealthState } from '@steward/shared';
 import { healthOf, CLAIM_PATIENCE_MS, END_PATIENCE_MS, ENDPOINTS_PATIENCE_MS, START_PATIENCE_MS } from './health.ts';
 import type { NamespaceObjects } from './namespace-objects.ts';
-import type { EndpointsView } from './objects/endpoints.ts';
+import { endpointsView, type EndpointsView } from './objects/endpoints.ts';
 import type { JobView } from './objects/job.ts';
 import type { PodView } from './objects/pod.ts';
 import type { ClaimView } from './objects/storage.ts';
@@ -25,6 +25,7 @@ function workload(change: Partial<WorkloadView> = {}): WorkloadView {
     available: 2,
     hasBeenReady: true,
     isOnDelete: false,
+    isStopped: false,
     partition: 0,
     currentRevision: 'r1',
     updateRevision: 'r1',
@@ -224,5 +225,30 @@ describe('the health of a namespace', () => {
     expect(found.workloads).toEqual([
       { kind: 'Deployment', name: 'web', health: 'healthy', ready: 2, wanted: 2, restarts: 3 },
     ]);
+  });
+});
+
+describe('what is stopped on purpose', () => {
+  const none = { wanted: 0, replicas: 0, updated: 0, ready: 0, available: 0, isStopped: true };
+
+  it('is healthy, with that as the reason', () => {
+    const found = healthOf(objects({ workloads: [workload(none)] }), nowMs);
+    expect(found).toMatchObject({ health: 'healthy', reasons: [{ code: 'Stopped', object: 'Deployment/web' }] });
+  });
+
+  it('says nothing of it once it is to run again', () => {
+    const found = healthOf(objects({ workloads: [workload({ isStopped: true })] }), nowMs);
+    expect(found.reasons).toEqual([]);
+  });
+});
+
+describe('addresses of a service', () => {
+  const slice = (endpoints: object[]): EndpointsView | undefined =>
+    endpointsView({ metadata: { labels: { 'kubernetes.io/service-name': 'web' } }, endpoints });
+
+  it('do not count when their pods are on their way out', () => {
+    const leaving = { conditions: { ready: false, serving: true, terminating: true } };
+    expect(slice([leaving])).toMatchObject({ ready: 0, total: 0 });
+    expect(slice([leaving, { conditions: { ready: false } }, {}])).toMatchObject({ ready: 1, total: 2 });
   });
 });

@@ -91,7 +91,7 @@ function summarize(verdicts: Verdict[]): NamespaceHealth {
 }
 
 function workloadVerdict(workload: WorkloadView, pods: PodView[], nowMs: number): Verdict {
-  const { kind, name, wanted, problem } = workload;
+  const { kind, name, wanted, problem, isStopped } = workload;
   const object = `${kind}/${name}`;
   const living = pods.filter((pod) => pod.goneByMs === undefined);
   // The pods' own status is ahead of what the controller has counted.
@@ -108,10 +108,13 @@ function workloadVerdict(workload: WorkloadView, pods: PodView[], nowMs: number)
   const health = workloadHealth({ ready, wanted, isMoving, isFailing, hasBeenReady: workload.hasBeenReady });
   if (reasons.length === 0 && (health === 'degraded' || health === 'unhealthy'))
     reasons.push({ code: 'NotReady', object, message: `${ready} of ${wanted} pods are ready` });
+  if (isStopped && wanted === 0 && health === 'healthy') reasons.push({ code: 'Stopped', object, message: STOPPED });
   const restarts = living.reduce((sum, pod) => sum + pod.restarts, 0);
   const recheckAtMs = earliest(troubled.recheckAtMs, stuck.recheckAtMs);
   return { kind, name, ready, wanted, restarts, reasons, recheckAtMs, health };
 }
+
+const STOPPED = 'it is stopped on purpose, until somebody starts it (steward start)';
 
 interface Counted {
   ready: number;

@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox';
-import { compile, DesiredFrame, HealthState, PAUSED_ANNOTATION, type Decoded } from '@steward/shared';
+import { compile, DesiredFrame, HealthState, PAUSED_ANNOTATION, RunState, type Decoded } from '@steward/shared';
 import { DriftStatus } from './drift-status.ts';
 
 const Time = Type.String({ format: 'date-time' });
@@ -24,6 +24,10 @@ export const HistoryEntry = Type.Object({
   releaseDigest: Type.String(),
   parametersDigest: Type.String(),
   renderRef: Type.String(),
+  /** How it ran; absent: as released. */
+  runState: Type.Optional(RunState),
+  /** The generation that brought this set, where later ones only changed how it runs and took its place here. */
+  setGeneration: Type.Optional(Type.Integer()),
   at: Time,
 });
 export type HistoryEntry = Static<typeof HistoryEntry>;

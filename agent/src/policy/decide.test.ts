@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { POLICY_CLASSES } from '@steward/shared';
 import type { KubeObject } from '../kube/client.ts';
-import { decide } from './decide.ts';
+import { decide, decideAll } from './decide.ts';
 import { readSupportPolicy } from './support-policy.ts';
 
 function policy(name: string, spec: unknown) {
@@ -14,9 +14,27 @@ function policy(name: string, spec: unknown) {
 }
 
 describe('the policy', () => {
-  it('without any rule: install and repair allow, upgrade and rollback ask, uninstall deny', () => {
-    const effects = POLICY_CLASSES.map((kind) => decide(kind, 'shop', []).effect);
-    expect(effects).toEqual(['allow', 'ask', 'ask', 'deny', 'allow']);
+  it('without any rule: install and repair allow, uninstall deny, all else ask', () => {
+    const effects = POLICY_CLASSES.map((name) => decide(name, 'shop', []).effect);
+    expect(effects).toEqual(['allow', 'ask', 'ask', 'deny', 'ask', 'ask', 'allow']);
+  });
+
+  it('has one rule for stop, start and scale, and says so', () => {
+    const policies = [policy('p', { rules: { scale: 'deny', restart: 'allow' } })];
+    for (const kind of ['stop', 'start', 'scale'] as const)
+      expect(decide(kind, 'shop', policies)).toMatchObject({ effect: 'deny' });
+    expect(decide('stop', 'shop', policies).message).toContain('stop (class scale) of shop');
+    expect(decide('restart', 'shop', policies).effect).toBe('allow');
+  });
+
+  it('counts the strictest of all that an operation is', () => {
+    const policies = [policy('p', { rules: { upgrade: 'allow', scale: 'deny', restart: 'ask' } })];
+    expect(decideAll(['upgrade'], 'shop', policies).effect).toBe('allow');
+    expect(decideAll(['upgrade', 'restart'], 'shop', policies).effect).toBe('ask');
+    expect(decideAll(['upgrade', 'stop', 'restart'], 'shop', policies)).toMatchObject({
+      effect: 'deny',
+      message: expect.stringContaining('stop'),
+    });
   });
 
   it.each([

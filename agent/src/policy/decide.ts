@@ -1,4 +1,4 @@
-import type { OperationFailure, PolicyClass } from '@steward/shared';
+import { policyClassOf, type OperationFailure, type OperationKind, type PolicyClass } from '@steward/shared';
 import type { Effect, SupportPolicy } from './support-policy.ts';
 
 export interface Decision {
@@ -15,6 +15,8 @@ export const DEFAULT_RULES: Readonly<Record<PolicyClass, Effect>> = {
   upgrade: 'ask',
   rollback: 'ask',
   uninstall: 'deny',
+  restart: 'ask',
+  scale: 'ask',
   repair: 'allow',
 };
 
@@ -24,7 +26,12 @@ const STRICTNESS: Readonly<Record<Effect, number>> = { allow: 0, ask: 1, deny: 2
  * The only door to any effect in the cluster. Of several policies the most restrictive counts; one that cannot be read
  * denies, a frozen one too. Pure.
  */
-export function decide(kind: PolicyClass, installation: string, policies: readonly SupportPolicy[]): Decision {
+export function decide(
+  kind: OperationKind | 'repair',
+  installation: string,
+  policies: readonly SupportPolicy[],
+): Decision {
+  const policyClass = policyClassOf(kind);
   const rules: { name: string; effect: Effect }[] = [];
   for (const policy of policies) {
     if ('invalid' in policy) {
@@ -36,12 +43,28 @@ export function decide(kind: PolicyClass, installation: string, policies: readon
       const message = `SupportPolicy ${policy.name} freezes changes of ${installation}`;
       return { effect: 'deny', reason: 'frozen', message };
     }
-    const effect = policy.rules[kind];
+    const effect = policy.rules[policyClass];
     if (effect) rules.push({ name: policy.name, effect });
   }
   const [strictest] = rules.sort((a, b) => STRICTNESS[b.effect] - STRICTNESS[a.effect]);
-  const effect = strictest?.effect ?? DEFAULT_RULES[kind];
+  const effect = strictest?.effect ?? DEFAULT_RULES[policyClass];
   const source = strictest ? `SupportPolicy ${strictest.name}` : 'the default without a rule for it';
-  const message = `${kind} of ${installation}: ${effect} (${source})`;
+  const what = policyClass === kind ? kind : `${kind} (class ${policyClass})`;
+  const message = `${what} of ${installation}: ${effect} (${source})`;
   return effect === 'deny' ? { effect, reason: 'denied-by-policy', message } : { effect, message };
+}
+
+/** For an operation that is several things at once: the strictest word on any of them. */
+export function decideAll(
+  kinds: readonly [OperationKind, ...OperationKind[]],
+  installation: string,
+  policies: readonly SupportPolicy[],
+): Decision {
+  const [first, ...others] = kinds;
+  return others
+    .map((kind) => decide(kind, installation, policies))
+    .reduce(
+      (strictest, decision) => (STRICTNESS[decision.effect] > STRICTNESS[strictest.effect] ? decision : strictest),
+      decide(first, installation, policies),
+    );
 }

@@ -21,7 +21,7 @@ const decode = compile(
   Type.Object({
     spec: Type.Object(
       {
-        rules: Type.Object(Object.fromEntries(POLICY_CLASSES.map((kind) => [kind, Type.Optional(EffectSchema)])), {
+        rules: Type.Object(Object.fromEntries(POLICY_CLASSES.map((name) => [name, Type.Optional(EffectSchema)])), {
           additionalProperties: false,
         }),
         installations: Type.Optional(Type.Array(Type.String())),

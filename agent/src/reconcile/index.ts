@@ -1,10 +1,11 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { DesiredState } from '@steward/shared';
+import type { DesiredState, OperationFailure } from '@steward/shared';
 import { Reports } from '../collect/reports.ts';
 import type { KubeClient } from '../kube/client.ts';
-import type { CancelRequest, Link } from '../link/link.ts';
+import { isKubeError } from '../kube/error.ts';
+import type { CancelRequest, Link, ResultRecord } from '../link/link.ts';
 import type { Log } from '../log.ts';
 import { acceptanceOf } from '../operations/accept.ts';
 import { Installations, type InstallationSummary } from '../operations/installations.ts';
@@ -38,6 +39,9 @@ export interface ReconcileOptions {
 
 /** Confirmations that cannot be written in this time come again after the next welcome. */
 const STOP_PATIENCE_MS = 2_000;
+
+const OLD_DEFINITIONS =
+  'the definition of Operation in this cluster is older than its agent and does not take this kind of operation';
 
 const suffix = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
 
@@ -150,7 +154,7 @@ class Reconciler {
   }
 
   async #take(desired: DesiredState, traceparent: string | undefined): Promise<void> {
-    const { journal, installations, config, now, link } = this.#context;
+    const { journal, installations, config, now } = this.#context;
     const { operation, name } = desired;
     const acceptance = acceptanceOf(desired, {
       installations: installations.all(),
@@ -168,22 +172,38 @@ class Reconciler {
           await journal.repeat(operation.id);
           return this.#queueOf(name).wake();
         }
-        link.sendResult({
-          operationId: operation.id,
-          installationId: desired.installationId,
-          revision: 1,
-          state: acceptance.state,
-          phase: 'verify',
-          reason: acceptance.reason,
-          message: acceptance.message,
-          at: now().toISOString(),
-        });
-        return;
+        return this.#refuse(desired, acceptance);
       case 'accept':
-        await journal.create(desired, traceparent);
+        try {
+          await journal.create(desired, traceparent);
+        } catch (error) {
+          // A newer agent may run beside definitions that know fewer kinds: charts are upgraded without theirs.
+          if (isKubeError(error) && error.status === 422)
+            return this.#refuse(desired, { state: 'failed', reason: 'agent-too-old', message: OLD_DEFINITIONS });
+          throw error;
+        }
         await installations.accept(desired);
         this.#queueOf(name).wake();
     }
+  }
+
+  /** Nothing is written down: when it comes again it is refused again. */
+  #refuse(
+    { operation, installationId }: DesiredState,
+    { state, reason, message }: Pick<ResultRecord, 'state' | 'message'> & { reason: OperationFailure },
+  ): void {
+    const { link, now } = this.#context;
+    const at = now().toISOString();
+    link.sendResult({
+      operationId: operation.id,
+      installationId,
+      revision: 1,
+      phase: 'verify',
+      state,
+      reason,
+      message,
+      at,
+    });
   }
 
   async #cancel(cancel: CancelRequest): Promise<void> {

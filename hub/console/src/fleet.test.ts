@@ -1,6 +1,6 @@
 import type { FeedEvent, Installation, Operation } from '@steward/shared';
 import { expect, it } from 'vitest';
-import { Fleet, sortedInstallations, summary, type FleetRows } from './fleet.ts';
+import { Fleet, keptText, sortedInstallations, summary, type FleetRows } from './fleet.ts';
 
 const NONE: FleetRows = { clusters: [], installations: [], operations: [] };
 
@@ -58,4 +58,11 @@ it('puts the worst first, silent clusters before healthy ones, and leaves out wh
   ])
     fleet.apply(changed(row));
   expect(sortedInstallations(fleet).map(({ id }) => id)).toEqual(['bad', 'silent', 'good']);
+});
+
+it('says what is kept of how an installation runs', () => {
+  const replicas = { 'StatefulSet/db': 1, 'Deployment/web': 3 };
+  expect(keptText({ runState: { stopped: true, replicas } })).toBe('stopped, Deployment/web at 3, StatefulSet/db at 1');
+  expect(keptText({ runState: { stopped: false, replicas: {}, restartToken: 'x' } })).toBe('');
+  expect(keptText({})).toBe('');
 });

@@ -64,6 +64,13 @@ export function moodOf(installation: Installation): Mood {
   return installation.isStale ? 'unknown' : installation.health;
 }
 
+/** How it is wanted to run other than its release says: `stopped, Deployment/web at 3`; empty for not at all. */
+export function keptText({ runState }: Pick<Installation, 'runState'>): string {
+  if (!runState) return '';
+  const scaled = Object.entries(runState.replicas).map(([workload, count]) => `${workload} at ${count}`);
+  return [...(runState.stopped ? ['stopped'] : []), ...scaled.sort()].join(', ');
+}
+
 /** Installations that are not removed: the worst first, then by name. */
 export function sortedInstallations(fleet: Fleet): Installation[] {
   const urgency = (row: Installation): number => URGENCY.indexOf(moodOf(row));

@@ -1,6 +1,6 @@
 import type { Cluster, Installation, Operation } from '@steward/shared';
 import { element } from './element.ts';
-import { moodOf } from './fleet.ts';
+import { keptText, moodOf } from './fleet.ts';
 
 function time(at: string | undefined, before = ''): HTMLElement | undefined {
   if (!at) return undefined;
@@ -68,6 +68,7 @@ export interface ShownInstallation {
 
 export function installationView({ installation, operation }: ShownInstallation): HTMLElement {
   const { runningVersion, version } = installation;
+  const kept = keptText(installation);
   const ready = installation.workloads
     .filter((workload) => workload.wanted !== undefined)
     .map((workload) => `${workload.kind}/${workload.name} ${workload.ready ?? 0}/${workload.wanted}`);
@@ -84,6 +85,7 @@ export function installationView({ installation, operation }: ShownInstallation)
         installation.isStale ? `${installation.health} (last known)` : installation.health,
       ),
       element('span', {}, `${installation.service} ${runningVersion ?? 'not running'}`),
+      kept !== '' && element('span', { class: 'badge kept' }, kept),
       runningVersion !== version && element('span', { class: 'muted' }, `wanted: ${version}`),
       time(installation.healthSince, 'since '),
     ),

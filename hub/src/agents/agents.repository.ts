@@ -57,9 +57,10 @@ export class AgentsRepository {
   ): Promise<boolean> {
     const count = await execute(
       tx,
-      `UPDATE clusters SET agent_version = $3, kubernetes_version = $4, clock_skew_ms = $5, clock_skew_at = now()
+      `UPDATE clusters SET agent_version = $3, kubernetes_version = $4, clock_skew_ms = $5, clock_skew_at = now(),
+              agent_features = $6
        WHERE id = $1 AND epoch = $2`,
-      [clusterId, epoch, hello.agentVersion, hello.kubernetesVersion, skewMs],
+      [clusterId, epoch, hello.agentVersion, hello.kubernetesVersion, skewMs, hello.features],
     );
     return count > 0;
   }

@@ -1,5 +1,6 @@
 import { compile, HealthReason, WorkloadHealth, type HealthState, type Installation } from '@steward/shared';
 import Type from 'typebox';
+import { SELECT_RUN_STATE, shownRunState } from './run-state.ts';
 
 /** What the statements below read of one installation, with what is wanted of it. */
 export interface InstallationRow {
@@ -16,6 +17,8 @@ export interface InstallationRow {
   version: string;
   parameters: Record<string, unknown>;
   action: Installation['action'];
+  /** JSON of the database; null while nobody has said anything. */
+  runState: unknown;
   observedGeneration: number;
   runningVersion: string | null;
   state: Installation['state'];
@@ -36,7 +39,7 @@ export const SELECT_INSTALLATION = `
   SELECT i.id, i.customer_id AS "customerId", i.cluster_id AS "clusterId", i.name, c.name AS cluster, cu.slug AS customer,
          s.slug AS service, i.namespace, i.created_at AS "createdAt", i.generation, r.version, g.parameters, g.action,
          i.observed_generation AS "observedGeneration", i.running_version AS "runningVersion", i.state, i.message, i.health,
-         i.reasons, i.workloads, i.health_since AS "healthSince",
+         i.reasons, i.workloads, i.health_since AS "healthSince", ${SELECT_RUN_STATE} AS "runState",
          (SELECT o.id FROM operations o WHERE o.id = i.current_operation_id AND o.finished_at IS NULL) AS "currentOperation",
          c.shown_connection IN ('stale', 'offline', 'revoked') AS "isStale"
   FROM installations i
@@ -56,13 +59,15 @@ export function toInstallation(row: InstallationRow): Installation {
     healthSince,
     ...rest
   } = row;
-  const { currentOperation, reasons, workloads, ...plain } = rest;
+  const { currentOperation, reasons, workloads, runState, ...plain } = rest;
+  const shown = shownRunState(runState);
   const [readReasons, readWorkloads] = [decodeReasons(reasons), decodeWorkloads(workloads)];
   return {
     ...plain,
     createdAt: createdAt.toISOString(),
     reasons: readReasons.ok ? readReasons.value : [],
     workloads: readWorkloads.ok ? readWorkloads.value : [],
+    ...(shown ? { runState: shown } : {}),
     ...(runningVersion === null ? {} : { runningVersion }),
     ...(message === null ? {} : { message }),
     ...(healthSince === null ? {} : { healthSince: healthSince.toISOString() }),

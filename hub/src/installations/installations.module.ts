@@ -9,6 +9,8 @@ import { OperationsController } from '../operations/operations.controller.ts';
 import { OperationsRepository } from '../operations/operations.repository.ts';
 import { OperationsService } from '../operations/operations.service.ts';
 import { ParametersModule } from '../parameters/parameters.module.ts';
+import { WantedChangeService } from '../operations/wanted-change.service.ts';
+import { AgentAbilitiesRepository } from './agent-abilities.repository.ts';
 import { GrantsService } from './grants.service.ts';
 import { InstallationEventsRepository } from './installation-events.repository.ts';
 import { InstallationsReaderService } from './installations-reader.service.ts';
@@ -27,6 +29,8 @@ import { WantedReleaseService } from './wanted-release.service.ts';
     InstallationsReaderService,
     InstallationsService,
     WantedReleaseService,
+    WantedChangeService,
+    AgentAbilitiesRepository,
     GrantsService,
     OperationsRepository,
     OperationsService,
@@ -35,6 +39,6 @@ import { WantedReleaseService } from './wanted-release.service.ts';
     EndOperationService,
     IdempotencyRepository,
   ],
-  exports: [InstallationsRepository, InstallationEventsRepository, OperationsRepository],
+  exports: [InstallationsRepository, InstallationEventsRepository, OperationsRepository, EndOperationService],
 })
 export class InstallationsModule {}

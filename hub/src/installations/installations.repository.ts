@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { InstallationQuery } from '@steward/shared';
+import { REMEDY_KINDS, type InstallationQuery, type RunState } from '@steward/shared';
 import type { EntityManager } from 'typeorm';
 import { execute, row, rows } from '../db/query.ts';
 import type { TenantContext } from '../db/tenant-context.ts';
@@ -22,6 +22,7 @@ export interface NewGeneration {
   action: 'run' | 'remove';
   deleteVolumes: boolean;
   parameters: Record<string, unknown>;
+  runState?: RunState;
   toGeneration: number | undefined;
 }
 
@@ -111,8 +112,8 @@ export class InstallationsRepository {
   async insertGeneration(tx: EntityManager, organizationId: string, wanted: NewGeneration): Promise<void> {
     await execute(
       tx,
-      `INSERT INTO installation_generations (organization_id, customer_id, installation_id, generation, release_id, action, delete_volumes, parameters, to_generation)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+      `INSERT INTO installation_generations (organization_id, customer_id, installation_id, generation, release_id, action, delete_volumes, parameters, to_generation, run_state)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
       [
         organizationId,
         wanted.customerId,
@@ -123,6 +124,7 @@ export class InstallationsRepository {
         wanted.deleteVolumes,
         JSON.stringify(wanted.parameters),
         wanted.toGeneration ?? null,
+        wanted.runState ? JSON.stringify(wanted.runState) : null,
       ],
     );
   }
@@ -144,14 +146,21 @@ export class InstallationsRepository {
     );
   }
 
-  /** The latest generation before this one that ended well and ran something. */
-  lastGoodBefore(tx: EntityManager, id: string, generation: number): Promise<GenerationRow | undefined> {
+  /** The latest generation before the set that this one runs that ended well and brought another. */
+  async lastGoodBefore(tx: EntityManager, id: string, generation: number): Promise<GenerationRow | undefined> {
+    const running = await this.lastSetUpTo(tx, id, generation);
+    return running && this.lastSetUpTo(tx, id, running.generation - 1);
+  }
+
+  /** The latest generation up to this one that ended well and brought what it ran: remedies only change how. */
+  lastSetUpTo(tx: EntityManager, id: string, generation: number): Promise<GenerationRow | undefined> {
     return row(
       tx,
-      `SELECT generation, release_id AS "releaseId", parameters FROM installation_generations
-       WHERE installation_id = $1 AND generation < $2 AND succeeded_at IS NOT NULL AND action = 'run'
-       ORDER BY generation DESC LIMIT 1`,
-      [id, generation],
+      `SELECT g.generation, g.release_id AS "releaseId", g.parameters FROM installation_generations g
+       WHERE g.installation_id = $1 AND g.generation <= $2 AND g.succeeded_at IS NOT NULL AND g.action = 'run' AND NOT EXISTS (
+         SELECT 1 FROM operations o WHERE o.installation_id = g.installation_id AND o.generation = g.generation AND o.kind = ANY($3))
+       ORDER BY g.generation DESC LIMIT 1`,
+      [id, generation, REMEDY_KINDS],
     );
   }
 }

@@ -1,4 +1,5 @@
 import type { IfUnderWay, HubFrameOf } from '@steward/shared';
+import { readRunState } from '../installations/run-state.ts';
 import type { IntentRow } from './intents.repository.ts';
 
 const MAX_NAME_CHARACTERS = 200;
@@ -18,6 +19,7 @@ export function desiredFrame(row: IntentRow, traceparent: string): HubFrameOf<'d
       deleteVolumes: row.deleteVolumes,
       release: { digest: row.digest, version: row.version },
       parameters: row.parameters,
+      ...(row.runState === null ? {} : { runState: readRunState(row.runState) }),
       operation: {
         id: row.operationId,
         kind: row.kind,

@@ -11,6 +11,7 @@ import { SessionRegistry } from '../sessions/session-registry.ts';
 import { OperationTraces } from '../telemetry/operation-traces.service.ts';
 import { cancelFrame, desiredFrame } from './desired-frame.ts';
 import { IntentsRepository, type IntentRow } from './intents.repository.ts';
+import { UnsuitedIntentsService } from './unsuited-intents.service.ts';
 
 /** What has been sent on one session, and whether sending goes on. */
 interface Offers {
@@ -34,6 +35,7 @@ export class IntentsService implements OnApplicationBootstrap, BeforeApplication
   constructor(
     private readonly database: Database,
     private readonly intents: IntentsRepository,
+    private readonly unsuited: UnsuitedIntentsService,
     private readonly registry: SessionRegistry,
     private readonly traces: OperationTraces,
     private readonly feed: FeedService,
@@ -109,7 +111,8 @@ export class IntentsService implements OnApplicationBootstrap, BeforeApplication
   /** A queued operation is noted as offered before it leaves: one that is cancelled while it is queued has certainly not been sent. */
   async #send(session: AgentSession, { sent }: Offers): Promise<void> {
     const { identity } = session;
-    const found = await this.database.asSystem((tx) => this.intents.load(tx, identity.clusterId));
+    const all = await this.database.asSystem((tx) => this.intents.load(tx, identity.clusterId));
+    const found = await this.unsuited.withhold(all);
     const queued = found.filter(({ state }) => state === 'queued').map(({ operationId }) => operationId);
     const offered = queued.length === 0 ? new Set<string>() : await this.#markOffered(identity, queued);
     for (const id of sent) if (!found.some(({ operationId }) => id.endsWith(operationId))) sent.delete(id);

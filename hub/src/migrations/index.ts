@@ -4,7 +4,8 @@ import { Feed1002000000000 } from './1002-feed.ts';
 import { Catalog2001000000000 } from './2001-catalog.ts';
 import { Fleet2002000000000 } from './2002-fleet.ts';
 import { FleetKeys2003000000000 } from './2003-fleet-keys.ts';
-import { IfUnderWay2006000000000 } from './2006-if-under-way.ts';
+import { RunState2006000000000 } from './2006-run-state.ts';
+import { IfUnderWay2007000000000 } from './2007-if-under-way.ts';
 
 /** A migration's class name ends in 13 digits, by which TypeORM orders them: the number of the file (four digits), then zeros. */
 export interface MigrationClass {
@@ -19,5 +20,6 @@ export const MIGRATIONS: readonly MigrationClass[] = [
   Catalog2001000000000,
   Fleet2002000000000,
   FleetKeys2003000000000,
-  IfUnderWay2006000000000,
+  RunState2006000000000,
+  IfUnderWay2007000000000,
 ];

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { OperationKind } from '@steward/shared';
+import type { OperationKind, RunState } from '@steward/shared';
 import type { EntityManager } from 'typeorm';
 import { notify } from '../db/query.ts';
 import type { TenantContext } from '../db/tenant-context.ts';
@@ -23,6 +23,8 @@ export interface Wanted {
   action: 'run' | 'remove';
   deleteVolumes: boolean;
   parameters: Record<string, unknown>;
+  /** Absent: as the generation before. */
+  runState?: RunState;
   toGeneration?: number;
   notAfterSeconds?: number | undefined;
   reason?: string | undefined;

@@ -24,7 +24,10 @@ export class OperationsController {
 
   @Post('installations/:id/operations')
   @Allow('owner', 'release-engineer', 'support-engineer', 'customer-admin')
-  @Answers(Operation, { status: 201, summary: 'pushes an upgrade, a rollback or an uninstall' })
+  @Answers(Operation, {
+    status: 201,
+    summary: 'pushes an upgrade, a rollback, a restart, a stop, a start, a scale or an uninstall',
+  })
   create(
     @Tenant() context: TenantContext,
     @DecodedParameters(ById) { id }: { id: string },

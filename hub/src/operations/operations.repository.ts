@@ -70,6 +70,19 @@ export class OperationsRepository {
     return found?.state;
   }
 
+  async kindOfGeneration(
+    tx: EntityManager,
+    installationId: string,
+    generation: number,
+  ): Promise<OperationKind | undefined> {
+    const found = await row<{ kind: OperationKind }>(
+      tx,
+      'SELECT kind FROM operations WHERE installation_id = $1 AND generation = $2 ORDER BY created_at DESC LIMIT 1',
+      [installationId, generation],
+    );
+    return found?.kind;
+  }
+
   /** Operations of an installation that have not ended, oldest generation first; locked. */
   unfinishedOf(tx: EntityManager, installationId: string): Promise<OperationRow[]> {
     return rows(

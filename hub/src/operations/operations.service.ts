@@ -5,7 +5,6 @@ import type {
   Operation,
   OperationDetails,
   OperationQuery,
-  OperationState,
   PageOf,
 } from '@steward/shared';
 import type { EntityManager } from 'typeorm';
@@ -18,12 +17,12 @@ import { ProblemError } from '../http/problem.ts';
 import type { InstallationRow } from '../installations/installation-row.ts';
 import { InstallationsRepository } from '../installations/installations.repository.ts';
 import { noSuchInstallation } from '../installations/installations-reader.service.ts';
-import { WantedReleaseService, type ChosenRelease } from '../installations/wanted-release.service.ts';
-import { BeginOperationService, INTENT_CHANNEL, type Wanted } from './begin-operation.service.ts';
+import { BeginOperationService, INTENT_CHANNEL } from './begin-operation.service.ts';
 import { EndOperationService } from './end-operation.service.ts';
 import { IdempotencyRepository, type IdempotentRequest } from './idempotency.repository.ts';
 import { toDetails, toOperation, type OperationRow } from './operation-row.ts';
 import { OperationsRepository } from './operations.repository.ts';
+import { WantedChangeService } from './wanted-change.service.ts';
 
 export interface OperationRequest {
   installationId: string;
@@ -32,24 +31,13 @@ export interface OperationRequest {
   traceparent: string | undefined;
 }
 
-/** After these something else than the wanted version may run. */
-const CAME_TO_NOTHING: ReadonlySet<OperationState> = new Set([
-  'cancelled',
-  'denied',
-  'expired',
-  'failed',
-  'rolled-back',
-]);
-
-type Change = Pick<Wanted, 'releaseId' | 'action' | 'deleteVolumes' | 'parameters' | 'toGeneration'>;
-
 @Injectable()
 export class OperationsService {
   constructor(
     private readonly database: Database,
     private readonly operations: OperationsRepository,
     private readonly installations: InstallationsRepository,
-    private readonly wantedRelease: WantedReleaseService,
+    private readonly wantedChange: WantedChangeService,
     private readonly beginning: BeginOperationService,
     private readonly idempotency: IdempotencyRepository,
     private readonly ending: EndOperationService,
@@ -82,10 +70,10 @@ export class OperationsService {
       if (known) return { known };
       const installation = await this.installations.find(tx, installationId);
       if (!installation) throw noSuchInstallation(installationId);
-      return { installation, ...(await this.#prepare(tx, installation, wanted)) };
+      return { installation, ...(await this.wantedChange.prepare(tx, installation, wanted)) };
     });
     if ('known' in prepared) return toOperation(prepared.known);
-    if (prepared.toCheck) await this.wantedRelease.checkParameters(prepared.toCheck, prepared.change.parameters);
+    if (prepared.toCheck) await this.wantedChange.checkParameters(prepared.toCheck, prepared.change.parameters);
     let superseded: OperationRow[] = [];
     const made = await this.database.inTenant(context, async (tx) => {
       const known = await this.#findKnown(tx, context, idempotent);
@@ -94,10 +82,12 @@ export class OperationsService {
         expected: wanted.expectedGeneration,
         seen: prepared.installation,
       });
+      const runState = await this.wantedChange.runState(tx, installation, wanted);
       superseded = await this.beginning.supersede(tx, installationId);
       const target = { ...installation, generation: installation.generation + 1 };
       const operation = await this.beginning.begin(tx, context, target, {
         ...prepared.change,
+        ...(runState && { runState }),
         kind: wanted.kind,
         notAfterSeconds: wanted.notAfterSeconds,
         reason: wanted.reason,
@@ -167,88 +157,6 @@ export class OperationsService {
           action: `let it in again first: steward cluster enrol ${cluster}`,
         },
       );
-  }
-
-  async #prepare(
-    tx: EntityManager,
-    installation: InstallationRow,
-    wanted: CreateOperation,
-  ): Promise<{ change: Change; toCheck?: ChosenRelease }> {
-    switch (wanted.kind) {
-      case 'upgrade':
-        return this.#upgrade(tx, installation, wanted);
-      case 'rollback':
-        return { change: await this.#rollback(tx, installation, wanted.toGeneration) };
-      case 'uninstall': {
-        const { releaseId, parameters } = await this.#current(tx, installation);
-        return { change: { releaseId, parameters, action: 'remove', deleteVolumes: wanted.deleteVolumes ?? false } };
-      }
-    }
-  }
-
-  async #upgrade(
-    tx: EntityManager,
-    installation: InstallationRow,
-    wanted: Extract<CreateOperation, { kind: 'upgrade' }>,
-  ): Promise<{ change: Change; toCheck: ChosenRelease }> {
-    const current = await this.#current(tx, installation);
-    const isSame = wanted.version === undefined && wanted.channel === undefined;
-    if (isSame && wanted.parameters === undefined)
-      throw new ProblemError('invalid-request', 'the upgrade changes nothing', {
-        action: 'give version, channel or parameters',
-      });
-    if (isSame) await this.#checkVersionIsClear(tx, installation);
-    const chosen = isSame
-      ? await this.wantedRelease.byId(tx, current.releaseId)
-      : await this.wantedRelease.choose(tx, installation.service, wanted);
-    this.wantedRelease.checkMayStart(chosen, installation.runningVersion ?? undefined);
-    const parameters = wanted.parameters ?? current.parameters;
-    return { change: { releaseId: chosen.row.id, parameters, action: 'run', deleteVolumes: false }, toCheck: chosen };
-  }
-
-  /** New parameters alone are for the version that runs: after an upgrade that came to nothing it must be said whether that one is meant. */
-  async #checkVersionIsClear(tx: EntityManager, installation: InstallationRow): Promise<void> {
-    const { id, generation, version, runningVersion } = installation;
-    if (runningVersion === null || runningVersion === version) return;
-    const state = await this.operations.stateOfGeneration(tx, id, generation);
-    if (state === undefined || !CAME_TO_NOTHING.has(state)) return;
-    throw new ProblemError('conflict', `the change to ${version} ended as ${state}, and ${runningVersion} runs`, {
-      action: 'name the version that the parameters are for',
-    });
-  }
-
-  async #rollback(tx: EntityManager, installation: InstallationRow, toGeneration: number | undefined): Promise<Change> {
-    const running = installation.observedGeneration;
-    const found =
-      toGeneration === undefined
-        ? await this.installations.lastGoodBefore(tx, installation.id, running)
-        : await this.installations.generation(tx, installation.id, toGeneration);
-    if (!found)
-      throw new ProblemError(
-        'not-found',
-        toGeneration === undefined
-          ? `there is no good generation before ${running} to roll back to`
-          : `there is no generation ${toGeneration}`,
-        {
-          action: `see what ran: steward operations list --installation ${installation.name}`,
-        },
-      );
-    return {
-      releaseId: found.releaseId,
-      parameters: found.parameters,
-      action: 'run',
-      deleteVolumes: false,
-      toGeneration: found.generation,
-    };
-  }
-
-  async #current(
-    tx: EntityManager,
-    { id, generation }: InstallationRow,
-  ): Promise<{ releaseId: string; parameters: Record<string, unknown> }> {
-    const found = await this.installations.generation(tx, id, generation);
-    if (!found) throw new Error('the wanted generation of an installation is not there');
-    return found;
   }
 }
 

@@ -2,6 +2,7 @@ import Type, { type Static } from 'typebox';
 import { HealthReason, HealthState, WorkloadHealth } from '../health.ts';
 import { IfUnderWay, OperationKind, OperationPhase, OperationPlan, OperationState } from '../operation.ts';
 import { Digest, Slug } from '../release/release.ts';
+import { RunState, ScaleRequest } from '../run-state.ts';
 import { Version } from './catalog.ts';
 import { PageQuery } from './people.ts';
 
@@ -75,6 +76,8 @@ export const Installation = Type.Object({
   version: Version,
   parameters: Type.Record(Type.String(), Type.Unknown()),
   action: Type.Unsafe<'run' | 'remove'>({ type: 'string', enum: ['run', 'remove'] }),
+  /** How it is wanted to run: stopped, scaled, restarted. Absent: as its release says. */
+  runState: Type.Optional(RunState),
   /** What the agent says is there. `runningVersion` is true also after a roll back. */
   observedGeneration: Type.Integer(),
   runningVersion: Type.Optional(Version),
@@ -118,9 +121,11 @@ export type CreatedInstallation = Static<typeof CreatedInstallation>;
 const Reason = Type.Optional(Type.String({ maxLength: 500 }));
 /** For how long it may wait to be started: up to a year. */
 const NotAfterSeconds = Type.Optional(Type.Integer({ minimum: 10, maximum: 31_536_000 }));
+const common = { expectedGeneration: Type.Optional(Type.Integer()), notAfterSeconds: NotAfterSeconds, reason: Reason };
 
 /**
  * `upgrade`: `version` or `channel` and/or `parameters` (absent: as they are). `rollback`: `toGeneration` (absent: the last good one before the current).
+ * `restart`, `stop`, `start`, `scale` leave release and parameters as they run; a later upgrade keeps what they changed.
  * `expectedGeneration` refuses with `conflict` when somebody else was faster. `notAfterSeconds` is how long it may wait to be started (default 1 day).
  */
 export const CreateOperation = Type.Union([
@@ -130,9 +135,7 @@ export const CreateOperation = Type.Union([
       version: Type.Optional(Version),
       channel: Type.Optional(Slug),
       parameters: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
-      expectedGeneration: Type.Optional(Type.Integer()),
-      notAfterSeconds: NotAfterSeconds,
-      reason: Reason,
+      ...common,
     },
     { additionalProperties: false },
   ),
@@ -140,9 +143,7 @@ export const CreateOperation = Type.Union([
     {
       kind: Type.Literal('rollback'),
       toGeneration: Type.Optional(Type.Integer({ minimum: 1, maximum: 2_147_483_647 })),
-      expectedGeneration: Type.Optional(Type.Integer()),
-      notAfterSeconds: NotAfterSeconds,
-      reason: Reason,
+      ...common,
     },
     { additionalProperties: false },
   ),
@@ -150,12 +151,14 @@ export const CreateOperation = Type.Union([
     {
       kind: Type.Literal('uninstall'),
       deleteVolumes: Type.Optional(Type.Boolean()),
-      expectedGeneration: Type.Optional(Type.Integer()),
-      notAfterSeconds: NotAfterSeconds,
-      reason: Reason,
+      ...common,
     },
     { additionalProperties: false },
   ),
+  Type.Object({ kind: Type.Literal('restart'), ...common }, { additionalProperties: false }),
+  Type.Object({ kind: Type.Literal('stop'), ...common }, { additionalProperties: false }),
+  Type.Object({ kind: Type.Literal('start'), ...common }, { additionalProperties: false }),
+  Type.Object({ kind: Type.Literal('scale'), replicas: ScaleRequest, ...common }, { additionalProperties: false }),
 ]);
 export type CreateOperation = Static<typeof CreateOperation>;
 

@@ -9,10 +9,14 @@ import {
   OperationState,
 } from '../operation.ts';
 import { Digest, Slug } from '../release/release.ts';
+import { RunState } from '../run-state.ts';
 
 const Uuid = Type.String({ format: 'uuid' });
 const Time = Type.String({ format: 'date-time' });
 const Generation = Type.Integer({ minimum: 0 });
+
+/** In `features`: the agent carries out restart, stop, start and scale, and keeps `runState` over everything else. */
+export const RUN_STATE_FEATURE = 'run-state';
 
 /** Agent → hub, first frame. 1–2 kB, no full state. */
 export const Hello = Type.Object({
@@ -143,6 +147,8 @@ export const DesiredFrame = Type.Object({
   deleteVolumes: Type.Boolean(),
   release: Type.Object({ digest: Digest, version: Type.String({ maxLength: 100 }) }),
   parameters: Type.Record(Type.String(), Type.Unknown()),
+  /** How it is to run. Absent: as it did, which is what a hub that does not know of it means. */
+  runState: Type.Optional(RunState),
   operation: Type.Object({
     id: Uuid,
     kind: OperationKind,

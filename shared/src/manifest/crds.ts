@@ -227,14 +227,14 @@ const supportPolicy = crd({
   kind: 'SupportPolicy',
   plural: 'supportpolicies',
   description:
-    "The customer's rules. With several, the most restrictive counts; one that cannot be read denies every change. Without any: install and repair allow, upgrade and rollback ask, uninstall deny.",
+    "The customer's rules. With several, the most restrictive counts; one that cannot be read denies every change. Without any: install and repair allow, upgrade, rollback, restart and scale ask, uninstall deny.",
   spec: record(
     {
       rules: {
         type: 'object',
         description:
-          'by kind of operation, and repair: what others changed is put right (allow), or only told (ask, deny); what is not named is as without a policy',
-        properties: Object.fromEntries(POLICY_CLASSES.map((kind) => [kind, choice(['allow', 'ask', 'deny'])])),
+          'by class of operation; one that is not named is as without a policy. Stopping and starting are of the class scale. repair: what others changed is put right (allow), or only told (ask, deny)',
+        properties: Object.fromEntries(POLICY_CLASSES.map((name) => [name, choice(['allow', 'ask', 'deny'])])),
       },
       installations: {
         type: 'array',
@@ -247,10 +247,10 @@ const supportPolicy = crd({
     ['rules'],
   ),
   columns: [
-    ...POLICY_CLASSES.map((kind) =>
+    ...POLICY_CLASSES.map((name) =>
       column(
-        kind.replace(/^./, (c) => c.toUpperCase()),
-        `.spec.rules.${kind}`,
+        name.replace(/^./, (c) => c.toUpperCase()),
+        `.spec.rules.${name}`,
       ),
     ),
     column('Freeze', '.spec.freeze', 'boolean'),

@@ -1,7 +1,7 @@
 import Type from 'typebox';
 import { compile } from '@steward/shared';
 
-/** What is kept of an EndpointSlice: how many of a service's addresses take traffic. */
+/** What is kept of an EndpointSlice: how many of a service's addresses take traffic. Those of pods that are on their way out do not count. */
 export interface EndpointsView {
   service: string;
   ready: number;
@@ -10,6 +10,7 @@ export interface EndpointsView {
   unreadySinceMs: number | undefined;
 }
 
+const Flag = Type.Optional(Type.Union([Type.Boolean(), Type.Null()]));
 const decodeSlice = compile(
   Type.Object({
     metadata: Type.Object({ labels: Type.Object({ 'kubernetes.io/service-name': Type.String() }) }),
@@ -17,7 +18,7 @@ const decodeSlice = compile(
       Type.Null(),
       Type.Array(
         Type.Object({
-          conditions: Type.Optional(Type.Object({ ready: Type.Optional(Type.Union([Type.Boolean(), Type.Null()])) })),
+          conditions: Type.Optional(Type.Object({ ready: Flag, terminating: Flag })),
         }),
       ),
     ]),
@@ -28,7 +29,8 @@ const decodeSlice = compile(
 export function endpointsView(object: unknown): EndpointsView | undefined {
   const decoded = decodeSlice(object);
   if (!decoded.ok) return undefined;
-  const endpoints = decoded.value.endpoints ?? [];
+  const all = decoded.value.endpoints ?? [];
+  const endpoints = all.filter(({ conditions }) => conditions?.terminating !== true);
   return {
     service: decoded.value.metadata.labels['kubernetes.io/service-name'],
     ready: endpoints.filter(({ conditions }) => conditions?.ready !== false).length,

@@ -3,6 +3,9 @@ import { compile } from '@steward/shared';
 import type { KubeObject } from '../../kube/client.ts';
 import { markOf } from '../../kube/mark.ts';
 
+/** On a workload that is stopped on purpose, so that its health, and people, can tell. */
+export const STOPPED_ANNOTATION = 'steward.dev/stopped';
+
 /** What is kept of a Deployment, StatefulSet or DaemonSet. */
 export interface WorkloadView {
   kind: 'Deployment' | 'StatefulSet' | 'DaemonSet';
@@ -20,6 +23,8 @@ export interface WorkloadView {
   /** True once all it wants were ready since the agent watches this generation of it. */
   hasBeenReady: boolean;
   isOnDelete: boolean;
+  /** On purpose, by an operation. */
+  isStopped: boolean;
   /** StatefulSet only: pods below this ordinal keep the old template. */
   partition: number;
   currentRevision: string | undefined;
@@ -64,7 +69,12 @@ type Status = Static<typeof Status>;
 const decode = compile(
   Type.Object({
     kind: Type.Unsafe<WorkloadView['kind']>({ type: 'string', enum: ['Deployment', 'StatefulSet', 'DaemonSet'] }),
-    metadata: Type.Object({ name: Type.String(), uid: Type.String(), generation: Count }),
+    metadata: Type.Object({
+      name: Type.String(),
+      uid: Type.String(),
+      generation: Count,
+      annotations: Type.Optional(Type.Record(Type.String(), Type.String())),
+    }),
     spec: Type.Object({ replicas: Count, updateStrategy: Type.Optional(UpdateStrategy) }),
     status: Type.Optional(Status),
   }),
@@ -87,6 +97,7 @@ export function workloadView(object: KubeObject): WorkloadView | undefined {
     ...counts,
     hasBeenReady: counts.ready >= counts.wanted,
     ...strategyOf(spec.updateStrategy ?? {}),
+    isStopped: metadata.annotations?.[STOPPED_ANNOTATION] === 'true',
     currentRevision,
     updateRevision,
     isComplete: conditions.some(({ type, reason }) => type === 'Progressing' && reason === 'NewReplicaSetAvailable'),

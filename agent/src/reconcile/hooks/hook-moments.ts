@@ -1,6 +1,7 @@
 import { comesToAnEnd, type ChartHook, type HookEvent } from '@steward/shared';
 import type { HookRecord } from '../../operations/operation-object.ts';
 import type { Run } from '../operation/run.ts';
+import { hooksAt } from './hook-object.ts';
 
 /** When hooks of an operation run: before the first change of the service, and after the last. */
 export interface Moments {
@@ -11,8 +12,12 @@ export interface Moments {
 /** Of the automatic way back too. */
 export const ROLLBACK_MOMENTS: Moments = { before: 'pre-rollback', after: 'post-rollback' };
 
-/** An installation that has never been whole is installed again, whatever is there of it. */
-export function momentsOf({ kind, record, installation }: Run): Moments {
+/**
+ * An installation that has never been whole is installed again, whatever is there of it. Running the same in another way (a
+ * restart, a stop) has no moments: undefined.
+ */
+export function momentsOf({ kind, sameSet, record, installation }: Run): Moments | undefined {
+  if (sameSet) return undefined;
   if (kind === 'uninstall') return { before: 'pre-delete', after: 'post-delete' };
   if (kind === 'rollback') return ROLLBACK_MOMENTS;
   // A kill may have come after this very generation was written down as good.
@@ -26,6 +31,13 @@ const CHANGES_WHAT_IS_THERE: ReadonlySet<HookEvent> = new Set([
   'pre-rollback',
   'post-rollback',
 ]);
+
+/** Which hooks of a set run in an operation, and when. */
+export function hooksOfRun(run: Run, hooks: readonly ChartHook[]): { event: HookEvent; hook: ChartHook }[] {
+  const moments = momentsOf(run);
+  if (!moments) return [];
+  return [moments.before, moments.after].flatMap((event) => hooksAt(hooks, event).map((hook) => ({ event, hook })));
+}
 
 /** Whether going back does not undo what such a hook does: a migration is done to data that the older version has to read. */
 export function isIrreversible(event: HookEvent, hook: ChartHook): boolean {

@@ -6,8 +6,8 @@ import { inParallel } from '../plan/parallel.ts';
 import { neverOursOf } from '../plan/never-ours.ts';
 import { planObject, Refused, type PlannedObject } from '../plan/plan-object.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
-import type { Moments } from './hook-moments.ts';
-import { hookName, hookObject, hooksAt } from './hook-object.ts';
+import { hooksOfRun } from './hook-moments.ts';
+import { hookName, hookObject } from './hook-object.ts';
 
 const WIDTH = 4;
 
@@ -18,9 +18,8 @@ const WIDTH = 4;
 export async function planHooks(
   run: Run,
   { hooks }: Pick<ReleaseSet, 'hooks'>,
-  { before, after }: Moments,
 ): Promise<Outcome<OperationPlan['changes']>> {
-  const due = [before, after].flatMap((event) => hooksAt(hooks, event).map((hook) => ({ hook, event })));
+  const due = hooksOfRun(run, hooks);
   const outcomes = await inParallel(due, WIDTH, ({ hook, event }) => planHook(run, hook, event, run.untilWriting));
   for (const outcome of outcomes) if (!outcome.ok) return outcome;
   return done(

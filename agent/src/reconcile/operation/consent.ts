@@ -2,7 +2,7 @@ import type { OperationPlan } from '@steward/shared';
 import { OPERATION_APPROVAL, SUPPORT_POLICY } from '../../operations/kinds.ts';
 import { persist } from '../../operations/persist.ts';
 import { answerAmong, approvalCommand, type Answer } from '../../policy/approval.ts';
-import { decide, type Decision } from '../../policy/decide.ts';
+import { decideAll, type Decision } from '../../policy/decide.ts';
 import { loadPolicies } from '../../policy/load-policies.ts';
 import { sentences } from '../../sentences.ts';
 import { Bell } from '../bell.ts';
@@ -24,7 +24,7 @@ const LOOK_AGAIN_MS = 60_000;
 export async function loadDecision(run: Run): Promise<Decision> {
   const { kube, config } = run.context;
   const policies = await loadPolicies(kube, config.namespace, run.untilWriting);
-  const decision = decide(run.kind, run.record.spec.desired.name, policies);
+  const decision = decideAll(run.kinds, run.record.spec.desired.name, policies);
   const crossed = crossedPoint(run);
   // What cannot be undone is asked for, also where going back is allowed in general.
   return crossed !== undefined && decision.effect === 'allow'

@@ -1,19 +1,21 @@
-import type { OperationPlan } from '@steward/shared';
+import { AS_RELEASED, canonicalJson, isRemedy, type OperationPlan, type RunState } from '@steward/shared';
 import type { HistoryEntry } from '../../operations/installation-object.ts';
 import { done, failed, type Failure, type Outcome } from '../outcome.ts';
 import { makePlan, type ObjectPlan } from '../plan/make-plan.ts';
 import { countsOf } from '../plan/told-plan.ts';
 import { kindsToWatch } from '../monitors.ts';
 import type { ReleaseSet, SetMeta } from '../render/release-set.ts';
+import { checkRunState } from '../run-state/check-run-state.ts';
+import { withRunState } from '../run-state/with-run-state.ts';
 import { sentences } from '../../sentences.ts';
 import { loadDecision, obtainConsent, type Planned } from './consent.ts';
 import { describePlan } from './describe-plan.ts';
-import { momentsOf } from '../hooks/hook-moments.ts';
+import { hooksOfRun, momentsOf } from '../hooks/hook-moments.ts';
 import { hooksAt } from '../hooks/hook-object.ts';
 import { planHooks } from '../hooks/plan-hooks.ts';
 import { abandonHooks, runHooks } from '../hooks/run-hooks.ts';
 import { applySet, deadlineOf, rollOut } from './forward.ts';
-import { removeSets, unneededSets, withCounter, withGeneration } from './good-generations.ts';
+import { removeSets, setGenerationOf, unneededSets, withCounter, withGeneration } from './good-generations.ts';
 import { planInput } from './plan-input.ts';
 import { prepareSet } from './prepare-set.ts';
 import type { Halt, Run } from './run.ts';
@@ -26,7 +28,7 @@ interface Prepared {
 }
 
 /**
- * Carries out an install, an upgrade or a rollback from wherever it is. What fails before the first write leaves all as
+ * Carries out an install, an upgrade, a rollback or a remedy from wherever it is. What fails before the first write leaves all as
  * it was; what fails later goes back to the last good generation.
  */
 export async function deploy(run: Run): Promise<void> {
@@ -60,18 +62,27 @@ async function endHalted(run: Run, set: ReleaseSet, { ifUnderWay, message }: Hal
 async function resume(run: Run): Promise<Outcome<Prepared>> {
   const { renderRef } = run.record.status;
   if (renderRef === undefined) throw new Error(`${run.record.name} is running without a stored set`);
-  return done({ set: await run.context.renders.load(renderRef), plan: undefined });
+  return done({ set: asItRuns(await run.context.renders.load(renderRef), run.runState), plan: undefined });
+}
+
+function asItRuns(set: ReleaseSet, runState: RunState): ReleaseSet {
+  return { ...set, objects: withRunState(set.objects, runState) };
 }
 
 async function prepare(run: Run): Promise<Outcome<Prepared>> {
   const decision = await loadDecision(run);
   if (decision.effect === 'deny') return failed(decision.reason ?? 'denied-by-policy', decision.message);
+  if (isRemedy(run.record.spec.kind) && !run.record.spec.desired.runState)
+    return failed('internal', `the hub asks for a ${run.record.spec.kind} and does not say how it is to run`);
   const prepared = await prepareSet(run);
   if (!prepared.ok) return prepared;
-  const { set, renderRef } = prepared.value;
+  const { renderRef } = prepared.value;
+  const possible = checkRunState(prepared.value.set.objects, run.runState, run.presentRunState);
+  if (!possible.ok) return possible;
+  const set = asItRuns(prepared.value.set, run.runState);
   const { state } = run.record.status;
   await run.move({ state, phase: 'plan', message: `comparing with what runs: ${run.title}`, also: { renderRef } });
-  const replan = (): Promise<Outcome<Planned<ObjectPlan>>> => planSet(run, set);
+  const replan = (): Promise<Outcome<Planned<ObjectPlan>>> => planSet(run, set, possible.value);
   const planned = await run.span('plan', replan);
   if (!planned.ok) return planned;
   const agreed = await run.span('approve', () => obtainConsent(run, planned.value, replan));
@@ -80,17 +91,19 @@ async function prepare(run: Run): Promise<Outcome<Prepared>> {
   return done({ set, plan: agreed.value.plan });
 }
 
-async function planSet(run: Run, set: ReleaseSet): Promise<Outcome<Planned<ObjectPlan>>> {
+async function planSet(run: Run, set: ReleaseSet, notes: readonly string[]): Promise<Outcome<Planned<ObjectPlan>>> {
   const plan = await makePlan(await planInput(run, set, { isWayBack: false, signal: run.untilWriting }));
   if (!plan.ok) return plan;
-  const hooks = await planHooks(run, set, momentsOf(run));
-  return hooks.ok ? done({ plan: plan.value, told: describePlan(run, set, plan.value, hooks.value) }) : hooks;
+  const hooks = await planHooks(run, set);
+  return hooks.ok
+    ? done({ plan: plan.value, told: describePlan(run, set, plan.value, { hooks: hooks.value, notes }) })
+    : hooks;
 }
 
 /** The journal says that it is running before the first change. */
 async function begin(run: Run, { meta, hooks }: ReleaseSet, told: OperationPlan): Promise<void> {
   const now = run.context.now();
-  const hasHooks = hooksAt(hooks, momentsOf(run).before).length > 0;
+  const hasHooks = hooksOfRun(run, hooks).some(({ event }) => event === momentsOf(run)?.before);
   run.beginWriting();
   await run.move({
     state: 'running',
@@ -108,8 +121,9 @@ async function begin(run: Run, { meta, hooks }: ReleaseSet, told: OperationPlan)
 
 /** The hooks that come before anything of the service is changed. */
 async function beforeFirstChange(run: Run, set: ReleaseSet): Promise<Outcome<void>> {
-  if (run.record.status.phase !== 'pre-hooks') return done(undefined);
-  const options = { event: momentsOf(run).before, phase: 'pre-hooks' as const, deadlineMs: deadlineOf(run, false) };
+  const moments = momentsOf(run);
+  if (!moments || run.record.status.phase !== 'pre-hooks') return done(undefined);
+  const options = { event: moments.before, phase: 'pre-hooks' as const, deadlineMs: deadlineOf(run, false) };
   const ran = await run.span('pre-hooks', () => runHooks(run, set, options));
   if (ran.ok) await run.move({ state: 'running', phase: 'apply', message: 'hooks are done; applying' });
   return ran;
@@ -126,10 +140,10 @@ async function forward(run: Run, set: ReleaseSet, plan: ObjectPlan | undefined):
     const ready = await run.span('roll-out', () => rollOut(run, set, { isWayBack: false }));
     if (!ready.ok) return ready;
   }
-  const options = { event: momentsOf(run).after, phase: 'post-hooks' as const, deadlineMs: deadlineOf(run, false) };
-  return hooksAt(set.hooks, options.event).length === 0
-    ? done(undefined)
-    : run.span('post-hooks', () => runHooks(run, set, options));
+  const event = momentsOf(run)?.after;
+  if (event === undefined || hooksAt(set.hooks, event).length === 0) return done(undefined);
+  const options = { event, phase: 'post-hooks' as const, deadlineMs: deadlineOf(run, false) };
+  return run.span('post-hooks', () => runHooks(run, set, options));
 }
 
 async function finish(run: Run, { meta }: ReleaseSet): Promise<void> {
@@ -142,6 +156,8 @@ async function finish(run: Run, { meta }: ReleaseSet): Promise<void> {
     releaseDigest: meta.releaseDigest,
     parametersDigest: meta.parametersDigest,
     renderRef: record.status.renderRef ?? '',
+    ...(canonicalJson(run.runState) !== canonicalJson(AS_RELEASED) && { runState: run.runState }),
+    ...(run.sameSet && { setGeneration: setGenerationOf(run.sameSet) }),
     at: context.now().toISOString(),
   };
   const kept = withGeneration(history, entry);

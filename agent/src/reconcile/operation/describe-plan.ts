@@ -1,11 +1,11 @@
-import type { OperationPlan } from '@steward/shared';
+import { canonicalJson, runStateText, sha256, type OperationPlan } from '@steward/shared';
 import type { HistoryEntry } from '../../operations/installation-object.ts';
-import { isIrreversible, momentsOf } from '../hooks/hook-moments.ts';
-import { hooksAt } from '../hooks/hook-object.ts';
+import { hooksOfRun, isIrreversible } from '../hooks/hook-moments.ts';
 import type { ObjectPlan } from '../plan/make-plan.ts';
 import { changesOf, countsOf, toldPlan } from '../plan/told-plan.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
 import { crossedPoint } from './point-of-no-return.ts';
+import { sentences } from '../../sentences.ts';
 import type { Run } from './run.ts';
 
 /** The plan of a deployment as people approve it: what changes, which hooks run, and what becomes of it when it fails. */
@@ -13,28 +13,35 @@ export function describePlan(
   run: Run,
   set: ReleaseSet,
   plan: ObjectPlan,
-  hooks: OperationPlan['changes'],
+  { hooks, notes }: { hooks: OperationPlan['changes']; notes: readonly string[] },
 ): OperationPlan {
   const { meta } = set;
   const objectChanges = changesOf(plan);
   const { version, history } = run.installation.status;
   const [good] = history;
-  const from = version === undefined ? '' : ` from ${version}`;
+  const from = version === undefined || run.sameSet ? '' : ` from ${version}`;
   const runs = hooks.length === 0 ? '' : `, runs ${hooks.length === 1 ? '1 hook' : `${hooks.length} hooks`}`;
   const back = good ? ` ${backSentence(good, run, set)}` : '';
   const crossed = crossedPoint(run);
   // The digests bind an approval to the very content, of which the changes show only places.
   const objects = run.record.status.renderRef?.split(' ').at(-1) ?? '';
   const content = `Release ${meta.releaseDigest}, parameters ${meta.parametersDigest}, objects ${objects}.`;
-  const summary = `${run.title}${from}: ${countsOf(objectChanges)}${runs}. ${content}${back}`;
+  const told = sentences(`${run.title}${from}: ${countsOf(objectChanges)}${runs}`, ...runStateSentences(run), ...notes);
+  const summary = `${told}. ${content}${back}`;
   return toldPlan(crossed === undefined ? summary : `${summary} ${crossed}`, [...hooks, ...objectChanges]);
+}
+
+/** The digest binds an approval to the whole of it, however much of it is shown. */
+function runStateSentences({ runState }: Run): string[] {
+  const text = runStateText(runState);
+  if (text === undefined && runState.restartToken === undefined) return [];
+  return [`How it runs: ${text ?? 'as released'} (${sha256(canonicalJson(runState))})`];
 }
 
 /** What an approval covers. */
 function backSentence({ generation, version }: HistoryEntry, run: Run, { meta, hooks }: ReleaseSet): string {
   const back = `generation ${generation} (${version}) is put back; an approval covers that too.`;
-  const { before, after } = momentsOf(run);
-  const isLasting = [before, after].some((event) => hooksAt(hooks, event).some((hook) => isIrreversible(event, hook)));
+  const isLasting = hooksOfRun(run, hooks).some(({ event, hook }) => isIrreversible(event, hook));
   if (!isLasting || meta.isRollbackSafe === true) return `If it fails, ${back}`;
   return `If it fails before a hook has begun, ${back} After that it stays as it is until somebody decides.`;
 }

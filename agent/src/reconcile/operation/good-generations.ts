@@ -2,9 +2,20 @@ import { MAX_HISTORY, type HistoryEntry, type InstallationStatus } from '../../o
 import type { ReconcileContext } from '../context.ts';
 import type { SetMeta } from '../render/release-set.ts';
 
-/** The history with this generation as its newest; the same generation is not in it twice. */
+/** The generation that brought the set of this one. */
+export function setGenerationOf({ generation, setGeneration }: HistoryEntry): number {
+  return setGeneration ?? generation;
+}
+
+/**
+ * The history with this generation as its newest; the same generation is not in it twice. One that only runs a set in
+ * another way takes the place of the one before, or a few restarts would push out what can be gone back to.
+ */
 export function withGeneration(history: readonly HistoryEntry[], entry: HistoryEntry): HistoryEntry[] {
-  const others = history.filter(({ generation }) => generation !== entry.generation);
+  const isReplaced = (other: HistoryEntry): boolean =>
+    other.generation === entry.generation ||
+    (entry.setGeneration !== undefined && setGenerationOf(other) === entry.setGeneration);
+  const others = history.filter((other) => !isReplaced(other));
   return [entry, ...others].sort((a, b) => b.generation - a.generation).slice(0, MAX_HISTORY);
 }
 

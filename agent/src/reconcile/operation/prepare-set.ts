@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { canonicalJson, sha256, type VerifiedRelease } from '@steward/shared';
 import { DownloadError } from '../../link/link.ts';
+import type { HistoryEntry } from '../../operations/installation-object.ts';
 import { persist } from '../../operations/persist.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
 import { BoundedRender } from '../render/bounded-render.ts';
@@ -9,6 +10,7 @@ import { loadKeptFields } from '../render/kept-fields.ts';
 import type { ReleaseSet, SetMeta } from '../render/release-set.ts';
 import { unpackSet } from '../render/release-set.ts';
 import { verifiedRelease } from '../verify/verify-release.ts';
+import { setGenerationOf } from './good-generations.ts';
 import { awaitRights } from './rights.ts';
 import type { Run } from './run.ts';
 
@@ -25,7 +27,7 @@ export interface PreparedSet {
 
 /**
  * The set of objects of the wanted generation: the stored one when it was rendered before, that of the generation to go
- * back to, or a new one, rendered once from the verified release and stored. The rights for it are there when it resolves.
+ * back to or to run in another way, or a new one, rendered once from the verified release and stored. The rights for it are there when it resolves.
  */
 export async function prepareSet(run: Run): Promise<Outcome<PreparedSet>> {
   const { renders } = run.context;
@@ -35,15 +37,26 @@ export async function prepareSet(run: Run): Promise<Outcome<PreparedSet>> {
     await awaitRights(run, set.meta.permissions);
     return done({ set, renderRef });
   }
+  if (run.sameSet) return storedSet(run, run.sameSet);
   return run.kind === 'rollback' ? setFromHistory(run) : renderSet(run);
+}
+
+/** It was verified, checked and ran well here: nothing is rendered again, so nothing that a chart makes up changes. */
+async function storedSet(run: Run, { renderRef }: HistoryEntry): Promise<Outcome<PreparedSet>> {
+  const set = await run.context.renders.load(renderRef);
+  await awaitRights(run, set.meta.permissions);
+  return done({ set, renderRef });
 }
 
 async function setFromHistory(run: Run): Promise<Outcome<PreparedSet>> {
   const { desired } = run.record.spec;
   const { toGeneration } = desired.operation;
-  const entry = run.installation.status.history.find(({ generation }) => generation === toGeneration);
+  const { history } = run.installation.status;
+  const entry =
+    history.find(({ generation }) => generation === toGeneration) ??
+    history.find((kept) => setGenerationOf(kept) === toGeneration);
   if (!entry) {
-    const kept = run.installation.status.history.map(({ generation }) => generation).join(', ') || 'none';
+    const kept = history.map(({ generation }) => generation).join(', ') || 'none';
     return failed('not-in-history', `generation ${toGeneration ?? '?'} is not kept any more; kept are: ${kept}`);
   }
   if (entry.releaseDigest !== desired.release.digest)
@@ -51,9 +64,7 @@ async function setFromHistory(run: Run): Promise<Outcome<PreparedSet>> {
       'digest-mismatch',
       `generation ${entry.generation} ran ${entry.releaseDigest}, not what is asked for`,
     );
-  const set = await run.context.renders.load(entry.renderRef);
-  await awaitRights(run, set.meta.permissions);
-  return done({ set, renderRef: entry.renderRef });
+  return storedSet(run, entry);
 }
 
 async function renderSet(run: Run): Promise<Outcome<PreparedSet>> {

@@ -1,9 +1,17 @@
-import { isFinal, type IfUnderWay, type OperationKind, type OperationState } from '@steward/shared';
-import type { InstallationRecord } from '../../operations/installation-object.ts';
+import {
+  isFinal,
+  titleOfOperation,
+  type IfUnderWay,
+  type OperationKind,
+  type OperationState,
+  type RunState,
+} from '@steward/shared';
+import type { HistoryEntry, InstallationRecord } from '../../operations/installation-object.ts';
 import type { OperationRecord } from '../../operations/operation-object.ts';
 import type { Move } from '../../operations/transition.ts';
 import type { ReconcileContext } from '../context.ts';
 import type { Failure, Outcome } from '../outcome.ts';
+import { classify } from '../run-state/classes.ts';
 import { Spans } from './spans.ts';
 
 /** Why an operation ends before it has changed anything. */
@@ -37,8 +45,13 @@ export class Run {
   readonly context: ReconcileContext;
   readonly record: OperationRecord;
   readonly installation: InstallationRecord;
-  /** What it is by what runs here, whatever the hub calls it: the policy's class. */
-  readonly kind: OperationKind;
+  /** What it is by what runs here, whatever the hub calls it; the policy must agree to each. */
+  readonly kinds: readonly [OperationKind, ...OperationKind[]];
+  /** How it is to run when it is done, and how it ran before. */
+  readonly runState: RunState;
+  readonly presentRunState: RunState;
+  /** The last good generation, when this one runs its very set in another way: nothing is rendered then. */
+  readonly sameSet: HistoryEntry | undefined;
   /** Ends the work; what is written down goes on at the next start. */
   readonly signal: AbortSignal;
   /** Fires when the work must end, also because somebody ended the operation before its first write. */
@@ -64,7 +77,11 @@ export class Run {
     this.untilWriting = AbortSignal.any([this.signal, this.#interrupt.signal]);
     this.#untilHalted = AbortSignal.any([this.signal, this.#halt.signal]);
     this.isResumed = input.record.status.revision > 0;
-    this.kind = kindOf(input.record, input.installation);
+    const { kinds, runState, present, sameSet } = classify(input.record.spec.desired, input.installation.status);
+    this.kinds = kinds;
+    this.runState = runState;
+    this.presentRunState = present;
+    this.sameSet = sameSet;
     this.spans = new Spans(input.record.spec.traceparent, input.record.status.spans ?? []);
     this.#isWriting = input.record.status.state === 'running';
   }
@@ -124,22 +141,27 @@ export class Run {
     }
   }
 
-  /** `upgrade of shop to 2.0.0` */
+  get kind(): OperationKind {
+    return this.kinds[0];
+  }
+
+  /** `upgrade of shop to 2.0.0`; of a scale, what to. */
   get title(): string {
     const { desired } = this.record.spec;
-    return this.kind === 'uninstall'
-      ? `uninstall of ${desired.name}`
-      : `${this.kind} of ${desired.name} to ${desired.release.version}`;
+    const title = titleOfOperation(this.kind, desired.name, desired.release.version);
+    const scaled = this.kind === 'scale' ? scaledText(this.presentRunState, this.runState) : '';
+    return scaled === '' ? title : `${title} to ${scaled}`;
   }
 }
 
-/**
- * The hub cannot choose an easier class: whether something is there already, and whether a generation ran here before, is
- * the agent's own knowledge.
- */
-export function kindOf({ spec }: OperationRecord, { status }: InstallationRecord): OperationKind {
-  const { desired } = spec;
-  if (desired.action === 'remove' || desired.operation.kind === 'uninstall') return 'uninstall';
-  if (desired.operation.kind === 'rollback') return 'rollback';
-  return status.inventory.length === 0 && status.history.length === 0 ? 'install' : 'upgrade';
+/** `Deployment/web=3, StatefulSet/db=as released` */
+function scaledText(from: RunState, to: RunState): string {
+  const names = [...new Set([...Object.keys(from.replicas), ...Object.keys(to.replicas)])].sort();
+  return names
+    .filter((name) => from.replicas[name] !== to.replicas[name])
+    .slice(0, MAX_NAMED)
+    .map((name) => `${name}=${to.replicas[name] ?? 'as released'}`)
+    .join(', ');
 }
+
+const MAX_NAMED = 10;

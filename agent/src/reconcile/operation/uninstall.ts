@@ -49,15 +49,15 @@ export async function uninstall(run: Run): Promise<void> {
 /** Hooks, what was applied, hooks, and then what the hooks made. @returns what stays */
 async function carryOut(run: Run): Promise<Outcome<InventoryEntry[]>> {
   const set = await loadSet(run);
-  const { before, after } = momentsOf(run);
-  const begun = await runHooksAt(run, set, before, 'pre-hooks');
+  const moments = momentsOf(run);
+  const begun = await runHooksAt(run, set, moments?.before, 'pre-hooks');
   if (!begun.ok) return begun;
   const removal = await planRemoval(run, run.signal);
   if (!removal.ok) return removal;
   const { goes, stays } = removal.value;
   const removed = await run.span('remove', () => remove(run, { goes: goes.filter(({ hook }) => hook === undefined) }));
   if (!removed.ok) return removed;
-  const ended = await runHooksAt(run, set, after, 'post-hooks');
+  const ended = await runHooksAt(run, set, moments?.after, 'post-hooks');
   if (!ended.ok) return ended;
   const kept = new Set(stays.map(inventoryKey));
   const made = run.installation.status.inventory.filter((entry) => entry.hook !== undefined);
@@ -68,10 +68,10 @@ async function carryOut(run: Run): Promise<Outcome<InventoryEntry[]>> {
 async function runHooksAt(
   run: Run,
   set: ReleaseSet | undefined,
-  event: HookEvent,
+  event: HookEvent | undefined,
   phase: OperationPhase,
 ): Promise<Outcome<void>> {
-  if (!set || hooksAt(set.hooks, event).length === 0) return done(undefined);
+  if (!set || event === undefined || hooksAt(set.hooks, event).length === 0) return done(undefined);
   return run.span(phase, () => runHooks(run, set, { event, phase, deadlineMs: deadlineOf(run) }));
 }
 
@@ -96,7 +96,7 @@ async function prepare(run: Run): Promise<Outcome<Planned<Removal>>> {
     const removal = await planRemoval(run, run.untilWriting);
     if (!removal.ok) return removal;
     const set = await loadSet(run);
-    const hooks = set ? await planHooks(run, set, momentsOf(run)) : done([]);
+    const hooks = set ? await planHooks(run, set) : done([]);
     return hooks.ok ? done({ plan: removal.value, told: describe(run, removal.value, hooks.value) }) : hooks;
   };
   const planned = await run.span('plan', replan);

@@ -1,6 +1,8 @@
+import { AS_RELEASED } from '@steward/shared';
 import type { HistoryEntry } from '../../operations/installation-object.ts';
 import { done, failed, type Failure, type Outcome } from '../outcome.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
+import { withRunState } from '../run-state/with-run-state.ts';
 import { irreversiblyRun, ROLLBACK_MOMENTS } from '../hooks/hook-moments.ts';
 import { runHooks } from '../hooks/run-hooks.ts';
 import { applySet, deadlineOf, rollOut } from './forward.ts';
@@ -60,9 +62,11 @@ export async function goBack(run: Run): Promise<void> {
   else await endBroken(run, good, why, outcome.failure);
 }
 
-async function loadSet(run: Run, { renderRef }: HistoryEntry): Promise<Outcome<ReleaseSet>> {
+/** As it ran then: a scale that did not come up is taken back too. */
+async function loadSet(run: Run, { renderRef, runState }: HistoryEntry): Promise<Outcome<ReleaseSet>> {
   try {
-    return done(await run.context.renders.load(renderRef));
+    const set = await run.context.renders.load(renderRef);
+    return done({ ...set, objects: withRunState(set.objects, runState ?? AS_RELEASED) });
   } catch (error) {
     run.signal.throwIfAborted();
     return failed('internal', error instanceof Error ? error.message : String(error));

@@ -1,5 +1,6 @@
 import Type from 'typebox';
 import { compile, fieldAt, parseFieldPath, type FieldPath, type ReleaseDrift } from '@steward/shared';
+import { STOPPED_ANNOTATION } from '../../collect/objects/workload.ts';
 import type { KubeObject } from '../../kube/client.ts';
 import { othersAt, ownedInside, ownFieldsOf, type OwnedFields } from './field-owners.ts';
 
@@ -25,13 +26,19 @@ export function neverOursOf(
   drift: ReleaseDrift | undefined,
   installation: string,
 ): NeverOurs {
+  // An autoscaler rests while its workload is stopped: the count of zero is ours.
+  const stopped = new Set(
+    objects
+      .filter(({ metadata }) => metadata.annotations?.[STOPPED_ANNOTATION] !== undefined)
+      .map(({ kind, metadata }) => `${kind}/${metadata.name}`),
+  );
   const scalers = objects.filter(({ kind }) => SCALERS.has(kind)).map((object) => decodeScaler(object));
   return {
     autoscaled: new Set(
       scalers.flatMap((decoded) => {
         if (!decoded.ok) return [];
         const { kind = 'Deployment', name } = decoded.value.spec.scaleTargetRef;
-        return [`${kind}/${name}`];
+        return stopped.has(`${kind}/${name}`) ? [] : [`${kind}/${name}`];
       }),
     ),
     declared: (drift?.ignore ?? []).flatMap(({ kind, name, fields }) =>

@@ -1,4 +1,5 @@
 import type { NamespaceObjects } from '../../collect/namespace-objects.ts';
+import { workloadOf } from '../../collect/objects/pod.ts';
 import type { WorkloadView } from '../../collect/objects/workload.ts';
 import type { Target } from './targets.ts';
 
@@ -17,7 +18,7 @@ export function readinessOf(target: Target, objects: NamespaceObjects): Readines
     case 'Deployment':
     case 'StatefulSet':
     case 'DaemonSet':
-      return workloadReadiness(target, workloadIn(objects, target));
+      return workloadReadiness(target, workloadIn(objects, target), objects);
     case 'Job':
       return jobReadiness(target, objects);
     case 'PersistentVolumeClaim':
@@ -50,7 +51,7 @@ export function observed(target: Target, workload: WorkloadView | undefined): Wo
   return isSeen ? workload : undefined;
 }
 
-function workloadReadiness(target: Target, found: WorkloadView | undefined): Readiness {
+function workloadReadiness(target: Target, found: WorkloadView | undefined, objects: NamespaceObjects): Readiness {
   const workload = observed(target, found);
   if (!workload) {
     const total = found?.wanted ?? 1;
@@ -64,8 +65,20 @@ function workloadReadiness(target: Target, found: WorkloadView | undefined): Rea
     return { ...state, isReady: false, waitsFor: `${current.count} of ${current.wanted} pods are new` };
   if (workload.kind === 'Deployment' && workload.replicas > workload.updated)
     return { ...state, isReady: false, waitsFor: `old pods still there: ${workload.replicas - workload.updated}` };
+  const left = wanted === 0 ? podsLeft(target, objects) : surplusOf(workload);
+  if (left > 0) return { ...state, isReady: false, waitsFor: `pods that are to go are still there: ${left}` };
   if (available < wanted) return { ...state, isReady: false, waitsFor: `${available} of ${wanted} pods are ready` };
   return { ...state, isReady: true, waitsFor: '' };
+}
+
+/** What is stopped has stopped only when its last pod has ended, and let go of its volumes. */
+function podsLeft({ kind, name }: Target, { pods }: NamespaceObjects): number {
+  const isLeft = (phase: string): boolean => phase !== 'Succeeded' && phase !== 'Failed';
+  return [...pods.values()].filter((pod) => isLeft(pod.phase) && workloadOf(pod) === `${kind}/${name}`).length;
+}
+
+function surplusOf({ kind, replicas, wanted }: WorkloadView): number {
+  return kind === 'DaemonSet' ? 0 : Math.max(0, replicas - wanted);
 }
 
 /** How many pods are of the newest template, and how many should be. */

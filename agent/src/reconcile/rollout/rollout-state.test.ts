@@ -24,6 +24,7 @@ function workload(change: Partial<WorkloadView> = {}): WorkloadView {
     available: 2,
     hasBeenReady: true,
     isOnDelete: false,
+    isStopped: false,
     partition: 0,
     currentRevision: 'r2',
     updateRevision: 'r2',
@@ -226,4 +227,28 @@ describe('pods that hold a StatefulSet up', () => {
 
 it('a code that nobody knows is not certain', () => {
   expect(certaintyOf(problem('SomethingNew'))).toBeUndefined();
+});
+
+describe('what is to have no pods, or fewer', () => {
+  const none = { wanted: 0, replicas: 0, updated: 0, ready: 0, available: 0 };
+
+  it('is done when the last pod has ended, not when the count says so', () => {
+    const leaving = pod({ phase: 'Running', isReady: true, goneByMs: nowMs + 30_000 });
+    expect(look({ workloads: [workload(none)], pods: [leaving] })).toMatchObject({ isReady: false });
+    expect(look({ workloads: [workload(none)], pods: [pod({ phase: 'Failed' })] })).toMatchObject({ isReady: true });
+    expect(look({ workloads: [workload(none)] })).toMatchObject({ isReady: true });
+  });
+
+  it('may crash meanwhile', () => {
+    const crashing = pod({ revision: 'r2', problems: [problem('CrashLoopBackOff', { restarts: 9 })] });
+    const stopping = workload({ ...none, kind: 'StatefulSet' });
+    const found = look({ workloads: [stopping], pods: [{ ...crashing, owner: 'StatefulSet/web' }] });
+    expect(found).toMatchObject({ isReady: false, failure: undefined });
+  });
+
+  it('waits for the pods that are too many', () => {
+    const fewer = workload({ kind: 'StatefulSet', wanted: 1, replicas: 3, updated: 1, available: 1 });
+    expect(look({ workloads: [fewer] })).toMatchObject({ isReady: false, waiting: [expect.stringContaining('2')] });
+    expect(look({ workloads: [{ ...fewer, replicas: 1 }] })).toMatchObject({ isReady: true });
+  });
 });

@@ -111,6 +111,8 @@ function troublesOf(
   input: RolloutInput,
 ): Trouble[] {
   const name = `${target.kind}/${target.name}`;
+  // What fails in pods that are to go, or in making none, holds up nothing: a service that crashes can be stopped.
+  if (workload?.wanted === 0) return [];
   const ended = endedTrouble(name, target, pods, input);
   if (ended) return [ended];
   const ofPods = pods

@@ -4,7 +4,7 @@ import { usageError } from '../cli-error.ts';
 import { installAgent, type InstallAgentOptions } from '../customer/install-agent.ts';
 import { findCluster } from '../clusters/find-cluster.ts';
 import type { ExitCode } from '../exit-codes.ts';
-import { withWatchOptions } from '../operations/change-commands.ts';
+import { withWatchOptions } from '../operations/push-operation.ts';
 import { followOperation } from '../operations/follow.ts';
 import { addCommand, collect, type Invocation, type Session } from '../program/command.ts';
 import { printable } from '../terminal/terminal.ts';

@@ -1,4 +1,4 @@
-import { CreatedGrant, Installation, Operation } from '@steward/shared';
+import { CreatedGrant, Installation, Operation, runStateText } from '@steward/shared';
 import type { Command } from 'commander';
 import { stringify } from 'yaml';
 import { apiPath } from '../hub-api/hub-client.ts';
@@ -8,6 +8,7 @@ import { addCommand, addGroup, type Invocation, type Session } from '../program/
 import { headline, oneLine, printable } from '../terminal/terminal.ts';
 import { findInstallation } from './find-installation.ts';
 import { addInstallCommand } from './install-command.ts';
+import { knobLines, loadRelease } from './knobs.ts';
 
 interface ListOptions {
   customer?: string;
@@ -53,6 +54,7 @@ async function runShow({ args: [wanted = ''], output, hub }: Invocation<object>)
     ['Service', one.service],
     ['Runs', one.runningVersion ?? 'nothing yet'],
     ['Wanted', `${one.action === 'remove' ? 'removed' : one.version} (generation ${one.generation})`],
+    ['Kept', one.runState && runStateText(one.runState)],
     ['State', one.state],
     ['Message', one.message],
     ['Health', healthCell(one)],
@@ -77,6 +79,8 @@ async function runShow({ args: [wanted = ''], output, hub }: Invocation<object>)
       ),
     ),
   );
+  const release = await loadRelease(client, one).catch(() => undefined);
+  section('Knobs (steward set)', release ? knobLines(release, one.parameters).map((line) => oneLine(line)) : []);
   if (Object.keys(one.parameters).length > 0)
     section(
       'Parameters',

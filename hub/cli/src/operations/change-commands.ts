@@ -1,23 +1,12 @@
-import { Operation, type CreateOperation } from '@steward/shared';
 import { InvalidArgumentError, type Command } from 'commander';
 import { usageError } from '../cli-error.ts';
 import type { ExitCode } from '../exit-codes.ts';
-import { apiPath } from '../hub-api/hub-client.ts';
 import { findInstallation } from '../installations/find-installation.ts';
 import { changedParameters, withParameterOptions, type ParameterOptions } from '../installations/parameters.ts';
-import { operationTitle } from '../output/operation-title.ts';
-import { parseDuration } from '../output/timeout.ts';
 import { addCommand, collect, type Invocation, type Session } from '../program/command.ts';
 import { confirm } from '../terminal/prompt.ts';
-import { followOperation } from './follow.ts';
-
-/** Flags of every command that starts an operation. */
-export interface ChangeOptions {
-  reason?: string;
-  watch?: boolean;
-  timeout?: number;
-  notAfter?: number;
-}
+import { commonFields, pushOperation, withChangeOptions, type ChangeOptions } from './push-operation.ts';
+import { addRemedyCommands } from './remedy-commands.ts';
 
 interface UpgradeOptions extends ChangeOptions, ParameterOptions {
   version?: string;
@@ -33,47 +22,6 @@ interface UninstallOptions extends ChangeOptions {
   yes?: boolean;
 }
 
-export function withWatchOptions(command: Command): Command {
-  return command
-    .option('-w, --watch', 'follow it to its end; the exit code says how it went')
-    .option('--timeout <time>', 'with --watch: give up after 90s, 10m, 2h (what was started goes on)', parseDuration);
-}
-
-function withChangeOptions(command: Command): Command {
-  return withWatchOptions(command)
-    .option('--reason <text>', 'why; the customer sees it')
-    .option(
-      '--not-after <time>',
-      'give up when it has not been started after 90s, 10m, 2h, 1d (default: 1d)',
-      parseDuration,
-    );
-}
-
-function commonFields({ reason, notAfter }: ChangeOptions, expectedGeneration: number) {
-  return {
-    expectedGeneration,
-    ...(reason === undefined ? {} : { reason }),
-    ...(notAfter === undefined ? {} : { notAfterSeconds: Math.round(notAfter / 1000) }),
-  };
-}
-
-async function start<O extends ChangeOptions>(
-  invocation: Invocation<O>,
-  installationId: string,
-  body: CreateOperation,
-): Promise<ExitCode | void> {
-  const { terminal, options, output, note } = invocation;
-  const hub = await invocation.hub();
-  const operation = await hub.postOnce(Operation, apiPath`/installations/${installationId}/operations`, body);
-  if (!options.watch) {
-    output.outcome(operation, `${operationTitle(operation)} started: ${operation.id}`);
-    note(`Follow it with: steward operations watch ${operation.id}`);
-    return;
-  }
-  note(`${operationTitle(operation)}: ${operation.id}`);
-  return followOperation(operation.id, { hub, terminal, output, note, timeoutMs: options.timeout });
-}
-
 async function runUpgrade(invocation: Invocation<UpgradeOptions>): Promise<ExitCode | void> {
   const { terminal, options, args } = invocation;
   const { version, channel } = options;
@@ -82,7 +30,7 @@ async function runUpgrade(invocation: Invocation<UpgradeOptions>): Promise<ExitC
   const parameters = await changedParameters(installation.parameters, options, terminal.cwd);
   if (version === undefined && channel === undefined && parameters === undefined)
     throw usageError('what shall change?', 'Give --version, --channel, --set, --unset or --parameters.');
-  return start(invocation, installation.id, {
+  return pushOperation(invocation, installation.id, {
     kind: 'upgrade',
     ...(version === undefined ? {} : { version }),
     ...(channel === undefined ? {} : { channel }),
@@ -94,7 +42,7 @@ async function runUpgrade(invocation: Invocation<UpgradeOptions>): Promise<ExitC
 async function runRollback(invocation: Invocation<RollbackOptions>): Promise<ExitCode | void> {
   const { options, args } = invocation;
   const installation = await findInstallation(await invocation.hub(), args[0] ?? '');
-  return start(invocation, installation.id, {
+  return pushOperation(invocation, installation.id, {
     kind: 'rollback',
     ...(options.toGeneration === undefined ? {} : { toGeneration: options.toGeneration }),
     ...commonFields(options, installation.generation),
@@ -111,7 +59,7 @@ async function runUninstall(invocation: Invocation<UninstallOptions>): Promise<E
     note('Nothing was done.');
     return 2;
   }
-  return start(invocation, installation.id, {
+  return pushOperation(invocation, installation.id, {
     kind: 'uninstall',
     ...(options.deleteVolumes ? { deleteVolumes: true } : {}),
     ...commonFields(options, installation.generation),
@@ -146,6 +94,7 @@ export function addChangeCommands(program: Command, session: Session): void {
       ),
     run: runUpgrade,
   });
+  addRemedyCommands(program, session);
   addCommand<RollbackOptions>(program, session, {
     usage: 'rollback <installation>',
     summary: 'go back to a generation that ran well',

@@ -34,7 +34,9 @@ const CONNECTION: Record<Cluster['connection'], Tint> = {
 };
 
 /** The last known health when the agent is not heard is marked with a question mark. */
-export function healthCell({ health, isStale }: Pick<Installation, 'health' | 'isStale'>): Cell {
+export function healthCell({ health, isStale, runState }: Pick<Installation, 'health' | 'isStale' | 'runState'>): Cell {
+  // It is as it should be, and still nobody can use it.
+  if (runState?.stopped && health === 'healthy') return { text: isStale ? 'stopped?' : 'stopped', tint: 'dim' };
   return isStale ? { text: `${health}?`, tint: 'dim' } : { text: health, tint: HEALTH[health] };
 }
 

@@ -1,10 +1,10 @@
-import type { Operation } from '@steward/shared';
+import { titleOfOperation, type Operation } from '@steward/shared';
 
-/** `upgrade of nats to 2.15.2`, `uninstall of nats`. */
+/** `upgrade of nats to 2.15.2`, `stop of nats`. */
 export function operationTitle({
   kind,
   installation,
   version,
 }: Pick<Operation, 'kind' | 'installation' | 'version'>): string {
-  return kind === 'uninstall' ? `uninstall of ${installation}` : `${kind} of ${installation} to ${version}`;
+  return titleOfOperation(kind, installation, version);
 }

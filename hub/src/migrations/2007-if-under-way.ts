@@ -1,8 +1,8 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /** What becomes of an operation that is cancelled while it is under way. The hub before this one leaves it out: it goes on. */
-export class IfUnderWay2006000000000 implements MigrationInterface {
-  readonly name = 'IfUnderWay2006000000000';
+export class IfUnderWay2007000000000 implements MigrationInterface {
+  readonly name = 'IfUnderWay2007000000000';
 
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(

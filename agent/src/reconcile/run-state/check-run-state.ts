@@ -1,0 +1,77 @@
+import type { RunState } from '@steward/shared';
+import type { KubeObject } from '../../kube/client.ts';
+import { done, failed, type Outcome } from '../outcome.ts';
+import { autoscalersOf } from './autoscalers.ts';
+import { fieldsOf, isOf } from './with-run-state.ts';
+
+const MAX_NAMED = 20;
+
+/**
+ * Whether a set can run as it is wanted, before anything is written. What is asked for now must be possible; what was
+ * asked for earlier and a newer release has no place for is left out.
+ * @returns what people should know of it, in sentences for the plan
+ */
+export function checkRunState(objects: readonly KubeObject[], wanted: RunState, present: RunState): Outcome<string[]> {
+  const asked = Object.keys(wanted.replicas).filter((name) => wanted.replicas[name] !== present.replicas[name]);
+  const autoscalers = autoscalersOf(objects);
+  const scalable = namesOf(objects, ['Deployment', 'StatefulSet']);
+  const unknown = asked.filter((name) => !scalable.includes(name));
+  if (unknown.length > 0) {
+    const known = scalable.slice(0, MAX_NAMED).join(', ') || 'none';
+    return failed(
+      'unknown-workload',
+      `there is no ${unknown.join(', ')} in this release; what can be scaled: ${known}`,
+    );
+  }
+  for (const name of asked) {
+    const scaler = autoscalers.get(name);
+    if (!scaler) continue;
+    const bounds = `minReplicas ${scaler.minReplicas}, maxReplicas ${scaler.maxReplicas ?? '?'}`;
+    const message = `${name} is scaled by HorizontalPodAutoscaler/${scaler.name} (${bounds}), which would undo it`;
+    return failed('autoscaled', `${message}. Change its bounds instead`);
+  }
+  const isRestart = wanted.restartToken !== undefined && wanted.restartToken !== present.restartToken;
+  const restart = isRestart ? restartNotes(objects) : done([]);
+  if (!restart.ok) return restart;
+  return done([
+    ...restart.value,
+    ...(wanted.stopped ? stopNotes(objects) : []),
+    ...unusedNotes(wanted, scalable, autoscalers),
+  ]);
+}
+
+function namesOf(objects: readonly KubeObject[], kinds: readonly string[]): string[] {
+  return objects
+    .filter((object) => isOf(object, 'apps') && kinds.includes(object.kind))
+    .map(({ kind, metadata }) => `${kind}/${metadata.name}`);
+}
+
+/** The pods of a workload with the strategy OnDelete are replaced when somebody deletes them, and not before. */
+function restartNotes(objects: readonly KubeObject[]): Outcome<string[]> {
+  const workloads = objects.filter(
+    (object) => namesOf([object], ['Deployment', 'StatefulSet', 'DaemonSet']).length > 0,
+  );
+  if (workloads.length === 0) return failed('unknown-workload', 'this release has nothing that can be restarted');
+  const waiting = workloads
+    .filter((object) => fieldsOf(fieldsOf(object['spec'])['updateStrategy'])['type'] === 'OnDelete')
+    .map(({ kind, metadata }) => `${kind}/${metadata.name}`);
+  if (waiting.length === 0) return done([]);
+  return done([`Pods of ${waiting.join(', ')} are replaced when somebody deletes them (OnDelete)`]);
+}
+
+function stopNotes(objects: readonly KubeObject[]): string[] {
+  const pods = objects.filter(({ apiVersion, kind }) => apiVersion === 'v1' && kind === 'Pod');
+  if (pods.length === 0) return [];
+  return [`${pods.map(({ metadata }) => `Pod/${metadata.name}`).join(', ')} cannot be stopped and goes on`];
+}
+
+function unusedNotes(
+  { replicas }: RunState,
+  scalable: readonly string[],
+  autoscalers: ReadonlyMap<string, unknown>,
+): string[] {
+  return Object.keys(replicas).flatMap((name) => {
+    if (!scalable.includes(name)) return [`${name} is not in this release: its scale waits`];
+    return autoscalers.has(name) ? [`${name} is scaled by its autoscaler now: its own scale waits`] : [];
+  });
+}

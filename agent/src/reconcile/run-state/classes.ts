@@ -1,0 +1,59 @@
+import {
+  AS_RELEASED,
+  canonicalJson,
+  isRemedy,
+  sha256,
+  type DesiredState,
+  type OperationKind,
+  type RemedyKind,
+  type RunState,
+} from '@steward/shared';
+import type { HistoryEntry, InstallationStatus } from '../../operations/installation-object.ts';
+
+/** What an operation is, by what runs here. */
+export interface Classified {
+  /** What it is called, first; and all that the policy must agree to. */
+  kinds: [OperationKind, ...OperationKind[]];
+  /** How it is to run when it is done, and how it ran before. */
+  runState: RunState;
+  present: RunState;
+  /** The last good generation, when this one runs the very same set in another way. */
+  sameSet: HistoryEntry | undefined;
+}
+
+/**
+ * The hub cannot choose an easier class: whether something is there already, whether it is the same release with the same
+ * parameters, and what changes in how it runs, is the agent's own knowledge.
+ */
+export function classify(desired: DesiredState, status: InstallationStatus): Classified {
+  const [good] = status.history;
+  const present = good?.runState ?? AS_RELEASED;
+  const runState = desired.runState ?? present;
+  const changes = changedKinds(present, runState);
+  const { kind } = desired.operation;
+  const plain = { runState, present, sameSet: undefined };
+  if (desired.action === 'remove' || kind === 'uninstall') return { ...plain, kinds: ['uninstall'] };
+  if (status.history.length === 0 && status.inventory.length === 0) return { ...plain, kinds: ['install'] };
+  if (kind === 'rollback') return { ...plain, kinds: ['rollback', ...changes] };
+  if (!isRemedy(kind) || !good || !isSameContent(good, desired)) return { ...plain, kinds: ['upgrade', ...changes] };
+  const others = changes.filter((change) => change !== kind);
+  // What is there may be half of another version, which this would take away.
+  const back: OperationKind[] = status.state === 'failed' ? ['rollback'] : [];
+  return { runState, present, sameSet: good, kinds: [kind, ...others, ...back] };
+}
+
+function isSameContent(
+  { releaseDigest, parametersDigest }: HistoryEntry,
+  { release, parameters }: DesiredState,
+): boolean {
+  return releaseDigest === release.digest && parametersDigest === sha256(canonicalJson(parameters));
+}
+
+/** Which remedies lie between two ways to run. */
+export function changedKinds(from: RunState, to: RunState): RemedyKind[] {
+  const kinds: RemedyKind[] = [];
+  if (from.restartToken !== to.restartToken) kinds.push('restart');
+  if (from.stopped !== to.stopped) kinds.push(to.stopped ? 'stop' : 'start');
+  if (canonicalJson(from.replicas) !== canonicalJson(to.replicas)) kinds.push('scale');
+  return kinds;
+}

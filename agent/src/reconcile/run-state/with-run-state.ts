@@ -1,0 +1,74 @@
+import type { RunState } from '@steward/shared';
+import { STOPPED_ANNOTATION } from '../../collect/objects/workload.ts';
+import type { KubeObject } from '../../kube/client.ts';
+import { autoscalersOf } from './autoscalers.ts';
+
+/** In every pod template: another value replaces every pod once, by the workload's own way of rolling out. */
+export const RESTART_ANNOTATION = 'steward.dev/restart';
+/** A DaemonSet has no count: it is stopped by asking for a node that nobody has. */
+const NOWHERE = { 'steward.dev/stopped': 'true' };
+
+const WITH_PODS: ReadonlySet<string> = new Set(['Deployment', 'StatefulSet', 'DaemonSet']);
+
+/**
+ * The objects of a release as they are to run. What is stored stays as it was rendered: this is applied each time a set
+ * is turned into what is applied, so that no upgrade, repair or way back forgets it. An autoscaler keeps what it scales.
+ */
+export function withRunState(objects: readonly KubeObject[], runState: RunState): KubeObject[] {
+  const autoscalers = autoscalersOf(objects);
+  return objects.map((object) => {
+    const name = `${object.kind}/${object.metadata.name}`;
+    if (isOf(object, 'batch', 'CronJob')) return runState.stopped ? suspended(object) : object;
+    if (!isOf(object, 'apps') || !WITH_PODS.has(object.kind)) return object;
+    const restarted = runState.restartToken === undefined ? object : withRestart(object, runState.restartToken);
+    if (runState.stopped) return stopped(restarted);
+    const replicas = autoscalers.has(name) ? undefined : runState.replicas[name];
+    return replicas === undefined ? restarted : withSpec(restarted, { replicas });
+  });
+}
+
+/** Of that API group, and of that kind where one is given. */
+export function isOf({ apiVersion, kind }: KubeObject, group: string, wanted = kind): boolean {
+  return apiVersion.startsWith(`${group}/`) && kind === wanted;
+}
+
+type Fields = Record<string, unknown>;
+
+export function fieldsOf(value: unknown): Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : {};
+}
+
+function withSpec(object: KubeObject, change: Fields): KubeObject {
+  return { ...object, spec: { ...fieldsOf(object['spec']), ...change } };
+}
+
+function suspended(object: KubeObject): KubeObject {
+  return marked(withSpec(object, { suspend: true }));
+}
+
+function stopped(object: KubeObject): KubeObject {
+  if (object.kind !== 'DaemonSet') return marked(withSpec(object, { replicas: 0 }));
+  return marked(
+    withTemplate(object, (template) => {
+      const podSpec = fieldsOf(template['spec']);
+      return { ...template, spec: { ...podSpec, nodeSelector: { ...fieldsOf(podSpec['nodeSelector']), ...NOWHERE } } };
+    }),
+  );
+}
+
+function marked(object: KubeObject): KubeObject {
+  const annotations = { ...object.metadata.annotations, [STOPPED_ANNOTATION]: 'true' };
+  return { ...object, metadata: { ...object.metadata, annotations } };
+}
+
+function withRestart(object: KubeObject, token: string): KubeObject {
+  return withTemplate(object, (template) => {
+    const metadata = fieldsOf(template['metadata']);
+    const annotations = { ...fieldsOf(metadata['annotations']), [RESTART_ANNOTATION]: token };
+    return { ...template, metadata: { ...metadata, annotations } };
+  });
+}
+
+function withTemplate(object: KubeObject, change: (template: Fields) => Fields): KubeObject {
+  return withSpec(object, { template: change(fieldsOf(fieldsOf(object['spec'])['template'])) });
+}

@@ -1,0 +1,114 @@
+import { RELEASE_PAYLOAD_TYPE } from '@steward/shared';
+import { afterEach, expect, it } from 'vitest';
+import { ids, installation, operation } from '../testing/fleet.ts';
+import { startTestHub, type TestHub, type TestRoute } from '../testing/test-hub.ts';
+import { testTerminal, type TestTerminal } from '../testing/test-terminal.ts';
+import { runSteward } from '../program/program.ts';
+
+let hub: TestHub | undefined;
+afterEach(async () => {
+  await hub?.stop();
+  hub = undefined;
+});
+
+const workloads = [{ kind: 'StatefulSet', name: 'nats', health: 'healthy' as const, ready: 3, wanted: 3 }];
+const knob = { name: 'redundancy', title: 'Servers', path: 'redundancy', options: ['1', '3'] };
+const release = {
+  kind: 'steward.dev/release/v1',
+  service: 'nats',
+  version: '2.14.9',
+  counter: 1,
+  createdAt: '2026-11-21T12:00:00Z',
+  chart: { name: 'nats', version: '1', digest: `sha256:${'a'.repeat(64)}`, bytes: 1 },
+  images: [],
+  parameters: { properties: { redundancy: { type: 'integer' } } },
+  basicParameters: [],
+  permissions: [],
+  exceptions: {},
+  knobs: [knob],
+  upgrade: { deadlineSeconds: 60, settleSeconds: 0 },
+  display: { name: 'NATS' },
+  minimumAgentVersion: '0.1.0',
+  kubernetes: '>=1.31',
+};
+const digest = `sha256:${'b'.repeat(64)}`;
+const details = {
+  service: 'nats',
+  version: '2.14.9',
+  digest,
+  chartDigest: digest,
+  signedBy: digest,
+  counter: 1,
+  createdAt: '2026-11-21T12:00:00Z',
+  publishedAt: '2026-11-21T12:00:00Z',
+  release,
+  envelope: {
+    payloadType: RELEASE_PAYLOAD_TYPE,
+    payload: '',
+    signatures: [{ keyid: digest, sig: '' }],
+  },
+};
+
+async function steward(
+  line: string,
+  routes: Record<string, TestRoute> = {},
+): Promise<{ code: number; terminal: TestTerminal; sent: unknown }> {
+  hub = await startTestHub({
+    'GET /installations': () => ({ items: [installation({ generation: 4, parameters: { a: 1 }, workloads })] }),
+    'GET /services/nats/releases/2.14.9': () => details,
+    [`POST /installations/${ids.installation}/operations`]: () => operation({ kind: 'stop', state: 'queued' }),
+    ...routes,
+  });
+  const terminal = testTerminal({ env: { STEWARD_URL: hub.url, STEWARD_TOKEN: 'secret-token' } });
+  const code = await runSteward(line.split(' '), terminal);
+  const post = hub.requests.find(({ method }) => method === 'POST');
+  return { code, terminal, sent: post && JSON.parse(post.body.toString()) };
+}
+
+it.each([
+  ['restart nats --reason slow', { kind: 'restart', reason: 'slow' }],
+  ['stop nats --yes', { kind: 'stop' }],
+  ['start nats --not-after 1h', { kind: 'start', notAfterSeconds: 3600 }],
+  ['scale nats nats=5', { kind: 'scale', replicas: { 'StatefulSet/nats': 5 } }],
+  ['scale nats nats=default', { kind: 'scale', replicas: { 'StatefulSet/nats': null } }],
+  ['set nats redundancy=3', { kind: 'upgrade', parameters: { a: 1, redundancy: 3 } }],
+])('%s is sent with the generation that was seen', async (line, body) => {
+  const { code, sent } = await steward(line);
+  expect(sent).toEqual({ ...body, expectedGeneration: 4 });
+  expect(code).toBe(0);
+});
+
+it('answers with what the API said for programs', async () => {
+  const { terminal } = await steward('stop nats --yes --output json');
+  expect(JSON.parse(terminal.stdout())).toMatchObject({ id: ids.operation, kind: 'stop' });
+});
+
+it('names what was started without a version, which a remedy does not change', async () => {
+  const { terminal } = await steward('stop nats --yes');
+  expect(terminal.stdout()).toContain(`stop of nats started: ${ids.operation}`);
+});
+
+it('stops nothing without a yes', async () => {
+  const { code, sent } = await steward('stop nats');
+  expect([code, sent]).toEqual([2, undefined]);
+});
+
+it.each([
+  ['scale nats ntas=5', 'Of nats can be scaled: StatefulSet/nats'],
+  ['scale nats', 'missing required argument'],
+  ['set nats size=5', 'redundancy = as the chart says (1, 3): Servers'],
+  ['set nats redundancy=2', 'redundancy takes 1, 3, not 2'],
+])('%s is wrong use, and says what would be right', async (line, said) => {
+  const { code, terminal, sent } = await steward(line);
+  expect([code, sent]).toEqual([2, undefined]);
+  expect(terminal.stderr()).toContain(said);
+});
+
+it('shows what is kept and the knobs with what they are at', async () => {
+  const runState = { stopped: true, replicas: { 'StatefulSet/nats': 5 } };
+  const { terminal } = await steward('installation show nats', {
+    'GET /installations': () => ({ items: [installation({ runState, workloads })] }),
+  });
+  expect(terminal.stdout()).toContain('stopped, StatefulSet/nats at 5 pods');
+  expect(terminal.stdout()).toContain('redundancy = as the chart says (1, 3): Servers');
+});

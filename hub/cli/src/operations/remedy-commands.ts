@@ -1,0 +1,114 @@
+import type { RemedyKind } from '@steward/shared';
+import type { Command } from 'commander';
+import { usageError } from '../cli-error.ts';
+import type { ExitCode } from '../exit-codes.ts';
+import { findInstallation } from '../installations/find-installation.ts';
+import { loadRelease, turnedKnobs } from '../installations/knobs.ts';
+import { scaleRequest } from '../installations/scale-request.ts';
+import { addCommand, type CommandSpec, type Invocation, type Session } from '../program/command.ts';
+import { confirm } from '../terminal/prompt.ts';
+import { commonFields, pushOperation, withChangeOptions, type ChangeOptions } from './push-operation.ts';
+
+interface StopOptions extends ChangeOptions {
+  yes?: boolean;
+}
+
+async function push(invocation: Invocation<ChangeOptions>, kind: Exclude<RemedyKind, 'scale'>) {
+  const installation = await findInstallation(await invocation.hub(), invocation.args[0] ?? '');
+  const fields = commonFields(invocation.options, installation.generation);
+  return pushOperation(invocation, installation.id, { kind, ...fields });
+}
+
+async function runStop(invocation: Invocation<StopOptions>): Promise<ExitCode | void> {
+  const { terminal, options, args, note } = invocation;
+  const { name, cluster, customer } = await findInstallation(await invocation.hub(), args[0] ?? '');
+  const question = `Stop ${name} in ${customer}/${cluster}? Nobody can use it until it is started again.`;
+  if (options.yes || (await confirm(terminal, question, 'Give --yes.'))) return push(invocation, 'stop');
+  note('Nothing was done.');
+  return 2;
+}
+
+async function runScale(invocation: Invocation<ChangeOptions>): Promise<ExitCode | void> {
+  const [wanted = '', ...settings] = invocation.args;
+  const installation = await findInstallation(await invocation.hub(), wanted);
+  return pushOperation(invocation, installation.id, {
+    kind: 'scale',
+    replicas: scaleRequest(installation, settings),
+    ...commonFields(invocation.options, installation.generation),
+  });
+}
+
+async function runSet(invocation: Invocation<ChangeOptions>): Promise<ExitCode | void> {
+  const [wanted = '', ...settings] = invocation.args;
+  const hub = await invocation.hub();
+  const installation = await findInstallation(hub, wanted);
+  const release = await loadRelease(hub, installation);
+  if (settings.length === 0) throw usageError('which knob?', 'Say KNOB=VALUE.');
+  return pushOperation(invocation, installation.id, {
+    kind: 'upgrade',
+    parameters: turnedKnobs(release, installation.parameters, settings),
+    ...commonFields(invocation.options, installation.generation),
+  });
+}
+
+const KEPT = 'An upgrade, a rollback or a repair that comes later keeps it.';
+
+const RESTART: CommandSpec<ChangeOptions> = {
+  usage: 'restart <installation>',
+  summary: 'replace every pod once, a few at a time, as an upgrade would',
+  about:
+    'Release, parameters and counts stay. The workloads roll by their own rules, so a service with several pods stays up. ' +
+    'Customers are asked unless their policy has a rule for restart.',
+  examples: ['steward restart nats --watch', 'steward restart prod/nats --reason "leaks memory, ticket 4711"'],
+  options: withChangeOptions,
+  run: (invocation) => push(invocation, 'restart'),
+};
+
+const STOP: CommandSpec<StopOptions> = {
+  usage: 'stop <installation>',
+  summary: 'end every pod of an installation; volumes and settings stay',
+  about: `Done when the last pod has ended. ${KEPT} CronJobs are suspended. \`steward start\` brings the counts back.`,
+  examples: ['steward stop nats --watch', 'steward stop nats --yes --reason "saves money over the weekend"'],
+  options: (command) => withChangeOptions(command).option('-y, --yes', 'do not ask'),
+  run: runStop,
+};
+
+const START: CommandSpec<ChangeOptions> = {
+  usage: 'start <installation>',
+  summary: 'run a stopped installation again, with the counts it had',
+  about: 'Also one that was scaled or upgraded while it was stopped: it comes up as it is wanted by then.',
+  examples: ['steward start nats --watch'],
+  options: withChangeOptions,
+  run: (invocation) => push(invocation, 'start'),
+};
+
+const SCALE: CommandSpec<ChangeOptions> = {
+  usage: 'scale <installation> <workload=pods...>',
+  summary: 'run other numbers of pods than the release says',
+  about:
+    `A workload is a Deployment or StatefulSet, by its name or as Deployment/web. ${KEPT} \`default\` gives the count back to the release. ` +
+    'Where the release has a knob for it, `steward set` is better: the vendor has said what else must change with it. ' +
+    'What an autoscaler scales is refused.',
+  examples: ['steward scale shop web=5 --watch', 'steward scale shop web=default StatefulSet/db=3'],
+  options: withChangeOptions,
+  run: runScale,
+};
+
+const SET: CommandSpec<ChangeOptions> = {
+  usage: 'set <installation> <knob=value...>',
+  summary: 'turn knobs: what the vendor has made to be changed, between its bounds',
+  about:
+    'An upgrade with that parameter, of the same version. `steward installation show` lists the knobs with their bounds.',
+  examples: ['steward set nats redundancy=3 --watch', 'steward set nats memory=512 storage=80'],
+  options: withChangeOptions,
+  run: runSet,
+};
+
+/** What helps without another version: restart, stop, start, scale, and the knobs. */
+export function addRemedyCommands(program: Command, session: Session): void {
+  addCommand(program, session, RESTART);
+  addCommand(program, session, STOP);
+  addCommand(program, session, START);
+  addCommand(program, session, SCALE);
+  addCommand(program, session, SET);
+}

@@ -1,0 +1,173 @@
+import { Injectable } from '@nestjs/common';
+import {
+  isRemedy,
+  type CreateOperation,
+  type OperationKind,
+  type OperationState,
+  type RunState,
+} from '@steward/shared';
+import type { EntityManager } from 'typeorm';
+import { ProblemError } from '../http/problem.ts';
+import { AgentAbilitiesRepository } from '../installations/agent-abilities.repository.ts';
+import type { InstallationRow } from '../installations/installation-row.ts';
+import { InstallationsRepository } from '../installations/installations.repository.ts';
+import { needsRunState, readRunState, runStateAfter } from '../installations/run-state.ts';
+import { WantedReleaseService, type ChosenRelease } from '../installations/wanted-release.service.ts';
+import type { Wanted } from './begin-operation.service.ts';
+import { OperationsRepository } from './operations.repository.ts';
+
+/** After these something else than the wanted version may run. */
+const CAME_TO_NOTHING: ReadonlySet<OperationState> = new Set([
+  'cancelled',
+  'denied',
+  'expired',
+  'failed',
+  'rolled-back',
+]);
+
+export type Change = Pick<Wanted, 'releaseId' | 'action' | 'deleteVolumes' | 'parameters' | 'toGeneration'>;
+
+/** Finds out which release, parameters and way to run a request means, by what is wanted and what runs. */
+@Injectable()
+export class WantedChangeService {
+  constructor(
+    private readonly operations: OperationsRepository,
+    private readonly installations: InstallationsRepository,
+    private readonly wantedRelease: WantedReleaseService,
+    private readonly abilities: AgentAbilitiesRepository,
+  ) {}
+
+  /** `toCheck`: a release that the parameters must still be checked against. @throws ProblemError */
+  async prepare(
+    tx: EntityManager,
+    installation: InstallationRow,
+    wanted: CreateOperation,
+  ): Promise<{ change: Change; toCheck?: ChosenRelease }> {
+    switch (wanted.kind) {
+      case 'upgrade':
+        return this.#upgrade(tx, installation, wanted);
+      case 'rollback':
+        return { change: await this.#rollback(tx, installation, wanted.toGeneration) };
+      case 'uninstall': {
+        const { releaseId, parameters } = await this.#current(tx, installation);
+        return { change: { releaseId, parameters, action: 'remove', deleteVolumes: wanted.deleteVolumes ?? false } };
+      }
+      case 'restart':
+      case 'stop':
+      case 'start':
+      case 'scale':
+        return { change: await this.#asItRuns(tx, installation, wanted.kind) };
+    }
+  }
+
+  /** Outside the transaction. @throws ProblemError `invalid-parameters`, `too-large` */
+  checkParameters(release: ChosenRelease, parameters: Record<string, unknown>): Promise<void> {
+    return this.wantedRelease.checkParameters(release, parameters);
+  }
+
+  /** How it is to run, by the locked installation; undefined where that does not matter any more. @throws ProblemError `conflict` */
+  async runState(
+    tx: EntityManager,
+    installation: InstallationRow,
+    wanted: CreateOperation,
+  ): Promise<RunState | undefined> {
+    if (wanted.kind === 'uninstall') return undefined;
+    const runState = runStateAfter(wanted, readRunState(installation.runState));
+    if (needsRunState(wanted.kind, runState)) await this.#checkAgent(tx, installation, wanted.kind);
+    return runState;
+  }
+
+  /** An agent of before would drop how it is to run, and with it what a person asked for. */
+  async #checkAgent(tx: EntityManager, { clusterId, cluster }: InstallationRow, kind: OperationKind): Promise<void> {
+    if (await this.abilities.mayKnowRunState(tx, clusterId)) return;
+    throw new ProblemError(
+      'conflict',
+      `the agent of "${cluster}" is too old: it knows nothing of stopping and scaling, so this ${kind} cannot be done`,
+      { action: 'let the customer apply the install line again, which upgrades the agent' },
+    );
+  }
+
+  async #upgrade(
+    tx: EntityManager,
+    installation: InstallationRow,
+    wanted: Extract<CreateOperation, { kind: 'upgrade' }>,
+  ): Promise<{ change: Change; toCheck: ChosenRelease }> {
+    const current = await this.#current(tx, installation);
+    const isSame = wanted.version === undefined && wanted.channel === undefined;
+    if (isSame && wanted.parameters === undefined)
+      throw new ProblemError('invalid-request', 'the upgrade changes nothing', {
+        action: 'give version, channel or parameters',
+      });
+    if (isSame) await this.#checkVersionIsClear(tx, installation);
+    const chosen = isSame
+      ? await this.wantedRelease.byId(tx, current.releaseId)
+      : await this.wantedRelease.choose(tx, installation.service, wanted);
+    this.wantedRelease.checkMayStart(chosen, installation.runningVersion ?? undefined);
+    const parameters = wanted.parameters ?? current.parameters;
+    return { change: { releaseId: chosen.row.id, parameters, action: 'run', deleteVolumes: false }, toCheck: chosen };
+  }
+
+  /** New parameters alone are for the version that runs: after an upgrade that came to nothing it must be said whether that one is meant. */
+  async #checkVersionIsClear(tx: EntityManager, installation: InstallationRow): Promise<void> {
+    const { id, generation, version, runningVersion } = installation;
+    if (runningVersion === null || runningVersion === version) return;
+    const state = await this.operations.stateOfGeneration(tx, id, generation);
+    if (state === undefined || !CAME_TO_NOTHING.has(state)) return;
+    throw new ProblemError('conflict', `the change to ${version} ended as ${state}, and ${runningVersion} runs`, {
+      action: 'name the version that the parameters are for',
+    });
+  }
+
+  /** A remedy is for the release that runs, whatever became of an upgrade since. */
+  async #asItRuns(tx: EntityManager, { id, name, observedGeneration }: InstallationRow, kind: string): Promise<Change> {
+    const found = await this.installations.generation(tx, id, observedGeneration);
+    if (!found)
+      throw new ProblemError('conflict', `nothing of ${name} runs yet that one could ${kind}`, {
+        action: `see how its installation goes: steward operations list --installation ${name}`,
+      });
+    const { releaseId, parameters } = found;
+    return { releaseId, parameters, action: 'run', deleteVolumes: false };
+  }
+
+  async #rollback(tx: EntityManager, installation: InstallationRow, toGeneration: number | undefined): Promise<Change> {
+    const running = installation.observedGeneration;
+    const found =
+      toGeneration === undefined
+        ? await this.installations.lastGoodBefore(tx, installation.id, running)
+        : await this.#generationOfSet(tx, installation.id, toGeneration);
+    if (!found)
+      throw new ProblemError(
+        'not-found',
+        toGeneration === undefined
+          ? `there is no good generation before ${running} to roll back to`
+          : `there is no generation ${toGeneration}`,
+        {
+          action: `see what ran: steward operations list --installation ${installation.name}`,
+        },
+      );
+    return {
+      releaseId: found.releaseId,
+      parameters: found.parameters,
+      action: 'run',
+      deleteVolumes: false,
+      toGeneration: found.generation,
+    };
+  }
+
+  /** A generation that only changed how it ran stands for the one that brought what it ran. */
+  async #generationOfSet(tx: EntityManager, id: string, generation: number) {
+    const kind = await this.operations.kindOfGeneration(tx, id, generation);
+    return kind !== undefined && isRemedy(kind)
+      ? this.installations.lastSetUpTo(tx, id, generation)
+      : this.installations.generation(tx, id, generation);
+  }
+
+  async #current(
+    tx: EntityManager,
+    { id, generation }: InstallationRow,
+  ): Promise<{ releaseId: string; parameters: Record<string, unknown> }> {
+    const found = await this.installations.generation(tx, id, generation);
+    if (!found) throw new Error('the wanted generation of an installation is not there');
+    return found;
+  }
+}

@@ -1,0 +1,286 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { OPERATION_KINDS, type RunState } from '@steward/shared';
+import type { KubeObject } from '../../agent/src/kube/client.ts';
+import { waitUntil } from '../support/wait-until.ts';
+import { ReconcileFixture, type Published, type RunningAgent } from './reconcile-fixture.ts';
+import { desiredState, type Want } from './scripted-hub.ts';
+
+let fixture: ReconcileFixture;
+let web: Published;
+let store: Published;
+/** Every pod there ever was, by namespace. */
+const pods = new Map<string, Set<string>>();
+const watching = new AbortController();
+
+beforeAll(async () => {
+  fixture = await ReconcileFixture.create(inject('kubeconfig'));
+  web = await fixture.publish({ chart: 'web' });
+  store = await fixture.publish({ chart: 'store' });
+  const ref = await fixture.admin.resourceOf('v1', 'Pod');
+  if (!ref) throw new Error('no Pods');
+  const note = ({ metadata }: KubeObject): true => {
+    const { namespace = '', uid = '' } = metadata;
+    pods.set(namespace, (pods.get(namespace) ?? new Set()).add(uid));
+    return true;
+  };
+  fixture.admin.watch({ ref, project: note, onChange: () => {}, signal: watching.signal });
+});
+beforeEach(() => fixture.policy({ rules: { upgrade: 'allow', rollback: 'allow', restart: 'allow', scale: 'allow' } }));
+afterAll(async () => {
+  watching.abort();
+  await fixture?.close();
+});
+
+const AS_RELEASED: RunState = { stopped: false, replicas: {} };
+const STOPPED: RunState = { stopped: true, replicas: {} };
+
+interface Running {
+  agent: RunningAgent;
+  name: string;
+  installationId: string;
+  /** Asks for the next generation. */
+  next(change: Partial<Want> & Pick<Want, 'kind'>): Want;
+  /** Asks for it and waits for its end. */
+  end(change: Partial<Want> & Pick<Want, 'kind'>): ReturnType<ReconcileFixture['hub']['end']>;
+  workload(): Promise<KubeObject | undefined>;
+  livePods(): Promise<KubeObject[]>;
+}
+
+/** An installation that runs well at generation 1. */
+async function installed(release: Published, parameters: Record<string, unknown> = {}): Promise<Running> {
+  const where = fixture.installation();
+  await fixture.grant(where.name, release);
+  const agent = await fixture.start();
+  let generation = 1;
+  const first: Want = { ...where, generation, release, kind: 'install', parameters };
+  expect(await fixture.hub.end(fixture.offer(first))).toMatchObject({ state: 'succeeded' });
+  const ref = await fixture.admin.resourceOf('v1', 'Pod');
+  const kind = release === store ? 'StatefulSet' : 'Deployment';
+  const running: Running = {
+    ...where,
+    agent,
+    next: (change) => ({ ...first, generation: (generation += 1), ...change }),
+    end: (change) => fixture.hub.end(fixture.offer(running.next(change))),
+    workload: () => fixture.get(kind, where.name, where.namespace),
+    livePods: async () => (ref ? fixture.admin.list(ref, where.namespace) : []),
+  };
+  return running;
+}
+
+const replicasOf = (object: KubeObject | undefined): unknown => (object?.['spec'] as { replicas?: number })?.replicas;
+
+describe('restart', () => {
+  it('replaces every pod once, by the way of rolling out that the workload has, and keeps the count', async () => {
+    const one = await installed(web, { replicas: 2 });
+    const before = await one.livePods();
+    const end = await one.end({ kind: 'restart', runState: { ...AS_RELEASED, restartToken: 'first' } });
+    expect(end).toMatchObject({ state: 'succeeded', message: expect.stringContaining(`restart of ${one.name}`) });
+    expect(pods.get(one.name)?.size).toBe(4);
+    const after = await one.livePods();
+    expect(after.filter(({ metadata }) => before.some((old) => old.metadata.uid === metadata.uid))).toEqual([]);
+    // The next upgrade of something else restarts nothing.
+    await one.end({
+      kind: 'upgrade',
+      runState: { ...AS_RELEASED, restartToken: 'first' },
+      parameters: { replicas: 2 },
+    });
+    expect(pods.get(one.name)?.size).toBe(4);
+    await one.agent.stop();
+  });
+
+  it.each(['before', 'after'] as const)('is done once when the agent is killed %s any of its changes', async (when) => {
+    const one = await installed(web);
+    await one.agent.stop();
+    for (let write = 1; write <= 30; write += 1) {
+      const restartToken = `once-${write}`;
+      const restart = desiredState(one.next({ kind: 'restart', runState: { ...AS_RELEASED, restartToken } }));
+      const mortal = await fixture.start({ write, when });
+      fixture.hub.offer(restart);
+      const { id } = restart.operation;
+      const hasDied = await Promise.race([
+        mortal.client.died.then(() => true),
+        fixture.hub.end(id).then(() => new Promise<false>((resolve) => setTimeout(resolve, 100, false))),
+      ]);
+      mortal.kill();
+      const next = await fixture.start();
+      if (!fixture.hub.last(id)?.phase.includes('done')) fixture.hub.offer(restart);
+      const at = `${when} ${mortal.client.writes.at(-1)}`;
+      expect(await fixture.hub.end(id), at).toMatchObject({ state: 'succeeded' });
+      expect(pods.get(one.name)?.size, at).toBe(write + 1);
+      const history = [{ generation: write + 1, setGeneration: 1, runState: { restartToken } }];
+      expect(await fixture.get('Installation', one.name), at).toMatchObject({ status: { history } });
+      expect(fixture.hub.contradictions).toEqual([]);
+      await next.stop();
+      if (!hasDied) return;
+    }
+    throw new Error('a restart takes more changes than expected');
+  });
+
+  it('does not push older releases out of what can be gone back to', async () => {
+    const one = await installed(web);
+    await one.end({ kind: 'upgrade', parameters: { text: 'b' } });
+    for (let round = 1; round <= 6; round += 1) {
+      const runState = { ...AS_RELEASED, restartToken: `r${round}` };
+      await one.end({ kind: 'restart', runState, parameters: { text: 'b' } });
+    }
+    // Generation 2 brought the set that generation 8 runs; both stand for it.
+    const back = await one.end({ kind: 'rollback', toGeneration: 1 });
+    expect(back).toMatchObject({ state: 'succeeded' });
+    expect(await one.end({ kind: 'rollback', toGeneration: 2, parameters: { text: 'b' } })).toMatchObject({
+      state: 'succeeded',
+    });
+    await one.agent.stop();
+  });
+});
+
+describe('stop and start', () => {
+  it('ends every pod, and stays so over an upgrade, a rollback and another life of the agent', async () => {
+    const one = await installed(web, { replicas: 2 });
+    const end = await one.end({ kind: 'stop', runState: STOPPED, parameters: { replicas: 2 } });
+    expect(end).toMatchObject({ state: 'succeeded' });
+    expect(await one.livePods()).toEqual([]);
+    const health = await waitUntil(
+      () => {
+        const told = fixture.hub.health[one.installationId];
+        return told?.reasons.some(({ code }) => code === 'Stopped') ? told : undefined;
+      },
+      { what: 'its health to say that it is stopped' },
+    );
+    expect(health).toMatchObject({ health: 'healthy', workloads: [{ ready: 0, wanted: 0 }] });
+    const upgrade = await one.end({ kind: 'upgrade', runState: STOPPED, parameters: { replicas: 2, text: 'b' } });
+    expect(upgrade).toMatchObject({ state: 'succeeded' });
+    const plan = [...(fixture.hub.results.get(upgrade.operationId)?.values() ?? [])].find((told) => told.plan)?.plan;
+    expect(plan?.summary).toContain('How it runs: stopped');
+    await one.agent.stop();
+    const agent = await fixture.start();
+    // A hub that does not know of it says nothing of how it is to run.
+    expect(await one.end({ kind: 'upgrade', parameters: { replicas: 2, text: 'c' } })).toMatchObject({
+      state: 'succeeded',
+    });
+    expect(await one.end({ kind: 'rollback', toGeneration: 1, runState: STOPPED })).toMatchObject({
+      state: 'succeeded',
+    });
+    expect(replicasOf(await one.workload())).toBe(0);
+    expect(pods.get(one.name)?.size).toBe(2);
+    const started = await one.end({ kind: 'start', runState: AS_RELEASED, parameters: { replicas: 2 } });
+    expect(started).toMatchObject({ state: 'succeeded' });
+    expect(replicasOf(await one.workload())).toBe(2);
+    expect((await one.workload())?.metadata.annotations).not.toHaveProperty('steward.dev/stopped');
+    expect(await one.livePods()).toHaveLength(2);
+    await agent.stop();
+  });
+
+  it('stops what crashes', async () => {
+    const one = await installed(web);
+    await fixture.policy({ rules: { upgrade: 'allow', rollback: 'deny', scale: 'allow' } });
+    await fixture.kubectl('patch', 'deployment', one.name, '-n', one.name, '--type=json', '-p', CRASH);
+    await waitUntil(
+      async () => (await one.livePods()).some((pod) => JSON.stringify(pod).includes('CrashLoopBackOff')),
+      { what: 'a pod that crashes', timeoutMs: 60_000 },
+    );
+    expect(await one.end({ kind: 'stop', runState: STOPPED })).toMatchObject({ state: 'succeeded' });
+    expect(await one.livePods()).toEqual([]);
+    await one.agent.stop();
+  });
+});
+
+const CRASH = JSON.stringify([{ op: 'add', path: '/spec/template/spec/containers/0/args', value: ['exit', '3'] }]);
+
+describe('scale', () => {
+  it('waits until the pods are there or gone, and a later upgrade keeps it', async () => {
+    const one = await installed(store);
+    const workload = `StatefulSet/${one.name}`;
+    const scaled = (count: number): RunState => ({ stopped: false, replicas: { [workload]: count } });
+    const up = await one.end({ kind: 'scale', runState: scaled(3) });
+    expect(up).toMatchObject({ state: 'succeeded', message: expect.stringContaining(`to ${workload}=3`) });
+    expect(await one.livePods()).toHaveLength(3);
+    await one.end({ kind: 'upgrade', runState: scaled(3), parameters: { text: 'b' } });
+    expect(replicasOf(await one.workload())).toBe(3);
+    expect(await one.end({ kind: 'scale', runState: scaled(1), parameters: { text: 'b' } })).toMatchObject({
+      state: 'succeeded',
+    });
+    expect(await one.livePods()).toHaveLength(1);
+    await one.agent.stop();
+  });
+
+  it('is refused for a workload that is not there, before anything is written, with those that are', async () => {
+    const one = await installed(web);
+    const before = one.agent.client.writes.length;
+    const runState = { stopped: false, replicas: { 'Deployment/wbe': 3 } };
+    const end = await one.end({ kind: 'scale', runState });
+    expect(end).toMatchObject({ state: 'failed', reason: 'unknown-workload' });
+    expect(end.message).toContain(`Deployment/${one.name}`);
+    expect(one.agent.client.writes.slice(before).filter((write) => write.startsWith('apply '))).toEqual([]);
+    await one.agent.stop();
+  });
+
+  it('goes back to how it ran when the pods do not come up', async () => {
+    const one = await installed(web);
+    const scaled = (count: number): RunState => ({ stopped: false, replicas: { [`Deployment/${one.name}`]: count } });
+    expect(await one.end({ kind: 'scale', runState: scaled(2) })).toMatchObject({ state: 'succeeded' });
+    const quota = { apiVersion: 'v1', kind: 'ResourceQuota', metadata: { name: 'few', namespace: one.name } };
+    await fixture.apply([{ ...quota, spec: { hard: { pods: '2' } } }]);
+    const end = await one.end({ kind: 'scale', runState: scaled(4) });
+    expect(end).toMatchObject({ state: 'rolled-back', reason: 'pod-refused' });
+    expect(replicasOf(await one.workload())).toBe(2);
+    expect(fixture.hub.observed[one.installationId]).toMatchObject({ state: 'rolled-back', observedGeneration: 2 });
+    await one.agent.stop();
+  });
+});
+
+describe('the policy', () => {
+  it('asks for a restart unless told, and has one rule for stop, start and scale', async () => {
+    const one = await installed(web);
+    await fixture.policy({ rules: { scale: 'deny' } });
+    expect(await one.end({ kind: 'stop', runState: STOPPED })).toMatchObject({
+      state: 'denied',
+      message: expect.stringContaining('class scale'),
+    });
+    const asked = fixture.offer(one.next({ kind: 'restart', runState: { ...AS_RELEASED, restartToken: 'x' } }));
+    expect(await fixture.hub.reach(asked, { state: 'awaiting-approval' })).toMatchObject({ phase: 'approve' });
+    // What the hub calls it does not matter: this would stop it, and this is another version.
+    await fixture.policy({ rules: { restart: 'allow', upgrade: 'deny', scale: 'deny' } });
+    await fixture.hub.end(asked);
+    const hidden = await one.end({ kind: 'restart', runState: { ...STOPPED, restartToken: 'y' } });
+    expect(hidden).toMatchObject({ state: 'denied', message: expect.stringContaining('class scale') });
+    const disguised = await one.end({ kind: 'restart', runState: AS_RELEASED, parameters: { text: 'b' } });
+    expect(disguised).toMatchObject({ state: 'denied', message: expect.stringContaining('upgrade of') });
+    await one.agent.stop();
+  });
+});
+
+describe('definitions that are older than the agent', () => {
+  const kinds = '/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/kind/enum';
+  const define = (value: readonly string[]) =>
+    fixture.kubectl(
+      ...['patch', 'crd', 'operations.steward.dev', '--type=json'],
+      ...['-p', JSON.stringify([{ op: 'replace', path: kinds, value }])],
+    );
+  /** Whether the API server takes a restart by now. */
+  async function takesRestarts(): Promise<boolean> {
+    const metadata = { name: 'op-try', namespace: fixture.namespace };
+    const object = { apiVersion: 'steward.dev/v1alpha1', kind: 'Operation', metadata, spec: { kind: 'restart' } };
+    const options = { fieldManager: 'customer', force: true, dryRun: true };
+    return fixture.admin.apply(object, options).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  it('are named when they do not take a remedy, and hold nothing else up', async () => {
+    const one = await installed(web);
+    const runState = { ...AS_RELEASED, restartToken: 'x' };
+    await define(['install', 'upgrade', 'rollback', 'uninstall']);
+    try {
+      await waitUntil(async () => !(await takesRestarts()), { what: 'the old definition to count' });
+      const end = await one.end({ kind: 'restart', runState });
+      expect(end).toMatchObject({ state: 'failed', reason: 'agent-too-old' });
+      expect(await one.end({ kind: 'upgrade' })).toMatchObject({ state: 'succeeded' });
+    } finally {
+      await define(OPERATION_KINDS);
+    }
+    await waitUntil(takesRestarts, { what: 'the new definition to count' });
+    expect(await one.end({ kind: 'restart', runState })).toMatchObject({ state: 'succeeded' });
+    await one.agent.stop();
+  });
+});

@@ -1,0 +1,213 @@
+import type { Installation, Operation, OperationState, Problem, RunState } from '@steward/shared';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ApiAnswer } from '../support/api.ts';
+import type { FakeAgent } from '../support/fake-agent.ts';
+import { openFeed } from '../support/feed.ts';
+import { withClient } from '../support/postgres.ts';
+import { waitUntil } from '../support/wait-until.ts';
+import { startFleet, type Fleet } from './fleet/world.ts';
+
+let fleet: Fleet;
+
+beforeAll(async () => {
+  fleet = await startFleet();
+  await fleet.publish('1.0.0');
+  await fleet.publish('1.1.0');
+});
+afterAll(() => fleet.end());
+
+interface Running {
+  agent: FakeAgent;
+  id: string;
+  clusterId: string;
+}
+
+/** Version 1.0.0 with 3 replicas runs well at generation 1. */
+async function installed(): Promise<Running> {
+  const { cluster, agent } = await fleet.connected();
+  const made = await fleet.install(cluster.name, { version: '1.0.0', parameters: { replicas: 3 } });
+  const running = { agent, id: made.installation.id, clusterId: cluster.id };
+  await carryOut(running, made.operation.id);
+  return running;
+}
+
+let revision = 0;
+
+/** Lets the agent end it so; what runs is what was asked for when it went well. */
+async function carryOut({ agent, id }: Running, operationId: string, state: OperationState = 'succeeded') {
+  const { b } = await agent.waitFor('desired', (frame) => frame.b.operation.id === operationId);
+  const isGood = state === 'succeeded';
+  await agent.carryOut(operationId, isGood || state === 'rolled-back' ? ['accepted', 'running', state] : [state]);
+  if (isGood) {
+    const { generation, release } = b;
+    const seen = { generation, observedGeneration: generation, version: release.version, state: 'running' as const };
+    agent.send({ t: 'observed', b: { revision: (revision += 1), full: true, set: { [id]: seen }, delete: [] } });
+    const is = async () => (await installation(id)).observedGeneration === generation;
+    await waitUntil(is, { what: `generation ${generation} is observed` });
+  }
+  return b;
+}
+
+const installation = (id: string) => fleet.owner.get<Installation>(`/installations/${id}`);
+const operation = (id: string) => fleet.owner.get<Operation>(`/operations/${id}`);
+function push(id: string, body: unknown, headers: Record<string, string> = {}): Promise<ApiAnswer<Operation>> {
+  return fleet.owner.call<Operation>('POST', `/installations/${id}/operations`, body, headers);
+}
+
+/** Pushes it and lets it end; answers with what the agent was sent. */
+async function done(running: Running, body: unknown, state?: OperationState) {
+  const pushed = await push(running.id, body);
+  expect(pushed.status, JSON.stringify(pushed.body)).toBe(201);
+  return carryOut(running, pushed.body.id, state);
+}
+
+function problemOf({ status, body }: ApiAnswer<unknown>): string {
+  return `${status} ${(body as Partial<Problem>).type?.split('/').at(-1) ?? ''}`;
+}
+
+const stopped: RunState = { stopped: true, replicas: {} };
+const scaled = (count: number): RunState => ({ stopped: false, replicas: { 'StatefulSet/nats': count } });
+
+describe('a remedy', () => {
+  it('reaches the agent with the release and parameters that run, and is shown at once', async () => {
+    const running = await installed();
+    const feed = await openFeed(fleet.owner, `/feed?type=installation.changed&installation=${running.id}`);
+    const sent = await done(running, { kind: 'stop', reason: 'weekend' });
+    expect(sent).toMatchObject({
+      generation: 2,
+      action: 'run',
+      release: { version: '1.0.0' },
+      parameters: { replicas: 3 },
+      runState: stopped,
+      operation: { kind: 'stop', reason: 'weekend' },
+    });
+    expect(await installation(running.id)).toMatchObject({ runState: stopped, version: '1.0.0', generation: 2 });
+    await waitUntil(() => feed.messages.some(({ data }) => (data as Installation).runState?.stopped === true), {
+      what: 'the feed to say that it is stopped',
+    });
+    await feed.close();
+  });
+
+  it('is kept by upgrades and rollbacks, and taken back by what takes it back', async () => {
+    const running = await installed();
+    await done(running, { kind: 'scale', replicas: { 'StatefulSet/nats': 5 } });
+    await done(running, { kind: 'stop' });
+    const both = { stopped: true, replicas: { 'StatefulSet/nats': 5 } };
+    const upgrade = await done(running, { kind: 'upgrade', version: '1.1.0' });
+    expect(upgrade).toMatchObject({ runState: both, release: { version: '1.1.0' } });
+    const back = await done(running, { kind: 'rollback' });
+    expect(back).toMatchObject({ runState: both, release: { version: '1.0.0' }, operation: { toGeneration: 1 } });
+    expect(await done(running, { kind: 'start' })).toMatchObject({ runState: scaled(5) });
+    const given = await done(running, { kind: 'scale', replicas: { 'StatefulSet/nats': null } });
+    expect(given.runState).toEqual({ stopped: false, replicas: {} });
+    expect(await installation(running.id)).not.toHaveProperty('runState');
+  });
+
+  it('restarts with a token of its own each time, which is kept too', async () => {
+    const running = await installed();
+    const first = await done(running, { kind: 'restart' });
+    const second = await done(running, { kind: 'restart' });
+    expect(first.runState?.restartToken).toMatch(/^[0-9a-f-]{36}$/);
+    expect(second.runState?.restartToken).not.toBe(first.runState?.restartToken);
+    const upgrade = await done(running, { kind: 'upgrade', version: '1.1.0' });
+    expect(upgrade.runState).toEqual(second.runState);
+  });
+
+  it('is not kept when it came to nothing, but is when a newer one took its place', async () => {
+    const running = await installed();
+    for (const state of ['denied', 'failed', 'rolled-back'] as const) await done(running, { kind: 'stop' }, state);
+    expect(await installation(running.id)).not.toHaveProperty('runState');
+    const upgrade = await done(running, { kind: 'upgrade', version: '1.1.0' });
+    expect(upgrade.runState).toEqual({ stopped: false, replicas: {} });
+    const superseded = (await push(running.id, { kind: 'scale', replicas: { 'StatefulSet/nats': 4 } })).body;
+    const newer = await done(running, { kind: 'stop' });
+    expect(await operation(superseded.id)).toMatchObject({ state: 'cancelled', reasonCode: 'superseded' });
+    expect(newer.runState).toEqual({ ...scaled(4), stopped: true });
+  });
+
+  it('is for what runs, also when an upgrade came to nothing', async () => {
+    const running = await installed();
+    await done(running, { kind: 'upgrade', version: '1.1.0', parameters: { replicas: 5 } }, 'rolled-back');
+    const sent = await done(running, { kind: 'restart' });
+    expect(sent).toMatchObject({ generation: 3, release: { version: '1.0.0' }, parameters: { replicas: 3 } });
+  });
+
+  it('is never what a rollback goes to: what it ran is', async () => {
+    const running = await installed();
+    await done(running, { kind: 'upgrade', version: '1.1.0' });
+    for (let round = 0; round < 2; round += 1) await done(running, { kind: 'restart' });
+    const named = await done(running, { kind: 'rollback', toGeneration: 3 }, 'denied');
+    expect(named).toMatchObject({ release: { version: '1.1.0' }, operation: { toGeneration: 2 } });
+    const back = await done(running, { kind: 'rollback' });
+    expect(back).toMatchObject({ release: { version: '1.0.0' }, operation: { toGeneration: 1 } });
+  });
+
+  it('is made once by one key, and refused for who saw another generation', async () => {
+    const running = await installed();
+    const key = { 'idempotency-key': `restart-${running.id}` };
+    const [one, again] = await Promise.all([1, 2].map(() => push(running.id, { kind: 'restart' }, key)));
+    expect(again?.body.id).toBe(one?.body.id);
+    expect(problemOf(await push(running.id, { kind: 'stop', expectedGeneration: 1 }))).toBe('409 conflict');
+    await running.agent.carryOut(one?.body.id ?? '', ['accepted', 'running']);
+    expect(problemOf(await push(running.id, { kind: 'stop' }))).toBe('409 operation-in-progress');
+  });
+
+  it('is refused where it makes no sense', async () => {
+    const running = await installed();
+    await done(running, { kind: 'stop' });
+    expect(problemOf(await push(running.id, { kind: 'restart' }))).toBe('409 conflict');
+    for (const replicas of [
+      {},
+      { nats: 3 },
+      { 'DaemonSet/log': 1 },
+      { 'Deployment/web': -1 },
+      { 'Deployment/web': 1e6 },
+    ])
+      expect(problemOf(await push(running.id, { kind: 'scale', replicas }))).toBe('400 invalid-request');
+    const { cluster } = await fleet.connected();
+    const fresh = await fleet.install(cluster.name);
+    const answer = await push(fresh.installation.id, { kind: 'stop' });
+    expect([problemOf(answer), (answer.body as unknown as Problem).detail]).toEqual([
+      '409 conflict',
+      expect.stringContaining('nothing of'),
+    ]);
+  });
+});
+
+describe('beside versions that do not know of it', () => {
+  it('an old agent is sent nothing that it would leave out, and the API says so', async () => {
+    const running = await installed();
+    await done(running, { kind: 'stop' });
+    await running.agent.close();
+    const queued = (await push(running.id, { kind: 'upgrade', version: '1.1.0' })).body;
+    await running.agent.connect({ hello: { features: [] } });
+    await waitUntil(async () => (await operation(queued.id)).state === 'failed', { what: 'the upgrade to be ended' });
+    expect(await operation(queued.id)).toMatchObject({ reasonCode: 'agent-too-old' });
+    expect(running.agent.frames.filter(({ t }) => t === 'desired')).toEqual([]);
+    expect(problemOf(await push(running.id, { kind: 'start' }))).toBe('409 conflict');
+    const removal = (await push(running.id, { kind: 'uninstall' })).body;
+    await running.agent.waitFor('desired', ({ b }) => b.operation.id === removal.id);
+  });
+
+  it('an old agent goes on with installations that run as released', async () => {
+    const running = await installed();
+    await running.agent.close();
+    await running.agent.connect({ hello: { features: [] } });
+    expect(await done(running, { kind: 'upgrade', version: '1.1.0' })).toMatchObject({ release: { version: '1.1.0' } });
+  });
+
+  it('what an old hub writes keeps how it runs', async () => {
+    const running = await installed();
+    await done(running, { kind: 'stop' });
+    const upgrade = (await push(running.id, { kind: 'upgrade', version: '1.1.0' })).body;
+    await carryOut(running, upgrade.id);
+    await withClient(fleet.running.database.superuserUrl, (client) =>
+      client.query(
+        'UPDATE installation_generations SET run_state = NULL WHERE installation_id = $1 AND generation = 3',
+        [running.id],
+      ),
+    );
+    expect(await installation(running.id)).toMatchObject({ runState: stopped });
+    expect(await done(running, { kind: 'start' })).toMatchObject({ runState: { stopped: false, replicas: {} } });
+  });
+});
