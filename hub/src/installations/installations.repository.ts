@@ -144,6 +144,17 @@ export class InstallationsRepository {
     );
   }
 
+  /** Whether one of its generations ended well with this release. */
+  async hasRunWell(tx: EntityManager, id: string, releaseId: string): Promise<boolean> {
+    const found = await row(
+      tx,
+      `SELECT 1 FROM installation_generations
+       WHERE installation_id = $1 AND release_id = $2 AND succeeded_at IS NOT NULL AND action = 'run' LIMIT 1`,
+      [id, releaseId],
+    );
+    return found !== undefined;
+  }
+
   /** The latest generation before this one that ended well and ran something. */
   lastGoodBefore(tx: EntityManager, id: string, generation: number): Promise<GenerationRow | undefined> {
     return row(

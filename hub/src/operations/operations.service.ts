@@ -17,6 +17,7 @@ import { ProblemError } from '../http/problem.ts';
 import type { InstallationRow } from '../installations/installation-row.ts';
 import { InstallationsRepository } from '../installations/installations.repository.ts';
 import { noSuchInstallation } from '../installations/installations-reader.service.ts';
+import { checkMayStart } from '../installations/may-start.ts';
 import { WantedReleaseService, type ChosenRelease } from '../installations/wanted-release.service.ts';
 import { BeginOperationService, INTENT_CHANNEL, type Wanted } from './begin-operation.service.ts';
 import { EndOperationService } from './end-operation.service.ts';
@@ -211,7 +212,8 @@ export class OperationsService {
     const chosen = isSame
       ? await this.wantedRelease.byId(tx, current.releaseId)
       : await this.wantedRelease.choose(tx, installation.service, wanted);
-    this.wantedRelease.checkMayStart(chosen, installation.runningVersion ?? undefined);
+    const hasRunWell = await this.installations.hasRunWell(tx, installation.id, chosen.row.id);
+    checkMayStart(chosen, { runningVersion: installation.runningVersion ?? undefined, hasRunWell });
     const parameters = wanted.parameters ?? current.parameters;
     return { change: { releaseId: chosen.row.id, parameters, action: 'run', deleteVolumes: false }, toCheck: chosen };
   }
