@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { connect as tlsConnect } from 'node:tls';
+import { AGENT_PATHS } from '@steward/shared';
 import pg from 'pg';
 import { afterEach, describe, expect, inject, it } from 'vitest';
 import { createApi } from '../support/api.ts';
@@ -262,6 +263,25 @@ describe('listening', () => {
     socket.destroy();
     await running.end();
   });
+
+  it.each(['/nothing', AGENT_PATHS.connect])(
+    'ends the connection of a refused upgrade to %s by itself',
+    async (path) => {
+      const running = await startHubWithDatabase();
+      const { hostname, port } = new URL(running.hub.url);
+      // One that never ends its own side.
+      const socket = connect({ port: Number(port), host: hostname, allowHalfOpen: true });
+      socket.write(`GET ${path} HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n`);
+      expect(await text(socket)).toMatch(/^HTTP\/1.1 4/);
+      // Only what the other side has closed for good answers a write with a reset.
+      const reset = once(socket, 'error');
+      const writing = setInterval(() => socket.write('x'), 50);
+      expect(await reset.then(([error]) => (error as NodeJS.ErrnoException).code)).toMatch(/ECONNRESET|EPIPE/);
+      clearInterval(writing);
+      socket.destroy();
+      await running.end();
+    },
+  );
 
   it('refuses an upgrade that nobody takes, on every address', async () => {
     const running = await startHubWithDatabase({ listen: '127.0.0.1:0,127.0.0.2:0' });

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { CONFIG, type Config, type ListenAddress } from '../config.ts';
+import { answerAndEnd } from './last-answer.ts';
 import { TlsMaterial } from '../tls/tls-material.ts';
 
 /** Answers an HTTP upgrade: completes it, or writes a refusal and ends the socket. */
@@ -117,7 +118,7 @@ export class HttpServers {
       return;
     }
     const status = handler ? '503 Service Unavailable\r\nRetry-After: 2' : '404 Not Found';
-    socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+    answerAndEnd(socket, `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
   }
 }
 
