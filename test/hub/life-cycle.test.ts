@@ -264,6 +264,30 @@ describe('listening', () => {
     await running.end();
   });
 
+  it('takes the word of a trusted proxy, and of nobody else, about where a request is from', async () => {
+    const running = await startHubWithDatabase({
+      listen: '127.0.0.1:0,127.0.0.2:0',
+      env: { STEWARD_TRUSTED_PROXIES: '127.0.0.2/32' },
+    });
+    const remotes: unknown[] = [];
+    for (const [index, localAddress] of ['127.0.0.2', '127.0.0.1'].entries()) {
+      const path = `/api/v1/nothing-${index}`;
+      const asked = httpRequest(new URL(path, running.hub.urls[0]), {
+        localAddress,
+        headers: { 'x-forwarded-for': '203.0.113.9' },
+      });
+      asked.end();
+      const [response] = (await once(asked, 'response')) as [IncomingMessage];
+      response.resume();
+      const line = await waitUntil(() => running.hub.logs.find((logged) => logged.includes(path)), {
+        what: 'it is logged',
+      });
+      remotes.push((JSON.parse(line) as { remote?: string }).remote);
+    }
+    expect(remotes).toEqual(['203.0.113.9', '127.0.0.1']);
+    await running.end();
+  });
+
   it.each(['/nothing', AGENT_PATHS.connect])(
     'ends the connection of a refused upgrade to %s by itself',
     async (path) => {
