@@ -125,12 +125,14 @@ describe('starting', () => {
     expect(stderr).toContain(`cannot listen on 127.0.0.1:${address.port}: another program listens there`);
   });
 
-  it('refuses a superuser, an owner and a role with BYPASSRLS where tenants must be kept apart', async () => {
+  it('refuses a superuser, an owner, a role with BYPASSRLS and one that can be the system role where tenants must be kept apart', async () => {
     const database = await cloneDatabase(inject('postgresUrl'));
     undo.push(() => database.drop());
     await withClient(database.superuserUrl, async (client) => {
       await client.query('DROP ROLE IF EXISTS bypassing');
       await client.query('CREATE ROLE bypassing LOGIN BYPASSRLS');
+      await client.query('DROP ROLE IF EXISTS climbing');
+      await client.query(`CREATE ROLE climbing LOGIN NOINHERIT IN ROLE ${OWNER}_system`);
     });
     const as = (role: string) => {
       const url = new URL(database.url);
@@ -141,6 +143,8 @@ describe('starting', () => {
       ['postgres', 'is a superuser'],
       [OWNER, "owns the hub's tables"],
       ['bypassing', 'has BYPASSRLS'],
+      [`${OWNER}_system`, 'is the system role'],
+      ['climbing', `is the system role "${OWNER}_system", or a member of it`],
     ] as const;
     for (const [role, why] of refusals) {
       const { code, stderr } = await runHub({
