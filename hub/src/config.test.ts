@@ -29,6 +29,7 @@ describe('the configuration', () => {
       STEWARD_LISTEN: '0.0.0.0:8443, [::1]:9443',
       STEWARD_PUBLIC_URL: 'https://hub.example.com/',
       STEWARD_TLS: '/tls/hub.pem,/tls/hub.key',
+      STEWARD_TRUSTED_PROXIES: '10.0.0.5, 10.1.0.0/16,fd00::/8',
       STEWARD_ORGANIZATION: 'acme:Acme: the corporation',
       STEWARD_OWNER_EMAIL: 'boss@acme.example',
       STEWARD_LOG_LEVEL: 'warn',
@@ -42,6 +43,7 @@ describe('the configuration', () => {
       ],
       publicUrl: 'https://hub.example.com',
       tls: { kind: 'files', certificate: '/tls/hub.pem', key: '/tls/hub.key' },
+      trustedProxies: ['10.0.0.5', '10.1.0.0/16', 'fd00::/8'],
       organization: { slug: 'acme', name: 'Acme: the corporation' },
       ownerEmail: 'boss@acme.example',
       logLevel: 'warn',
@@ -71,6 +73,8 @@ describe('the configuration', () => {
       'needs STEWARD_DATABASE_URL',
     ],
     [{ STEWARD_ORGANIZATION: 'acme-' }, 'slug'],
+    [{ STEWARD_TRUSTED_PROXIES: '10.0.0.5,everybody' }, '"everybody" is no address'],
+    [{ STEWARD_TRUSTED_PROXIES: '10.0.0.0/64' }, 'no network'],
   ])('refuses %o', (environment, words) => {
     expect(problemsOf(environment).join()).toContain(words);
   });

@@ -3,6 +3,7 @@ import { Ajv } from 'ajv';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import Type, { type Static } from 'typebox';
+import { parseNetwork } from './http/trusted-proxies.ts';
 import { Secret } from './secret.ts';
 
 /** Injection token of the {@link Config}. */
@@ -26,6 +27,7 @@ const Environment = Type.Object({
   ),
   STEWARD_PUBLIC_URL: Type.Optional(Type.String({ pattern: '^https?://[^/\\s?#]+/?$' })),
   STEWARD_TLS: Type.Optional(Type.String({ pattern: '^(off|self|[^,]+,[^,]+)$' })),
+  STEWARD_TRUSTED_PROXIES: Type.Optional(Type.String({ maxLength: 2000 })),
   STEWARD_ORGANIZATION: Type.Optional(Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,39}(:.{1,100})?$' })),
   STEWARD_OWNER_EMAIL: Type.Optional(Type.String({ pattern: '^[^\\s@]+@[^\\s@]+$' })),
   STEWARD_FEED_KEEP_EVENTS: Type.Optional(Type.String({ pattern: '^[1-9][0-9]{0,7}$' })),
@@ -56,6 +58,7 @@ const EXPECTED: Record<string, string> = {
   STEWARD_LISTEN: 'host:port, or several with commas, as in 127.0.0.1:8443,10.0.0.5:8443 or [::1]:8443',
   STEWARD_PUBLIC_URL: 'https://host or https://host:port, without a path',
   STEWARD_TLS: '"off", "self", or two files "certificate.pem,key.pem"',
+  STEWARD_TRUSTED_PROXIES: 'addresses or networks with commas, as in 10.0.0.5,10.1.0.0/16',
   STEWARD_ORGANIZATION: 'a slug, or slug:Name, as in acme:Acme Corporation',
   STEWARD_OWNER_EMAIL: 'an e-mail address',
   STEWARD_FEED_KEEP_EVENTS: 'a number from 1 to 99999999',
@@ -89,6 +92,8 @@ export interface Config {
   /** What agents and curl use. Absent: the first listen address. Without a slash at the end. */
   publicUrl?: string;
   tls: TlsConfig;
+  /** Addresses and networks of proxies that tell truly, in X-Forwarded-For, whom they speak for. */
+  trustedProxies: string[];
   /** Made at the first start only. */
   organization: { slug: string; name: string };
   ownerEmail: string;
@@ -122,6 +127,10 @@ function parseTls(value: string): TlsConfig {
   return { kind: 'files', certificate: certificate.trim(), key: key.trim() };
 }
 
+function parseProxies(value: string | undefined): string[] {
+  return value === undefined ? [] : value.split(',').map((text) => text.trim());
+}
+
 function parseDatabase(env: Environment): Config['database'] {
   if (env.STEWARD_DATABASE_URL === undefined) return { kind: 'embedded' };
   return {
@@ -141,6 +150,9 @@ function problemsBetween(env: Environment, listen: readonly ListenAddress[]): st
     problems.push('STEWARD_DATABASE_APP_URL: needs STEWARD_DATABASE_URL (the owner) too');
   for (const { host, port } of listen)
     if (port > 65_535) problems.push(`STEWARD_LISTEN: port ${port} of ${host} is above 65535`);
+  for (const text of parseProxies(env.STEWARD_TRUSTED_PROXIES))
+    if (!parseNetwork(text))
+      problems.push(`STEWARD_TRUSTED_PROXIES: "${text}" is no address and no network, as in 10.0.0.5,10.1.0.0/16`);
   const slug = env.STEWARD_ORGANIZATION?.split(':')[0];
   if (slug !== undefined && !decodeSlug(slug).ok)
     problems.push(`STEWARD_ORGANIZATION: the slug "${slug}" must be lower-case letters, digits, dashes; 1 to 40`);
@@ -177,6 +189,7 @@ export function loadConfig(environment: Readonly<Record<string, string | undefin
     listen,
     ...(publicUrl === undefined ? {} : { publicUrl: publicUrl.replace(/\/$/, '') }),
     tls: parseTls(given.STEWARD_TLS),
+    trustedProxies: parseProxies(given.STEWARD_TRUSTED_PROXIES),
     organization: { slug, name: name.join(':') || slug },
     ownerEmail: given.STEWARD_OWNER_EMAIL ?? `owner@${slug}.example`,
     feedKeepEvents: Number(given.STEWARD_FEED_KEEP_EVENTS),

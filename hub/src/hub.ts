@@ -13,6 +13,7 @@ import { HttpServers } from './http/http-servers.ts';
 import { addRequestLog } from './http/request-log.ts';
 import { RouteTable } from './openapi/route-table.ts';
 import { addSecurityHeaders } from './http/security-headers.ts';
+import { TrustedProxies } from './http/trusted-proxies.ts';
 import { nestLogger } from './log.ts';
 import { LifeCycle } from './status/life-cycle.ts';
 import { addShutdownRefusal } from './status/shutdown-refusal.ts';
@@ -72,7 +73,10 @@ async function startOn(
   const tls = createTlsMaterial(config, log);
   await tls.start();
   steps.push(() => tls.stop());
+  const proxies = new TrustedProxies(config.trustedProxies);
   const adapter = new FastifyAdapter({
+    // Who a request is from, for limits and the log.
+    trustProxy: (address: string) => proxies.trusts(address),
     genReqId: () => randomUUID(),
     bodyLimit: LIMITS.maxRequestBytes,
     return503OnClosing: false,

@@ -130,6 +130,7 @@ export const OPERATION_FAILURES = {
   superseded: 'Nothing: a newer generation took its place.',
   expired: 'Push it again; it was not started in time.',
   cancelled: 'Nothing, unless the message says that something was applied and stays.',
+  'lost-track': 'Look into the cluster for what became of it, then push again.',
   internal: "Look into the agent's log; it is a fault of Steward.",
 } as const satisfies Record<string, string>;
 export type OperationFailure = keyof typeof OPERATION_FAILURES;

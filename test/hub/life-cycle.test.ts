@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { connect as tlsConnect } from 'node:tls';
+import { AGENT_PATHS } from '@steward/shared';
 import pg from 'pg';
 import { afterEach, describe, expect, inject, it } from 'vitest';
 import { createApi } from '../support/api.ts';
@@ -124,12 +125,14 @@ describe('starting', () => {
     expect(stderr).toContain(`cannot listen on 127.0.0.1:${address.port}: another program listens there`);
   });
 
-  it('refuses a superuser, an owner and a role with BYPASSRLS where tenants must be kept apart', async () => {
+  it('refuses a superuser, an owner, a role with BYPASSRLS and one that can be the system role where tenants must be kept apart', async () => {
     const database = await cloneDatabase(inject('postgresUrl'));
     undo.push(() => database.drop());
     await withClient(database.superuserUrl, async (client) => {
       await client.query('DROP ROLE IF EXISTS bypassing');
       await client.query('CREATE ROLE bypassing LOGIN BYPASSRLS');
+      await client.query('DROP ROLE IF EXISTS climbing');
+      await client.query(`CREATE ROLE climbing LOGIN NOINHERIT IN ROLE ${OWNER}_system`);
     });
     const as = (role: string) => {
       const url = new URL(database.url);
@@ -140,6 +143,8 @@ describe('starting', () => {
       ['postgres', 'is a superuser'],
       [OWNER, "owns the hub's tables"],
       ['bypassing', 'has BYPASSRLS'],
+      [`${OWNER}_system`, 'is the system role'],
+      ['climbing', `is the system role "${OWNER}_system", or a member of it`],
     ] as const;
     for (const [role, why] of refusals) {
       const { code, stderr } = await runHub({
@@ -262,6 +267,49 @@ describe('listening', () => {
     socket.destroy();
     await running.end();
   });
+
+  it('takes the word of a trusted proxy, and of nobody else, about where a request is from', async () => {
+    const running = await startHubWithDatabase({
+      listen: '127.0.0.1:0,127.0.0.2:0',
+      env: { STEWARD_TRUSTED_PROXIES: '127.0.0.2/32' },
+    });
+    const remotes: unknown[] = [];
+    for (const [index, localAddress] of ['127.0.0.2', '127.0.0.1'].entries()) {
+      const path = `/api/v1/nothing-${index}`;
+      const asked = httpRequest(new URL(path, running.hub.urls[0]), {
+        localAddress,
+        headers: { 'x-forwarded-for': '203.0.113.9' },
+      });
+      asked.end();
+      const [response] = (await once(asked, 'response')) as [IncomingMessage];
+      response.resume();
+      const line = await waitUntil(() => running.hub.logs.find((logged) => logged.includes(path)), {
+        what: 'it is logged',
+      });
+      remotes.push((JSON.parse(line) as { remote?: string }).remote);
+    }
+    expect(remotes).toEqual(['203.0.113.9', '127.0.0.1']);
+    await running.end();
+  });
+
+  it.each(['/nothing', AGENT_PATHS.connect])(
+    'ends the connection of a refused upgrade to %s by itself',
+    async (path) => {
+      const running = await startHubWithDatabase();
+      const { hostname, port } = new URL(running.hub.url);
+      // One that never ends its own side.
+      const socket = connect({ port: Number(port), host: hostname, allowHalfOpen: true });
+      socket.write(`GET ${path} HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n`);
+      expect(await text(socket)).toMatch(/^HTTP\/1.1 4/);
+      // Only what the other side has closed for good answers a write with a reset.
+      const reset = once(socket, 'error');
+      const writing = setInterval(() => socket.write('x'), 50);
+      expect(await reset.then(([error]) => (error as NodeJS.ErrnoException).code)).toMatch(/ECONNRESET|EPIPE/);
+      clearInterval(writing);
+      socket.destroy();
+      await running.end();
+    },
+  );
 
   it('refuses an upgrade that nobody takes, on every address', async () => {
     const running = await startHubWithDatabase({ listen: '127.0.0.1:0,127.0.0.2:0' });

@@ -1,3 +1,4 @@
+import type pg from 'pg';
 import { DataSource, type EntityManager } from 'typeorm';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
@@ -6,10 +7,13 @@ import { Listener } from './listener.ts';
 import { missingMigrations } from './migrate.ts';
 import { execute, rows } from './query.ts';
 import type { DatabaseRoles } from './roles.ts';
+import { endWhenSilent, KEEP_ALIVE } from './silent-connection.ts';
 import type { TenantContext } from './tenant-context.ts';
 import { DatabaseUnavailable, isUnavailable } from './unavailable.ts';
 
 const STATEMENT_TIMEOUT_MS = { app: 10_000, system: 30_000 };
+/** Beyond what a statement may take. */
+const SILENCE_MS = 5_000;
 
 interface PoolOptions {
   name: 'app' | 'system';
@@ -30,7 +34,8 @@ function dataSource({ name, url, size, log }: PoolOptions): DataSource {
       statement_timeout: STATEMENT_TIMEOUT_MS[name],
       lock_timeout: 5_000,
       idle_in_transaction_session_timeout: 30_000,
-      keepAlive: true,
+      ...KEEP_ALIVE,
+      onConnect: (client: pg.Client) => endWhenSilent(client, STATEMENT_TIMEOUT_MS[name] + SILENCE_MS),
     },
   });
 }

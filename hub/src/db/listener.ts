@@ -2,11 +2,17 @@ import pg from 'pg';
 import type { Logger } from 'pino';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Secret } from '../secret.ts';
+import { KEEP_ALIVE } from './silent-connection.ts';
+
+/** How often the database is asked whether it is still there, how long it may take to answer, and to say goodbye. */
+const PROBE_MS = 10_000;
+const ANSWER_MS = 5_000;
+const GOODBYE_MS = 1_000;
 
 type Handler = (payload: string) => void;
 
 /**
- * One connection for all LISTENs of this hub. Lost, it comes back by itself; then every handler is called once with an empty payload,
+ * One connection for all LISTENs of this hub, asked again and again whether it lives: otherwise it only hears. Lost, it comes back by itself; then every handler is called once with an empty payload,
  * which means: something may have been missed, look.
  */
 export class Listener {
@@ -73,14 +79,16 @@ export class Listener {
     }
   }
 
-  /** Resolves or rejects when the connection ends. */
+  /** Resolves or rejects when the connection ends, or no longer answers. */
   async #session(onReady: () => void): Promise<void> {
     const client = new pg.Client({
       connectionString: this.#url.reveal(),
       connectionTimeoutMillis: 5_000,
+      query_timeout: ANSWER_MS,
       application_name: 'steward-listen',
-      keepAlive: true,
+      ...KEEP_ALIVE,
     });
+    const over = new AbortController();
     const ended = new Promise<void>((resolve) => {
       this.#wake = resolve;
       client.on('end', resolve);
@@ -93,11 +101,23 @@ export class Listener {
       this.#client = client;
       onReady();
       for (const channel of this.#handlers.keys()) this.#dispatch(channel, '');
-      await ended;
+      await Promise.race([ended, this.#probe(client, over.signal)]);
       if (!this.#abort.signal.aborted) throw new Error('the connection ended');
     } finally {
       this.#client = undefined;
-      await client.end().catch(() => undefined);
+      over.abort();
+      // Whoever has gone silent does not answer a goodbye either.
+      await Promise.race([client.end().catch(() => undefined), sleep(GOODBYE_MS, undefined, { ref: false })]);
+      client.connection.stream.destroy();
+    }
+  }
+
+  /** Resolves with the signal. @throws when there is no answer in time */
+  async #probe(client: pg.Client, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      await sleep(PROBE_MS, undefined, { signal }).catch(() => undefined);
+      if (signal.aborted) return;
+      await client.query('SELECT 1');
     }
   }
 

@@ -104,6 +104,8 @@ interface RoleRights {
   isSuperuser: boolean;
   bypassesRls: boolean;
   ownsTables: boolean;
+  /** Whether it is, or may become, the system role. */
+  isSystem: boolean;
 }
 
 /**
@@ -115,11 +117,12 @@ export async function checkRoles(roles: DatabaseRoles): Promise<void> {
     ['app', roles.app],
     ['system', roles.system],
   ] as const) {
-    const rights = await loadRights(url);
+    const rights = await loadRights(url, roles.systemRole);
     const wrong =
       (rights.isSuperuser && 'is a superuser') ||
       (rights.bypassesRls && 'has BYPASSRLS') ||
-      (rights.ownsTables && "owns the hub's tables (or is a member of their owner)");
+      (rights.ownsTables && "owns the hub's tables (or is a member of their owner)") ||
+      (name === 'app' && rights.isSystem && `is the system role "${roles.systemRole}", or a member of it`);
     if (wrong)
       throw new DatabaseSetupError(
         `the ${name} role "${rights.role}" ${wrong}, so tenants would not be kept apart: use a plain role that owns nothing (NOSUPERUSER NOBYPASSRLS)`,
@@ -127,15 +130,17 @@ export async function checkRoles(roles: DatabaseRoles): Promise<void> {
   }
 }
 
-async function loadRights(url: Secret): Promise<RoleRights> {
+async function loadRights(url: Secret, systemRole: string): Promise<RoleRights> {
   const client = new pg.Client({ connectionString: url.reveal(), connectionTimeoutMillis: 5_000 });
   await client.connect();
   try {
     const { rows } = await client.query<RoleRights>(
       `SELECT current_user AS role, rolsuper AS "isSuperuser", rolbypassrls AS "bypassesRls",
               EXISTS (SELECT FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
-                      AND pg_has_role(current_user, relowner, 'MEMBER')) AS "ownsTables"
+                      AND pg_has_role(current_user, relowner, 'MEMBER')) AS "ownsTables",
+              pg_has_role(current_user, $1::name, 'MEMBER') AS "isSystem"
        FROM pg_roles WHERE rolname = current_user`,
+      [systemRole],
     );
     const [rights] = rows;
     if (!rights) throw new DatabaseSetupError('the role this connection uses does not exist in pg_roles');

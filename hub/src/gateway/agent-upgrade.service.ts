@@ -53,7 +53,7 @@ export class AgentUpgradeService implements OnModuleInit {
         requestId,
         problem: answer.code,
         detail: answer.body.detail,
-        remote: request.socket.remoteAddress,
+        remote: this.servers.remoteOf(request),
       };
       if (answer.isBug) this.log.error({ ...event, err: error }, 'an agent could not be let in');
       else this.log.info(event, 'an agent was refused');

@@ -5,6 +5,8 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { CONFIG, type Config, type ListenAddress } from '../config.ts';
+import { answerAndEnd } from './last-answer.ts';
+import { TrustedProxies } from './trusted-proxies.ts';
 import { TlsMaterial } from '../tls/tls-material.ts';
 
 /** Answers an HTTP upgrade: completes it, or writes a refusal and ends the socket. */
@@ -22,13 +24,21 @@ export class HttpServers {
   readonly #servers: (Server | TlsServer)[] = [];
   readonly #sockets = new Set<Socket>();
   #closed: Promise<unknown> = Promise.resolve();
+  readonly #proxies: TrustedProxies;
   readonly #upgrades = new Map<string, UpgradeHandler>();
   #state: 'new' | 'listening' | 'draining' | 'stopped' = 'new';
 
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     private readonly tls: TlsMaterial,
-  ) {}
+  ) {
+    this.#proxies = new TrustedProxies(config.trustedProxies);
+  }
+
+  /** Whom an upgrade is from: requests have it from the framework, which does not see upgrades. */
+  remoteOf(request: IncomingMessage): string {
+    return this.#proxies.addressOf(request);
+  }
 
   /** Takes the upgrades of one path. Others are refused with 404, all with 503 while the hub stops. */
   onUpgrade(path: string, handler: UpgradeHandler): void {
@@ -117,7 +127,7 @@ export class HttpServers {
       return;
     }
     const status = handler ? '503 Service Unavailable\r\nRetry-After: 2' : '404 Not Found';
-    socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+    answerAndEnd(socket, `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
   }
 }
 

@@ -8,7 +8,7 @@ import { toOperation, type OperationRow } from '../operations/operation-row.ts';
 import type { SessionIdentity } from '../sessions/agent-session.ts';
 import { ResultsRepository, type Result } from './results.repository.ts';
 
-/** More transitions than this are not a story of one operation. */
+/** Of an operation's story not more than this is kept, beside its end: where it stands is taken from every word of the agent. */
 const MAX_REVISION = 500;
 
 /** What became of one result: stored (with the operation as it is now; `isEnd`: for good), there already, or not to be taken, and why. */
@@ -34,23 +34,28 @@ export class ResultsService {
     const operation = await this.results.lock(tx, identity.clusterId, result.operationId);
     if (!operation || operation.installationId !== result.installationId)
       return rejected(`this cluster has no operation ${result.operationId} of installation ${result.installationId}`);
-    if (result.revision > MAX_REVISION) return rejected(`revision ${result.revision} is above ${MAX_REVISION}`);
-    if (result.revision <= operation.revision) return this.#takeEarlier(tx, operation, result);
+    if (result.revision <= operation.revision) return this.#takeLate(tx, operation, result);
     const from = operation.presumedFrom ?? operation.state;
     if (!canMove(from, result.state)) return rejected(`an operation cannot go from ${from} to ${result.state}`);
     return this.#move(tx, operation, result);
   }
 
-  /** Behind it a later one is known already: it was stored before, or is part of the story but not where the operation is. */
-  async #takeEarlier(tx: EntityManager, operation: OperationRow, result: Result): Promise<ResultOutcome> {
-    if (await this.results.hasTransition(tx, operation.id, result.revision)) return { kind: 'known' };
+  /**
+   * A later one is known already: it was stored before, or is part of the story but not where the operation is. An end is never too late
+   * while the operation goes on here: the agent counts from 1 again when its own record of it was lost.
+   */
+  async #takeLate(tx: EntityManager, operation: OperationRow, result: Result): Promise<ResultOutcome> {
+    if (isFinal(result.state) && !hasEnded(operation)) return this.#move(tx, operation, lostEnd(operation, result));
+    if (result.revision > MAX_REVISION || (await this.results.hasTransition(tx, operation.id, result.revision)))
+      return { kind: 'known' };
     await this.results.insertTransition(tx, operation, result);
     return { kind: 'stored', operation, isEnd: false };
   }
 
   async #move(tx: EntityManager, before: OperationRow, result: Result): Promise<ResultOutcome> {
     const isOver = isFinal(result.state) || result.state === 'unknown';
-    await this.results.insertTransition(tx, before, result);
+    const isEnd = isOver && (before.state !== result.state || before.presumedFrom !== null);
+    if (isEnd || result.revision <= MAX_REVISION) await this.results.insertTransition(tx, before, result);
     await this.results.move(tx, result, isOver);
     if (isOver) await this.results.finish(tx, before, result);
     else if (before.presumedFrom !== null) await this.results.resume(tx, before);
@@ -73,6 +78,23 @@ export class ResultsService {
     const found = await this.installations.find(tx, operation.installationId);
     if (found) await this.feed.publish(tx, operation, 'installation.changed', toInstallation(found));
   }
+}
+
+/** By the agent's own word. */
+function hasEnded({ finishedAt, presumedFrom }: OperationRow): boolean {
+  return finishedAt !== null && presumedFrom === null;
+}
+
+/**
+ * The end that an agent tells of an operation whose record it has lost, as the next entry of the story. When it was under way and the agent
+ * turns it down as if it had never begun, nobody knows what became of it.
+ */
+function lostEnd(operation: OperationRow, result: Result): Result {
+  const revision = operation.revision + 1;
+  const wasRunning = (operation.presumedFrom ?? operation.state) === 'running';
+  if (!wasRunning || (result.revision > 1 && canMove('running', result.state))) return { ...result, revision };
+  const message = `it was under way, and the agent has lost its record of it: look into the cluster, then push again. It says: ${result.message}`;
+  return { ...result, revision, state: 'unknown', reason: 'lost-track', message };
 }
 
 function rejected(problem: string): ResultOutcome {

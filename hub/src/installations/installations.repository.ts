@@ -146,6 +146,17 @@ export class InstallationsRepository {
     );
   }
 
+  /** Whether one of its generations ended well with this release. */
+  async hasRunWell(tx: EntityManager, id: string, releaseId: string): Promise<boolean> {
+    const found = await row(
+      tx,
+      `SELECT 1 FROM installation_generations
+       WHERE installation_id = $1 AND release_id = $2 AND succeeded_at IS NOT NULL AND action = 'run' LIMIT 1`,
+      [id, releaseId],
+    );
+    return found !== undefined;
+  }
+
   /** The latest generation before the set that this one runs that ended well and brought another. */
   async lastGoodBefore(tx: EntityManager, id: string, generation: number): Promise<GenerationRow | undefined> {
     const running = await this.lastSetUpTo(tx, id, generation);

@@ -11,6 +11,7 @@ import { IdempotencyRepository } from '../operations/idempotency.repository.ts';
 import { GrantsService } from './grants.service.ts';
 import { toInstallation } from './installation-row.ts';
 import { InstallationsRepository, type Place } from './installations.repository.ts';
+import { checkMayStart } from './may-start.ts';
 import { WantedReleaseService } from './wanted-release.service.ts';
 
 export interface InstallationRequest {
@@ -43,7 +44,7 @@ export class InstallationsService {
     if ('known' in prepared) return prepared.known;
     const { place, serviceId, chosen } = prepared;
     refuseReserved(wanted.namespace ?? wanted.name);
-    this.wantedRelease.checkMayStart(chosen, undefined);
+    checkMayStart(chosen);
     await this.wantedRelease.checkParameters(chosen, parameters);
     return this.database.inTenant(context, async (tx) => {
       const known = await this.idempotency.find(tx, context, idempotent);

@@ -1,6 +1,5 @@
 import { Injectable } from '@nestjs/common';
 import { LIMITS, type Release } from '@steward/shared';
-import semver from 'semver';
 import type { EntityManager } from 'typeorm';
 import { ReleasesRepository, type StoredRelease } from '../catalog/releases.repository.ts';
 import { noSuchRelease } from '../catalog/services.service.ts';
@@ -47,24 +46,6 @@ export class WantedReleaseService {
     const found = await this.releases.findById(tx, id);
     if (!found) throw new Error('a release that a generation refers to is not there');
     return { row: found, release: openStored(found.envelope).release };
-  }
-
-  /** Whether new installs and upgrades to it are still allowed, and from what runs now. @throws ProblemError `invalid-release` */
-  checkMayStart({ row, release }: ChosenRelease, runningVersion: string | undefined): void {
-    if (release.expiresAt !== undefined && Date.parse(release.expiresAt) < Date.now())
-      throw new ProblemError('invalid-release', `${row.service} ${row.version} expired on ${release.expiresAt}`, {
-        action: 'publish a new release',
-      });
-    const { from } = release.upgrade;
-    if (from === undefined || runningVersion === undefined) return;
-    if (!semver.satisfies(runningVersion, from, { includePrerelease: true }))
-      throw new ProblemError(
-        'invalid-release',
-        `${row.service} ${row.version} upgrades only from ${from}; ${runningVersion} runs`,
-        {
-          action: 'upgrade to a version in between first',
-        },
-      );
   }
 
   /** Against what the release's signature allows to be set. Bounded in time. @throws ProblemError `invalid-parameters`, `too-large` */

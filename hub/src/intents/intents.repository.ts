@@ -60,11 +60,12 @@ export class IntentsRepository {
     );
   }
 
-  /** Of these, the operations that the hub has ended while the agent still has them open. */
+  /** Of these, the operations that the hub has ended on somebody's wish while the agent still has them open. */
   async endedByHub(tx: EntityManager, clusterId: string, ids: readonly string[]): Promise<string[]> {
     const found = await rows<{ id: string }>(
       tx,
-      `SELECT id FROM operations WHERE cluster_id = $1 AND id = ANY($2) AND state = 'cancelled' AND presumed_from IS NOT NULL`,
+      `SELECT id FROM operations WHERE cluster_id = $1 AND id = ANY($2) AND presumed_from IS NOT NULL
+         AND (state = 'cancelled' OR (state = 'unknown' AND cancel_requested_by IS NOT NULL))`,
       [clusterId, ids],
     );
     return found.map(({ id }) => id);

@@ -64,7 +64,7 @@ function moveOf({ state }: OperationRow): HubMove {
   if (state === 'running')
     return {
       state: 'unknown',
-      reasonCode: 'expired',
+      reasonCode: 'lost-track',
       message:
         'the agent has not been heard of for a day while it was under way: look into the cluster, then push again',
     };

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { IfUnderWay, OperationKind, OperationQuery, OperationState } from '@steward/shared';
+import { LIMITS, type IfUnderWay, type OperationKind, type OperationQuery, type OperationState } from '@steward/shared';
 import type { EntityManager } from 'typeorm';
 import { execute, row, rows } from '../db/query.ts';
 import { newestFirst } from '../http/newest-first.ts';
@@ -92,12 +92,25 @@ export class OperationsRepository {
     );
   }
 
+  /** In order; of very many the latest. */
   transitions(tx: EntityManager, id: string): Promise<TransitionRow[]> {
     return rows(
       tx,
-      `SELECT revision, state, phase, message, progress, at FROM operation_transitions WHERE operation_id = $1 ORDER BY id LIMIT 500`,
+      `SELECT revision, state, phase, message, progress, at FROM (
+         SELECT * FROM operation_transitions WHERE operation_id = $1 ORDER BY id DESC LIMIT 500) latest ORDER BY id`,
       [id],
     );
+  }
+
+  /** Whether its agent has not been heard for so long that the cluster is shown as offline, or is shut out. */
+  async isClusterSilent(tx: EntityManager, clusterId: string): Promise<boolean> {
+    const found = await row(
+      tx,
+      `SELECT 1 FROM clusters WHERE id = $1 AND (revoked_at IS NOT NULL OR (session_replica IS NULL
+         AND (last_seen_at IS NULL OR last_seen_at < now() - interval '${LIMITS.offlineAfterMs} milliseconds')))`,
+      [clusterId],
+    );
+    return found !== undefined;
   }
 
   /** A queued operation with its first entry. */

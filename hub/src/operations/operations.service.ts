@@ -21,7 +21,7 @@ import { BeginOperationService, INTENT_CHANNEL } from './begin-operation.service
 import { EndOperationService } from './end-operation.service.ts';
 import { IdempotencyRepository, type IdempotentRequest } from './idempotency.repository.ts';
 import { toDetails, toOperation, type OperationRow } from './operation-row.ts';
-import { OperationsRepository } from './operations.repository.ts';
+import { OperationsRepository, type HubMove } from './operations.repository.ts';
 import { WantedChangeService } from './wanted-change.service.ts';
 
 export interface OperationRequest {
@@ -109,7 +109,10 @@ export class OperationsService {
     return id === undefined ? undefined : this.operations.find(tx, id);
   }
 
-  /** Before it was started it ends here; after that the agent is asked to stop if it still can, and under way only as `ifUnderWay` says. */
+  /**
+   * Before it was started it ends here; after that the agent is asked to stop if it still can, and under way only as `ifUnderWay`
+   * says. Without an agent it ends as `unknown`.
+   */
   async cancel(context: TenantContext, id: string, { ifUnderWay }: CancelOperation): Promise<Operation> {
     const ended: OperationRow[] = [];
     const found = await this.database.inTenant(context, async (tx) => {
@@ -122,14 +125,25 @@ export class OperationsService {
         });
       await this.operations.markCancelRequested(tx, id, context.actor, ifUnderWay);
       await notify(tx, INTENT_CHANNEL, operation.clusterId);
-      if (operation.state !== 'queued') return operation;
-      const message = `cancelled by ${context.actor} before it was started`;
-      const cancelled = await this.ending.end(tx, operation, { state: 'cancelled', reasonCode: 'cancelled', message });
+      const move = await this.#endOfCancelled(tx, operation, context.actor);
+      if (!move) return operation;
+      const cancelled = await this.ending.end(tx, operation, move);
       ended.push(cancelled);
       return cancelled;
     });
     this.ending.committed(ended);
     return toOperation(found);
+  }
+
+  /** Undefined: the agent has it and says how it ends. What was started keeps the installation busy only while somebody may tell its end. */
+  async #endOfCancelled(tx: EntityManager, operation: OperationRow, actor: string): Promise<HubMove | undefined> {
+    const { state, clusterId, cluster } = operation;
+    if (state === 'queued')
+      return { state: 'cancelled', reasonCode: 'cancelled', message: `cancelled by ${actor} before it was started` };
+    const isStarted = state === 'accepted' || state === 'running';
+    if (!isStarted || !(await this.operations.isClusterSilent(tx, clusterId))) return undefined;
+    const message = `given up by ${actor} while nothing is heard of the cluster "${cluster}": look into it, then push again`;
+    return { state: 'unknown', reasonCode: 'lost-track', message };
   }
 
   async #lock(

@@ -11,6 +11,7 @@ import { ProblemError } from '../http/problem.ts';
 import { AgentAbilitiesRepository } from '../installations/agent-abilities.repository.ts';
 import type { InstallationRow } from '../installations/installation-row.ts';
 import { InstallationsRepository } from '../installations/installations.repository.ts';
+import { checkMayStart } from '../installations/may-start.ts';
 import { needsRunState, readRunState, runStateAfter } from '../installations/run-state.ts';
 import { WantedReleaseService, type ChosenRelease } from '../installations/wanted-release.service.ts';
 import type { Wanted } from './begin-operation.service.ts';
@@ -102,7 +103,8 @@ export class WantedChangeService {
     const chosen = isSame
       ? await this.wantedRelease.byId(tx, current.releaseId)
       : await this.wantedRelease.choose(tx, installation.service, wanted);
-    this.wantedRelease.checkMayStart(chosen, installation.runningVersion ?? undefined);
+    const hasRunWell = await this.installations.hasRunWell(tx, installation.id, chosen.row.id);
+    checkMayStart(chosen, { runningVersion: installation.runningVersion ?? undefined, hasRunWell });
     const parameters = wanted.parameters ?? current.parameters;
     return { change: { releaseId: chosen.row.id, parameters, action: 'run', deleteVolumes: false }, toCheck: chosen };
   }
@@ -133,7 +135,7 @@ export class WantedChangeService {
     const running = installation.observedGeneration;
     const found =
       toGeneration === undefined
-        ? await this.installations.lastGoodBefore(tx, installation.id, running)
+        ? await this.#lastGood(tx, installation)
         : await this.#generationOfSet(tx, installation.id, toGeneration);
     if (!found)
       throw new ProblemError(
@@ -152,6 +154,13 @@ export class WantedChangeService {
       deleteVolumes: false,
       toGeneration: found.generation,
     };
+  }
+
+  /** After a failure that was not gone back from, the last good generation is not what runs: it is what one goes back to. */
+  #lastGood(tx: EntityManager, { id, state, observedGeneration }: InstallationRow) {
+    return state === 'failed'
+      ? this.installations.lastSetUpTo(tx, id, observedGeneration)
+      : this.installations.lastGoodBefore(tx, id, observedGeneration);
   }
 
   /** A generation that only changed how it ran stands for the one that brought what it ran. */

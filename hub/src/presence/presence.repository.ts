@@ -34,6 +34,19 @@ export class PresenceRepository {
     return found.map(({ id }) => id);
   }
 
+  /** Of these sessions those that are over by what the database says: of a cluster with a newer epoch, or shut out. */
+  overtaken(
+    tx: EntityManager,
+    sessions: readonly { clusterId: string; epoch: number }[],
+  ): Promise<{ clusterId: string; epoch: number; isRevoked: boolean }[]> {
+    return rows(
+      tx,
+      `SELECT c.id AS "clusterId", c.epoch, c.revoked_at IS NOT NULL AS "isRevoked"
+       FROM clusters c JOIN unnest($1::uuid[], $2::int[]) AS s(id, epoch) ON c.id = s.id WHERE c.epoch > s.epoch`,
+      [sessions.map(({ clusterId }) => clusterId), sessions.map(({ epoch }) => epoch)],
+    );
+  }
+
   /** True for one replica at a time, until the transaction ends. */
   async mayTidy(tx: EntityManager): Promise<boolean> {
     const found = await row<{ ok: boolean }>(tx, `SELECT pg_try_advisory_xact_lock(hashtext('presence')) AS ok`);

@@ -38,6 +38,8 @@ export class PresenceService implements OnApplicationBootstrap, BeforeApplicatio
   readonly #abort = new AbortController();
   #running: Promise<void> | undefined;
   #unlisten: (() => Promise<void>) | undefined;
+  /** The connection that listens was lost: a session may have been replaced or revoked unheard. */
+  #mayHaveMissed = false;
 
   constructor(
     private readonly database: Database,
@@ -70,8 +72,10 @@ export class PresenceService implements OnApplicationBootstrap, BeforeApplicatio
   }
 
   #onNotice(payload: string): void {
-    // After a lost connection something may have been missed: then the fence of each write ends what is over.
-    if (payload === '') return;
+    if (payload === '') {
+      this.#mayHaveMissed = true;
+      return;
+    }
     const notice = decodeNotice(JSON.parse(payload));
     if (notice.ok) this.registry.endBelow(notice.value.clusterId, notice.value.epoch, notice.value.reason);
   }
@@ -96,6 +100,7 @@ export class PresenceService implements OnApplicationBootstrap, BeforeApplicatio
       const mine = this.registry.all().map(({ identity }) => identity);
       for (const id of await this.presence.reclaim(tx, this.sessions.replica, mine)) await this.news.publish(tx, id);
     });
+    if (this.#mayHaveMissed) await this.#endOvertaken();
     await this.sessions.flush();
     this.intents.retry();
     await this.database.asSystem(async (tx) => {
@@ -103,5 +108,19 @@ export class PresenceService implements OnApplicationBootstrap, BeforeApplicatio
       await this.presence.buryDead(tx);
       for (const id of await this.presence.fading(tx)) await this.news.publish(tx, id);
     });
+  }
+
+  /** The fence of each write would end them too; but an idle agent writes nothing, and would wait for intents that go to another. */
+  async #endOvertaken(): Promise<void> {
+    this.#mayHaveMissed = false;
+    const mine = this.registry.all().map(({ identity }) => identity);
+    try {
+      const overtaken = await this.database.asSystem((tx) => this.presence.overtaken(tx, mine));
+      for (const { clusterId, epoch, isRevoked } of overtaken)
+        this.registry.endBelow(clusterId, epoch, isRevoked ? 'revoked' : 'replaced');
+    } catch (error) {
+      this.#mayHaveMissed = true;
+      throw error;
+    }
   }
 }
