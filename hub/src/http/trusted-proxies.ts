@@ -35,7 +35,10 @@ export class TrustedProxies {
   }
 
   /** The nearest address on the request's way that is no such proxy. */
-  addressOf({ socket, headers }: Pick<IncomingMessage, 'headers'> & { socket: { remoteAddress?: string } }): string {
+  addressOf({
+    socket,
+    headers,
+  }: Pick<IncomingMessage, 'headers'> & { socket: { remoteAddress?: string | undefined } }): string {
     const forwarded = [headers['x-forwarded-for'] ?? []].flat().join(',').split(',');
     let address = socket.remoteAddress ?? '';
     for (const before of forwarded.map((text) => text.trim()).reverse()) {
