@@ -88,7 +88,7 @@ describe('a person who opens the page', () => {
 
   it('reads what to do first where there is nothing yet, and is gone after logging out', async () => {
     await logIn();
-    await page.getByText('steward installation create').waitFor();
+    await page.getByText('steward install SERVICE').waitFor();
     await page.getByText('steward cluster create').waitFor();
     await picture(page, 'empty');
     await page.getByRole('button', { name: 'Log out' }).click();

@@ -71,7 +71,7 @@ function render(fleet: Fleet, kept: KeptNodes): void {
         installationView,
       ),
     ),
-    empty: 'None yet. Create one with: steward installation create NAME --service SERVICE --cluster CLUSTER',
+    empty: 'None yet. Create one with: steward install SERVICE --cluster CLUSTER',
   };
   const below = {
     title: 'Clusters',

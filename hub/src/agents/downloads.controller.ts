@@ -10,11 +10,9 @@ import { DecodedParameters } from '../http/decoded.ts';
 import { ProblemError } from '../http/problem.ts';
 import { AgentAuthenticatorService } from './agent-authenticator.service.ts';
 import { AgentsRepository } from './agents.repository.ts';
+import { ChartPlaces } from './chart-places.ts';
 
 const ByDigest = Type.Object({ digest: Digest });
-
-/** Each holds a chart in memory until it has been sent. */
-const MAX_CHARTS_AT_ONCE = 16;
 
 function nothingSuch(digest: string): ProblemError {
   return new ProblemError('not-found', `no installation of this cluster refers to ${digest}`);
@@ -23,7 +21,7 @@ function nothingSuch(digest: string): ProblemError {
 /** What agents fetch, by their connect token: only what an installation of their own cluster refers to, older generations included. */
 @Controller('agent/v1')
 export class DownloadsController {
-  #charts = 0;
+  readonly #charts = new ChartPlaces();
 
   constructor(
     private readonly authenticator: AgentAuthenticatorService,
@@ -54,20 +52,9 @@ export class DownloadsController {
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const { agent } = await this.authenticator.prove(bearerOf(request));
-    this.#take(reply);
+    this.#charts.take(reply.raw, agent.clusterId);
     const found = await this.database.asSystem((tx) => this.agents.findChart(tx, agent.clusterId, digest));
     if (found === undefined) throw nothingSuch(digest);
     await reply.type('application/octet-stream').send(found);
-  }
-
-  /** Takes a place until the answer has been sent, or its connection has ended. */
-  #take(reply: FastifyReply): void {
-    if (this.#charts >= MAX_CHARTS_AT_ONCE)
-      throw new ProblemError('too-many-requests', 'too many charts are being sent', { retryAfterSeconds: 2 });
-    if (reply.raw.closed) return;
-    this.#charts += 1;
-    reply.raw.once('close', () => {
-      this.#charts -= 1;
-    });
   }
 }

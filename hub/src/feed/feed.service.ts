@@ -8,7 +8,9 @@ import type { TenantContext } from '../db/tenant-context.ts';
 import { DatabaseUnavailable } from '../db/unavailable.ts';
 import { CredentialsRepository } from '../http/credentials.repository.ts';
 import { ProblemError } from '../http/problem.ts';
+import { Places } from '../http/places.ts';
 import { Metrics } from '../status/metrics.ts';
+import { feedClaims } from './feed-claims.ts';
 import type { FeedPosition } from './feed-position.ts';
 import { FeedStream, type FeedFilter } from './feed-stream.ts';
 import { FeedTails } from './feed-tails.ts';
@@ -16,7 +18,6 @@ import { FeedRepository, type FeedPage, type FeedScope } from './feed.repository
 import type { FastifyReply } from 'fastify';
 
 const HEARTBEAT_MS = 15_000;
-const MAX_STREAMS = { hub: 2_000, actor: 50 };
 
 export interface FeedRequest {
   context: TenantContext;
@@ -29,7 +30,8 @@ export interface FeedRequest {
 
 @Injectable()
 export class FeedService implements BeforeApplicationShutdown {
-  readonly #streams = new Map<FeedStream, string>();
+  readonly #streams = new Set<FeedStream>();
+  readonly #places = new Places();
 
   constructor(
     private readonly repository: FeedRepository,
@@ -60,12 +62,19 @@ export class FeedService implements BeforeApplicationShutdown {
 
   /** Streams until the reader leaves, does not read, loses its session, or the hub stops. Refusals are thrown before the stream begins. */
   async stream(request: FeedRequest, reply: FastifyReply): Promise<void> {
-    const { context, filter, after } = request;
-    this.#admit(context.actor);
+    const leave = this.#admit(request.context);
+    try {
+      await this.#stream(request, reply);
+    } finally {
+      leave();
+    }
+  }
+
+  async #stream({ context, filter, after, ...request }: FeedRequest, reply: FastifyReply): Promise<void> {
     const first = await this.repository.read(context, after);
     reply.hijack();
     const stream = new FeedStream(reply.raw, filter, after ?? first.head);
-    this.#streams.set(stream, context.actor);
+    this.#streams.add(stream);
     const heartbeat = setInterval(() => void this.#beat(stream, request.credential), HEARTBEAT_MS);
     try {
       stream.open(request.requestId);
@@ -78,12 +87,13 @@ export class FeedService implements BeforeApplicationShutdown {
   }
 
   beforeApplicationShutdown(): void {
-    for (const stream of this.#streams.keys()) stream.end();
+    for (const stream of this.#streams) stream.end();
   }
 
-  #admit(actor: string): void {
-    const own = [...this.#streams.values()].filter((other) => other === actor).length;
-    if (this.#streams.size < MAX_STREAMS.hub && own < MAX_STREAMS.actor) return;
+  /** @returns what gives the place back */
+  #admit(context: TenantContext): () => void {
+    const leave = this.#places.take(feedClaims(context));
+    if (leave) return leave;
     throw new ProblemError('too-many-requests', 'too many live feeds are open', {
       action: 'close some, or try again later',
       retryAfterSeconds: 30,

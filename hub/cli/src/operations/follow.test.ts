@@ -36,6 +36,23 @@ function onOpen(feed: FeedRoute, act: () => void): TestRoute {
 }
 
 describe('following an operation', () => {
+  const lost = { state: 'unknown', finishedAt: '2026-11-21T12:00:30.000Z', reasonCode: 'lost-track' } as const;
+
+  it('that ended as unknown ends with 1, whether it had before or does so now', async () => {
+    const feed = feedRoute();
+    let loads = 0;
+    const steward = await start({
+      // Under way when the first one begins to watch; what the feed then says makes it look again.
+      [show]: () => details([], (loads += 1) > 2 ? lost : {}),
+      'GET /feed': onOpen(feed, () => feed.send('1', 'operation.changed', { operation: operation(lost) })),
+    });
+    for (const _ of ['ends while it is watched', 'had ended before']) {
+      const { ended, terminal } = steward(`operations watch ${ids.operation}`);
+      expect(await ended).toBe(1);
+      expect(terminal.stdout()).toContain('unknown');
+    }
+  });
+
   it('prints each transition once, from the details and from the feed, and ends with 0', async () => {
     const feed = feedRoute();
     const past = [transition(1, { phase: 'verify' }), transition(2, { phase: 'plan' })];

@@ -31,6 +31,11 @@ export function exitCodeOfOperation(operation: Pick<Operation, 'state'>): ExitCo
   return operation.state === 'succeeded' ? EXIT.ok : EXIT.failed;
 }
 
+/** For good, or as far as anybody knows: of one that ended as `unknown` nothing more may ever be heard. */
+export function hasEnded({ state, finishedAt }: Pick<Operation, 'state' | 'finishedAt'>): boolean {
+  return isFinal(state) || state === 'unknown' || finishedAt !== undefined;
+}
+
 /** What to do about a failed operation, by its reason code. */
 export function adviceFor(reasonCode: string | undefined): string | undefined {
   if (reasonCode === undefined || !Object.hasOwn(OPERATION_FAILURES, reasonCode)) return undefined;
@@ -139,12 +144,12 @@ export async function followOperation(id: string, options: FollowOptions): Promi
   const { hub, terminal, timeoutMs } = options;
   const follower = new Follower(id, options);
   const first = await follower.load();
-  if (isFinal(first.state)) return tellEnd(first, options);
+  if (hasEnded(first)) return tellEnd(first, options);
   const deadline = timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs);
   const signal = deadline ? AbortSignal.any([terminal.signal, deadline]) : terminal.signal;
   for await (const item of feedItems(hub, { signal, query: { installation: first.installationId } })) {
     const latest = await follower.take(item);
-    if (latest && isFinal(latest.state)) return tellEnd(latest, options);
+    if (latest && hasEnded(latest)) return tellEnd(latest, options);
   }
   if (deadline?.aborted !== true || terminal.signal.aborted) return EXIT.interrupted;
   throw new CliError(EXIT.timeout, `the operation has not ended after ${duration(timeoutMs ?? 0)}; it goes on`, {
