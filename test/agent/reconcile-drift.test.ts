@@ -64,14 +64,25 @@ const events = ({ installationId }: Where): string[] =>
     .filter((event) => event.installationId === installationId && event.kind.startsWith('drift.'))
     .map(({ kind }) => kind);
 
+/** The hub hears of it right after it is written down. */
+async function told(where: Where, kinds: string[]): Promise<void> {
+  await waitUntil(() => events(where).length >= kinds.length, { what: `${kinds.join(', ')} to be told` });
+  expect(events(where)).toEqual(kinds);
+}
+
 const reasons = ({ installationId }: Where): HealthReason[] => fixture.hub.health[installationId]?.reasons ?? [];
 
-/** After another look at its objects has found nothing more to do. */
-async function lookedAgain({ name }: Where, count = 1): Promise<void> {
-  const looks = (): number =>
-    fixture.logged.filter((line) => line.includes('looked for drift') && line.includes(`"${name}"`)).length;
-  const before = looks();
-  await waitUntil(() => looks() >= before + count, { what: `another look at ${name}`, timeoutMs: 20_000 });
+/** How often the agent has looked at it so far. */
+function looks({ name }: Where): number {
+  return fixture.logged.filter((line) => line.includes('looked for drift') && line.includes(`"${name}"`)).length;
+}
+
+/** Does something, and waits until the agent has looked at it. */
+async function looked<T>(where: Where, work: () => Promise<T>): Promise<T> {
+  const before = looks(where);
+  const done = await work();
+  await waitUntil(() => looks(where) > before, { what: `another look at ${where.name}`, timeoutMs: 30_000 });
+  return done;
 }
 
 async function text(where: Where): Promise<unknown> {
@@ -96,7 +107,7 @@ describe.concurrent('what somebody changed', () => {
     // What the set does not have is somebody else's.
     expect(fieldAt(container, ['env', 'TEXT', 'value'])).toBe('hello');
     expect(fieldAt(container, ['env', 'MORE', 'value'])).toBe('theirs');
-    expect(events(where)).toEqual(['drift.repaired']);
+    await told(where, ['drift.repaired']);
     expect(await fixture.kubectl('get', 'installations', where.name, '-n', fixture.namespace)).toContain('repaired');
     await waitUntil(() => fixture.hub.health[where.installationId]?.health === 'healthy', {
       what: 'it to be healthy',
@@ -145,7 +156,7 @@ describe.concurrent('what somebody changed', () => {
     expect(message).toContain('data.text. It is left as it is: this version only tells what others change');
     expect(await text(where)).toBe('other');
     await waitUntil(() => reasons(where).some(({ code }) => code === 'Drift'), { what: 'the hub to be told' });
-    expect(events(where)).toEqual(['drift.found']);
+    await told(where, ['drift.found']);
     await edit(where, 'hello');
     await waitUntil(async () => (await drift(where)) === undefined, { what: 'it to be forgotten', timeoutMs: 20_000 });
     await waitUntil(() => reasons(where).length === 0, { what: 'the hub to be told that too' });
@@ -209,7 +220,7 @@ describe.concurrent('what somebody changed', () => {
       { what: 'its label to be put right', timeoutMs: 20_000 },
     );
     expect(await text(where)).toBe('c');
-    expect(events(where)).toEqual(['drift.repaired', 'drift.repaired', 'drift.contested']);
+    await told(where, ['drift.repaired', 'drift.repaired', 'drift.contested']);
     await edit(where, 'hello');
     await waitUntil(async () => (await drift(where))?.state !== 'contested', {
       what: 'it to be over',
@@ -223,12 +234,8 @@ describe.concurrent('what somebody changed', () => {
 describe.concurrent('what is not ours', () => {
   it('stays, and no look writes anything', async () => {
     const where = await installed(web);
-    await kubectl(where, 'label', 'configmap', where.name, 'their=label');
-    await kubectl(where, 'annotate', 'service', where.name, 'their=annotation');
-    const sidecar = { name: 'sidecar', image: 'steward.test/probe:1' };
-    const containers = { spec: { template: { spec: { containers: [sidecar] } } } };
-    await patch(where, `deployment/${where.name}`, containers, 'strategic');
-    await lookedAgain(where, 2);
+    await looked(where, () => kubectl(where, 'label', 'configmap', where.name, 'their=label'));
+    await looked(where, () => kubectl(where, 'annotate', 'service', where.name, 'their=annotation'));
     const versions = async (): Promise<unknown[]> => {
       const objects = await Promise.all(['ConfigMap', 'Service'].map((kind) => live(where, kind)));
       return [...objects, await fixture.get('Installation', where.name)].map((one) => one?.metadata.resourceVersion);
@@ -242,12 +249,15 @@ describe.concurrent('what is not ours', () => {
       { what: 'its writing', timeoutMs: 30_000 },
     );
     const before = await versions();
-    await patch(where, `configmap/${where.name}`, { metadata: { annotations: { a: 'b' } } });
-    await lookedAgain(where);
+    const annotated = { metadata: { annotations: { a: 'b' } } };
+    await looked(where, () => patch(where, `configmap/${where.name}`, annotated));
     const [map, ...others] = await versions();
     expect(map).not.toBe(before[0]);
     expect(others).toEqual(before.slice(1));
     expect((await live(where, 'ConfigMap'))?.metadata.labels).toMatchObject({ their: 'label' });
+    const sidecar = { name: 'sidecar', image: 'steward.test/probe:1' };
+    const containers = { spec: { template: { spec: { containers: [sidecar] } } } };
+    await looked(where, () => patch(where, `deployment/${where.name}`, containers, 'strategic'));
     const names = fieldAt(await live(where, 'Deployment'), ['spec', 'template', 'spec', 'containers']);
     expect(names).toHaveLength(2);
     expect(events(where)).toEqual([]);
@@ -258,18 +268,18 @@ describe.concurrent('what is not ours', () => {
     const where = await installed(scaled);
     const replicas = async (): Promise<unknown> => fieldAt(await live(where, 'Deployment'), ['spec', 'replicas']);
     await waitUntil(async () => (await replicas()) === 2, { what: 'the autoscaler to scale it', timeoutMs: 60_000 });
-    await lookedAgain(where);
+    await looked(where, () => kubectl(where, 'label', 'deployment', where.name, 'their=label'));
+    expect(await replicas()).toBe(2);
     await upgraded(where, scaled, { text: 'next' });
     expect(await live(where, 'Deployment')).toMatchObject({
       metadata: { annotations: { text: 'next' } },
       spec: { replicas: 2 },
     });
-    await kubectl(where, 'delete', 'job', `${where.name}-once`);
+    await looked(where, () => kubectl(where, 'delete', 'job', `${where.name}-once`));
     await kubectl(where, 'delete', 'pvc', where.name);
     const { entries } = await said(where, 'refused');
     expect(entries).toMatchObject([{ object: `PersistentVolumeClaim/${where.name}` }]);
     expect(entries[0]?.message).toContain('an empty volume would take the place of the data');
-    await lookedAgain(where);
     expect(await live(where, 'Job', `${where.name}-once`)).toBeUndefined();
     expect(await live(where, 'PersistentVolumeClaim')).toBeUndefined();
     expect(await replicas()).toBe(2);
@@ -281,8 +291,8 @@ describe.concurrent('what is not ours', () => {
     const where = await installed(open);
     await upgraded(where, open, { text: 'still ours' });
     expect(await text(where)).toBe('still ours');
-    await edit(where, 'theirs');
-    await lookedAgain(where);
+    await looked(where, () => edit(where, 'theirs'));
+    expect(await text(where)).toBe('theirs');
     const upgrade = fixture.offer({
       ...where,
       generation: 3,
@@ -340,9 +350,9 @@ describe.concurrent('one actuation at a time', () => {
 
   it('nothing is made again after a removal', async () => {
     const where = await installed(web);
-    const removal = fixture.offer({ ...where, generation: 2, release: web, kind: 'uninstall' });
-    expect(await fixture.hub.end(removal)).toMatchObject({ state: 'succeeded' });
-    await lookedAgain(where);
+    const want = { ...where, generation: 2, release: web, kind: 'uninstall' } as const;
+    const end = await looked(where, () => fixture.hub.end(fixture.offer(want)));
+    expect(end).toMatchObject({ state: 'succeeded' });
     expect(await live(where, 'Deployment')).toBeUndefined();
     expect(await live(where, 'ConfigMap')).toBeUndefined();
   });
@@ -364,7 +374,7 @@ describe('an agent that is killed', () => {
     expect(entries).toMatchObject([{ contests: [{ at: [expect.any(String)] }] }]);
     expect(await text(where)).toBe('hello');
     expect(agent.client.writes.filter((write) => write.startsWith('apply'))).toHaveLength(when === 'before' ? 1 : 0);
-    expect(events(where)).toEqual(['drift.repaired']);
+    await told(where, ['drift.repaired']);
   });
 
   it('finds what was changed while it was away, and writes nothing where nothing was', async () => {
@@ -377,9 +387,10 @@ describe('an agent that is killed', () => {
       timeoutMs: 20_000,
     });
     const before = await version();
-    agent = await fixture.start();
+    await looked(left, async () => {
+      agent = await fixture.start();
+    });
     await said(changed, 'repaired');
-    await lookedAgain(left);
     expect(await version()).toBe(before);
     expect(agent.client.writes.filter((write) => write.includes(left.name) && write.startsWith('apply'))).toEqual([]);
   });
