@@ -251,11 +251,10 @@ describe('the policy', () => {
 
 describe('definitions that are older than the agent', () => {
   const kinds = '/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/kind/enum';
-  const define = (value: readonly string[]) =>
-    fixture.kubectl(
-      ...['patch', 'crd', 'operations.steward.dev', '--type=json'],
-      ...['-p', JSON.stringify([{ op: 'replace', path: kinds, value }])],
-    );
+  const define = (value: readonly string[]) => {
+    const patch = JSON.stringify([{ op: 'replace', path: kinds, value }]);
+    return fixture.kubectl('patch', 'crd', 'operations.steward.dev', '--type=json', '-p', patch);
+  };
   /** Whether the API server takes a restart by now. */
   async function takesRestarts(): Promise<boolean> {
     const metadata = { name: 'op-try', namespace: fixture.namespace };
