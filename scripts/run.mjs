@@ -1,6 +1,6 @@
 // First step of every `npm` command. Runs on whatever Node the shell has: installs what the lock file names,
 // finds the Node 24 that the repo pins, and hands the task over to it.
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -44,7 +44,7 @@ function pinnedNode() {
 
 install();
 const node = pinnedNode();
-const result = spawnSync(node, [join(root, 'scripts', 'tasks.ts'), task ?? '', ...rest], {
+const child = spawn(node, [join(root, 'scripts', 'tasks.ts'), task ?? '', ...rest], {
   cwd: root,
   stdio: 'inherit',
   env: {
@@ -52,4 +52,8 @@ const result = spawnSync(node, [join(root, 'scripts', 'tasks.ts'), task ?? '', .
     PATH: `${dirname(node)}:${join(root, 'node_modules', '.bin')}:${process.env.PATH}`,
   },
 });
-process.exit(result.status ?? 1);
+// A terminal's Ctrl-C reaches the task itself; this only waits until it has tidied up, so that the prompt comes after that.
+process.on('SIGINT', () => {});
+for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+child.on('error', (error) => fail(error.message));
+child.on('close', (code) => process.exit(code ?? 1));

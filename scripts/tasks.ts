@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { build, check } from './check.ts';
 import { ROOT, run } from './process.ts';
@@ -10,12 +11,16 @@ type Task = (args: string[]) => void | Promise<void>;
 /** The `steward` command in the folder that npm was called in, for the hub of `npm start` unless the environment names another. */
 function cli(args: string[]): void {
   const { config, bin } = startFolders();
-  // The `helm` and `kubectl` of npm start, for those who have none of their own.
-  const path = [process.env['PATH'], bin].join(delimiter);
-  const env = { PATH: path, ...(!process.env['XDG_CONFIG_HOME'] && { XDG_CONFIG_HOME: config }) };
-  process.exit(
-    run('node', [join(ROOT, 'hub/cli/dist/main.js'), ...args], { env, quiet: true, cwd: process.env['INIT_CWD'] }),
-  );
+  const program = join(ROOT, 'hub/cli/dist/main.js');
+  if (!existsSync(program)) build();
+  // The `helm` of npm start for those who have none of their own; its `kubectl` before any other, which speaks to other clusters.
+  const kubectl = join(bin, 'kubectl');
+  const env = {
+    PATH: [process.env['PATH'], bin].join(delimiter),
+    ...(!process.env['XDG_CONFIG_HOME'] && { XDG_CONFIG_HOME: config }),
+    ...(!process.env['STEWARD_KUBECTL'] && existsSync(kubectl) && { STEWARD_KUBECTL: kubectl }),
+  };
+  process.exit(run('node', [program, ...args], { env, quiet: true, cwd: process.env['INIT_CWD'] }));
 }
 
 /** Measures with what is built now; see test/bench. */

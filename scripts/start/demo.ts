@@ -70,12 +70,11 @@ export async function installAgent({ steward, customerEnv, step }: Work): Promis
     : (await steward.load(CreatedCluster, ['cluster', 'create', DEMO.cluster, '--customer', DEMO.customer])).enrolment;
   step(`installing the agent by the customer's line:\n        ${enrolment.command.replace(enrolment.token, '…')}`);
   await shell(enrolment.command);
-  step(
-    `the customer's policy: ${Object.entries(POLICY.spec.rules)
-      .map(([kind, rule]) => `${kind} ${rule}`)
-      .join(', ')}`,
-  );
-  await shell('kubectl apply --server-side -f -', JSON.stringify(POLICY));
+  const rules = Object.entries(POLICY.spec.rules).map(([kind, rule]) => `${kind} ${rule}`);
+  step(`the customer's policy: ${rules.join(', ')}; one that is there already stays as it is`);
+  const { name, namespace } = POLICY.metadata;
+  const isThere = `kubectl get supportpolicy ${name} --namespace ${namespace} >/dev/null 2>&1`;
+  await shell(`${isThere} || kubectl apply --server-side -f -`, JSON.stringify(POLICY));
   await waitUntil(
     async () =>
       (await loadClusters()).some(({ name, connection }) => name === DEMO.cluster && connection === 'connected'),

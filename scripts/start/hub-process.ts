@@ -1,14 +1,12 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { ROOT } from '../process.ts';
+import { HUB_PROGRAM } from './orphan-hub.ts';
 
 export interface HubProcess {
   child: ChildProcess;
-  /** Only at the first start on a data folder. */
-  readonly ownerPassword: string | undefined;
   logFile: string;
   stop(): Promise<void>;
 }
@@ -20,13 +18,15 @@ export interface HubSettings {
   publicUrl: string;
   agentImage: string;
   ownerEmail: string;
+  /** Said once, at the first start on a data folder: also when that start comes to nothing. */
+  onOwnerPassword: (password: string) => void;
 }
 
 /** Starts the built hub with the embedded database and its own certificate authority; resolves when it is ready. */
 export async function startHubProcess(settings: HubSettings): Promise<HubProcess> {
-  const logFile = join(settings.dataDir, '..', 'hub.log');
+  const logFile = join(dirname(settings.dataDir), 'hub.log');
   const log = createWriteStream(logFile, { flags: 'a', mode: 0o600 });
-  const child = spawn(process.execPath, ['--enable-source-maps', join(ROOT, 'hub/dist/main.js')], {
+  const child = spawn(process.execPath, ['--enable-source-maps', HUB_PROGRAM], {
     // Its own process group: Ctrl-C reaches this process, which stops the hub last.
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -42,11 +42,14 @@ export async function startHubProcess(settings: HubSettings): Promise<HubProcess
     },
   });
   const ready = Promise.withResolvers<void>();
-  let ownerPassword: string | undefined;
+  let isPasswordSaid = false;
   let errors = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     errors = (errors + text).slice(-8_000);
-    ownerPassword ??= /with the password (\S+)/.exec(errors)?.[1];
+    const password = /with the password (\S+)\s/.exec(errors)?.[1];
+    if (password === undefined || isPasswordSaid) return;
+    isPasswordSaid = true;
+    settings.onOwnerPassword(password);
   });
   createInterface({ input: child.stdout }).on('line', (line) => {
     log.write(`${line}\n`);
@@ -58,9 +61,6 @@ export async function startHubProcess(settings: HubSettings): Promise<HubProcess
   await ready.promise;
   return {
     child,
-    get ownerPassword() {
-      return ownerPassword;
-    },
     logFile,
     stop: async () => {
       if (child.exitCode === null && child.signalCode === null) {

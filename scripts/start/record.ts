@@ -2,7 +2,12 @@ import { compile } from '@steward/shared';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import Type, { type Static } from 'typebox';
 
-const StartRecord = Type.Object({ port: Type.Integer({ minimum: 1, maximum: 65_535 }), ownerPassword: Type.String() });
+const StartRecord = Type.Object({
+  port: Type.Integer({ minimum: 1, maximum: 65_535 }),
+  ownerPassword: Type.String(),
+  /** The hub's process, while it may be running. */
+  hubPid: Type.Optional(Type.Integer({ minimum: 2 })),
+});
 /** What one `npm start` leaves for the next: agents dial the same port, people log in with the same password. */
 export type StartRecord = Static<typeof StartRecord>;
 const decodeRecord = compile(StartRecord);

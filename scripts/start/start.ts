@@ -2,9 +2,9 @@ import { once } from 'node:events';
 import { chmod, mkdir, rm, symlink } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { delimiter, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { attach, halt } from '../../test/cluster/cluster.ts';
-import { buildProgram } from '../../test/cluster/programs/programs.ts';
-import { waitUntil } from '../../test/support/wait-until.ts';
+import { buildProgram, cacheFolder } from '../../test/cluster/programs/programs.ts';
 import { bundleAgent } from '../bundle-agent.ts';
 import { openCluster, START_CLUSTER, type StartCluster } from './cluster-choice.ts';
 import type { ClusterKind } from './cluster-kind.ts';
@@ -12,11 +12,14 @@ import { closingWords } from './closing-words.ts';
 import { installAgent, installService, publishDemo } from './demo.ts';
 import { startFolders, type StartFolders } from './folders.ts';
 import { startHubProcess, type HubProcess } from './hub-process.ts';
+import { endOrphanHub } from './orphan-hub.ts';
 import { loadRecord, saveRecord, type StartRecord } from './record.ts';
 import { stewardCommand, type Steward } from './steward.ts';
 
 const OWNER = 'owner@acme.example';
 const USUAL_PORT = 8443;
+/** The hub says its first password before it is ready. */
+const PASSWORD_PATIENCE_MS = 5_000;
 
 function stepWriter(): (line: string) => void {
   const startedAt = Date.now();
@@ -26,21 +29,27 @@ function stepWriter(): (line: string) => void {
   };
 }
 
-/** The usual port when it is free on this address, else any. */
-async function portFor(host: string): Promise<number> {
-  for (const port of [USUAL_PORT, 0]) {
-    const server = createServer().listen(port, host);
-    try {
-      await once(server, 'listening');
-    } catch {
-      continue;
-    }
-    const address = server.address();
-    server.close();
-    await once(server, 'close');
-    if (address !== null && typeof address !== 'string') return address.port;
+const PORTS_TRIED = 100;
+
+async function isFree(port: number, host: string): Promise<boolean> {
+  const server = createServer().listen(port, host);
+  try {
+    await once(server, 'listening');
+  } catch {
+    return false;
   }
-  throw new Error(`no port is free on ${host}`);
+  server.close();
+  await once(server, 'close');
+  return true;
+}
+
+/** The usual port or one soon after it, free on all of these addresses. */
+async function portFor(hosts: readonly string[]): Promise<number> {
+  for (let port = USUAL_PORT; port < USUAL_PORT + PORTS_TRIED; port += 1) {
+    const free = await Promise.all(hosts.map((host) => isFree(port, host)));
+    if (free.every(Boolean)) return port;
+  }
+  throw new Error(`no port from ${USUAL_PORT} on is free on ${hosts.join(' and ')}`);
 }
 
 async function prepareFolders(folders: StartFolders): Promise<void> {
@@ -58,7 +67,13 @@ interface Started {
 
 async function startHub(folders: StartFolders, cluster: StartCluster): Promise<Started> {
   const known = await loadRecord(folders.record);
-  const port = known?.port ?? (await portFor(cluster.hostAddress));
+  const hosts = ['127.0.0.1', cluster.hostAddress];
+  if (known && !(await Promise.all(hosts.map((host) => isFree(known.port, host)))).every(Boolean))
+    throw new Error(
+      `port ${known.port} is taken, and the agent of earlier starts dials it: end what has it, then npm start`,
+    );
+  const port = known?.port ?? (await portFor(hosts));
+  const said = Promise.withResolvers<string>();
   const url = `https://${cluster.hostAddress}:${port}`;
   const hub = await startHubProcess({
     dataDir: folders.hub,
@@ -66,17 +81,18 @@ async function startHub(folders: StartFolders, cluster: StartCluster): Promise<S
     publicUrl: url,
     agentImage: cluster.agentImage,
     ownerEmail: OWNER,
+    // Kept at once: a start that fails after this must not be the last that could.
+    onOwnerPassword: (ownerPassword) =>
+      void saveRecord(folders.record, { port, ownerPassword }).then(() => said.resolve(ownerPassword), said.reject),
   });
-  const ownerPassword =
-    known?.ownerPassword ??
-    (await waitUntil(() => hub.ownerPassword, { what: 'the hub says the password of its first start' }).catch(
-      () => undefined,
-    ));
+  const noPassword = delay(PASSWORD_PATIENCE_MS, undefined, { ref: false });
+  const ownerPassword = known?.ownerPassword ?? (await Promise.race([said.promise, noPassword]));
   if (!ownerPassword) {
     await hub.stop();
     throw new Error(`${folders.record} is lost, and with it the owner's password: npm run clean, then npm start`);
   }
-  const record = { port, ownerPassword };
+  const { pid } = hub.child;
+  const record = { port, ownerPassword, ...(pid !== undefined && { hubPid: pid }) };
   await saveRecord(folders.record, record);
   return { hub, record, url: `https://127.0.0.1:${port}` };
 }
@@ -116,11 +132,13 @@ export async function start(kind: ClusterKind): Promise<void> {
   const step = stepWriter();
   const folders = startFolders();
   const stop = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.abort());
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop.abort());
   let hub: HubProcess | undefined;
   try {
     const bundle = await bundleAgent();
     await prepareFolders(folders);
+    step(`keeps what it has in ${folders.state}, built programs in ${cacheFolder()}`);
+    if (await endOrphanHub((await loadRecord(folders.record))?.hubPid)) step('ended the hub that a killed start left');
     const helm = await provideHelm(folders.bin, step);
     const cluster = await openCluster(kind, folders.bin, bundle, step);
     step(`using ${cluster.title}`);

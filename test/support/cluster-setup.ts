@@ -13,7 +13,7 @@ declare module 'vitest' {
 /** Name of the cluster that all levels of test share; each test has namespaces of its own in it. Another name for runs side by side. */
 export const TEST_CLUSTER = process.env['STEWARD_TEST_CLUSTER'] ?? 'test';
 
-/** Brings the shared cluster up, or finds it up. It stays, so that the next run starts in a second; `npm run clean` removes it. */
+/** Brings the shared cluster up, or finds it up. It stays, so that the next run starts in a second; `npm run clean -- test` removes it. */
 export async function setup(project: TestProject): Promise<void> {
   const cluster = await up({ name: TEST_CLUSTER, log: (line) => process.stderr.write(`${line}\n`) });
   project.provide('kubeconfig', cluster.kubeconfig);

@@ -105,8 +105,20 @@ export class WantedChangeService {
       : await this.wantedRelease.choose(tx, installation.service, wanted);
     const hasRunWell = await this.installations.hasRunWell(tx, installation.id, chosen.row.id);
     checkMayStart(chosen, { runningVersion: installation.runningVersion ?? undefined, hasRunWell });
-    const parameters = wanted.parameters ?? current.parameters;
+    const parameters = wanted.parameters ?? (await this.#lastingParameters(tx, installation, current.parameters));
     return { change: { releaseId: chosen.row.id, parameters, action: 'run', deleteVolumes: false }, toCheck: chosen };
+  }
+
+  /** Parameters of a change that came to nothing never ran: the next push goes on from those that do. */
+  async #lastingParameters(
+    tx: EntityManager,
+    { id, generation, observedGeneration }: InstallationRow,
+    wanted: Record<string, unknown>,
+  ): Promise<Record<string, unknown>> {
+    const state = await this.operations.stateOfGeneration(tx, id, generation);
+    if (state === undefined || !CAME_TO_NOTHING.has(state)) return wanted;
+    const running = await this.installations.generation(tx, id, observedGeneration);
+    return running?.parameters ?? wanted;
   }
 
   /** New parameters alone are for the version that runs: after an upgrade that came to nothing it must be said whether that one is meant. */

@@ -18,7 +18,7 @@ function verifiedLine({ command, token }: Enrolment, fingerprints: readonly stri
   const [, pin] = /--pinnedpubkey '([^']+)'/.exec(command) ?? [];
   if (url === undefined || fingerprints.length === 0) return undefined;
   const keys = fingerprints.map((fingerprint) => `--vendor-key ${fingerprint}`).join(' ');
-  return `steward install ${keys} --hub ${url}${pin === undefined ? '' : ` --hub-pin '${pin}'`} --token ${token}`;
+  return `steward install ${keys} --hub ${url}${pin === undefined ? '' : ` --hub-pin '${pin}'`} --token ${token} --agent-image IMAGE`;
 }
 
 async function writeEnrolment(invocation: Invocation<object>, enrolment: Enrolment): Promise<void> {
@@ -32,7 +32,9 @@ async function writeEnrolment(invocation: Invocation<object>, enrolment: Enrolme
     keys.map(({ fingerprint }) => fingerprint),
   );
   if (line !== undefined) {
-    note('Or, with the fingerprint from the contract, built and checked on their own machine:');
+    note(
+      "Or, with the key's fingerprint and the agent's IMAGE from the contract, built and checked on their own machine:",
+    );
     note(`  ${line}`);
   }
   note(`The token in it is good for one enrolment, until ${localTime(enrolment.expiresAt)}, and is shown this once.`);

@@ -80,8 +80,8 @@ export function addInstallCommand(program: Command, session: Session): void {
     examples: [
       'steward install nats --cluster prod --watch',
       'steward install nats --cluster beta/prod --name orders --set storage.size=50Gi',
-      'steward install --vendor-key sha256:… --hub https://hub.acme.example --token … > agent.yaml',
-      'steward install --vendor-key sha256:… --hub https://hub.acme.example --token … --apply',
+      'steward install --vendor-key sha256:… --hub https://hub.acme.example --token … --agent-image … > agent.yaml',
+      'steward install --vendor-key sha256:… --hub https://hub.acme.example --token … --agent-image … --apply',
     ],
     options: (command) => {
       command

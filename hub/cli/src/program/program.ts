@@ -23,7 +23,7 @@ reject) talk to the cluster of the current kubectl context.`;
 const EXAMPLES = `
 A first service, step by step:
   $ steward login https://hub.example.com:8443 --email owner@acme.example
-  $ steward keys create release.key && steward keys trust release.key --name main
+  $ steward keys create release.key && steward keys trust release.key.pub --name main
   $ steward publish ./charts/nats --key release.key --channel stable
   $ steward customer create beta --name "Beta Corp"
   $ steward cluster create prod --customer beta     # prints the line for the customer
