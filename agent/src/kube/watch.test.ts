@@ -112,6 +112,8 @@ describe('a watch', () => {
     await eventually(() => expect(failures).toBe(3));
     await eventually(() => expect(watch.isCurrent).toBe(true));
     expect(events.filter((event) => event.startsWith('delete'))).toEqual([]);
+    // The server of these tests tells only what happens while somebody watches.
+    await eventually(() => expect(server.watches).toBe(1));
     for (let index = 0; index < 60; index += 1) server.delete(path(`q${index}`));
     await eventually(() => expect(watch.objects.size).toBe(0));
   });
