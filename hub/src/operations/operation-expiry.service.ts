@@ -53,6 +53,7 @@ export class OperationExpiryService implements OnApplicationBootstrap, BeforeApp
         await this.database.asSystem(async (tx) => {
           await this.idempotency.forgetOld(tx);
           await this.events.forgetOld(tx);
+          await this.operations.forgetOld(tx);
         });
     } catch (error) {
       this.log.warn({ err: error }, 'overdue operations could not be ended; trying again');

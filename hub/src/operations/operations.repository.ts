@@ -10,6 +10,9 @@ import { SELECT_OPERATION, type OperationRow, type TransitionRow } from './opera
 export const UNFINISHED: readonly OperationState[] = ['queued', 'offered', 'awaiting-approval', 'accepted', 'running'];
 const UNFINISHED_SQL = `('queued', 'offered', 'awaiting-approval', 'accepted', 'running')`;
 
+/** Of an installation these many operations are kept for ever, and all as long. */
+const KEPT = { newest: 100, days: 400 };
+
 export interface NewOperation {
   organizationId: string;
   customerId: string;
@@ -194,6 +197,20 @@ export class OperationsRepository {
           OR (o.state = 'running' AND o.not_after < now() - interval '1 day' AND o.updated_at < now() - interval '1 day')
        ORDER BY o.not_after LIMIT 100 FOR UPDATE OF o SKIP LOCKED`,
     );
+  }
+
+  /** Operations that ended long ago, with their stories; of each installation the newest stay. As system role; so many at a time. */
+  async forgetOld(tx: EntityManager): Promise<void> {
+    const old = await rows<{ id: string }>(
+      tx,
+      `SELECT o.id FROM operations o WHERE o.finished_at < now() - interval '${KEPT.days} days'
+          AND EXISTS (SELECT 1 FROM operations n WHERE n.installation_id = o.installation_id AND n.created_at > o.created_at
+                      OFFSET ${KEPT.newest - 1})
+       ORDER BY o.finished_at LIMIT 500`,
+    );
+    const ids = [old.map(({ id }) => id)];
+    await execute(tx, 'DELETE FROM operation_transitions WHERE operation_id = ANY($1)', ids);
+    await execute(tx, 'DELETE FROM operations WHERE id = ANY($1)', ids);
   }
 
   async #reload(tx: EntityManager, id: string | undefined): Promise<OperationRow> {

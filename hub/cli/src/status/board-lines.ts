@@ -3,7 +3,9 @@ import { tableLines, type Column, type TableStyle } from '../output/table.ts';
 import { oneLine } from '../terminal/terminal.ts';
 import { messageOf, type Board, type BoardRow } from './board.ts';
 
-function versionText({ installation: one }: BoardRow): string {
+/** An arrow only while something is on its way: what came to nothing leads nowhere. */
+function versionText({ installation: one, operation }: BoardRow): string {
+  if (!operation && one.runningVersion !== undefined) return one.runningVersion;
   const wanted = one.action === 'remove' ? 'removed' : one.version;
   if (one.runningVersion === wanted) return wanted;
   return one.runningVersion === undefined ? `→ ${wanted}` : `${one.runningVersion} → ${wanted}`;

@@ -32,10 +32,13 @@ export function oneLine(text: string): string {
 }
 
 const maxHeadline = 160;
+/** The digits of a digest would push out what a message ends with. */
+const LONG_DIGEST = /(sha256:[0-9a-f]{8})[0-9a-f]{56}/g;
 
 /** What a message begins with, short enough for a table or a line: its first line, up to the end of a sentence where that can be. */
 export function headline(text: string): string {
-  const [first = ''] = printable(text).trimStart().split('\n');
+  const [whole = ''] = printable(text).trimStart().split('\n');
+  const first = whole.replaceAll(LONG_DIGEST, '$1…');
   if (first.length <= maxHeadline) return first.trimEnd();
   const start = first.slice(0, maxHeadline);
   const sentence = start.lastIndexOf('. ');
