@@ -146,7 +146,7 @@ describe('rendering a chart', () => {
       ],
     );
     expect(JSON.stringify(set.ok && set.value.hooks)).toContain(`"image":"steward.test/probe:1@${probe}"`);
-    expect(await render('hooks', { parameters: { hook: 'crd-install' } })).toMatchObject({
+    expect(await render('hooks', { parameters: { policy: 'always' } })).toMatchObject({
       ok: false,
       failure: { reason: 'render-failed', message: expect.stringContaining('Job/shop-step') },
     });
