@@ -114,7 +114,14 @@ describe.concurrent('a field that cannot change while its object exists', () => 
     expect(await hub.end(upgrade)).toMatchObject({ state: 'succeeded' });
     const job = await fixture.get('Job', `${where.name}-prepare`, where.namespace);
     expect(job?.metadata.uid).not.toBe(before);
-    expect(job).toMatchObject({ status: { succeeded: 1 } });
+    // The Job is certain of its success a moment before its pod is counted.
+    await waitUntil(
+      async () => {
+        const counted = await fixture.get('Job', `${where.name}-prepare`, where.namespace);
+        return (counted?.['status'] as { succeeded?: number } | undefined)?.succeeded === 1;
+      },
+      { what: 'the pod of the Job is counted', timeoutMs: 20_000 },
+    );
   });
 });
 
