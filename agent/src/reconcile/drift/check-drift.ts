@@ -1,4 +1,4 @@
-import { AS_RELEASED, canonicalJson, PAUSED_ANNOTATION } from '@steward/shared';
+import { canonicalJson, PAUSED_ANNOTATION } from '@steward/shared';
 import type { DriftEntry } from '../../operations/drift-status.ts';
 import type { InstallationRecord, InventoryEntry } from '../../operations/installation-object.ts';
 import { decide } from '../../policy/decide.ts';
@@ -11,7 +11,7 @@ import { neverOursOf, ownPart, type NeverOurs } from '../plan/never-ours.ts';
 import { inParallel } from '../plan/parallel.ts';
 import type { ObjectPlanInput } from '../plan/plan-object.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
-import { withRunState } from '../run-state/with-run-state.ts';
+import { setAsItRuns } from '../run-state/with-run-state.ts';
 import { driftStatus, judge, repaired, type Finding, type Leave, type Repair, type Told } from './ledger.ts';
 import { keyOf, lookAt, type Looked } from './look.ts';
 
@@ -46,8 +46,7 @@ export async function checkDrift(check: DriftCheck): Promise<boolean> {
     if (drift) await write(check, installation, []);
     return false;
   }
-  const stored = await context.renders.load(good.renderRef);
-  const set = { ...stored, objects: withRunState(stored.objects, good.runState ?? AS_RELEASED) };
+  const set = setAsItRuns(await context.renders.load(good.renderRef), good.runState);
   await check.beforeLook(set);
   untilWriting.throwIfAborted();
   const looked = await look(check, installation, set);

@@ -40,14 +40,12 @@ export function hooksOfRun(run: Run, hooks: readonly ChartHook[]): { event: Hook
 }
 
 /** Whether going back does not undo what such a hook does: a migration is done to data that the older version has to read. */
-export function isIrreversible(event: HookEvent, hook: ChartHook): boolean {
-  return CHANGES_WHAT_IS_THERE.has(event) && comesToAnEnd(hook.object);
+export function isIrreversible(event: HookEvent, object: { kind: string }): boolean {
+  return CHANGES_WHAT_IS_THERE.has(event) && comesToAnEnd(object);
 }
 
 /** `Job/shop-migrate (pre-upgrade)` of each that was begun and that going back does not undo; undefined when there is none. */
 export function irreversiblyRun(records: readonly HookRecord[] = []): string | undefined {
-  const run = records.filter(
-    ({ event, hook }) => CHANGES_WHAT_IS_THERE.has(event) && comesToAnEnd({ kind: hook.split('/', 1)[0] ?? '' }),
-  );
+  const run = records.filter(({ event, hook }) => isIrreversible(event, { kind: hook.split('/', 1)[0] ?? '' }));
   return run.length === 0 ? undefined : run.map(({ event, hook }) => `${hook} (${event})`).join(', ');
 }

@@ -10,10 +10,10 @@ export function hookName({ object }: ChartHook): string {
   return `${object.kind}/${object.metadata.name}`;
 }
 
-/** What runs at a moment, in Helm's order: by weight, then by name. */
-export function hooksAt(hooks: readonly ChartHook[], event: HookEvent): ChartHook[] {
+/** What runs at a moment, in Helm's order: by weight, then by name. Nothing where there is no such moment. */
+export function hooksAt(hooks: readonly ChartHook[], event: HookEvent | undefined): ChartHook[] {
   return hooks
-    .filter(({ events }) => events.includes(event))
+    .filter(({ events }) => event !== undefined && events.includes(event))
     .sort((a, b) => a.weight - b.weight || orderOf(a) - orderOf(b) || (hookName(a) < hookName(b) ? -1 : 1));
 }
 

@@ -126,7 +126,7 @@ class HookRunner {
     const entry = { ...entryOf(planned.ref, planned.object, planned.uid), hook: hookName(hook) };
     await this.#remove(this.#entriesOf(hook).filter(({ name: older }) => older !== entry.name));
     await this.#writeInventory([...this.#inventoryWithout([entry]), entry]);
-    if (isIrreversible(event, hook) && this.#set.meta.isRollbackSafe !== true) {
+    if (isIrreversible(event, hook.object) && this.#set.meta.isRollbackSafe !== true) {
       const { generation } = this.#run.record.spec;
       const before = status.pointOfNoReturn?.generation === generation ? `${status.pointOfNoReturn.hooks}, ` : '';
       const pointOfNoReturn = { generation, hooks: `${before}${hookName(hook)} (${event})`.slice(0, 1_000) };

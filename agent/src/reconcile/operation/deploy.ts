@@ -1,4 +1,4 @@
-import { AS_RELEASED, canonicalJson, isRemedy, type OperationPlan, type RunState } from '@steward/shared';
+import { AS_RELEASED, canonicalJson, isRemedy, type OperationPlan } from '@steward/shared';
 import type { HistoryEntry } from '../../operations/installation-object.ts';
 import { done, failed, type Failure, type Outcome } from '../outcome.ts';
 import { makePlan, type ObjectPlan } from '../plan/make-plan.ts';
@@ -6,11 +6,11 @@ import { countsOf } from '../plan/told-plan.ts';
 import { kindsToWatch } from '../monitors.ts';
 import type { ReleaseSet, SetMeta } from '../render/release-set.ts';
 import { checkRunState } from '../run-state/check-run-state.ts';
-import { withRunState } from '../run-state/with-run-state.ts';
+import { setAsItRuns } from '../run-state/with-run-state.ts';
 import { sentences } from '../../sentences.ts';
 import { loadDecision, obtainConsent, type Planned } from './consent.ts';
 import { describePlan } from './describe-plan.ts';
-import { hooksOfRun, momentsOf } from '../hooks/hook-moments.ts';
+import { momentsOf } from '../hooks/hook-moments.ts';
 import { hooksAt } from '../hooks/hook-object.ts';
 import { planHooks } from '../hooks/plan-hooks.ts';
 import { abandonHooks, runHooks } from '../hooks/run-hooks.ts';
@@ -62,11 +62,7 @@ async function endHalted(run: Run, set: ReleaseSet, { ifUnderWay, message }: Hal
 async function resume(run: Run): Promise<Outcome<Prepared>> {
   const { renderRef } = run.record.status;
   if (renderRef === undefined) throw new Error(`${run.record.name} is running without a stored set`);
-  return done({ set: asItRuns(await run.context.renders.load(renderRef), run.runState), plan: undefined });
-}
-
-function asItRuns(set: ReleaseSet, runState: RunState): ReleaseSet {
-  return { ...set, objects: withRunState(set.objects, runState) };
+  return done({ set: setAsItRuns(await run.context.renders.load(renderRef), run.runState), plan: undefined });
 }
 
 async function prepare(run: Run): Promise<Outcome<Prepared>> {
@@ -79,7 +75,7 @@ async function prepare(run: Run): Promise<Outcome<Prepared>> {
   const { renderRef } = prepared.value;
   const possible = checkRunState(prepared.value.set.objects, run.runState, run.presentRunState);
   if (!possible.ok) return possible;
-  const set = asItRuns(prepared.value.set, run.runState);
+  const set = setAsItRuns(prepared.value.set, run.runState);
   const { state } = run.record.status;
   await run.move({ state, phase: 'plan', message: `comparing with what runs: ${run.title}`, also: { renderRef } });
   const replan = (): Promise<Outcome<Planned<ObjectPlan>>> => planSet(run, set, possible.value);
@@ -103,7 +99,7 @@ async function planSet(run: Run, set: ReleaseSet, notes: readonly string[]): Pro
 /** The journal says that it is running before the first change. */
 async function begin(run: Run, { meta, hooks }: ReleaseSet, told: OperationPlan): Promise<void> {
   const now = run.context.now();
-  const hasHooks = hooksOfRun(run, hooks).some(({ event }) => event === momentsOf(run)?.before);
+  const hasHooks = hooksAt(hooks, momentsOf(run)?.before).length > 0;
   run.beginWriting();
   await run.move({
     state: 'running',

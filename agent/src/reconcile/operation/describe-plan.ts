@@ -41,7 +41,7 @@ function runStateSentences({ runState }: Run): string[] {
 /** What an approval covers. */
 function backSentence({ generation, version }: HistoryEntry, run: Run, { meta, hooks }: ReleaseSet): string {
   const back = `generation ${generation} (${version}) is put back; an approval covers that too.`;
-  const isLasting = hooksOfRun(run, hooks).some(({ event, hook }) => isIrreversible(event, hook));
+  const isLasting = hooksOfRun(run, hooks).some(({ event, hook }) => isIrreversible(event, hook.object));
   if (!isLasting || meta.isRollbackSafe === true) return `If it fails, ${back}`;
   return `If it fails before a hook has begun, ${back} After that it stays as it is until somebody decides.`;
 }

@@ -1,8 +1,7 @@
-import { AS_RELEASED } from '@steward/shared';
 import type { HistoryEntry } from '../../operations/installation-object.ts';
 import { done, failed, type Failure, type Outcome } from '../outcome.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
-import { withRunState } from '../run-state/with-run-state.ts';
+import { setAsItRuns } from '../run-state/with-run-state.ts';
 import { irreversiblyRun, ROLLBACK_MOMENTS } from '../hooks/hook-moments.ts';
 import { runHooks } from '../hooks/run-hooks.ts';
 import { applySet, deadlineOf, rollOut } from './forward.ts';
@@ -65,8 +64,7 @@ export async function goBack(run: Run): Promise<void> {
 /** As it ran then: a scale that did not come up is taken back too. */
 async function loadSet(run: Run, { renderRef, runState }: HistoryEntry): Promise<Outcome<ReleaseSet>> {
   try {
-    const set = await run.context.renders.load(renderRef);
-    return done({ ...set, objects: withRunState(set.objects, runState ?? AS_RELEASED) });
+    return done(setAsItRuns(await run.context.renders.load(renderRef), runState));
   } catch (error) {
     run.signal.throwIfAborted();
     return failed('internal', error instanceof Error ? error.message : String(error));

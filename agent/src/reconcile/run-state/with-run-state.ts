@@ -1,6 +1,7 @@
-import type { RunState } from '@steward/shared';
+import { AS_RELEASED, type RunState } from '@steward/shared';
 import { STOPPED_ANNOTATION } from '../../collect/objects/workload.ts';
 import type { KubeObject } from '../../kube/client.ts';
+import type { ReleaseSet } from '../render/release-set.ts';
 import { autoscalersOf } from './autoscalers.ts';
 
 /** In every pod template: another value replaces every pod once, by the workload's own way of rolling out. */
@@ -25,6 +26,11 @@ export function withRunState(objects: readonly KubeObject[], runState: RunState)
     const replicas = autoscalers.has(name) ? undefined : runState.replicas[name];
     return replicas === undefined ? restarted : withSpec(restarted, { replicas });
   });
+}
+
+/** A stored set as it is to run, or ran. */
+export function setAsItRuns(set: ReleaseSet, runState: RunState = AS_RELEASED): ReleaseSet {
+  return { ...set, objects: withRunState(set.objects, runState) };
 }
 
 /** Of that API group, and of that kind where one is given. */
