@@ -36,6 +36,7 @@ export default defineConfig({
         test: {
           name: 'agent',
           include: ['test/agent/**/*.test.ts'],
+          provide: { everyDeath: false },
           globalSetup: ['test/support/helm-setup.ts', 'test/support/cluster-setup.ts'],
           ...long,
           fileParallelism: false,
@@ -67,7 +68,8 @@ export default defineConfig({
       {
         test: {
           name: 'long',
-          include: ['test/long/**/*.test.ts'],
+          include: ['test/long/**/*.test.ts', 'test/agent/reconcile-{kill,hooks,remedies}.test.ts'],
+          provide: { everyDeath: true },
           globalSetup: [
             'test/support/helm-setup.ts',
             'test/support/cluster-setup.ts',

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'v
 import { OPERATION_KINDS, type RunState } from '@steward/shared';
 import type { KubeObject } from '../../agent/src/kube/client.ts';
 import { waitUntil } from '../support/wait-until.ts';
+import { writesToDieAt } from './deaths.ts';
 import { ReconcileFixture, type Published, type RunningAgent } from './reconcile-fixture.ts';
 import { desiredState, type Want } from './scripted-hub.ts';
 
@@ -91,7 +92,7 @@ describe('restart', () => {
   it.each(['before', 'after'] as const)('is done once when the agent is killed %s any of its changes', async (when) => {
     const one = await installed(web);
     await one.agent.stop();
-    for (let write = 1; write <= 30; write += 1) {
+    for (const [round, write] of writesToDieAt(when).entries()) {
       const restartToken = `once-${write}`;
       const restart = desiredState(one.next({ kind: 'restart', runState: { ...AS_RELEASED, restartToken } }));
       const mortal = await fixture.start({ write, when });
@@ -106,8 +107,8 @@ describe('restart', () => {
       if (!fixture.hub.last(id)?.phase.includes('done')) fixture.hub.offer(restart);
       const at = `${when} ${mortal.client.writes.at(-1)}`;
       expect(await fixture.hub.end(id), at).toMatchObject({ state: 'succeeded' });
-      expect(pods.get(one.name)?.size, at).toBe(write + 1);
-      const history = [{ generation: write + 1, setGeneration: 1, runState: { restartToken } }];
+      expect(pods.get(one.name)?.size, at).toBe(round + 2);
+      const history = [{ generation: round + 2, setGeneration: 1, runState: { restartToken } }];
       expect(await fixture.get('Installation', one.name), at).toMatchObject({ status: { history } });
       expect(fixture.hub.contradictions).toEqual([]);
       await next.stop();

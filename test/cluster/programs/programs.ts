@@ -32,23 +32,23 @@ const recipes = {
       [`${version}.gitMinor`]: minor,
       [`${version}.gitTreeState`]: 'clean',
     },
-    takes: 'about 6 minutes',
+    takes: '6 to 10 minutes',
   },
   coredns: { folder: 'coredns', package: '.', variables: {}, takes: 'about 2 minutes' },
-  helm: { folder: 'helm', package: 'helm.sh/helm/v4/cmd/helm', variables: {}, takes: 'about a minute' },
+  helm: { folder: 'helm', package: 'helm.sh/helm/v4/cmd/helm', variables: {}, takes: '1 to 4 minutes' },
   'node-init': { folder: 'node-init', package: '.', variables: {}, takes: 'seconds' },
   probe: { folder: 'probe', package: '.', variables: {}, takes: 'seconds' },
   'nats-2.14': {
     folder: 'nats-2.14',
     package: 'github.com/nats-io/nats-server/v2',
     variables: {},
-    takes: '20 seconds',
+    takes: 'up to a minute',
   },
   'nats-2.15': {
     folder: 'nats-2.15',
     package: 'github.com/nats-io/nats-server/v2',
     variables: {},
-    takes: '20 seconds',
+    takes: 'up to a minute',
   },
 } satisfies Record<string, Recipe>;
 
