@@ -116,6 +116,7 @@ export const OPERATION_FAILURES = {
   'needs-replace': 'Leave the named fields as they were, or publish a release whose `upgrade.replace` names the kinds.',
   'apply-refused': 'Correct what the message names (quota, admission, immutable field), then push again.',
   conflict: 'Remove the other owner of the object or the other installation first.',
+  'image-source-invalid': "Let the customer correct the ImageSource that is named; it is the customer's.",
   'image-pull-failed': 'Correct the image, or give the cluster access to its registry.',
   'crash-loop': 'Read the log of the pod that is named; correct the release or its parameters.',
   'config-error': 'Create the Secret or ConfigMap that the pod needs, or correct its name.',

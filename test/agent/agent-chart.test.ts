@@ -77,6 +77,11 @@ describe('the Helm chart of the agent', () => {
     }
   });
 
+  it('pulls the agent with the Secrets that are named', async () => {
+    const deployment = (await render({ imagePullSecrets: ['one'] })).find(({ kind }) => kind === 'Deployment');
+    expect(deployment).toMatchObject({ spec: { template: { spec: { imagePullSecrets: [{ name: 'one' }] } } } });
+  });
+
   it.each([
     ['another namespace', ['-n', 'default'], {}, /install it into the namespace steward-acme/],
     ['an address that is not encrypted', ['-n', 'steward-acme'], { hubUrl: 'http://hub.example' }, /hubUrl/],

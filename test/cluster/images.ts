@@ -58,10 +58,10 @@ export async function natsImage(version: NatsVersion, log?: Log): Promise<BuiltI
   });
 }
 
-/** A service whose health a test decides (see go/probe); each tag is the same program and its own image. */
-export async function probeImage(tag = '1', log?: Log): Promise<BuiltImage> {
+/** A service whose health a test decides (see go/probe); each tag is the same program and its own image, in each registry the same. */
+export async function probeImage(tag = '1', log?: Log, registry = 'steward.test'): Promise<BuiltImage> {
   return buildImage({
-    name: `steward.test/probe:${tag}`,
+    name: `${registry}/probe:${tag}`,
     files: [
       ...userFiles,
       { folder: true, to: '/data', mode: 0o777 },

@@ -166,6 +166,24 @@ describe('with a service that runs', () => {
     await healthy('lost');
   });
 
+  it('an agent that the cluster gives a user of its own, as OpenShift does, carries on', async () => {
+    const patch = { spec: { template: { spec: { securityContext: { runAsUser: 1_000_650_000, runAsGroup: 0 } } } } };
+    const agent = ['deployment', 'steward-agent', '-n', stack.agentNamespace];
+    await stack.kubectl(['patch', ...agent, '--type=merge', '-p', JSON.stringify(patch)]);
+    await stack.kubectl(['rollout', 'status', ...agent, '--timeout=60s']);
+    const id = await push('lost', { kind: 'upgrade', version: '1.0.0', parameters: { message: 'by another user' } });
+    expect(await stack.finished(id)).toMatchObject({ state: 'succeeded' });
+    const spec = [
+      'get',
+      'pods',
+      '-n',
+      stack.agentNamespace,
+      '-o',
+      'jsonpath={.items[*].spec.securityContext.runAsUser}',
+    ];
+    expect(await stack.kubectl(spec)).toBe('1000650000');
+  });
+
   it('a kubeconfig that does not answer is named by the command', async () => {
     const operation = await push('hello', { kind: 'uninstall' });
     const kubeconfig = join(import.meta.dirname, 'refusals/nowhere.kubeconfig');

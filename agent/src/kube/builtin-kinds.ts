@@ -15,7 +15,7 @@ const TABLE: Record<string, string> = {
   'scheduling.k8s.io/v1': '*PriorityClass=priorityclasses',
   'rbac.authorization.k8s.io/v1': 'Role RoleBinding *ClusterRole *ClusterRoleBinding',
   'apiextensions.k8s.io/v1': '*CustomResourceDefinition',
-  'steward.dev/v1alpha1': 'Agent Installation Operation SupportPolicy=supportpolicies OperationApproval',
+  'steward.dev/v1alpha1': 'Agent Installation Operation SupportPolicy=supportpolicies OperationApproval ImageSource',
 };
 
 /** @returns the kind when it is one that every cluster has under this version */

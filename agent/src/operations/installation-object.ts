@@ -1,5 +1,6 @@
 import Type, { type Static } from 'typebox';
 import { compile, DesiredFrame, HealthState, PAUSED_ANNOTATION, RunState, type Decoded } from '@steward/shared';
+import { ImageSource } from './image-source.ts';
 import { DriftStatus } from './drift-status.ts';
 
 const Time = Type.String({ format: 'date-time' });
@@ -26,6 +27,8 @@ export const HistoryEntry = Type.Object({
   renderRef: Type.String(),
   /** How it ran; absent: as released. */
   runState: Type.Optional(RunState),
+  /** From where its images came; absent: from where the release says. */
+  images: Type.Optional(ImageSource),
   /** The generation that brought this set, where later ones only changed how it runs and took its place here. */
   setGeneration: Type.Optional(Type.Integer()),
   at: Time,

@@ -9,5 +9,6 @@ function ref(kind: string, plural: string): ResourceRef {
 export const OPERATION = ref('Operation', 'operations');
 export const INSTALLATION = ref('Installation', 'installations');
 export const SUPPORT_POLICY = ref('SupportPolicy', 'supportpolicies');
+export const IMAGE_SOURCE = ref('ImageSource', 'imagesources');
 export const OPERATION_APPROVAL = ref('OperationApproval', 'operationapprovals');
 export const SECRET: ResourceRef = { group: '', version: 'v1', kind: 'Secret', plural: 'secrets', namespaced: true };

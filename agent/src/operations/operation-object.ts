@@ -14,6 +14,8 @@ import {
   type OperationFailure,
 } from '@steward/shared';
 
+import { ImageSource } from './image-source.ts';
+
 const Time = Type.String({ format: 'date-time' });
 
 /** One step in the life of an operation, as it was or will be told to the hub. */
@@ -85,6 +87,8 @@ export const OperationStatus = Type.Object({
   renderRef: Type.Optional(Type.String()),
   /** How often it was rendered after a restart: an agent that dies of rendering does not do so for ever. */
   renderAttempts: Type.Optional(Type.Integer()),
+  /** From where its images come; absent: from where the release says. */
+  images: Type.Optional(ImageSource),
   hooks: Type.Optional(Type.Array(HookRecord)),
   wayBack: Type.Optional(WayBack),
   startedAt: Type.Optional(Time),

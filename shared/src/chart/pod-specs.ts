@@ -63,14 +63,20 @@ export function containersOf(podSpec: Record<string, unknown>): Record<string, u
   });
 }
 
-/** Image references of a workload as they are written; also those of image volumes. */
+/** Where a pod spec names images: its containers, and its image volumes. What is written there changes the pod spec. */
+export function imagePlacesOf(podSpec: Record<string, unknown>): { holder: Record<string, unknown>; field: string }[] {
+  const volumes = Array.isArray(podSpec['volumes']) ? podSpec['volumes'].filter(isRecord) : [];
+  return [
+    ...containersOf(podSpec).map((holder) => ({ holder, field: 'image' })),
+    ...volumes.flatMap((volume) =>
+      isRecord(volume['image']) ? [{ holder: volume['image'], field: 'reference' }] : [],
+    ),
+  ];
+}
+
+/** Image references of a workload as they are written. */
 export function imagesOf(object: { kind: string }): string[] {
   const podSpec = podSpecOf(object);
-  if (!podSpec) return [];
-  const volumes = Array.isArray(podSpec['volumes']) ? podSpec['volumes'].filter(isRecord) : [];
-  const references = [
-    ...containersOf(podSpec).map((container) => container['image']),
-    ...volumes.map((volume) => (isRecord(volume['image']) ? volume['image']['reference'] : undefined)),
-  ];
+  const references = podSpec ? imagePlacesOf(podSpec).map(({ holder, field }) => holder[field]) : [];
   return references.filter((reference) => typeof reference === 'string');
 }

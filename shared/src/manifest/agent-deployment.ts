@@ -54,13 +54,8 @@ function podSpec({ image, proxy }: AgentDeploymentInput): Record<string, unknown
     serviceAccountName: AGENT_SERVICE_ACCOUNT,
     automountServiceAccountToken: true,
     terminationGracePeriodSeconds: 10,
-    securityContext: {
-      runAsNonRoot: true,
-      runAsUser: 65532,
-      runAsGroup: 65532,
-      fsGroup: 65532,
-      seccompProfile: { type: 'RuntimeDefault' },
-    },
+    // The image's own user, or whichever the cluster gives it (OpenShift): no file of its needs a certain one.
+    securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
     containers: [
       {
         name: 'agent',

@@ -36,9 +36,9 @@ function ownRules(namespace: string): PolicyRule[] {
       ['get', 'patch', 'update'],
     ),
     rule(
-      "reads the customer's rules and approvals; it can write neither",
+      "reads the customer's rules, approvals and image sources; it can write none of them",
       API_GROUP,
-      ['supportpolicies', 'operationapprovals'],
+      ['supportpolicies', 'operationapprovals', 'imagesources'],
       ['get', 'list', 'watch'],
     ),
     rule('keeps its own key and what it rendered, which may hold passwords; it cannot list Secrets', '', 'secrets', [

@@ -1,114 +1,6 @@
-import { API_GROUP } from '../version.ts';
 import { POLICY_CLASSES } from '../operation.ts';
+import { age, anything, choice, column, crd, fixed, integer, open, record, text, time, word } from './crd-schema.ts';
 import type { KubeManifest } from './kube-manifest.ts';
-
-type Schema = Record<string, unknown>;
-
-const text = (maxLength: number, description?: string): Schema => ({
-  type: 'string',
-  maxLength,
-  ...(description !== undefined && { description }),
-});
-const choice = (values: readonly string[], description?: string): Schema => ({
-  type: 'string',
-  enum: [...values],
-  ...(description !== undefined && { description }),
-});
-/** What the agent writes is no choice here: an older definition in the cluster must take the words of a newer agent. */
-const word = text(40);
-const time = (description?: string): Schema => ({
-  type: 'string',
-  format: 'date-time',
-  ...(description !== undefined && { description }),
-});
-const integer = (description?: string): Schema => ({
-  type: 'integer',
-  minimum: 0,
-  ...(description !== undefined && { description }),
-});
-const record = (properties: Record<string, Schema>, required: string[] = []): Schema => ({
-  type: 'object',
-  properties,
-  ...(required.length > 0 && { required }),
-});
-/** A journal of the agent's: what a newer agent adds to it must survive an older definition. */
-const open = (properties: Record<string, Schema>, description: string): Schema => ({
-  type: 'object',
-  description,
-  'x-kubernetes-preserve-unknown-fields': true,
-  properties,
-});
-const anything = (description: string): Schema => ({
-  type: 'object',
-  description,
-  'x-kubernetes-preserve-unknown-fields': true,
-});
-const fixed = (schema: Schema, what: string): Schema => ({
-  ...schema,
-  'x-kubernetes-validations': [{ rule: 'self == oldSelf', message: `${what} cannot be changed` }],
-});
-
-interface Column {
-  name: string;
-  type: 'string' | 'boolean' | 'integer' | 'date';
-  jsonPath: string;
-  /** 1: only with `-o wide`. */
-  priority?: number;
-}
-const age: Column = { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' };
-const column = (name: string, jsonPath: string, type: Column['type'] = 'string', priority = 0): Column => ({
-  name,
-  type,
-  jsonPath,
-  ...(priority > 0 && { priority }),
-});
-
-interface Definition {
-  kind: string;
-  plural: string;
-  description: string;
-  spec?: Schema;
-  status?: Schema;
-  columns: Column[];
-  shortNames?: string[];
-}
-
-function crd({ kind, plural, description, spec, status, columns, shortNames }: Definition): KubeManifest {
-  return {
-    apiVersion: 'apiextensions.k8s.io/v1',
-    kind: 'CustomResourceDefinition',
-    metadata: { name: `${plural}.${API_GROUP}` },
-    spec: {
-      group: API_GROUP,
-      scope: 'Namespaced',
-      names: {
-        kind,
-        plural,
-        singular: kind.toLowerCase(),
-        listKind: `${kind}List`,
-        categories: ['steward'],
-        ...(shortNames && { shortNames }),
-      },
-      versions: [
-        {
-          name: 'v1alpha1',
-          served: true,
-          storage: true,
-          ...(status && { subresources: { status: {} } }),
-          additionalPrinterColumns: columns,
-          schema: {
-            openAPIV3Schema: {
-              type: 'object',
-              description,
-              properties: { ...(spec && { spec }), ...(status && { status }) },
-              ...(spec && { required: ['spec'] }),
-            },
-          },
-        },
-      ],
-    },
-  };
-}
 
 const agent = crd({
   kind: 'Agent',
@@ -285,7 +177,50 @@ const operationApproval = crd({
   ],
 });
 
+const imageSource = crd({
+  kind: 'ImageSource',
+  plural: 'imagesources',
+  description:
+    'From where this cluster gets the images of services: a mirror for a registry, and the Secrets to log in with. The digest stays the one that the vendor signed. Counts from the next operation on; what runs stays as it is.',
+  spec: record({
+    mirrors: {
+      type: 'array',
+      maxItems: 50,
+      description: 'the longest prefix that fits an image counts',
+      items: record(
+        {
+          from: text(
+            300,
+            'what the image is called in the release, without tag: docker.io, docker.io/library, quay.io/team',
+          ),
+          to: text(300, 'where this cluster gets it: registry.corp.example/docker'),
+        },
+        ['from', 'to'],
+      ),
+    },
+    pullSecrets: {
+      type: 'array',
+      maxItems: 10,
+      description:
+        'names of Secrets of type kubernetes.io/dockerconfigjson, which you make in the namespace of each installation',
+      items: text(253),
+    },
+    installations: {
+      type: 'array',
+      description: 'names of the installations it is for; absent: all',
+      maxItems: 500,
+      items: text(40),
+    },
+  }),
+  columns: [
+    column('From', '.spec.mirrors[*].from'),
+    column('To', '.spec.mirrors[*].to'),
+    column('Pull secrets', '.spec.pullSecrets[*]'),
+    age,
+  ],
+});
+
 /** The definitions of Steward's own objects. The same for every vendor: applying them twice is harmless. */
 export function customResourceDefinitions(): KubeManifest[] {
-  return structuredClone([agent, installation, operation, supportPolicy, operationApproval]);
+  return structuredClone([agent, installation, operation, supportPolicy, operationApproval, imageSource]);
 }

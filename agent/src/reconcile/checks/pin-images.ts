@@ -1,5 +1,5 @@
 import {
-  containersOf,
+  imagePlacesOf,
   normalizeImage,
   parseImageReference,
   podSpecOf,
@@ -17,7 +17,7 @@ export function pinImages(object: RenderedObject, images: readonly ReleaseImage[
   const copy = structuredClone(object);
   const podSpec = podSpecOf(copy);
   if (!podSpec) return done(object);
-  for (const { holder, field } of placesOf(podSpec)) {
+  for (const { holder, field } of imagePlacesOf(podSpec)) {
     const reference = holder[field];
     const pinned = typeof reference === 'string' ? pin(reference, images) : undefined;
     if (pinned === undefined) {
@@ -32,21 +32,6 @@ export function pinImages(object: RenderedObject, images: readonly ReleaseImage[
   return done(copy);
 }
 
-interface Place {
-  holder: Record<string, unknown>;
-  field: string;
-}
-
-function placesOf(podSpec: Record<string, unknown>): Place[] {
-  const volumes = Array.isArray(podSpec['volumes']) ? podSpec['volumes'].filter(isRecord) : [];
-  return [
-    ...containersOf(podSpec).map((holder) => ({ holder, field: 'image' })),
-    ...volumes.flatMap((volume) =>
-      isRecord(volume['image']) ? [{ holder: volume['image'], field: 'reference' }] : [],
-    ),
-  ];
-}
-
 function pin(reference: string, images: readonly ReleaseImage[]): string | undefined {
   const image = parseImageReference(reference);
   if (!image) return undefined;
@@ -54,8 +39,4 @@ function pin(reference: string, images: readonly ReleaseImage[]): string | undef
   const name = normalizeImage(reference);
   const listed = images.find((entry) => entry.reference === name);
   return listed && `${name}@${listed.digest}`;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

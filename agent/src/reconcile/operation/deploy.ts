@@ -1,6 +1,8 @@
 import { AS_RELEASED, canonicalJson, isRemedy, type OperationPlan } from '@steward/shared';
+import { AS_SIGNED, type ImageSource } from '../../operations/image-source.ts';
 import type { HistoryEntry } from '../../operations/installation-object.ts';
 import { done, failed, type Failure, type Outcome } from '../outcome.ts';
+import { loadImageSource } from '../images/load-image-source.ts';
 import { makePlan, type ObjectPlan } from '../plan/make-plan.ts';
 import { countsOf } from '../plan/told-plan.ts';
 import { kindsToWatch } from '../monitors.ts';
@@ -62,7 +64,9 @@ async function endHalted(run: Run, set: ReleaseSet, { ifUnderWay, message }: Hal
 async function resume(run: Run): Promise<Outcome<Prepared>> {
   const { renderRef } = run.record.status;
   if (renderRef === undefined) throw new Error(`${run.record.name} is running without a stored set`);
-  return done({ set: setAsItRuns(await run.context.renders.load(renderRef), run.runState), plan: undefined });
+  const { runState, record } = run;
+  const set = setAsItRuns(await run.context.renders.load(renderRef), { runState, images: record.status.images });
+  return done({ set, plan: undefined });
 }
 
 async function prepare(run: Run): Promise<Outcome<Prepared>> {
@@ -73,11 +77,15 @@ async function prepare(run: Run): Promise<Outcome<Prepared>> {
   const prepared = await prepareSet(run);
   if (!prepared.ok) return prepared;
   const { renderRef } = prepared.value;
+  const source = await imageSourceOf(run);
+  if (!source.ok) return source;
+  const images = source.value;
   const possible = checkRunState(prepared.value.set.objects, run.runState, run.presentRunState);
   if (!possible.ok) return possible;
-  const set = setAsItRuns(prepared.value.set, run.runState);
+  const set = setAsItRuns(prepared.value.set, { runState: run.runState, images });
   const { state } = run.record.status;
-  await run.move({ state, phase: 'plan', message: `comparing with what runs: ${run.title}`, also: { renderRef } });
+  const also = { renderRef, images };
+  await run.move({ state, phase: 'plan', message: `comparing with what runs: ${run.title}`, also });
   const replan = (): Promise<Outcome<Planned<ObjectPlan>>> => planSet(run, set, possible.value);
   const planned = await run.span('plan', replan);
   if (!planned.ok) return planned;
@@ -85,6 +93,14 @@ async function prepare(run: Run): Promise<Outcome<Prepared>> {
   if (!agreed.ok) return agreed;
   await begin(run, set, agreed.value.told);
   return done({ set, plan: agreed.value.plan });
+}
+
+/** A stop or a scale goes on with the images that run: only what replaces pods anyway follows the customer's new source. */
+async function imageSourceOf(run: Run): Promise<Outcome<ImageSource>> {
+  if (run.sameSet && run.kind !== 'restart') return done(run.sameSet.images ?? AS_SIGNED);
+  const { kube, config } = run.context;
+  const { namespace } = config;
+  return loadImageSource(kube, { namespace, installation: run.installation.name, signal: run.untilWriting });
 }
 
 async function planSet(run: Run, set: ReleaseSet, notes: readonly string[]): Promise<Outcome<Planned<ObjectPlan>>> {
@@ -146,6 +162,7 @@ async function finish(run: Run, { meta }: ReleaseSet): Promise<void> {
   const { context, record, installation } = run;
   const { generation } = record.spec;
   const { history, counters } = installation.status;
+  const { images = AS_SIGNED } = record.status;
   const entry: HistoryEntry = {
     generation,
     version: meta.version,
@@ -153,6 +170,7 @@ async function finish(run: Run, { meta }: ReleaseSet): Promise<void> {
     parametersDigest: meta.parametersDigest,
     renderRef: record.status.renderRef ?? '',
     ...(canonicalJson(run.runState) !== canonicalJson(AS_RELEASED) && { runState: run.runState }),
+    ...(canonicalJson(images) !== canonicalJson(AS_SIGNED) && { images }),
     ...(run.sameSet && { setGeneration: setGenerationOf(run.sameSet) }),
     at: context.now().toISOString(),
   };

@@ -9,6 +9,7 @@ import { executeStep } from '../execute/steps.ts';
 import { momentsOf } from '../hooks/hook-moments.ts';
 import { hooksAt } from '../hooks/hook-object.ts';
 import { planHooks } from '../hooks/plan-hooks.ts';
+import { setAsItRuns } from '../run-state/with-run-state.ts';
 import { runHooks } from '../hooks/run-hooks.ts';
 import { done, failed, type Failure, type Outcome } from '../outcome.ts';
 import { inventoryKey, reasonToKeep } from '../plan/inventory.ts';
@@ -80,7 +81,7 @@ async function loadSet({ context, installation, signal }: Run): Promise<ReleaseS
   const [good] = installation.status.history;
   if (!good) return undefined;
   try {
-    return await context.renders.load(good.renderRef);
+    return setAsItRuns(await context.renders.load(good.renderRef), good);
   } catch (error) {
     signal.throwIfAborted();
     context.log.warn('an uninstall goes on without hooks', { installation: installation.name, error });

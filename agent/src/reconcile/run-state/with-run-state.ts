@@ -1,6 +1,8 @@
 import { AS_RELEASED, type RunState } from '@steward/shared';
 import { STOPPED_ANNOTATION } from '../../collect/objects/workload.ts';
 import type { KubeObject } from '../../kube/client.ts';
+import { AS_SIGNED, type ImageSource } from '../../operations/image-source.ts';
+import { withImageSource } from '../images/with-image-source.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
 import { autoscalersOf } from './autoscalers.ts';
 
@@ -28,9 +30,16 @@ export function withRunState(objects: readonly KubeObject[], runState: RunState)
   });
 }
 
-/** A stored set as it is to run, or ran. */
-export function setAsItRuns(set: ReleaseSet, runState: RunState = AS_RELEASED): ReleaseSet {
-  return { ...set, objects: withRunState(set.objects, runState) };
+/** A stored set as it is to run, or ran: in that way, and with its images from there. */
+export function setAsItRuns(
+  set: ReleaseSet,
+  { runState = AS_RELEASED, images = AS_SIGNED }: { runState?: RunState | undefined; images?: ImageSource | undefined },
+): ReleaseSet {
+  return {
+    ...set,
+    objects: withRunState(set.objects, runState).map((object) => withImageSource(object, images)),
+    hooks: set.hooks.map((hook) => ({ ...hook, object: withImageSource(hook.object, images) })),
+  };
 }
 
 /** Of that API group, and of that kind where one is given. */

@@ -1,0 +1,77 @@
+import Type from 'typebox';
+import { compile, parseImageReference } from '@steward/shared';
+import type { KubeClient, KubeObject } from '../../kube/client.ts';
+import { isKubeError } from '../../kube/error.ts';
+import type { ImageSource } from '../../operations/image-source.ts';
+import { IMAGE_SOURCE } from '../../operations/kinds.ts';
+import { persist } from '../../operations/persist.ts';
+import { done, failed, type Outcome } from '../outcome.ts';
+
+const Spec = Type.Object(
+  {
+    mirrors: Type.Optional(
+      Type.Array(Type.Object({ from: Type.String({ maxLength: 300 }), to: Type.String({ maxLength: 300 }) }), {
+        maxItems: 50,
+      }),
+    ),
+    pullSecrets: Type.Optional(
+      Type.Array(Type.String({ maxLength: 253, pattern: '^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$' }), { maxItems: 10 }),
+    ),
+    installations: Type.Optional(Type.Array(Type.String())),
+  },
+  { additionalProperties: false },
+);
+const decode = compile(Type.Object({ spec: Spec }));
+
+/**
+ * The customer's ImageSource objects as they are now, as far as they are for this installation. There are none either
+ * where the install line that brings the definition and the right to read it was not applied yet. One that cannot be read is a failure: images
+ * must not come from where the customer does not want them.
+ */
+export async function loadImageSource(
+  kube: KubeClient,
+  { namespace, installation, signal }: { namespace: string; installation: string; signal: AbortSignal },
+): Promise<Outcome<ImageSource>> {
+  const objects = await persist(() => kube.list(IMAGE_SOURCE, namespace, { signal }).catch(noneYet), signal);
+  return mergeImageSources(objects, installation);
+}
+
+function noneYet(error: unknown): KubeObject[] {
+  if (isKubeError(error) && (error.status === 404 || error.status === 403)) return [];
+  throw error;
+}
+
+export function mergeImageSources(objects: readonly KubeObject[], installation: string): Outcome<ImageSource> {
+  const mirrors = new Map<string, { to: string; name: string }>();
+  const pullSecrets = new Set<string>();
+  for (const object of objects) {
+    const { name } = object.metadata;
+    const decoded = decode(object);
+    if (!decoded.ok) return invalid(name, decoded.error);
+    const { spec } = decoded.value;
+    if (spec.installations && !spec.installations.includes(installation)) continue;
+    for (const secret of spec.pullSecrets ?? []) pullSecrets.add(secret);
+    for (const { from, to } of spec.mirrors ?? []) {
+      const wrong = [from, to].find((place) => !isPlace(place));
+      if (wrong !== undefined) return invalid(name, `"${wrong}" is not a registry's host with or without a folder`);
+      const other = mirrors.get(from);
+      if (other && other.to !== to)
+        return invalid(name, `it has ${from} at ${to}, and ImageSource/${other.name} has it at ${other.to}`);
+      mirrors.set(from, { to, name });
+    }
+  }
+  const sorted = [...mirrors].map(([from, { to }]) => ({ from, to })).sort((a, b) => b.from.length - a.from.length);
+  return done({ mirrors: sorted, pullSecrets: [...pullSecrets].sort() });
+}
+
+function invalid(name: string, why: string): Outcome<never> {
+  return failed('image-source-invalid', `ImageSource/${name} cannot be used: ${why}`);
+}
+
+/** `docker.io`, `registry.example:5000/team`: the host is there, and neither tag nor digest. */
+function isPlace(text: string): boolean {
+  const [host = ''] = text.split('/');
+  if (!/[.:]/.test(host) && host !== 'localhost') return false;
+  const image = parseImageReference(`${text}/any/image`);
+  return image !== undefined && `${image.host}/${image.repository}` === `${text}/any/image`;
+}
