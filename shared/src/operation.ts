@@ -122,6 +122,7 @@ export const OPERATION_FAILURES = {
   'config-error': 'Create the Secret or ConfigMap that the pod needs, or correct its name.',
   'pod-refused': 'Raise the quota or correct the pod, so that the cluster admits it.',
   'job-failed': 'Read the log of the failed Job, correct it and push again.',
+  'objects-gone': 'Find out who removed it; apply the grant again if the namespace went too, then push again.',
   'hook-failed': 'Read the log of the pod that is named; correct the hook or what it needs, and push again.',
   'hook-lost': 'Find out whether the hook did its work, since it was removed while it ran; then push again.',
   'rollout-deadline': 'Look at what was not ready; raise the deadline of the release if it only needs longer.',

@@ -14,7 +14,7 @@ type Where = ReturnType<ReconcileFixture['installation']>;
 beforeAll(async () => {
   fixture = await ReconcileFixture.create(inject('kubeconfig'));
   await fixture.policy({ rules: { upgrade: 'allow', rollback: 'allow', uninstall: 'allow' } });
-  agent = await fixture.start(undefined, { slowMs: 2_000 });
+  agent = await fixture.start(undefined, { slowMs: 2_000, retryMs: 1_000 });
   web = await fixture.publish({ chart: 'web' });
 });
 afterAll(async () => {
@@ -201,6 +201,23 @@ describe.concurrent('what somebody changed', () => {
     await fixture.kubectl(...installation, 'steward.dev/paused-');
     await said(where, 'repaired');
     expect(await text(where)).toBe('hello');
+  });
+
+  it('cannot be seen without rights: that is one word, with what to do, until they are back', async () => {
+    const where = await installed(web);
+    await kubectl(where, 'delete', 'rolebindings', '--all');
+    await edit(where, 'other');
+    const { entries } = await said(where, 'refused');
+    expect(entries).toMatchObject([
+      {
+        object: `Namespace/${where.namespace}`,
+        message: expect.stringContaining(`lacks rights in namespace ${where.namespace}`),
+      },
+    ]);
+    await fixture.grant(where.name, web);
+    await said(where, 'repaired');
+    expect(await text(where)).toBe('hello');
+    expect((await drift(where))?.entries).toMatchObject([{ object: `ConfigMap/${where.name}` }]);
   });
 
   it('the third time in ten minutes is left to whoever changes it, and said on both sides', async () => {

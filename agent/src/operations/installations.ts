@@ -36,6 +36,11 @@ export interface InstallationsOptions {
   onChange: (summary: InstallationSummary) => void;
 }
 
+/** Somebody deleted the object. */
+export class InstallationGoneError extends Error {
+  override readonly name = 'InstallationGoneError';
+}
+
 const MAX_FORMER_IDS = 50;
 const WORKLOADS: ReadonlySet<string> = new Set(['Deployment', 'StatefulSet', 'DaemonSet']);
 
@@ -78,25 +83,42 @@ export class Installations {
     await this.write(name, { generation: desired.generation, desired });
   }
 
-  /** In full. @throws Error when it is not there */
+  /** Makes the object anew that somebody deleted, with as much of it as is in memory. */
+  async recreate(name: string): Promise<void> {
+    const known = this.#known.get(name);
+    if (!known) throw new Error(`Installation ${name} is not known`);
+    const { id: installationId, service, namespace, generation, formerIds } = known;
+    await this.#create({ name, installationId, service, namespace }, undefined);
+    await this.write(name, { generation, ...(formerIds.length > 0 && { formerIds: [...formerIds] }) });
+  }
+
+  /** In full. @throws InstallationGoneError */
   async read(name: string): Promise<InstallationRecord> {
     const { kube, namespace, signal } = this.#options;
     const object = await persist(() => kube.get(INSTALLATION, namespace, name, { signal }), signal);
+    if (!object) throw new InstallationGoneError(`Installation ${name} is not there any more`);
     const decoded = decodeInstallation(object);
     if (!decoded.ok) throw new Error(`Installation ${name} cannot be read: ${decoded.error}`);
     return decoded.value;
   }
 
-  /** Changes these fields of its status; null would remove one. */
+  /** Changes these fields of its status; null would remove one. @throws InstallationGoneError */
   async write(name: string, status: Nullable<InstallationStatus>): Promise<void> {
     const { kube, namespace, signal } = this.#options;
-    const object = await persist(() => kube.patchStatus(INSTALLATION, namespace, name, { status }, { signal }), signal);
+    const patch = (): Promise<KubeObject> => kube.patchStatus(INSTALLATION, namespace, name, { status }, { signal });
+    const object = await persist(patch, signal).catch((error: unknown) => {
+      if (!isKubeError(error) || error.status !== 404) throw error;
+      throw new InstallationGoneError(`Installation ${name} is not there any more`, { cause: error });
+    });
     const decoded = decodeInstallation(object);
     if (!decoded.ok) throw new Error(`Installation ${name} cannot be read after writing: ${decoded.error}`);
     this.#keep(decoded.value);
   }
 
-  async #create(desired: DesiredState, removed: InstallationSummary | undefined): Promise<void> {
+  async #create(
+    desired: Pick<DesiredState, 'name' | 'installationId' | 'service' | 'namespace'>,
+    removed: InstallationSummary | undefined,
+  ): Promise<void> {
     const { kube, namespace, signal } = this.#options;
     const { name, installationId: id, service, namespace: target } = desired;
     const formerIds = removed ? [...removed.formerIds, removed.id].slice(-MAX_FORMER_IDS) : [];

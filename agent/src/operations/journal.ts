@@ -1,7 +1,7 @@
 import { isFinal, type DesiredState } from '@steward/shared';
 import type { Link, ResultRecord } from '../link/link.ts';
 import type { OperationRecord, OperationStatus } from './operation-object.ts';
-import { OperationStore, type OperationStoreOptions } from './operation-store.ts';
+import { LostRecordError, OperationStore, type OperationStoreOptions } from './operation-store.ts';
 import { resultOf, statusAfter, summaryOf, type Move } from './transition.ts';
 
 /** What stays in memory of an operation that has ended and whose end the hub has. */
@@ -101,9 +101,29 @@ export class Journal {
     return record !== undefined;
   }
 
-  /** Takes what the API server has of an installation's unfinished operations instead of what is known of them. */
-  async refresh(installation: string): Promise<void> {
-    for (const record of this.unfinished(installation)) this.#keep(await this.#store.reload(record));
+  /**
+   * Takes what the API server has of an installation's unfinished operations instead of what is known of them.
+   * @returns those that are gone
+   */
+  async refresh(installation: string): Promise<OperationRecord[]> {
+    const gone: OperationRecord[] = [];
+    for (const record of this.unfinished(installation)) {
+      try {
+        this.#keep(await this.#store.reload(record));
+      } catch (error) {
+        if (!(error instanceof LostRecordError)) throw error;
+        gone.push(record);
+      }
+    }
+    return gone;
+  }
+
+  /** Ends an operation whose object somebody deleted: told until it is confirmed, and written nowhere any more. */
+  lose(record: OperationRecord, move: Move): void {
+    record.status = statusAfter(record.status, move, this.#options.now());
+    const transition = record.status.transitions.at(-1);
+    if (transition) this.#options.link.sendResult(resultOf(record, transition));
+    this.#options.log.error('the object of an operation was deleted while it went on', summaryOf(record));
   }
 
   /** Takes the operation one step on: written first, then told. @throws FencedError */
@@ -183,6 +203,7 @@ export class Journal {
       try {
         await this.#inTurn(record, () => this.#write(record, record.status));
       } catch (error) {
+        if (error instanceof LostRecordError) this.#live.delete(id);
         // It is confirmed once more after the next welcome.
         this.#options.log.debug('a confirmation was not written', { operation: id, error });
       }

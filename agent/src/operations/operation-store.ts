@@ -22,6 +22,11 @@ export class FencedError extends Error {
   override readonly name = 'FencedError';
 }
 
+/** Somebody deleted the object. It is not written anew: another life of an agent may have ended it and tidied it away. */
+export class LostRecordError extends Error {
+  override readonly name = 'LostRecordError';
+}
+
 /** Operation objects in the API server, tried until it answers. */
 export class OperationStore {
   readonly #options: OperationStoreOptions;
@@ -76,11 +81,11 @@ export class OperationStore {
     return decoded?.ok ? decoded.value : undefined;
   }
 
-  /** @throws FencedError when it is another one, or gone */
+  /** @throws LostRecordError */
   async reload(record: OperationRecord): Promise<OperationRecord> {
     const { kube, namespace, signal } = this.#options;
     const object = await kube.get(OPERATION, namespace, record.name, { signal });
-    if (object?.metadata.uid !== record.uid) throw new FencedError(`${record.name} is gone from the journal`);
+    if (object?.metadata.uid !== record.uid) throw lost(record);
     return decodedOrThrow(object);
   }
 
@@ -88,6 +93,7 @@ export class OperationStore {
    * Writes a status in place of the one of the record; also when the answer to that was lost, or somebody changed only
    * the metadata. The record stays as it is.
    * @throws FencedError when another life of an agent has written meanwhile
+   * @throws LostRecordError
    */
   async write(
     record: OperationRecord,
@@ -100,6 +106,7 @@ export class OperationStore {
       try {
         return await this.#patch(record.name, resourceVersion, patchOf(record.status, status));
       } catch (error) {
+        if (isKubeError(error) && error.status === 404) throw lost(record);
         if (!isKubeError(error, 'Conflict')) throw error;
         const found = await this.reload(record);
         const isOurs = found.status.revision === status.revision && found.status.writer === this.#writer;
@@ -121,6 +128,10 @@ export class OperationStore {
     const { kube, namespace, signal } = this.#options;
     return kube.patchStatus(OPERATION, namespace, name, { metadata: { resourceVersion }, status }, { signal });
   }
+}
+
+function lost({ name }: OperationRecord): LostRecordError {
+  return new LostRecordError(`${name} is gone from the journal`);
 }
 
 function decodedOrThrow(object: KubeObject): OperationRecord {

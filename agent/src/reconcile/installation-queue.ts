@@ -2,11 +2,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { isFinal } from '@steward/shared';
 import type { CancelRequest } from '../link/link.ts';
 import type { OperationRecord } from '../operations/operation-object.ts';
-import { FencedError } from '../operations/operation-store.ts';
+import type { InstallationRecord } from '../operations/installation-object.ts';
+import { InstallationGoneError } from '../operations/installations.ts';
+import { FencedError, LostRecordError } from '../operations/operation-store.ts';
 import type { ReconcileContext } from './context.ts';
 import type { Drifts } from './drift/drifts.ts';
 import { deploy } from './operation/deploy.ts';
 import { removeSets, unneededSets } from './operation/good-generations.ts';
+import { isBlank, restoreStatus } from './operation/restore-status.ts';
 import { Halt, Interruption, Run } from './operation/run.ts';
 import { uninstall } from './operation/uninstall.ts';
 
@@ -109,22 +112,34 @@ export class InstallationQueue {
     try {
       await this.#drifts.of(this.#name)?.check(AbortSignal.any([this.#signal, look.signal]));
     } catch (error) {
-      if (this.#signal.aborted || !look.signal.aborted) throw error;
+      if (error instanceof InstallationGoneError) await this.#restore();
+      else if (this.#signal.aborted || !look.signal.aborted) throw error;
     } finally {
       this.#look = undefined;
     }
+  }
+
+  /** Without an operation that brings it: what was seen last is the highest. */
+  async #restore(): Promise<void> {
+    const known = this.#context.installations.byName(this.#name);
+    if (!known) return;
+    await readOrRestore(this.#context, this.#name, { before: known.generation + 1, signal: this.#signal });
   }
 
   /** With what the API server has by then. */
   #wakeLater(afterMs: number): void {
     const timer = setTimeout(() => {
       if (this.#signal.aborted) return;
-      void this.#context.journal.refresh(this.#name).then(
+      void this.#refresh().then(
         () => this.wake(),
         () => this.#wakeLater(afterMs),
       );
     }, afterMs);
     timer.unref();
+  }
+
+  async #refresh(): Promise<void> {
+    for (const gone of await this.#context.journal.refresh(this.#name)) await this.#lose(gone);
   }
 
   /** What runs already, else the newest; everything older that is left gives way. */
@@ -146,6 +161,7 @@ export class InstallationQueue {
         return await this.#once(record);
       } catch (error) {
         if (this.#signal.aborted || error instanceof FencedError) throw error;
+        if (error instanceof LostRecordError) return this.#lose(record);
         const { id } = record.spec;
         this.#context.log.error('an operation met an unexpected error', { operation: id, retryMs, error });
         if (retryMs === undefined) return this.#giveUp(record, error);
@@ -161,7 +177,7 @@ export class InstallationQueue {
     const known = context.installations.byName(this.#name);
     if (known?.id !== desired.installationId || known.generation < generation)
       await context.installations.accept(desired);
-    const installation = await context.installations.read(this.#name);
+    const installation = await readOrRestore(context, this.#name, { before: generation, signal: this.#signal });
     const { status } = installation;
     if (record.status.state !== 'running' && status.generation > generation)
       return this.#end(record, superseded(status.generation));
@@ -195,6 +211,29 @@ export class InstallationQueue {
     await removeSets(this.#context, unneededSets([renderRef], history));
   }
 
+  /** Somebody deleted its object. Under way, what runs is neither the old version nor the new one for certain. */
+  async #lose(record: OperationRecord): Promise<void> {
+    const { state, renderRef } = record.status;
+    const isUnderWay = state === 'running';
+    const rest = isUnderWay ? 'so what runs is not certain. Push a version again' : 'before it changed anything';
+    const message = `somebody deleted its Operation object in the cluster, ${rest}`;
+    const { status } = await readOrRestore(this.#context, this.#name, {
+      before: record.spec.generation,
+      signal: this.#signal,
+    });
+    const unneeded = unneededSets([renderRef], status.history);
+    const isNewest = status.generation === record.spec.generation;
+    await this.#context.installations.write(this.#name, {
+      unneeded: [...(status.unneeded ?? []), ...unneeded],
+      ...(isUnderWay && isNewest && { message, state: 'failed', version: null, releaseDigest: null }),
+    });
+    const end = isUnderWay
+      ? ({ state: 'failed', reason: 'lost-track' } as const)
+      : ({ state: 'cancelled', reason: 'cancelled' } as const);
+    this.#context.journal.lose(record, { ...end, phase: 'done', message });
+    await removeSets(this.#context, unneeded);
+  }
+
   async #giveUp(record: OperationRecord, error: unknown): Promise<void> {
     const why = error instanceof Error ? error.message : String(error);
     const message = `the agent met an error that it did not expect, several times: ${why}`;
@@ -206,6 +245,24 @@ export class InstallationQueue {
     });
     await this.#context.journal.move(record, { state: 'failed', phase: 'done', reason: 'internal', message });
   }
+}
+
+/** Also one that somebody deleted: it is made again, and filled with what the stored sets of generations before that one tell. */
+async function readOrRestore(
+  context: ReconcileContext,
+  name: string,
+  { before, signal }: { before: number; signal: AbortSignal },
+): Promise<InstallationRecord> {
+  const { installations } = context;
+  const found = await installations.read(name).catch(async (error: unknown) => {
+    if (!(error instanceof InstallationGoneError)) throw error;
+    await installations.recreate(name);
+    return installations.read(name);
+  });
+  const status = isBlank(found.status) ? await restoreStatus(context, { name, before, signal }) : undefined;
+  if (!status) return found;
+  await installations.write(name, status);
+  return installations.read(name);
 }
 
 async function accept(run: Run): Promise<void> {

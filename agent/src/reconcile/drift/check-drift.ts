@@ -31,6 +31,8 @@ export interface DriftCheck {
 const WIDTH = 4;
 /** Of the entry that says the whole installation is paused. */
 const PAUSED_KEY = 'Installation';
+/** Of the entry that says that nothing can be looked at. */
+const RIGHTS_KEY = 'Namespace';
 
 /**
  * Compares the stored set of the good generation with what lives, and puts right what somebody else changed, where release
@@ -50,6 +52,7 @@ export async function checkDrift(check: DriftCheck): Promise<boolean> {
   await check.beforeLook(set);
   untilWriting.throwIfAborted();
   const looked = await look(check, installation, set);
+  if (looked.some(({ lacksRights }) => lacksRights)) return await tellMissingRights(check, installation);
   const findings = looked.map(({ finding }) => finding);
   const leave = await leaveFor(check, set, findings);
   const known = stillMeant(check, set, drift?.entries ?? []);
@@ -60,6 +63,23 @@ export async function checkDrift(check: DriftCheck): Promise<boolean> {
   for (const one of told) check.tell(one, installation.id);
   if (repairs.length > 0) await putRight(check, { installation, set, looked, repairs, entries });
   return true;
+}
+
+/**
+ * One word about the rights instead of one about each object; the next whole look forgets it.
+ * @throws Error so that it is looked again soon
+ */
+async function tellMissingRights(check: DriftCheck, installation: InstallationRecord): Promise<never> {
+  const { name, namespace, status } = installation;
+  const message = `The agent lacks rights in namespace ${namespace}, so nothing there can be compared or put right. Apply the grant of the installation again; the vendor prints it by: steward installation grant ${name}`;
+  const held = { state: 'refused', message } as const;
+  const finding: Finding = { key: RIGHTS_KEY, object: `Namespace/${namespace}`, what: 'same', changes: [], held };
+  const leave: Leave = { mayRepair: false, why: message, now: check.context.now() };
+  const { entries, told } = judge(status.drift?.entries ?? [], [finding], leave);
+  check.untilWriting.throwIfAborted();
+  await write(check, installation, entries);
+  for (const one of told) check.tell(one, installation.id);
+  throw new Error(message);
 }
 
 /** What was said of an object that the set no longer has is forgotten with a look at all of it. */

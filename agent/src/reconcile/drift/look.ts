@@ -11,6 +11,8 @@ import type { Finding } from './ledger.ts';
 export interface Looked {
   finding: Finding;
   found: FoundObject;
+  /** The finding says nothing about the object: the agent may not look. */
+  lacksRights?: boolean;
 }
 
 /**
@@ -28,7 +30,8 @@ export async function lookAt(object: KubeObject, input: ObjectPlanInput): Promis
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
     const why = `${nameOf(object)} is not as it was applied, or cannot be compared: ${error.failure.message}`;
-    return { found, finding: refused(object, why) };
+    const lacksRights = error.failure.reason === 'missing-rights';
+    return { found, finding: refused(object, why), lacksRights };
   }
 }
 

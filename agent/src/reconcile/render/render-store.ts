@@ -1,5 +1,5 @@
 import Type from 'typebox';
-import { compile } from '@steward/shared';
+import { compile, sha256 } from '@steward/shared';
 import type { KubeClient, KubeObject } from '../../kube/client.ts';
 import { SECRET } from '../../operations/kinds.ts';
 import { persist } from '../../operations/persist.ts';
@@ -51,18 +51,37 @@ export class RenderStore {
 
   /** @throws Error when it is not there or not what was stored */
   async load(reference: string): Promise<ReleaseSet> {
-    const { kube, namespace, signal } = this.#options;
     const { name, chunks, digest } = parseReference(reference);
     const parts = await Promise.all(
       Array.from({ length: chunks }, async (_, index) => {
-        const secret = await persist(() => kube.get(SECRET, namespace, chunkName(name, index), { signal }), signal);
-        const decoded = decodeSecret(secret);
-        if (!decoded.ok)
-          throw new Error(`the stored set ${name} is incomplete: Secret ${chunkName(name, index)} is missing`);
-        return Buffer.from(decoded.value.data.set, 'base64');
+        const part = await this.#chunk(name, index);
+        if (!part) throw new Error(`the stored set ${name} is incomplete: Secret ${chunkName(name, index)} is missing`);
+        return part;
       }),
     );
     return unpackSet(Buffer.concat(parts), digest);
+  }
+
+  /** The set of a generation without its reference; undefined when there is none, or none that is whole. */
+  async find(installation: string, generation: number): Promise<{ reference: string; set: ReleaseSet } | undefined> {
+    const name = `render-${installation}-g${generation}`;
+    const parts: Buffer[] = [];
+    for (let part = await this.#chunk(name, 0); part; part = await this.#chunk(name, parts.length)) parts.push(part);
+    if (parts.length === 0) return undefined;
+    const bytes = Buffer.concat(parts);
+    const digest = sha256(bytes);
+    try {
+      return { reference: `${name} ${parts.length} ${digest}`, set: unpackSet(bytes, digest) };
+    } catch {
+      return undefined;
+    }
+  }
+
+  async #chunk(name: string, index: number): Promise<Buffer | undefined> {
+    const { kube, namespace, signal } = this.#options;
+    const secret = await persist(() => kube.get(SECRET, namespace, chunkName(name, index), { signal }), signal);
+    const decoded = decodeSecret(secret);
+    return decoded.ok ? Buffer.from(decoded.value.data.set, 'base64') : undefined;
   }
 
   /** Safe when it is gone. */

@@ -205,6 +205,23 @@ describe('a failure is certain', () => {
   });
 });
 
+describe('a workload that somebody removed', () => {
+  const goneMs = nowMs - 15_000;
+  it.each([
+    ['is not there any more', []],
+    ['was removed and made anew by somebody else', [workload({ uid: 'another' })]],
+  ])('%s: that is certain when it lasts', (words, workloads) => {
+    const first = look({ targets: [target('Deployment')], workloads });
+    expect(first).toMatchObject({ isReady: false, failure: undefined, recheckAtMs: nowMs + 15_000 });
+    expect(first.waiting[0]).toContain(words);
+    const later = look(
+      { targets: [target('Deployment')], workloads },
+      { heldSince: new Map([['Deployment/web gone', goneMs]]) },
+    );
+    expect(later.failure).toMatchObject({ reason: 'objects-gone', message: expect.stringContaining(words) });
+  });
+});
+
 describe('pods that hold a StatefulSet up', () => {
   const set = workload({ kind: 'StatefulSet', updated: 0, available: 0, currentRevision: 'r1' });
   const old = pod({ name: 'web-0', owner: 'StatefulSet/web', revision: 'r1' });

@@ -111,6 +111,8 @@ function troublesOf(
   input: RolloutInput,
 ): Trouble[] {
   const name = `${target.kind}/${target.name}`;
+  const gone = goneTrouble(name, target, input);
+  if (gone) return [gone];
   // What fails in pods that are to go, or in making none, holds up nothing: a service that crashes can be stopped.
   if (workload?.wanted === 0) return [];
   const ended = endedTrouble(name, target, pods, input);
@@ -144,6 +146,19 @@ function refusedTroubles(name: string, { refused, startedMs }: RolloutInput): Tr
   return [...refused]
     .filter(({ owner, atMs }) => owner === name && atMs >= startedMs - CLOCK_GRAIN_MS)
     .map(({ message }) => ({ key: `${name} refused`, text: `${name}: ${message}`, certainty: POD_REFUSED }));
+}
+
+/** A watch may be a little behind what was asked for directly. */
+const GONE_HOLD_MS = 15_000;
+
+/** A workload that was applied and that somebody removed since, alone or with its namespace: no pod of it will ever get ready. */
+function goneTrouble(name: string, target: Target, { objects }: RolloutInput): Trouble | undefined {
+  if (target.kind !== 'Deployment' && target.kind !== 'StatefulSet' && target.kind !== 'DaemonSet') return undefined;
+  const found = workloadIn(objects, target);
+  if (found?.uid === target.uid) return undefined;
+  const how = found ? 'was removed and made anew by somebody else' : 'is not there any more: somebody removed it';
+  const certainty: CertainFailure = { reason: 'objects-gone', holdMs: GONE_HOLD_MS, mayWaitForOthers: false };
+  return { key: `${name} gone`, text: `${name} ${how} while it was rolled out`, certainty };
 }
 
 /** Of what does its work once: it came to a bad end. */

@@ -1,0 +1,111 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import type { Release } from '@steward/shared';
+import { waitUntil } from '../support/wait-until.ts';
+import { ReconcileFixture, type Published, type RunningAgent } from './reconcile-fixture.ts';
+
+let fixture: ReconcileFixture;
+let agent: RunningAgent;
+let web: Published;
+
+const slow = (release: Release): void => void (release.upgrade = { deadlineSeconds: 60, settleSeconds: 4 });
+
+beforeAll(async () => {
+  fixture = await ReconcileFixture.create(inject('kubeconfig'));
+  web = await fixture.publish({ chart: 'web', change: slow });
+  agent = await fixture.start();
+});
+beforeEach(() => fixture.policy({ rules: { upgrade: 'allow', rollback: 'allow' } }));
+afterAll(async () => {
+  await agent?.stop();
+  await fixture?.close();
+});
+
+type Want = ReturnType<ReconcileFixture['installation']> & { release: Published };
+
+/** An installation that runs generation 1. */
+async function installed(): Promise<Want> {
+  const where = fixture.installation();
+  await fixture.grant(where.name, web);
+  const want = { ...where, release: web };
+  expect(await fixture.hub.end(fixture.offer({ ...want, generation: 1, kind: 'install' }))).toMatchObject({
+    state: 'succeeded',
+  });
+  return want;
+}
+
+async function remove(kind: 'operation' | 'installation', name: string): Promise<void> {
+  await fixture.kubectl('delete', kind, name, '--namespace', fixture.namespace, '--wait=false');
+}
+
+describe('an Operation object that somebody deletes', () => {
+  it('under way ends it as lost, and the next push is carried out', async () => {
+    const { hub } = fixture;
+    const want = await installed();
+    const lost = fixture.offer({ ...want, generation: 2, kind: 'upgrade', parameters: { text: 'b' } });
+    await hub.reach(lost, { phase: 'settle' });
+    await remove('operation', `op-${lost}`);
+    expect(await hub.end(lost)).toMatchObject({
+      state: 'failed',
+      reason: 'lost-track',
+      message: expect.stringContaining('somebody deleted its Operation object'),
+    });
+    expect(await fixture.get('Installation', want.name)).toMatchObject({ status: { state: 'failed' } });
+    const next = fixture.offer({ ...want, generation: 3, kind: 'upgrade', parameters: { text: 'c' } });
+    expect(await hub.end(next)).toMatchObject({ state: 'succeeded' });
+    expect(await fixture.get('Secret', `render-${want.name}-g2`)).toBeUndefined();
+    expect(hub.contradictions).toEqual([]);
+  });
+});
+
+describe('an Installation object that somebody deletes', () => {
+  it('during an upgrade is put together again: it ends as an upgrade, and what ran before can be gone back to', async () => {
+    const { hub } = fixture;
+    const want = await installed();
+    const upgrade = fixture.offer({ ...want, generation: 2, kind: 'upgrade', parameters: { text: 'b' } });
+    await hub.reach(upgrade, { phase: 'settle' });
+    await remove('installation', want.name);
+    expect(await hub.end(upgrade)).toMatchObject({
+      state: 'succeeded',
+      message: expect.stringContaining('upgrade of'),
+    });
+    expect(await fixture.get('Installation', want.name)).toMatchObject({
+      status: { state: 'running', observedGeneration: 2, history: [{ generation: 2 }, { generation: 1 }] },
+    });
+    const back = fixture.offer({ ...want, generation: 3, kind: 'rollback', toGeneration: 1 });
+    expect(await hub.end(back)).toMatchObject({ state: 'succeeded' });
+  });
+
+  it('while the agent is away makes no upgrade an install, which asks nobody', async () => {
+    const { hub } = fixture;
+    const want = await installed();
+    await agent.stop();
+    await remove('installation', want.name);
+    agent = await fixture.start();
+    await fixture.policy({ rules: { install: 'allow', upgrade: 'deny' } });
+    const upgrade = fixture.offer({ ...want, generation: 2, kind: 'install', parameters: { text: 'b' } });
+    expect(await hub.end(upgrade)).toMatchObject({ state: 'denied' });
+    expect(await fixture.get('Installation', want.name)).toMatchObject({
+      status: { state: 'failed', observedGeneration: 1, history: [{ generation: 1 }] },
+    });
+  });
+});
+
+describe('a workload that somebody deletes while it is rolled out', () => {
+  it('ends the rollout, and what ran before is put back', async () => {
+    const { hub } = fixture;
+    const want = await installed();
+    const parameters = { text: 'b', fault: 'unready' };
+    const upgrade = fixture.offer({ ...want, generation: 2, kind: 'upgrade', parameters });
+    await hub.reach(upgrade, { phase: 'roll-out' });
+    await waitUntil(
+      async () => (await fixture.get('Deployment', want.name, want.namespace))?.metadata['generation'] !== 1,
+      { what: 'the new version to be applied' },
+    );
+    await fixture.kubectl('delete', 'deployment', want.name, '--namespace', want.namespace);
+    expect(await hub.end(upgrade, 50_000)).toMatchObject({
+      state: 'rolled-back',
+      reason: 'objects-gone',
+      message: expect.stringContaining(`Deployment/${want.name} is not there any more`),
+    });
+  });
+});
