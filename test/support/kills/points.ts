@@ -1,0 +1,105 @@
+export const VICTIMS = ['agent', 'kube-apiserver', 'hub', 'helm'] as const;
+export type Victim = (typeof VICTIMS)[number];
+
+/** The life of one installation, in order: each operation goes on where the one before ended. */
+export const LIFE = ['install', 'upgrade', 'bad upgrade', 'rollback', 'uninstall'] as const;
+export type Stage = (typeof LIFE)[number];
+
+/**
+ * When somebody dies. `change`: the agent's n-th change of the cluster; `commit`: the hub's n-th; `phase`: the journal says so, and some time
+ * has gone by; `render`: helm has been started, and some time has gone by.
+ */
+export type Moment =
+  | { at: 'change' | 'commit'; number: number; side: 'before' | 'after' }
+  | { at: 'phase'; phase: string; afterMs: number }
+  | { at: 'render'; afterMs: number };
+
+export interface Point {
+  stage: Stage;
+  victim: Victim;
+  moment: Moment;
+  /** How long it stays dead. The API server's supervisor does not wait. */
+  downMs: number;
+}
+
+/** What an operation does when nobody dies. */
+export interface Calm {
+  changes: number;
+  commits: number;
+  phases: readonly string[];
+  renders: boolean;
+}
+
+/** Of ten points each. */
+const SHARES: Record<Victim, number> = { agent: 4, 'kube-apiserver': 3, hub: 2, helm: 1 };
+const LONGEST_WAIT_MS = 400;
+/** A render takes some 60 ms. */
+const LONGEST_RENDER_WAIT_MS = 50;
+const LONGEST_DOWN_MS = 1_500;
+
+export type Random = () => number;
+
+/** Park and Miller's generator: the same seed gives the same points. */
+export function createRandom(seed: number): Random {
+  let state = (seed % 2_147_483_646) + 1;
+  return () => (state = (state * 48_271) % 2_147_483_647) / 2_147_483_647;
+}
+
+/** So many lives, each with one point for every stage. Each victim's steps are gone through before any comes again. */
+export function drawLives(count: number, calm: Record<Stage, Calm>, seed: number): Point[][] {
+  const random = createRandom(seed);
+  const byStage = LIFE.map((stage) => drawStage(count, stage, calm[stage], random));
+  return Array.from({ length: count }, (_, life) => byStage.flatMap((points) => points[life] ?? []));
+}
+
+function drawStage(count: number, stage: Stage, calm: Calm, random: Random): Point[] {
+  const decks = VICTIMS.map((victim) => ({ victim, deck: shuffled(momentsOf(victim, calm), random) }));
+  const usable = decks.filter(({ deck }) => deck.length > 0);
+  const shares = usable.reduce((sum, { victim }) => sum + SHARES[victim], 0);
+  const points = usable.flatMap(({ victim, deck }) =>
+    // One more than its share, for what rounding leaves.
+    Array.from({ length: Math.floor((count * SHARES[victim]) / shares) + 1 }, (_, index) => ({
+      stage,
+      victim,
+      moment: waiting(deck[index % deck.length] as Moment, random),
+      downMs: Math.floor(random() * LONGEST_DOWN_MS),
+    })),
+  );
+  return shuffled(points, random).slice(0, count);
+}
+
+/** Every step at which this victim can die. */
+function momentsOf(victim: Victim, calm: Calm): Moment[] {
+  const phases = calm.phases.map((phase): Moment => ({ at: 'phase', phase, afterMs: 0 }));
+  const render: Moment[] = calm.renders ? [{ at: 'render', afterMs: 0 }] : [];
+  const changes = bothSides('change', calm.changes);
+  if (victim === 'agent') return [...changes, ...phases, ...render];
+  if (victim === 'kube-apiserver') return [...changes, ...phases];
+  if (victim === 'hub') return [...bothSides('commit', calm.commits), ...phases];
+  return render;
+}
+
+function bothSides(at: 'change' | 'commit', count: number): Moment[] {
+  return Array.from({ length: count }, (_, index) => index + 1).flatMap((number) => [
+    { at, number, side: 'before' as const },
+    { at, number, side: 'after' as const },
+  ]);
+}
+
+function waiting(moment: Moment, random: Random): Moment {
+  if (moment.at === 'phase') return { ...moment, afterMs: Math.floor(random() * LONGEST_WAIT_MS) };
+  if (moment.at === 'render') return { ...moment, afterMs: Math.floor(random() * LONGEST_RENDER_WAIT_MS) };
+  return moment;
+}
+
+function shuffled<T>(items: readonly T[], random: Random): T[] {
+  const left = [...items];
+  return items.map(() => left.splice(Math.floor(random() * left.length), 1)[0] as T);
+}
+
+/** `agent before change 3 of the upgrade`. */
+export function wordsOf({ stage, victim, moment }: Point): string {
+  if (moment.at === 'phase') return `${victim} ${moment.afterMs} ms into ${moment.phase} of the ${stage}`;
+  if (moment.at === 'render') return `${victim} ${moment.afterMs} ms into the rendering of the ${stage}`;
+  return `${victim} ${moment.side} ${moment.at} ${moment.number} of the ${stage}`;
+}
