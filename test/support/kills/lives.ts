@@ -14,7 +14,8 @@ export interface Report {
   hasKilled: boolean;
   /** What was not as it should be. */
   failure?: string;
-  ms: number;
+  /** From the wish to the end of the operation, and until both sides agreed. */
+  ms: { ended: number; settled: number };
 }
 
 /** One life of an installation in a lane, with a death at each of its points. It is given up after the first failure. */
@@ -32,8 +33,13 @@ export async function live(
     const trap = point && setTrap(lane, point);
     let failure: string | undefined;
     let hasKilled = false;
+    const ms = { ended: 0, settled: 0 };
+    const over = async (): Promise<void> => {
+      ms.ended = Date.now() - startedMs;
+      hasKilled = (await trap?.lift()) ?? false;
+    };
     try {
-      mortal = await act({ lane, stage, name, mortal }, async () => (hasKilled = (await trap?.lift()) ?? false));
+      mortal = await act({ lane, stage, name, mortal }, over);
       const complaints = complaintsOf(lane, since);
       if (complaints.length > 0) throw new Error(complaints.join('\n'));
     } catch (error) {
@@ -42,7 +48,8 @@ export async function live(
       failure = [String(error), ...lane.agent.lines.slice(since.agent).slice(-LINES_OF_LOG)].join('\n');
     }
     const words = `${name}: ${point ? wordsOf(point) : `nobody in the ${stage}`}`;
-    told({ words, hasKilled, ms: Date.now() - startedMs, ...(failure !== undefined && { failure }) });
+    ms.settled = Date.now() - startedMs;
+    told({ words, hasKilled, ms, ...(failure !== undefined && { failure }) });
     if (failure !== undefined) break;
   }
   if (mortal) await lane.kube.call('DELETE', `/api/v1/namespaces/${mortal.namespace}`);
