@@ -5,6 +5,7 @@ import { persist } from './persist.ts';
 const refused = (message: string): Error =>
   kubeErrorOf(403, { kind: 'Status', reason: 'Forbidden', message }, 'PATCH /api/v1/pods/a');
 const noRole = refused('pods "a" is forbidden: User "system:serviceaccount:x:y" cannot patch resource "pods"');
+const noDiscovery = refused('forbidden: User "system:serviceaccount:x:y" cannot get path "/version": RBAC: […]');
 const quota = refused('pods "a" is forbidden: exceeded quota: tight, requested: pods=1');
 
 /** Refuses so often, then answers. */
@@ -19,8 +20,8 @@ function refusing(error: Error, times: number): { call: () => Promise<string>; c
 
 const { signal } = new AbortController();
 
-it('an API server that does not know the roles yet is asked again', async () => {
-  const { call, calls } = refusing(noRole, 2);
+it.each([noRole, noDiscovery])('an API server that does not know the roles yet is asked again', async (refusal) => {
+  const { call, calls } = refusing(refusal, 2);
   await expect(persist(call, signal)).resolves.toBe('done');
   expect(calls()).toBe(3);
 });

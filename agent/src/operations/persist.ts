@@ -4,8 +4,8 @@ import { isKubeError, type KubeError } from '../kube/error.ts';
 const FIRST_DELAY_MS = 100;
 const MAX_DELAY_MS = 5_000;
 
-/** An API server that has just started does not know all roles yet: some six seconds of refusals are not believed. */
-const UNKNOWN_ROLE_RETRIES = 6;
+/** An API server that has just started does not know all roles yet: some ten seconds of refusals are not believed. */
+const UNKNOWN_ROLE_RETRIES = 7;
 
 export interface PersistOptions {
   /** How often any other refusal is tried again: one by a quota or an admission rule, of what was tried before. */
@@ -45,5 +45,5 @@ export async function persist<T>(
 
 /** By the authorizer, whose words these are; admission and quota refuse with the same status. */
 function lacksRole({ status, message }: KubeError): boolean {
-  return status === 403 && / is forbidden: User "[^"]*" cannot /.test(message);
+  return status === 403 && /\bforbidden: User "[^"]*" cannot /.test(message);
 }
