@@ -5,7 +5,7 @@ import { LIFE, wordsOf, type Calm, type Point, type Stage } from './points.ts';
 import { setTrap, watchCalm } from './trap.ts';
 
 /** For reports to arrive and pods to be ready, when an operation is over. */
-const SETTLE_MS = 60_000;
+const SETTLE_MS = 120_000;
 const LINES_OF_LOG = 60;
 
 export interface Report {
@@ -52,7 +52,6 @@ export async function live(
     told({ words, hasKilled, ms, ...(failure !== undefined && { failure }) });
     if (failure !== undefined) break;
   }
-  if (mortal) await lane.kube.call('DELETE', `/api/v1/namespaces/${mortal.namespace}`);
 }
 
 interface Act {
