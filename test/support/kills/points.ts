@@ -30,6 +30,20 @@ export interface Calm {
   renders: boolean;
 }
 
+const DEPLOYS = ['verify', 'plan', 'apply', 'roll-out'];
+
+/**
+ * The steps of each operation, so that a seed always gives the same points; a test compares them with a life in which
+ * nobody dies. Some of the commits are reports of health: how many is a matter of time.
+ */
+export const STEPS: Record<Stage, Calm> = {
+  install: { changes: 27, commits: 30, phases: [...DEPLOYS, 'settle', 'post-hooks', 'done'], renders: true },
+  upgrade: { changes: 25, commits: 28, phases: [...DEPLOYS, 'pre-hooks', 'settle', 'done'], renders: true },
+  'bad upgrade': { changes: 36, commits: 40, phases: [...DEPLOYS, 'pre-hooks', 'roll-back', 'done'], renders: true },
+  rollback: { changes: 16, commits: 22, phases: [...DEPLOYS, 'settle', 'done'], renders: false },
+  uninstall: { changes: 16, commits: 12, phases: [...DEPLOYS, 'done'], renders: false },
+};
+
 /** Of ten points each. */
 const SHARES: Record<Victim, number> = { agent: 4, 'kube-apiserver': 2, hub: 3, helm: 1 };
 const LONGEST_WAIT_MS = 400;
@@ -46,13 +60,14 @@ export function createRandom(seed: number): Random {
 }
 
 /** So many lives, each with one point for every stage. Each victim's steps are gone through before any comes again. */
-export function drawLives(count: number, calm: Record<Stage, Calm>, seed: number): Point[][] {
+export function drawLives(count: number, seed: number): Point[][] {
   const random = createRandom(seed);
-  const byStage = LIFE.map((stage) => drawStage(count, stage, calm[stage], random));
+  const byStage = LIFE.map((stage) => drawStage(count, stage, random));
   return Array.from({ length: count }, (_, life) => byStage.flatMap((points) => points[life] ?? []));
 }
 
-function drawStage(count: number, stage: Stage, calm: Calm, random: Random): Point[] {
+function drawStage(count: number, stage: Stage, random: Random): Point[] {
+  const calm = STEPS[stage];
   const decks = VICTIMS.map((victim) => ({ victim, deck: shuffled(momentsOf(victim, calm), random) }));
   const usable = decks.filter(({ deck }) => deck.length > 0);
   const shares = usable.reduce((sum, { victim }) => sum + SHARES[victim], 0);
