@@ -30,6 +30,8 @@ export interface StackOptions {
   publicUrl?: string;
   /** A port for the hub that is known before; default a free one. */
   port?: number;
+  /** The way to the database, when something stands between the hub and it. */
+  databaseThrough?: (url: string) => string;
 }
 
 /** A vendor with a hub, and a customer's cluster: what a system test needs. Everything in it has names of its own. */
@@ -93,7 +95,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const port = options.port ?? (await freePort(options.hostAddress));
   const launchHub = (): Promise<TestHub> =>
     startHub({
-      databaseUrl: database.url,
+      databaseUrl: options.databaseThrough?.(database.url) ?? database.url,
       listen: `${options.hostAddress}:${port}`,
       tls: 'self',
       organization: `${organization}:Test ${organization}`,

@@ -160,6 +160,22 @@ describe('the journal', () => {
     expect(sent).toMatchObject([{ revision: 3, state: 'succeeded' }]);
   });
 
+  it('writes a confirmation that comes while an earlier one is being written', async () => {
+    const journal = await openJournal();
+    const record = await journal.create(desired, undefined);
+    await journal.move(record, accepted);
+    await journal.move(record, running);
+    await journal.move(record, ended);
+    journal.onAcked(id, 2);
+    server.intercept = ({ method }) => {
+      if (method === 'PATCH') journal.onAcked(id, 3);
+      return undefined;
+    };
+    await journal.stop();
+    await journal.stop();
+    expect(stored()).toMatchObject({ ackedRevision: 3 });
+  });
+
   it('removes what has ended, is confirmed and is old; nothing else', async () => {
     const journal = await openJournal();
     const ids = ['a', 'b'].map((letter) => id.replaceAll('2', letter));

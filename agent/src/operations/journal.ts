@@ -37,7 +37,8 @@ export class Journal {
   readonly #ended = new Map<string, Ended>();
   readonly #turns = new WeakMap<OperationRecord, Promise<void>>();
   #ackTimer: NodeJS.Timeout | undefined;
-  readonly #acksToWrite = new Set<string>();
+  /** With the record: when a confirmation comes during a write, that write ends its life in {@link #live}. */
+  readonly #acksToWrite = new Map<string, OperationRecord>();
 
   constructor(options: JournalOptions) {
     this.#options = options;
@@ -167,7 +168,7 @@ export class Journal {
     record.status.ackedRevision = Math.min(revision, record.status.revision);
     // Of one that goes on, the next transition writes it.
     if (!isFinal(record.status.state)) return;
-    this.#acksToWrite.add(id);
+    this.#acksToWrite.set(id, record);
     this.#ackTimer ??= setTimeout(() => {
       this.#ackTimer = undefined;
       void this.#writeAcks();
@@ -195,11 +196,10 @@ export class Journal {
   }
 
   async #writeAcks(): Promise<void> {
-    const ids = [...this.#acksToWrite];
+    const waiting = [...this.#acksToWrite];
     this.#acksToWrite.clear();
-    for (const id of ids) {
-      const record = this.#live.get(id);
-      if (!record) continue;
+    for (const [id, noted] of waiting) {
+      const record = this.#live.get(id) ?? noted;
       try {
         await this.#inTurn(record, () => this.#write(record, record.status));
       } catch (error) {

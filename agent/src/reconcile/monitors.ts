@@ -92,7 +92,8 @@ export class Monitors {
       if (!this.#differs(name)) return;
       monitored.writtenMs = performance.now();
       const { health } = monitored.monitor;
-      if (health) void this.#options.writeHealth(name, health.health);
+      // Once more when that went wrong, or when it changed meanwhile.
+      if (health) void this.#options.writeHealth(name, health.health).then(() => this.#planWrite(name));
     }, waitMs);
   }
 

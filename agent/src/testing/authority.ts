@@ -12,7 +12,7 @@ export interface TestAuthority {
   cert: string;
 }
 
-/** A certificate authority and a server certificate from it, for an hour. @param notAfterMs from now */
+/** A certificate authority and a server certificate from it, for an hour. @param notAfterMs of the certificate, from now; the authority lasts as long */
 export async function createTestAuthority(notAfterMs = HOUR_MS): Promise<TestAuthority> {
   const [caKeys, keys] = await Promise.all([generate(), generate()]);
   const notBefore = new Date(Date.now() - 2 * HOUR_MS);
@@ -21,7 +21,7 @@ export async function createTestAuthority(notAfterMs = HOUR_MS): Promise<TestAut
     ...common,
     serialNumber: '01',
     name: 'CN=test authority',
-    notAfter: new Date(Date.now() + HOUR_MS),
+    notAfter: new Date(Date.now() + Math.max(HOUR_MS, notAfterMs)),
     keys: caKeys,
     extensions: [new x509.BasicConstraintsExtension(true, 0, true)],
   });

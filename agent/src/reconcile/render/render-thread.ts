@@ -4,9 +4,13 @@ import type { PackedSet } from './release-set.ts';
 import type { ManifestsQuestion, ParametersQuestion } from './render-work.ts';
 import type { RenderAnswer, RenderQuestion } from './render-worker.ts';
 
-const START_TIMEOUT_MS = 10_000;
-const PARAMETERS_TIMEOUT_MS = 2_000;
-const MANIFESTS_TIMEOUT_MS = 15_000;
+/** In time of the processor that the thread takes for itself: a machine that is busy with something else refuses no chart. */
+const START_LIMIT_MS = 10_000;
+const PARAMETERS_LIMIT_MS = 2_000;
+const MANIFESTS_LIMIT_MS = 15_000;
+/** By the clock it may take so many times as long. */
+const MAX_SLOWDOWN = 10;
+const LOOKS_PER_LIMIT = 10;
 /** Half of what the agent's pod may use. */
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 80, maxYoungGenerationSizeMb: 8, stackSizeMb: 4 };
 
@@ -40,11 +44,11 @@ export class RenderThread {
     this.#worker.on('error', (error) => this.#end(failureOf(error)));
     this.#worker.on('exit', () => this.#end({ reason: 'internal', message: 'the render thread ended by itself' }));
     const late = { reason: 'internal', message: 'the render thread did not start' } as const;
-    this.#ready = this.#wait('ready', START_TIMEOUT_MS, late);
+    this.#ready = this.#wait('ready', START_LIMIT_MS, late);
   }
 
   async checkParameters(question: ParametersQuestion): Promise<Outcome<void>> {
-    const answer = await this.#ask({ type: 'parameters', ...question }, PARAMETERS_TIMEOUT_MS, {
+    const answer = await this.#ask({ type: 'parameters', ...question }, PARAMETERS_LIMIT_MS, {
       reason: 'invalid-parameters',
       message: "the release's schema takes more than two seconds to check these parameters",
     });
@@ -52,7 +56,7 @@ export class RenderThread {
   }
 
   async readManifests(question: ManifestsQuestion): Promise<Outcome<PackedSet>> {
-    const answer = await this.#ask({ type: 'manifests', ...question }, MANIFESTS_TIMEOUT_MS, {
+    const answer = await this.#ask({ type: 'manifests', ...question }, MANIFESTS_LIMIT_MS, {
       reason: 'too-large',
       message: 'what the chart renders to takes too long to read',
     });
@@ -65,29 +69,47 @@ export class RenderThread {
     await this.#worker.terminate();
   }
 
-  async #ask(question: RenderQuestion, timeoutMs: number, late: Failure): Promise<RenderAnswer | Failure> {
+  async #ask(question: RenderQuestion, limitMs: number, late: Failure): Promise<RenderAnswer | Failure> {
     const ready = await this.#ready;
     if (!('type' in ready)) return ready;
     if (this.#ended) return this.#ended;
-    const answer = this.#wait(question.type, timeoutMs, late);
+    const answer = this.#wait(question.type, limitMs, late);
     this.#worker.postMessage(question);
     return answer;
   }
 
-  #wait(type: RenderAnswer['type'], timeoutMs: number, late: Failure): Promise<RenderAnswer | Failure> {
+  #wait(type: RenderAnswer['type'], limitMs: number, late: Failure): Promise<RenderAnswer | Failure> {
     const { promise, resolve } = Promise.withResolvers<RenderAnswer | Failure>();
-    const timer = setTimeout(() => {
+    const forget = this.#whenUsedUp(limitMs, () => {
       this.#end(late);
       void this.#worker.terminate();
-    }, timeoutMs);
+    });
     this.#waiting = {
       type,
       resolve: (answer) => {
-        clearTimeout(timer);
+        forget();
         resolve(answer);
       },
     };
     return promise;
+  }
+
+  /** Calls once the thread has taken more than this of the processor from now on. @returns what ends the looking */
+  #whenUsedUp(limitMs: number, end: () => void): () => void {
+    const startedMs = performance.now();
+    let before: number | undefined;
+    const look = async (): Promise<void> => {
+      if (performance.now() - startedMs > limitMs * MAX_SLOWDOWN) return end();
+      // Rejects when the thread has not begun or has ended.
+      const used = await this.#worker.cpuUsage().catch(() => undefined);
+      if (!used) return;
+      const usedMs = (used.user + used.system) / 1000;
+      before ??= usedMs;
+      if (usedMs - before > limitMs) end();
+    };
+    void look();
+    const timer = setInterval(() => void look(), limitMs / LOOKS_PER_LIMIT);
+    return () => clearInterval(timer);
   }
 
   #settle(answer: RenderAnswer | Failure): void {

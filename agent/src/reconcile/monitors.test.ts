@@ -1,0 +1,39 @@
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import type { HealthState } from '@steward/shared';
+import { FakeApiServer } from '../testing/fake-api-server.ts';
+import { Monitors } from './monitors.ts';
+
+let server: FakeApiServer;
+beforeEach(async () => {
+  server = new FakeApiServer();
+  await server.start();
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+});
+afterEach(async () => {
+  vi.useRealTimers();
+  await server.stop();
+});
+
+it('a health that could not be written is written later', async () => {
+  let written: HealthState | undefined;
+  const tries: HealthState[] = [];
+  const monitors = new Monitors({
+    kube: server.client(),
+    now: () => new Date(),
+    onHealth: () => {},
+    expected: () => [],
+    remarks: () => [],
+    writtenHealth: () => written,
+    writeHealth: (_name, health) => {
+      tries.push(health);
+      // The first one fails, of which nothing is heard.
+      if (tries.length > 1) written = health;
+      return Promise.resolve();
+    },
+  });
+  monitors.watch({ id: '1', name: 'web', namespace: 'web' }, ['Deployment']);
+  await vi.waitFor(() => expect(tries).toHaveLength(1), { timeout: 5_000 });
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(tries).toEqual(['healthy', 'healthy']);
+  monitors.stop();
+});

@@ -1,0 +1,120 @@
+export const VICTIMS = ['agent', 'kube-apiserver', 'hub', 'helm'] as const;
+export type Victim = (typeof VICTIMS)[number];
+
+/** The life of one installation, in order: each operation goes on where the one before ended. */
+export const LIFE = ['install', 'upgrade', 'bad upgrade', 'rollback', 'uninstall'] as const;
+export type Stage = (typeof LIFE)[number];
+
+/**
+ * When somebody dies. `change`: the agent's n-th change of the cluster; `commit`: the hub's n-th; `phase`: the journal says so, and some time
+ * has gone by; `render`: helm has been started, and some time has gone by.
+ */
+export type Moment =
+  | { at: 'change' | 'commit'; number: number; side: 'before' | 'after' }
+  | { at: 'phase'; phase: string; afterMs: number }
+  | { at: 'render'; afterMs: number };
+
+export interface Point {
+  stage: Stage;
+  victim: Victim;
+  moment: Moment;
+  /** How long it stays dead. The API server's supervisor does not wait. */
+  downMs: number;
+}
+
+/** What an operation does when nobody dies. */
+export interface Calm {
+  changes: number;
+  commits: number;
+  phases: readonly string[];
+  renders: boolean;
+}
+
+const DEPLOYS = ['verify', 'plan', 'apply', 'roll-out'];
+
+/**
+ * The steps of each operation, so that a seed always gives the same points; a test compares them with a life in which
+ * nobody dies. Some of the commits are reports of health: how many is a matter of time.
+ */
+export const STEPS: Record<Stage, Calm> = {
+  install: { changes: 27, commits: 30, phases: [...DEPLOYS, 'settle', 'post-hooks', 'done'], renders: true },
+  upgrade: { changes: 25, commits: 28, phases: [...DEPLOYS, 'pre-hooks', 'settle', 'done'], renders: true },
+  'bad upgrade': { changes: 36, commits: 40, phases: [...DEPLOYS, 'pre-hooks', 'roll-back', 'done'], renders: true },
+  rollback: { changes: 16, commits: 22, phases: [...DEPLOYS, 'settle', 'done'], renders: false },
+  uninstall: { changes: 16, commits: 12, phases: [...DEPLOYS, 'done'], renders: false },
+};
+
+/** Of ten points each. */
+const SHARES: Record<Victim, number> = { agent: 4, 'kube-apiserver': 2, hub: 3, helm: 1 };
+const LONGEST_WAIT_MS = 400;
+/** A render takes some 60 ms. */
+const LONGEST_RENDER_WAIT_MS = 50;
+const LONGEST_DOWN_MS = 1_500;
+
+export type Random = () => number;
+
+/** Park and Miller's generator: the same seed gives the same points. */
+export function createRandom(seed: number): Random {
+  let state = (seed % 2_147_483_646) + 1;
+  return () => (state = (state * 48_271) % 2_147_483_647) / 2_147_483_647;
+}
+
+/** So many lives, each with one point for every stage. Each victim's steps are gone through before any comes again. */
+export function drawLives(count: number, seed: number): Point[][] {
+  const random = createRandom(seed);
+  const byStage = LIFE.map((stage) => drawStage(count, stage, random));
+  return Array.from({ length: count }, (_, life) => byStage.flatMap((points) => points[life] ?? []));
+}
+
+function drawStage(count: number, stage: Stage, random: Random): Point[] {
+  const calm = STEPS[stage];
+  const decks = VICTIMS.map((victim) => ({ victim, deck: shuffled(momentsOf(victim, calm), random) }));
+  const usable = decks.filter(({ deck }) => deck.length > 0);
+  const shares = usable.reduce((sum, { victim }) => sum + SHARES[victim], 0);
+  const points = usable.flatMap(({ victim, deck }) =>
+    // One more than its share, for what rounding leaves.
+    Array.from({ length: Math.floor((count * SHARES[victim]) / shares) + 1 }, (_, index) => ({
+      stage,
+      victim,
+      moment: waiting(deck[index % deck.length] as Moment, random),
+      downMs: Math.floor(random() * LONGEST_DOWN_MS),
+    })),
+  );
+  return shuffled(points, random).slice(0, count);
+}
+
+/** Every step at which this victim can die. */
+function momentsOf(victim: Victim, calm: Calm): Moment[] {
+  const phases = calm.phases.map((phase): Moment => ({ at: 'phase', phase, afterMs: 0 }));
+  const render: Moment[] = calm.renders ? [{ at: 'render', afterMs: 0 }] : [];
+  const changes = bothSides('change', calm.changes);
+  if (victim === 'agent') return [...changes, ...phases, ...render];
+  if (victim === 'kube-apiserver') return [...changes, ...phases];
+  if (victim === 'hub') return [...bothSides('commit', calm.commits), ...phases];
+  return render;
+}
+
+function bothSides(at: 'change' | 'commit', count: number): Moment[] {
+  return Array.from({ length: count }, (_, index) => index + 1).flatMap((number) => [
+    { at, number, side: 'before' as const },
+    { at, number, side: 'after' as const },
+  ]);
+}
+
+function waiting(moment: Moment, random: Random): Moment {
+  if (moment.at === 'phase') return { ...moment, afterMs: Math.floor(random() * LONGEST_WAIT_MS) };
+  if (moment.at === 'render') return { ...moment, afterMs: Math.floor(random() * LONGEST_RENDER_WAIT_MS) };
+  return moment;
+}
+
+function shuffled<T>(items: readonly T[], random: Random): T[] {
+  const left = [...items];
+  return items.map(() => left.splice(Math.floor(random() * left.length), 1)[0] as T);
+}
+
+/** `agent before change 3 of the upgrade`. */
+export function wordsOf({ stage, victim, moment }: Point): string {
+  if (moment.at === 'phase') return `${victim} ${moment.afterMs} ms into ${moment.phase} of the ${stage}`;
+  if (moment.at === 'render') return `${victim} ${moment.afterMs} ms into the rendering of the ${stage}`;
+  return `${victim} ${moment.side} ${moment.at} ${moment.number} of the ${stage}`;
+}
