@@ -31,6 +31,7 @@ export * from './api/paths.ts';
 export * from './chart/image-reference.ts';
 export * from './chart/pod-specs.ts';
 export * from './chart/hooks.ts';
+export * from './chart/waves.ts';
 export * from './chart/manifests.ts';
 export * from './chart/field-path.ts';
 export * from './chart/generate-once.ts';

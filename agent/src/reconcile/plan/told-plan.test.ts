@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { canonicalJson, sha256 } from '@steward/shared';
-import { inOrder } from './kind-order.ts';
+import { inOrder, inOrderOfRemoval } from './kind-order.ts';
 import { inventoryKey, mergedInventory, reasonToKeep } from './inventory.ts';
-import { countsOf, toldPlan } from './told-plan.ts';
+import type { PlannedObject } from './plan-object.ts';
+import { countsOf, toldPlan, wavesSentence } from './told-plan.ts';
 
 const change = { action: 'update' as const, object: 'Deployment/web', fields: ['spec.replicas: 1 → 2'] };
 
@@ -68,4 +69,31 @@ it('objects are applied in the order in which they need each other, unknown kind
     ['Deployment'],
     ['Custom', 'Another'],
   ]);
+});
+
+it('the last wave is removed first, and in each what needs others before them', () => {
+  const going = ['Secret 0', 'Deployment 0', 'Secret 1', 'Deployment -1', 'Secret -1'];
+  const [kindOf, waveOf] = [0, 1].map((at) => (name: string) => name.split(' ')[at] ?? '');
+  const order = { kindOf: kindOf ?? String, waveOf: (name: string) => Number(waveOf?.(name)) };
+  expect(inOrderOfRemoval(going, order).flat()).toEqual([
+    'Secret 1',
+    'Deployment 0',
+    'Secret 0',
+    'Deployment -1',
+    'Secret -1',
+  ]);
+});
+
+it('a plan names its waves where there are several, and never so long that its digests are cut off', () => {
+  const planned = (wave: number, name: string): PlannedObject =>
+    ({
+      object: { kind: 'ConfigMap', metadata: { name, annotations: { 'steward.dev/wave': String(wave) } } },
+    }) as unknown as PlannedObject;
+  expect(wavesSentence({ objects: [planned(2, 'a'), planned(2, 'b')] })).toEqual([]);
+  const objects = [planned(2, 'z'), ...['a', 'b', 'c', 'd'].map((name) => planned(-1, name))];
+  expect(wavesSentence({ objects })).toEqual([
+    'Wave by wave, each ready before the next: -1 (ConfigMap/a, ConfigMap/b, ConfigMap/c and 1 more), 2 (ConfigMap/z)',
+  ]);
+  const many = Array.from({ length: 100 }, (_, wave) => planned(wave, 'n'.repeat(200)));
+  expect(wavesSentence({ objects: many })[0]?.length).toBeLessThan(600);
 });

@@ -1,11 +1,13 @@
 import {
   chartHookOf,
+  chartWaveOf,
   containersOf,
   imagesOf,
   normalizeImage,
   podSpecOf,
   undeclaredPodSettings,
   type Release,
+  WAVE_ANNOTATION,
   type RenderedObject,
 } from '@steward/shared';
 import type { Severity } from '../findings/finding.ts';
@@ -64,6 +66,20 @@ function checkHooks(object: RenderedObject): ObjectProblem[] {
   return problem('error', 'hook', `${objectName(object)}: ${hook}`, 'Correct its helm.sh/hook annotations.');
 }
 
+/** An object that belongs to a hook's moment goes by its weight. */
+function checkWave(object: RenderedObject): ObjectProblem[] {
+  const wave = chartWaveOf(object);
+  if (typeof wave === 'string')
+    return problem('error', 'wave', `${objectName(object)}: ${wave}`, `Write it as a text: ${WAVE_ANNOTATION}: "1".`);
+  if (object.metadata.annotations?.[WAVE_ANNOTATION] === undefined || chartHookOf(object) === undefined) return [];
+  return problem(
+    'warning',
+    'wave',
+    `${objectName(object)} is a hook, for which ${WAVE_ANNOTATION} means nothing`,
+    'Order hooks by helm.sh/hook-weight.',
+  );
+}
+
 function checkNamespace(object: RenderedObject, { namespace }: CheckContext): ObjectProblem[] {
   const own = object.metadata.namespace;
   if (own === undefined || own === namespace) return [];
@@ -116,6 +132,7 @@ export function checkObject(object: RenderedObject, context: CheckContext): Obje
   return [
     ...checkKind(object),
     ...checkHooks(object),
+    ...checkWave(object),
     ...checkNamespace(object, context),
     ...checkImages(object),
     ...checkReadiness(object),

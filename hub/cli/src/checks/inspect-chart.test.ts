@@ -233,6 +233,15 @@ describe('looking at a chart', () => {
     expect(inspection.permissions.map(({ kind }) => kind)).not.toContain('ConfigMap');
   });
 
+  it('refuses a wave that is no number, and warns of one on a hook', async () => {
+    const waved = (wave: string, more = ''): string =>
+      map.replace('{ name: settings }', `{ name: settings, annotations: { steward.dev/wave: "${wave}"${more} } }`);
+    expect((await inspect(() => waved('-1'))).codes).toEqual([]);
+    expect((await inspect(() => waved('first'))).findings.items).toMatchObject([{ severity: 'error', code: 'wave' }]);
+    const hook = waved('1', ', helm.sh/hook: post-install');
+    expect((await inspect(() => hook)).findings.items).toMatchObject([{ severity: 'warning', code: 'wave' }]);
+  });
+
   it('warns of a workload without readiness probe', async () => {
     const workload = (probe: string): string =>
       document(
