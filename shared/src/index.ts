@@ -32,6 +32,8 @@ export * from './chart/image-reference.ts';
 export * from './chart/pod-specs.ts';
 export * from './chart/hooks.ts';
 export * from './chart/waves.ts';
+export * from './chart/lookup.ts';
+export * from './chart/chart-archive.ts';
 export * from './chart/manifests.ts';
 export * from './chart/field-path.ts';
 export * from './chart/generate-once.ts';

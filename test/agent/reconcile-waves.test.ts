@@ -9,7 +9,7 @@ const agents: RunningAgent[] = [];
 
 beforeAll(async () => {
   fixture = await ReconcileFixture.create(inject('kubeconfig'));
-  await fixture.policy({ rules: { upgrade: 'allow', rollback: 'allow', uninstall: 'allow', stop: 'allow' } });
+  await fixture.policy({ rules: { upgrade: 'allow', rollback: 'allow', uninstall: 'allow', scale: 'allow' } });
   waves = await fixture.publish({ chart: 'waves' });
 });
 afterAll(async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import type { Lookup } from '@steward/shared';
 import type { Chart } from '../chart/chart.ts';
 import { Findings } from '../findings/finding.ts';
 import type { Renderer, RenderRequest } from '../render/helm.ts';
@@ -16,7 +17,11 @@ const files: Record<string, string> = {
 };
 
 /** Stands for helm, which is a program of others: what it would print. */
-async function inspect(render: Render, more: Record<string, string> = {}, options: { allowDiffering?: boolean } = {}) {
+async function inspect(
+  render: Render,
+  more: Record<string, string> = {},
+  options: { allowDiffering?: boolean; lookups?: Lookup[] } = {},
+) {
   const findings = new Findings();
   const all = { ...files, ...more };
   const chart: Chart = {
@@ -27,11 +32,18 @@ async function inspect(render: Render, more: Record<string, string> = {}, option
     digest: '',
   };
   const requests: RenderRequest[] = [];
+  const { lookups = [] } = options;
+  const named = ({ name, ...lookup }: Lookup, { releaseName }: RenderRequest): Lookup => ({
+    ...lookup,
+    name: name.replace('qx7inst', releaseName),
+  });
   const renderer: Renderer = {
     render: async (request) => {
       requests.push(request);
       const yaml = render(request);
-      return yaml.startsWith('Error:') ? { ok: false, error: yaml.slice(7) } : { ok: true, yaml };
+      return yaml.startsWith('Error:')
+        ? { ok: false, error: yaml.slice(7) }
+        : { ok: true, yaml, lookups: lookups.map((asked) => named(asked, request)) };
     },
     close: async () => undefined,
   };
@@ -268,14 +280,60 @@ describe('looking at a chart', () => {
     expect((await check(probe('web', '80')))[0]?.action).toContain('${installation}-web');
   });
 
-  it('finds definitions of kinds and look-ups in the files themselves', async () => {
-    const { findings } = await inspect(() => map, {
-      'crds/thing.yaml': 'kind: CustomResourceDefinition',
-      'templates/map.yaml': 'a: 1\nb: {{ lookup "v1" "Secret" "ns" "name" }}',
-    });
-    expect(findings.items).toMatchObject([
-      { severity: 'error', code: 'crd', place: { file: 'crds/thing.yaml' } },
-      { severity: 'warning', code: 'lookup', place: { file: 'templates/map.yaml', line: 2, column: 4 } },
+  it('asks for the rights to what templates look up, and tells of it', async () => {
+    const lookups = ['a', 'qx7inst-auth', ''].map((name) => ({
+      apiVersion: 'v1',
+      kind: name === 'qx7inst-auth' ? 'Secret' : 'Endpoints',
+      namespace: 'qx7space',
+      name,
+    }));
+    const { inspection, findings } = await inspect(() => map, {}, { lookups });
+    expect(findings.items.map(({ severity, message }) => `${severity} ${message}`)).toEqual([
+      expect.stringContaining('note looks up Endpoints/a:'),
+      expect.stringContaining('note looks up Secret/${installation}-auth:'),
+      expect.stringContaining('note looks up all of Endpoints:'),
     ]);
+    expect(inspection.permissions).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ kind: 'Endpoints', resource: 'endpoints', verbs: ['get', 'list'] }),
+        expect.objectContaining({ kind: 'Secret', verbs: ['get'], names: ['${installation}-auth'] }),
+      ]),
+    );
+  });
+
+  it.each([
+    ['another namespace', { namespace: 'other' }],
+    ['the whole cluster', { namespace: '', kind: 'Node' }],
+    ['a kind of the whole cluster', { kind: 'Namespace' }],
+    ['roles', { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'Role' }],
+    ['all Secrets', { name: '' }],
+  ])('refuses a look-up of %s', async (_what, other) => {
+    const lookup = { apiVersion: 'v1', kind: 'Secret', namespace: 'qx7space', name: 'a', ...other };
+    const { findings, inspection } = await inspect(() => map, {}, { lookups: [lookup] });
+    expect(findings.items).toMatchObject([{ severity: 'error', code: 'lookup' }]);
+    expect(inspection.permissions.map(({ reason }) => reason).join()).not.toContain('look up');
+  });
+
+  it('lets look-ups find what the first render made', async () => {
+    const found: unknown[] = [];
+    await inspect(({ find }) => {
+      const lookup = { apiVersion: 'v1', kind: 'ConfigMap', namespace: 'qx7space', name: 'settings' };
+      found.push(find?.(lookup), find?.({ ...lookup, name: '' }), find?.({ ...lookup, namespace: 'other' }));
+      return map;
+    });
+    const settings = expect.objectContaining({ kind: 'ConfigMap' });
+    expect(found.slice(0, 6)).toEqual([
+      undefined,
+      expect.objectContaining({ items: [] }),
+      undefined,
+      settings,
+      expect.objectContaining({ kind: 'ConfigMapList', items: [settings] }),
+      undefined,
+    ]);
+  });
+
+  it('finds definitions of kinds in the files themselves', async () => {
+    const { findings } = await inspect(() => map, { 'crds/thing.yaml': 'kind: CustomResourceDefinition' });
+    expect(findings.items).toMatchObject([{ severity: 'error', code: 'crd', place: { file: 'crds/thing.yaml' } }]);
   });
 });

@@ -1,4 +1,4 @@
-import { makesPods, type Release, type RenderedObject } from '@steward/shared';
+import { makesPods, type Lookup, type Release, type RenderedObject } from '@steward/shared';
 import { isRecord } from '../values-path.ts';
 import { kindOf } from './kinds.ts';
 
@@ -8,6 +8,8 @@ type Permission = Release['permissions'][number];
 export interface NamedRender {
   objects: readonly RenderedObject[];
   releaseName: string;
+  /** What its templates looked up. */
+  lookups?: readonly Lookup[];
 }
 
 const OWN: Permission['verbs'] = ['get', 'list', 'watch', 'create', 'patch', 'delete'];
@@ -100,17 +102,18 @@ function isCovered(wanted: Permission, given: readonly Permission[]): boolean {
     (entry) =>
       entry.apiGroup === wanted.apiGroup &&
       entry.kind === wanted.kind &&
-      !entry.names &&
+      (!entry.names || wanted.names?.every((name) => entry.names?.includes(name)) === true) &&
       wanted.verbs.every((verb) => entry.verbs.includes(verb)),
   );
 }
 
 /**
  * The rights the agent needs in the installation's namespace, from everything the chart renders to with its defaults and
- * their variants. Never a wildcard; Secrets by exact name, and never listed.
+ * their variants, and for what they look up. Never a wildcard; Secrets by exact name, and never listed.
  */
-export function permissionsOf(renders: readonly NamedRender[]): Permission[] {
+export function permissionsOf(renders: readonly NamedRender[], lookedUp: readonly Permission[] = []): Permission[] {
   const own = ownPermissions(renders).toSorted((a, b) => (a.apiGroup + a.kind < b.apiGroup + b.kind ? -1 : 1));
   const watched = watchPermissions(renders.flatMap(({ objects }) => objects));
-  return [...own, ...watched.filter((wanted) => !isCovered(wanted, own))];
+  const others = lookedUp.filter((wanted) => !isCovered(wanted, own));
+  return [...own, ...others, ...watched.filter((wanted) => !isCovered(wanted, own))];
 }
