@@ -33,7 +33,7 @@ it('a release asks for the right to read what its chart looks up, and for no mor
   const found = release.release.permissions.map(({ kind, verbs, names }) => [kind, verbs.join(), names]);
   expect(found).toEqual(
     expect.arrayContaining([
-      ['Secret', 'get,create,patch,delete', ['${installation}-auth']],
+      ['Secret', 'get,create,patch,delete', ['${installation}-auth', '${installation}-once']],
       ['Endpoints', 'get', undefined],
     ]),
   );
@@ -46,6 +46,8 @@ describe.concurrent('a chart that looks things up', () => {
     expect(await deploy(where, 1)).toMatchObject({ state: 'succeeded' });
     const secret = `${where.name}-auth`;
     const password = await fieldOf('Secret', secret, where, 'password');
+    const token = await fieldOf('Secret', `${where.name}-once`, where, 'token');
+    expect(token).toBeDefined();
     expect(Buffer.from(String(password), 'base64').toString()).toMatch(/^\w{24}$/);
     expect(await fieldOf('ConfigMap', where.name, where, 'theirs')).toBe('nothing');
     const metadata = { name: 'theirs', namespace: where.name, labels: { say: 'something' } };
@@ -57,8 +59,8 @@ describe.concurrent('a chart that looks things up', () => {
       expect(await fieldOf('Secret', secret, where, 'password')).toBe(password);
     }
     expect(await fieldOf('ConfigMap', where.name, where, 'theirs')).toBe('something');
-    // Its own, and that of the cluster's certificate authority.
-    expect(await fieldOf('ConfigMap', where.name, where, 'maps')).toBe('2');
+    expect(await fieldOf('ConfigMap', where.name, where, 'root')).toBe('there');
+    expect(await fieldOf('Secret', `${where.name}-once`, where, 'token')).toBe(token);
   });
 
   it('reads nothing that the release does not name, and says what it would have to permit', async () => {

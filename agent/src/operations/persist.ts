@@ -10,6 +10,8 @@ export interface PersistOptions {
    * started may not know all roles yet.
    */
   forbiddenRetries?: number;
+  /** The same for something that another object names and that was made a moment ago. */
+  missingRetries?: number;
 }
 
 /**
@@ -20,9 +22,10 @@ export interface PersistOptions {
 export async function persist<T>(
   call: () => Promise<T>,
   signal: AbortSignal,
-  { forbiddenRetries = 0 }: PersistOptions = {},
+  { forbiddenRetries = 0, missingRetries = 0 }: PersistOptions = {},
 ): Promise<T> {
   let forbidden = 0;
+  let missing = 0;
   for (let delayMs = FIRST_DELAY_MS; ; delayMs = Math.min(delayMs * 2, MAX_DELAY_MS)) {
     signal.throwIfAborted();
     try {
@@ -30,7 +33,10 @@ export async function persist<T>(
     } catch (error) {
       signal.throwIfAborted();
       if (!isKubeError(error)) throw error;
-      const mayPass = error.isTransient || (error.status === 403 && (forbidden += 1) <= forbiddenRetries);
+      const mayPass =
+        error.isTransient ||
+        (error.status === 403 && (forbidden += 1) <= forbiddenRetries) ||
+        (error.status === 404 && (missing += 1) <= missingRetries);
       if (!mayPass) throw error;
       const waitMs = Math.max(error.retryAfterMs ?? 0, delayMs * (0.5 + Math.random()));
       await delay(waitMs, undefined, { signal });

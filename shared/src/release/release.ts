@@ -22,7 +22,8 @@ export const ReleasePermission = Type.Object({
   apiGroup: Type.String({ maxLength: 253, pattern: '^[^*]*$' }),
   apiVersion: Type.String({ maxLength: 64 }),
   kind: Type.String({ maxLength: 64 }),
-  resource: Type.String({ maxLength: 64, pattern: '^[a-z]+$' }),
+  /** `pods`, or a part of it that a Role of the chart gives: `pods/log` */
+  resource: Type.String({ maxLength: 64, pattern: '^[a-z]+(/[a-z]+)?$' }),
   verbs: Type.Array(
     Type.Unsafe<'get' | 'list' | 'watch' | 'create' | 'patch' | 'update' | 'delete'>({
       type: 'string',

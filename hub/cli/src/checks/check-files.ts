@@ -12,12 +12,13 @@ export function checkFiles(files: ChartFiles, findings: Findings): void {
   for (const path of files.keys()) {
     if (/(^|\/)crds\/.+\.(ya?ml|json)$/.test(path))
       findings.add(
-        'error',
+        'warning',
         'crd',
-        'definitions of new kinds belong to the whole cluster; the agent works in one namespace',
+        'definitions of new kinds belong to the whole cluster: the agent does not apply them',
         {
           place: { file: path },
-          action: 'Take the crds folder out, and describe in your installation guide what the customer applies before.',
+          action:
+            'Say in your installation guide that the customer applies this file before, and before an upgrade that changes it.',
         },
       );
   }

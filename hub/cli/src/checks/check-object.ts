@@ -3,8 +3,11 @@ import {
   chartWaveOf,
   containersOf,
   imagesOf,
+  isOwnRole,
   normalizeImage,
   podSpecOf,
+  problemOfBinding,
+  rightsOfRole,
   undeclaredPodSettings,
   type Release,
   WAVE_ANNOTATION,
@@ -28,6 +31,7 @@ export interface CheckContext {
   namespace: string;
   exceptions: Release['exceptions'];
   ownServiceAccounts: ReadonlySet<string>;
+  ownRoles: ReadonlySet<string>;
 }
 
 function problem(severity: Severity, code: string, message: string, action: string): ObjectProblem[] {
@@ -40,7 +44,12 @@ function checkKind(object: RenderedObject): ObjectProblem[] {
     'Take it out of the chart, and describe in your installation guide what the customer applies before.';
   switch (kindOf(object).type) {
     case 'rbac':
-      return problem('error', 'gives-rights', `${name} gives rights; the agent may not give any`, customer);
+      return problem(
+        'error',
+        'gives-rights',
+        `${name} gives rights in the whole cluster; the agent may give none there`,
+        customer,
+      );
     case 'cluster':
       return problem(
         'error',
@@ -77,6 +86,32 @@ function checkWave(object: RenderedObject): ObjectProblem[] {
     'wave',
     `${objectName(object)} is a hook, for which ${WAVE_ANNOTATION} means nothing`,
     'Order hooks by helm.sh/hook-weight.',
+  );
+}
+
+/** What a Role gives the agent must have itself, so it is signed; all of a namespace's Secrets is more than most expect. */
+function checkRoles(object: RenderedObject, { namespace, ownRoles }: CheckContext): ObjectProblem[] {
+  if (!isOwnRole(object)) return [];
+  const name = objectName(object);
+  const rights = object.kind === 'Role' ? rightsOfRole(object) : [];
+  const wrong =
+    object.kind === 'Role' ? rights : (problemOfBinding(object, { namespace, roles: ownRoles }) ?? undefined);
+  if (typeof wrong === 'string')
+    return problem(
+      'error',
+      'gives-rights',
+      `${name}: ${wrong}`,
+      'Name each kind and verb, give only Roles of the chart to its own service accounts, or let the customer apply it.',
+    );
+  const all =
+    Array.isArray(rights) &&
+    rights.some(({ apiGroup, resource, names }) => !apiGroup && resource === 'secrets' && !names);
+  if (!all) return [];
+  return problem(
+    'warning',
+    'gives-rights',
+    `${name} gives pods every Secret of the namespace, so the agent has to have that right too`,
+    'Name the Secrets in resourceNames.',
   );
 }
 
@@ -133,6 +168,7 @@ export function checkObject(object: RenderedObject, context: CheckContext): Obje
     ...checkKind(object),
     ...checkHooks(object),
     ...checkWave(object),
+    ...checkRoles(object, context),
     ...checkNamespace(object, context),
     ...checkImages(object),
     ...checkReadiness(object),

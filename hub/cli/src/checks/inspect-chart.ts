@@ -146,11 +146,13 @@ class Inspector {
   }
 
   private checkObjects(run: Run, objects: SourcedObject[]): void {
-    const accounts = objects.filter(({ object }) => object.kind === 'ServiceAccount');
+    const namesOf = (kind: string): Set<string> =>
+      new Set(objects.filter(({ object }) => object.kind === kind).map(({ object }) => object.metadata.name));
     const context = {
       namespace: NAMESPACE,
       exceptions: this.yaml.exceptions ?? {},
-      ownServiceAccounts: new Set(accounts.map(({ object }) => object.metadata.name)),
+      ownServiceAccounts: namesOf('ServiceAccount'),
+      ownRoles: namesOf('Role'),
     };
     for (const { object, template } of objects)
       for (const problem of checkObject(object, context)) {
