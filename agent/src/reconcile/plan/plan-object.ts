@@ -103,14 +103,23 @@ export async function planFound(found: FoundObject, input: ObjectPlanInput): Pro
     const why = reasonNotTried(error, object);
     if (why !== undefined)
       return { ...planned, action: live ? 'update' : 'create', fields: [`unknown: ${why}`], isUnknown: true };
-    if (!live || !isKubeError(error) || !isImmutable(error)) return refuse(error, what);
-    const { mayAskLess } = input;
-    const wanted = withLiveReplicas(whole, live, options);
-    const judged = await planReplacement({ kube, ref, live, wanted, error, mayAskLess, signal });
-    if (!judged.ok) throw new Refused(judged.failure);
-    const { fields } = judged.value;
-    return { ...planned, object: wanted, action: 'replace', fields, replacement: judged.value };
+    if (!live) return refuse(error, what);
+    return replaced({ ...planned, object: withLiveReplicas(whole, live, options) }, { live, error }, input);
   }
+}
+
+/** What cannot be changed in place. @throws Refused when it is refused for another reason, or cannot be replaced either */
+async function replaced(
+  planned: Omit<PlannedObject, 'action' | 'fields'>,
+  { live, error }: { live: KubeObject; error: unknown },
+  { kube, mayAskLess, signal }: ObjectPlanInput,
+): Promise<PlannedObject> {
+  const { ref, object: wanted } = planned;
+  if (!isKubeError(error) || !isImmutable(error)) return refuse(error, `${wanted.kind}/${wanted.metadata.name}`);
+  const judged = await planReplacement({ kube, ref, live, wanted, error, mayAskLess, signal });
+  if (!judged.ok) throw new Refused(judged.failure);
+  const { fields } = judged.value;
+  return { ...planned, action: 'replace', fields, replacement: judged.value };
 }
 
 /** Why a dry run says nothing about what an apply would do; undefined when it was an answer. */
