@@ -1,12 +1,6 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { parse } from 'yaml';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
-import { fieldAt, type OperationKind } from '@steward/shared';
-import type { KubeObject, ResourceRef } from '../../agent/src/kube/client.ts';
-import type { ResultRecord } from '../../agent/src/link/link.ts';
-import { chartFolder } from '../charts/pack.ts';
-import { waitUntil } from '../support/wait-until.ts';
+import { fieldAt, type KindDefinition, type OperationKind } from '@steward/shared';
+import type { ResourceRef } from '../../agent/src/kube/client.ts';
 import { ReconcileFixture, type Published, type RunningAgent } from './reconcile-fixture.ts';
 
 const DEFINITION: ResourceRef = {
@@ -20,15 +14,19 @@ const NAME = 'gadgets.custom.steward.test';
 
 let fixture: ReconcileFixture;
 let agent: RunningAgent;
-let custom: Published;
-let definition: KubeObject;
+let first: Published;
+let second: Published;
 
 beforeAll(async () => {
   fixture = await ReconcileFixture.create(inject('kubeconfig'));
   await fixture.policy({ rules: { upgrade: 'allow', uninstall: 'allow' } });
   agent = await fixture.start();
-  custom = await fixture.publish({ chart: 'custom' });
-  definition = parse(await readFile(join(chartFolder('custom'), 'crds/gadgets.yaml'), 'utf8')) as KubeObject;
+  first = await fixture.publish({ chart: 'custom' });
+  second = await fixture.publish({
+    chart: 'custom',
+    version: '1.1.0',
+    change: ({ definitions = [] }) => definitions.forEach(addColor),
+  });
 });
 afterAll(async () => {
   await fixture?.admin.remove(DEFINITION, undefined, NAME);
@@ -36,55 +34,38 @@ afterAll(async () => {
   await fixture?.close();
 });
 
-/** What the customer does: applies the definition, and waits until the API server keeps that field of a gadget. */
-async function define(namespace: string, spec: object): Promise<void> {
-  const properties = { size: { type: 'integer' }, ...('color' in spec ? { color: { type: 'string' } } : {}) };
-  const other = structuredClone(definition);
-  const schema = fieldAt(other, ['spec', 'versions', '0', 'schema', 'openAPIV3Schema', 'properties']) as
-    | { spec: object }
-    | undefined;
-  if (schema) schema.spec = { type: 'object', properties };
-  await fixture.apply([other]);
-  const gadget: KubeObject = {
-    apiVersion: 'custom.steward.test/v1',
-    kind: 'Gadget',
-    metadata: { name: 'tried', namespace },
-    spec,
-  };
-  const tried = async (): Promise<boolean> => {
-    const answer = await fixture.admin.apply(gadget, { fieldManager: 'customer', dryRun: true });
-    return JSON.stringify(answer['spec']) === JSON.stringify(spec);
-  };
-  await waitUntil(() => tried().catch(() => false), { what: 'the definition to count', timeoutMs: 20_000 });
+function addColor(definition: KindDefinition): void {
+  const versions = fieldAt(definition, ['spec', 'versions']) as object[];
+  const properties = fieldAt(versions[0], ['schema', 'openAPIV3Schema', 'properties', 'spec', 'properties']);
+  Object.assign(properties as object, { color: { type: 'string' } });
 }
 
-it('kinds of its own are the customer’s: waited for by name, extended under what lives, and left behind', async () => {
+it('kinds of its own come with the grant: waited for by name, extended under what lives, and left behind', async () => {
+  const { hub } = fixture;
   const where = fixture.installation();
-  await fixture.grant(where.name, custom);
-  let generation = 0;
-  const push = (kind: OperationKind, parameters: object = {}): Promise<ResultRecord> => {
-    generation += 1;
-    return fixture.hub.end(
-      fixture.offer({ ...where, release: custom, generation, kind, parameters: { ...parameters } }),
-    );
-  };
+  const offer = (generation: number, kind: OperationKind, release: Published, parameters: object = {}): string =>
+    fixture.offer({ ...where, release, generation, kind, parameters: { ...parameters } });
   const gadgets = (): Promise<string> =>
     fixture.kubectl('get', 'gadgets', '-n', where.name, '-o', 'jsonpath={.items[*].spec}');
 
-  const early = await push('install');
-  expect(early).toMatchObject({ state: 'failed', reason: 'kind-not-permitted' });
-  expect(early.message).toContain(`Gadget/${where.name}`);
-  expect(early.message).toContain('must apply its CustomResourceDefinition first');
-
-  await define(where.name, { size: 1 });
-  expect(await push('install')).toMatchObject({ state: 'succeeded' });
+  const { definitions: _, ...release } = first.release;
+  await fixture.grant(where.name, { ...first, release });
+  const install = offer(1, 'install', first);
+  const waiting = await hub.reach(install, { phase: 'verify', reason: 'missing-rights' });
+  expect(waiting.message).toContain(`does not know kinds that this release brings`);
+  expect(waiting.message).toContain(NAME);
+  await fixture.grant(where.name, first);
+  expect(await hub.end(install)).toMatchObject({ state: 'succeeded' });
   expect(JSON.parse(await gadgets())).toEqual({ size: 1 });
 
-  await define(where.name, { size: 1, color: 'red' });
-  expect(await push('upgrade', { color: 'red', size: 2 })).toMatchObject({ state: 'succeeded' });
+  const early = await hub.end(offer(2, 'upgrade', second, { color: 'red', size: 2 }));
+  expect(early).toMatchObject({ state: 'failed', reason: 'apply-refused' });
+  expect(early.message).toContain('does not know .spec.color: the customer must apply that of this release first');
+  await fixture.grant(where.name, second);
+  expect(await hub.end(offer(3, 'upgrade', second, { color: 'red', size: 2 }))).toMatchObject({ state: 'succeeded' });
   expect(JSON.parse(await gadgets())).toEqual({ size: 2, color: 'red' });
 
-  expect(await push('uninstall')).toMatchObject({ state: 'succeeded' });
+  expect(await hub.end(offer(4, 'uninstall', second))).toMatchObject({ state: 'succeeded' });
   expect(await gadgets()).toBe('');
   expect(await fixture.admin.get(DEFINITION, undefined, NAME)).toBeDefined();
 });

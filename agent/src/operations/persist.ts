@@ -3,6 +3,8 @@ import { isKubeError } from '../kube/error.ts';
 
 const FIRST_DELAY_MS = 100;
 const MAX_DELAY_MS = 5_000;
+/** The API server needs a moment until a definition that was just changed counts. */
+const UNDECLARED_RETRIES = 5;
 
 export interface PersistOptions {
   /**
@@ -26,6 +28,7 @@ export async function persist<T>(
 ): Promise<T> {
   let forbidden = 0;
   let missing = 0;
+  let undeclared = 0;
   for (let delayMs = FIRST_DELAY_MS; ; delayMs = Math.min(delayMs * 2, MAX_DELAY_MS)) {
     signal.throwIfAborted();
     try {
@@ -35,6 +38,7 @@ export async function persist<T>(
       if (!isKubeError(error)) throw error;
       const mayPass =
         error.isTransient ||
+        (error.isUndeclared && (undeclared += 1) <= UNDECLARED_RETRIES) ||
         (error.status === 403 && (forbidden += 1) <= forbiddenRetries) ||
         (error.status === 404 && (missing += 1) <= missingRetries);
       if (!mayPass) throw error;

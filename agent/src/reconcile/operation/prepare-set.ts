@@ -12,7 +12,7 @@ import { unpackSet } from '../render/release-set.ts';
 import { renderChart } from '../render/render-chart.ts';
 import { verifiedRelease } from '../verify/verify-release.ts';
 import { setGenerationOf } from './good-generations.ts';
-import { awaitRights } from './rights.ts';
+import { awaitKinds, awaitRights } from './rights.ts';
 import type { Run } from './run.ts';
 
 const FIRST_RETRY_MS = 500;
@@ -77,7 +77,10 @@ async function renderSet(run: Run): Promise<Outcome<PreparedSet>> {
     bounded.checkParameters({ schema: release.parameters, parameters }),
   );
   if (!allowed.ok) return allowed;
-  await run.span('rights', async () => done(await awaitRights(run, release.permissions)));
+  await run.span('rights', async () => {
+    await awaitRights(run, release.permissions);
+    return done(await awaitKinds(run, release.definitions ?? []));
+  });
   const leave = await run.context.room.renders.take(run.untilWriting);
   try {
     return await withBounds(run, (bounded) => downloadAndRender(run, verified.value, bounded));

@@ -1,28 +1,10 @@
 import { containersOf, podSpecOf, type RenderedObject } from '@steward/shared';
-import type { ChartFiles } from '../chart/chart-files.ts';
 import type { Findings } from '../findings/finding.ts';
 import type { StewardYaml } from '../steward-yaml/steward-yaml.ts';
 import type { YamlSource } from '../steward-yaml/yaml-source.ts';
 import { objectName } from '../render/rendered-set.ts';
 import { isRecord } from '../values-path.ts';
 import { INSTALLATION, withPlaceholder } from './permissions.ts';
-
-/** What can be seen in a chart's files before it is rendered. */
-export function checkFiles(files: ChartFiles, findings: Findings): void {
-  for (const path of files.keys()) {
-    if (/(^|\/)crds\/.+\.(ya?ml|json)$/.test(path))
-      findings.add(
-        'warning',
-        'crd',
-        'definitions of new kinds belong to the whole cluster: the agent does not apply them',
-        {
-          place: { file: path },
-          action:
-            'Say in your installation guide that the customer applies this file before, and before an upgrade that changes it.',
-        },
-      );
-  }
-}
 
 function portsOf(service: RenderedObject): (string | number)[] {
   const spec = service['spec'];

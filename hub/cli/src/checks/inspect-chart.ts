@@ -2,6 +2,7 @@ import {
   chartHookOf,
   imagesOf,
   LIMITS,
+  type KindDefinition,
   type Lookup,
   type Release,
   type ReleaseHook,
@@ -16,7 +17,8 @@ import { objectName, readRendered, type RenderedSet } from '../render/rendered-s
 import { readStewardYaml, STEWARD_YAML } from '../steward-yaml/read-steward-yaml.ts';
 import type { StewardYaml } from '../steward-yaml/steward-yaml.ts';
 import type { YamlSource } from '../steward-yaml/yaml-source.ts';
-import { checkFiles, checkProbes, checkUsers } from './check-files.ts';
+import { checkProbes, checkUsers } from './check-files.ts';
+import { readDefinitions } from './definitions.ts';
 import { checkObject, type ObjectProblem } from './check-object.ts';
 import { checkHooksOf, hooksIn } from './hooks.ts';
 import { checkLookup, foundAmong, lookupPermissions, lookupWords } from './lookups.ts';
@@ -29,6 +31,8 @@ export interface Inspection {
   parameters: ReleaseParameters;
   permissions: Release['permissions'];
   hooks: ReleaseHook[];
+  /** Kinds of its own, for the customer to apply. */
+  definitions: KindDefinition[];
   /** References as the chart writes them, of all variants. */
   images: string[];
 }
@@ -223,9 +227,9 @@ function runsOf(chart: Chart, parameters: ReleaseParameters, findings: Findings)
  */
 export async function inspectChart(chart: Chart, renderer: Renderer, options: InspectOptions): Promise<Inspection> {
   const { findings, progress } = options;
-  checkFiles(chart.files, findings);
+  const definitions = readDefinitions(chart.files, findings);
   const read = readYaml(chart, findings);
-  if (!read) return { yaml: {}, parameters: NO_PARAMETERS, permissions: [], hooks: [], images: [] };
+  if (!read) return { yaml: {}, parameters: NO_PARAMETERS, permissions: [], hooks: [], definitions, images: [] };
   const { yaml, source } = read;
   const parameters = releaseParameters(chart, yaml, source, findings);
   const inspector = new Inspector(renderer, options, yaml);
@@ -266,5 +270,5 @@ export async function inspectChart(chart: Chart, renderer: Renderer, options: In
   checkHooksOf(hooks, yaml, findings);
   const images = new Set(renders.flatMap(({ objects }) => objects.flatMap((object) => imagesOf(object))));
   const permissions = permissionsOf(renders, lookupPermissions(renders, NAMESPACE));
-  return { yaml, parameters, permissions, hooks, images: [...images].toSorted() };
+  return { yaml, parameters, permissions, hooks, definitions, images: [...images].toSorted() };
 }
