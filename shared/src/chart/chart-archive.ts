@@ -121,7 +121,8 @@ function* entriesOf(tar: Buffer): Generator<TarEntry> {
     else if (type !== 'g' && type !== 'K') {
       const prefix = textAt(header, 345, 155);
       const short = textAt(header, 0, 100);
-      const path = longPath ?? (prefix === '' ? short : `${prefix}/${short}`);
+      // As Helm reads archives that were made elsewhere.
+      const path = (longPath ?? (prefix === '' ? short : `${prefix}/${short}`)).replaceAll('\\', '/');
       yield { path, header, content, before: tar.subarray(start, at), whole: tar.subarray(at, end) };
       start = end;
       longPath = undefined;

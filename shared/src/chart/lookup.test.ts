@@ -95,6 +95,11 @@ describe('a packed chart', () => {
     expect(gunzipSync(copy.subarray(at)).toString()).toContain('include "steward.lookup"');
   });
 
+  it('may come from a machine that separates folders in another way', () => {
+    const copy = answeringChart(gzipSync(tar({ 'c\\templates\\a.yaml': ask })))?.with(new Map()) ?? '';
+    expect(gunzipSync(copy).toString()).not.toContain(ask);
+  });
+
   it('that unpacks to more than anybody should is refused', () => {
     const bomb = gzipSync(Buffer.alloc(MAX_UNPACKED_CHART_BYTES + 1));
     expect(() => answeringChart(bomb)).toThrow(ChartTooLargeError);

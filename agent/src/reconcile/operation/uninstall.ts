@@ -14,7 +14,8 @@ import { done, failed, type Failure, type Outcome } from '../outcome.ts';
 import { inventoryKey, reasonToKeep } from '../plan/inventory.ts';
 import { inOrderOfRemoval } from '../plan/kind-order.ts';
 import { inParallel } from '../plan/parallel.ts';
-import { countsOf, toldPlan } from '../plan/told-plan.ts';
+import { countsOf, toldPlan, wavesSentence } from '../plan/told-plan.ts';
+import { sentences } from '../../sentences.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
 import { loadDecision, obtainConsent, type Planned } from './consent.ts';
 import { refuse } from './deploy.ts';
@@ -189,7 +190,9 @@ function describe(run: Run, { goes, stays }: Removal, hooks: OperationPlan['chan
     ...stays.map((entry) => ({ action: 'keep' as const, object: nameOf(entry) })),
   ];
   const volumes = run.record.spec.desired.deleteVolumes ? 'Volumes and what is in them are removed.' : 'Volumes stay.';
-  return toldPlan(`${run.title}: ${countsOf(changes)}. ${volumes}`, [...hooks, ...changes]);
+  const placed = goes.map(({ entry, wave }) => ({ wave, name: nameOf(entry) }));
+  const waves = wavesSentence(placed, { isLastFirst: true, until: 'gone' });
+  return toldPlan(sentences(`${run.title}: ${countsOf(changes)}`, ...waves, volumes), [...hooks, ...changes]);
 }
 
 /** The last wave first, workloads before what they use, each kind gone before the next. */

@@ -3,7 +3,6 @@ import { describe, expect, it } from 'vitest';
 import { canonicalJson, sha256 } from '@steward/shared';
 import { inOrder, inOrderOfRemoval } from './kind-order.ts';
 import { inventoryKey, mergedInventory, reasonToKeep } from './inventory.ts';
-import type { PlannedObject } from './plan-object.ts';
 import { countsOf, toldPlan, wavesSentence } from './told-plan.ts';
 
 const change = { action: 'update' as const, object: 'Deployment/web', fields: ['spec.replicas: 1 → 2'] };
@@ -85,15 +84,14 @@ it('the last wave is removed first, and in each what needs others before them', 
 });
 
 it('a plan names its waves where there are several, and never so long that its digests are cut off', () => {
-  const planned = (wave: number, name: string): PlannedObject =>
-    ({
-      object: { kind: 'ConfigMap', metadata: { name, annotations: { 'steward.dev/wave': String(wave) } } },
-    }) as unknown as PlannedObject;
-  expect(wavesSentence({ objects: [planned(2, 'a'), planned(2, 'b')] })).toEqual([]);
-  const objects = [planned(2, 'z'), ...['a', 'b', 'c', 'd'].map((name) => planned(-1, name))];
-  expect(wavesSentence({ objects })).toEqual([
-    'Wave by wave, each ready before the next: -1 (ConfigMap/a, ConfigMap/b, ConfigMap/c and 1 more), 2 (ConfigMap/z)',
+  const of = (wave: number, ...names: string[]): { wave: number; name: string }[] =>
+    names.map((name) => ({ wave, name }));
+  expect(wavesSentence(of(2, 'a', 'b'))).toEqual([]);
+  const objects = [...of(2, 'z'), ...of(-1, 'a', 'b', 'c', 'd')];
+  expect(wavesSentence(objects)).toEqual(['Wave by wave, each ready before the next: -1 (a, b, c and 1 more), 2 (z)']);
+  expect(wavesSentence(objects, { isLastFirst: true, until: 'gone' })).toEqual([
+    'Wave by wave, each gone before the next: 2 (z), -1 (a, b, c and 1 more)',
   ]);
-  const many = Array.from({ length: 100 }, (_, wave) => planned(wave, 'n'.repeat(200)));
-  expect(wavesSentence({ objects: many })[0]?.length).toBeLessThan(600);
+  const many = Array.from({ length: 100 }, (_, wave) => ({ wave, name: 'n'.repeat(200) }));
+  expect(wavesSentence(many)[0]?.length).toBeLessThan(600);
 });
