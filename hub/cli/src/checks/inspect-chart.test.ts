@@ -1,68 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { parse } from 'yaml';
-import type { Lookup } from '@steward/shared';
-import type { Chart } from '../chart/chart.ts';
-import { Findings } from '../findings/finding.ts';
-import type { Renderer, RenderRequest } from '../render/helm.ts';
-import { inspectChart, type Inspection } from './inspect-chart.ts';
+import { document, inspect, map, type Render } from '../testing/inspected-chart.ts';
 
 const rbac = (kind: string, more = ''): string =>
   document('r.yaml', `apiVersion: rbac.authorization.k8s.io/v1\nkind: ${kind}\nmetadata: { name: r }\n${more}`);
 
-type Render = (request: RenderRequest) => string;
-
-const files: Record<string, string> = {
-  'values.yaml': 'replicas: 1\nmetrics: false\n',
-  'steward.yaml': 'parameters: { allow: [replicas, metrics] }\n',
-  'values.schema.json': JSON.stringify({
-    properties: { replicas: { type: 'integer', minimum: 1, maximum: 3 }, metrics: { type: 'boolean' } },
-  }),
-};
-
-/** Stands for helm, which is a program of others: what it would print. */
-async function inspect(
-  render: Render,
-  more: Record<string, string> = {},
-  options: { allowDiffering?: boolean; lookups?: Lookup[] } = {},
-) {
-  const findings = new Findings();
-  const all = { ...files, ...more };
-  const chart: Chart = {
-    meta: { apiVersion: 'v2', name: 'web', version: '1.0.0' },
-    files: new Map(Object.entries(all).map(([path, text]) => [path, Buffer.from(text)])),
-    values: parse(all['values.yaml'] ?? '') as Record<string, unknown>,
-    packed: Buffer.alloc(0),
-    digest: '',
-  };
-  const requests: RenderRequest[] = [];
-  const { lookups = [] } = options;
-  const named = ({ name, ...lookup }: Lookup, { releaseName }: RenderRequest): Lookup => ({
-    ...lookup,
-    name: name.replace('qx7inst', releaseName),
-  });
-  const renderer: Renderer = {
-    render: async (request) => {
-      requests.push(request);
-      const yaml = render(request);
-      return yaml.startsWith('Error:')
-        ? { ok: false, error: yaml.slice(7) }
-        : { ok: true, yaml, lookups: lookups.map((asked) => named(asked, request)) };
-    },
-    close: async () => undefined,
-  };
-  const inspection: Inspection = await inspectChart(chart, renderer, {
-    findings,
-    progress: () => undefined,
-    ...options,
-  });
-  return { findings, inspection, requests, codes: findings.items.map(({ code }) => code) };
-}
-
-function document(source: string, body: string): string {
-  return `---\n# Source: web/templates/${source}\n${body}\n`;
-}
-
-const map = document('map.yaml', 'apiVersion: v1\nkind: ConfigMap\nmetadata: { name: settings }');
 const podOf = (container: string, rest = ''): string =>
   document(
     'pod.yaml',
@@ -285,86 +226,5 @@ describe('looking at a chart', () => {
     expect(await check(probe('${installation}-web', '80'))).toEqual([]);
     expect(await check(probe('${installation}-web', '81'))).toMatchObject([{ code: 'probe', place: { line: 2 } }]);
     expect((await check(probe('web', '80')))[0]?.action).toContain('${installation}-web');
-  });
-
-  it('asks for the rights to what templates look up, and tells of it', async () => {
-    const lookups = ['a', 'qx7inst-auth', ''].map((name) => ({
-      apiVersion: 'v1',
-      kind: name === 'qx7inst-auth' ? 'Secret' : 'Endpoints',
-      namespace: 'qx7space',
-      name,
-    }));
-    const { inspection, findings } = await inspect(() => map, {}, { lookups });
-    expect(findings.items.map(({ severity, message }) => `${severity} ${message}`)).toEqual([
-      expect.stringContaining('note looks up Endpoints/a:'),
-      expect.stringContaining('note looks up Secret/${installation}-auth:'),
-      expect.stringContaining('note looks up all of Endpoints:'),
-    ]);
-    expect(inspection.permissions).toEqual(
-      expect.arrayContaining([
-        expect.objectContaining({ kind: 'Endpoints', resource: 'endpoints', verbs: ['get', 'list'] }),
-        expect.objectContaining({ kind: 'Secret', verbs: ['get'], names: ['${installation}-auth'] }),
-      ]),
-    );
-  });
-
-  it.each([
-    ['another namespace', { namespace: 'other' }],
-    ['the whole cluster', { namespace: '', kind: 'Node' }],
-    ['a kind of the whole cluster', { kind: 'Namespace' }],
-    ['roles of the cluster', { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole' }],
-    ['all Secrets', { name: '' }],
-  ])('refuses a look-up of %s', async (_what, other) => {
-    const lookup = { apiVersion: 'v1', kind: 'Secret', namespace: 'qx7space', name: 'a', ...other };
-    const { findings, inspection } = await inspect(() => map, {}, { lookups: [lookup] });
-    expect(findings.items).toMatchObject([{ severity: 'error', code: 'lookup' }]);
-    expect(inspection.permissions.map(({ reason }) => reason).join()).not.toContain('look up');
-  });
-
-  it('lets a chart make something once that it looks up, when it is kept', async () => {
-    const lookup = { apiVersion: 'v1', kind: 'ConfigMap', namespace: 'qx7space', name: 'once' };
-    const once = (policy: string): string =>
-      map.replace('{ name: settings }', `{ name: once, annotations: { helm.sh/resource-policy: ${policy} } }`);
-    const render =
-      (policy: string) =>
-      ({ find }: RenderRequest): string =>
-        find?.(lookup) ? map : map + once(policy);
-    expect((await inspect(render('keep'), {}, { lookups: [lookup] })).codes).toEqual(['lookup']);
-    expect((await inspect(render('none'), {}, { lookups: [lookup] })).codes).toContain('unstable');
-  });
-
-  it('lets look-ups find what the first render made', async () => {
-    const found: unknown[] = [];
-    await inspect(({ find }) => {
-      const lookup = { apiVersion: 'v1', kind: 'ConfigMap', namespace: 'qx7space', name: 'settings' };
-      found.push(find?.(lookup), find?.({ ...lookup, name: '' }), find?.({ ...lookup, namespace: 'other' }));
-      return map;
-    });
-    const settings = expect.objectContaining({ kind: 'ConfigMap' });
-    expect(found.slice(0, 6)).toEqual([
-      undefined,
-      expect.objectContaining({ items: [] }),
-      undefined,
-      settings,
-      expect.objectContaining({ kind: 'ConfigMapList', items: [settings] }),
-      undefined,
-    ]);
-  });
-
-  it('finds definitions of kinds in the files themselves, for the customer to apply', async () => {
-    const crd = (name: string, kind = 'CustomResourceDefinition'): string =>
-      `apiVersion: apiextensions.k8s.io/v1\nkind: ${kind}\nmetadata: { name: ${name} }\nspec: { group: x }\n`;
-    const good = await inspect(() => map, { 'crds/thing.yaml': crd('things.example.com') });
-    expect(good.findings.items).toMatchObject([{ severity: 'note', code: 'crd' }]);
-    expect(good.inspection.definitions).toMatchObject([{ metadata: { name: 'things.example.com' }, spec: {} }]);
-    for (const bad of [crd('operations.steward.dev'), crd('x.apps.k8s.io'), crd('a', 'Secret'), '{'])
-      expect((await inspect(() => map, { 'charts/sub/crds/a.yaml': bad })).findings.items[0]).toMatchObject({
-        severity: 'error',
-        place: { file: 'charts/sub/crds/a.yaml' },
-      });
-    const large = `${crd('things.example.com')}description: ${'x'.repeat(300_000)}`;
-    const { findings, inspection } = await inspect(() => map, { 'crds/thing.yaml': large });
-    expect(inspection.definitions).toEqual([]);
-    expect(findings.items).toMatchObject([{ severity: 'warning', code: 'crd' }]);
   });
 });
