@@ -53,6 +53,13 @@ describe('waves', () => {
       `Wave by wave, each ready before the next: -1 (Deployment/${first}), 0 (ConfigMap/${where.name}), 1 (Deployment/${second})`,
     );
 
+    const { changes = [] } = [...(hub.results.get(install)?.values() ?? [])].find(({ plan }) => plan)?.plan ?? {};
+    expect(changes.map(({ object }) => object)).toEqual([
+      `Deployment/${first}`,
+      `ConfigMap/${where.name}`,
+      `Deployment/${second}`,
+    ]);
+
     // A wave that fails is the last that was touched.
     const { writes } = agent.client;
     const upgraded = writes.length;
