@@ -23,6 +23,11 @@ async function start(): Promise<RunningAgent> {
   return agent;
 }
 
+/** Pods of the first wave start when it is there. */
+async function openGate(namespace: string): Promise<void> {
+  await fixture.apply([{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: `${namespace}-gate`, namespace } }]);
+}
+
 describe('waves', () => {
   it('begin when the one before is ready, also after a kill in one, and go in reverse', async () => {
     const { hub } = fixture;
@@ -44,9 +49,7 @@ describe('waves', () => {
     await waitUntil(() => told(install).length > before, { what: 'the next life to wait too' });
     expect(await fixture.get('Deployment', first, where.name)).toBeDefined();
     expect(await fixture.get('Deployment', second, where.name)).toBeUndefined();
-    await fixture.apply([
-      { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: `${where.name}-gate`, namespace: where.name } },
-    ]);
+    await openGate(where.name);
     expect(await hub.end(install)).toMatchObject({ state: 'succeeded' });
     const plans = [...(hub.results.get(install)?.values() ?? [])].map(({ plan }) => plan?.summary);
     expect(plans.join()).toContain(
@@ -63,7 +66,7 @@ describe('waves', () => {
     // A wave that fails is the last that was touched.
     const { writes } = agent.client;
     const upgraded = writes.length;
-    const bad = offer(2, 'upgrade', { parameters: { text: 'b', fault: 'missing-config' } });
+    const bad = offer(2, 'upgrade', { parameters: { text: 'b', fault: 'first' } });
     expect(await hub.end(bad)).toMatchObject({ state: 'rolled-back', reason: 'config-error' });
     const changed = writes.slice(upgraded).filter((write) => /Deployment|ConfigMap/.test(write));
     expect(changed).toEqual([`apply Deployment/${first}`, `apply Deployment/${first}`]);
@@ -84,5 +87,25 @@ describe('waves', () => {
       `remove ConfigMap/${where.name}`,
       `remove Deployment/${first}`,
     ]);
+  });
+
+  it('do not hold each other up on the way back', async () => {
+    const { hub } = fixture;
+    const where = fixture.installation();
+    await fixture.grant(where.name, waves);
+    await openGate(where.name);
+    const want = { ...where, release: waves };
+    expect(await hub.end(fixture.offer({ ...want, generation: 1, kind: 'install' }))).toMatchObject({
+      state: 'succeeded',
+    });
+    const parameters = { text: 'b', fault: 'second' };
+    const bad = fixture.offer({ ...want, generation: 2, kind: 'upgrade', parameters });
+    await hub.reach(bad, { phase: 'roll-out' });
+    await fixture.kubectl('delete', 'configmap', `${where.name}-gate`, '-n', where.name);
+    const text = (): Promise<string> =>
+      fixture.kubectl('get', 'deployment', `${where.name}-second`, '-n', where.name, '-o', 'jsonpath={..env[0].value}');
+    await waitUntil(async () => (await text()) === 'hello', { what: 'the second to be put back', timeoutMs: 30_000 });
+    await openGate(where.name);
+    expect(await hub.end(bad)).toMatchObject({ state: 'rolled-back' });
   });
 });
