@@ -227,9 +227,9 @@ export class ReconcileFixture {
 
   /** What the customer applies for one installation. */
   async grant(name: string, published: Published, namespace = name): Promise<void> {
-    const { permissions, service } = published.release;
+    const { permissions, definitions, service } = published.release;
     this.#namespaces.add(namespace);
-    const input = { organization: this.organization, installation: name, service, namespace, permissions };
+    const input = { organization: this.organization, installation: name, service, namespace, permissions, definitions };
     await this.apply(grantManifest(input));
   }
 

@@ -134,6 +134,22 @@ describe('rendering a chart', () => {
     });
   });
 
+  it('renders subcharts by their conditions and aliases, with values of their own and those of all', async () => {
+    const set = await render('subcharts');
+    const found = set.ok && set.value.objects.map(({ metadata, ...object }) => [metadata.name, object['data']]);
+    expect(found).toEqual([
+      ['shop-cache', { size: '2', word: 'shared' }],
+      ['shop-part', { size: '1', word: 'shared' }],
+      ['shop-own', undefined],
+    ]);
+    const other = await render('subcharts', { parameters: { cache: { enabled: false }, spare: { enabled: true } } });
+    expect(other.ok && other.value.objects.map(({ metadata }) => metadata.name)).toEqual([
+      'shop-part',
+      'shop-spare',
+      'shop-own',
+    ]);
+  });
+
   it('keeps hooks apart, checked and pinned like the rest, leaves tests out and refuses what is none', async () => {
     const set = await render('hooks');
     expect(set.ok && set.value.objects.map(({ kind }) => kind)).toEqual(['ConfigMap', 'Deployment']);

@@ -170,6 +170,23 @@ describe('an installation', () => {
     expect(await fixture.get('ConfigMap', 'of-a-person', where.namespace)).toBeDefined();
   });
 
+  it('of 300 objects is applied whole, and an upgrade writes the one that differs', async () => {
+    const { hub } = fixture;
+    const maps = web.release.permissions.filter(({ kind }) => kind === 'ConfigMap');
+    const many = await fixture.publish({ chart: 'many', change: (release) => (release.permissions = maps) });
+    const where = fixture.installation();
+    await fixture.grant(where.name, many);
+    const offer = (generation: number, kind: 'install' | 'upgrade', text: string): string =>
+      fixture.offer({ ...where, release: many, generation, kind, parameters: { count: 300, text } });
+    expect(await hub.end(offer(1, 'install', 'a'))).toMatchObject({ state: 'succeeded' });
+    const names = await fixture.kubectl('get', 'configmaps', '-n', where.name, '-o', 'name');
+    expect(names.match(/configmap\/c\d+/g)).toHaveLength(300);
+    const before = agent.client.writes.length;
+    expect(await hub.end(offer(2, 'upgrade', 'b'))).toMatchObject({ state: 'succeeded' });
+    const written = agent.client.writes.slice(before).filter((write) => write.includes('ConfigMap/'));
+    expect(written).toEqual(['apply ConfigMap/c7']);
+  });
+
   it('does not wait for an operation of another one', async () => {
     const { hub } = fixture;
     const [slow, quick] = [fixture.installation(), fixture.installation()];

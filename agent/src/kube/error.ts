@@ -58,7 +58,13 @@ export class KubeError extends Error {
 
   /** Whether the same request may succeed later without anybody changing anything. */
   get isTransient(): boolean {
-    return this.status === 0 ? this.reason !== 'TooLarge' : this.status === 429 || this.status >= 500;
+    if (this.status === 0) return this.reason !== 'TooLarge';
+    return this.status === 429 || (this.status >= 500 && !this.isUndeclared);
+  }
+
+  /** An apply of a field that the kind's definition does not have: an answer, though the API server calls it its own fault. */
+  get isUndeclared(): boolean {
+    return this.message.includes('field not declared in schema');
   }
 }
 

@@ -57,7 +57,7 @@ describe('a hub with its own authority', () => {
   });
 
   it('is refused with a certificate that has expired', async () => {
-    const expired = await createTestAuthority(-60_000);
+    const expired = await createTestAuthority({ notAfterMs: -60_000 });
     const other = new TestHub(expired);
     await other.start();
     const { link } = start(expired.caPem, other.url);

@@ -104,6 +104,6 @@ export class Monitors {
 
 /** The kinds that tell the health of a release: those it may watch. */
 export function kindsToWatch(permissions: SetMeta['permissions']): WatchedKind[] {
-  const kinds = permissions.filter(({ verbs }) => verbs.includes('watch')).map(({ kind }) => kind);
+  const kinds = permissions.filter(({ verbs, names }) => verbs.includes('watch') && !names).map(({ kind }) => kind);
   return [...new Set(kinds)].filter((kind): kind is WatchedKind => kind in WATCHED);
 }

@@ -7,13 +7,16 @@ const HOUR_MS = 3_600_000;
 
 export interface TestAuthority {
   caPem: string;
-  /** For a server on 127.0.0.1. */
+  /** For a server on 127.0.0.1, or the address it was made for. */
   key: string;
   cert: string;
 }
 
-/** A certificate authority and a server certificate from it, for an hour. @param notAfterMs of the certificate, from now; the authority lasts as long */
-export async function createTestAuthority(notAfterMs = HOUR_MS): Promise<TestAuthority> {
+/** A certificate authority and a server certificate from it, for an hour. `notAfterMs` is from now. */
+export async function createTestAuthority({
+  notAfterMs = HOUR_MS,
+  address = '127.0.0.1',
+} = {}): Promise<TestAuthority> {
   const [caKeys, keys] = await Promise.all([generate(), generate()]);
   const notBefore = new Date(Date.now() - 2 * HOUR_MS);
   const common = { notBefore, signingAlgorithm: ALGORITHM };
@@ -33,7 +36,7 @@ export async function createTestAuthority(notAfterMs = HOUR_MS): Promise<TestAut
     notAfter: new Date(Date.now() + notAfterMs),
     publicKey: keys.publicKey,
     signingKey: caKeys.privateKey,
-    extensions: [new x509.SubjectAlternativeNameExtension([{ type: 'ip', value: '127.0.0.1' }])],
+    extensions: [new x509.SubjectAlternativeNameExtension([{ type: 'ip', value: address }])],
   });
   const pkcs8 = await crypto.subtle.exportKey('pkcs8', keys.privateKey);
   return {

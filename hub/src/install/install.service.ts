@@ -19,10 +19,10 @@ interface AgentParts {
 }
 
 function toGrant({ name, service, namespace, envelope, lastGoodEnvelope }: GrantSource) {
-  const releases = [envelope, ...(lastGoodEnvelope === null ? [] : [lastGoodEnvelope])].map(
-    (text) => openStored(text).release,
-  );
-  return { installation: name, service, namespace, permissions: grantedPermissions(releases) };
+  const wanted = openStored(envelope).release;
+  const releases = [wanted, ...(lastGoodEnvelope === null ? [] : [openStored(lastGoodEnvelope).release])];
+  const { definitions } = wanted;
+  return { installation: name, service, namespace, permissions: grantedPermissions(releases), definitions };
 }
 
 /** The manifests that customers apply. Downloading one uses nothing up and changes nothing but the note that it was fetched. */

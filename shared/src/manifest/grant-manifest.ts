@@ -1,3 +1,4 @@
+import { problemOfDefinition, type KindDefinition } from '../chart/definitions.ts';
 import type { ReleasePermission } from '../release/release.ts';
 import { withComment, type KubeManifest, type PolicyRule } from './kube-manifest.ts';
 import {
@@ -16,20 +17,25 @@ export interface GrantInput {
   namespace: string;
   /** Of the signed release. */
   permissions: readonly ReleasePermission[];
+  /** Kinds of the service's own. */
+  definitions?: readonly KindDefinition[] | undefined;
 }
 
 /**
- * What the customer applies to let the agent run one installation: its namespace, and exactly the rights that the signed
- * release asks for there.
- * @throws Error for a namespace that no service may have
+ * What the customer applies to let the agent run one installation: its namespace, exactly the rights that the signed release
+ * asks for there, and the kinds of its own that it brings.
+ * @throws Error for a namespace that no service may have, and for a kind that no vendor may define
  */
 export function grantManifest(input: GrantInput): KubeManifest[] {
-  const { organization, installation, service, namespace } = input;
+  const { organization, installation, service, namespace, definitions = [] } = input;
   const reserved = reservedNamespace(namespace);
   if (reserved !== undefined) throw new Error(`${service} cannot be granted rights in ${namespace}: ${reserved}`);
+  const foreign = definitions.map(problemOfDefinition).find((problem) => problem !== undefined);
+  if (foreign !== undefined) throw new Error(`${service} cannot be granted: ${foreign}`);
   const labels = { [ORGANIZATION_LABEL]: organization, [INSTALLATION_LABEL]: installation };
   const name = grantName(organization);
   return [
+    ...definitions.map((definition) => withComment(structuredClone(definition), definitionComment(service))),
     withComment(
       { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace, labels } },
       `The service ${service} of ${organization} as "${installation}": a namespace for it and nothing else. Who may create pods in a\nnamespace can use all its Secrets and service accounts, so keep other things out of it.`,
@@ -51,6 +57,10 @@ export function grantManifest(input: GrantInput): KubeManifest[] {
       subjects: [{ kind: 'ServiceAccount', name: AGENT_SERVICE_ACCOUNT, namespace: agentNamespace(organization) }],
     },
   ];
+}
+
+function definitionComment(service: string): string {
+  return `A kind of ${service}'s own, for the whole cluster. Removing it removes every object of that kind, so nothing here ever does.`;
 }
 
 function ruleOf(permission: ReleasePermission, installation: string): PolicyRule {

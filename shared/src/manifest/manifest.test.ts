@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { agentManifest, type AgentManifestInput } from './agent-manifest.ts';
+import type { KindDefinition } from '../chart/definitions.ts';
 import { grantManifest } from './grant-manifest.ts';
 import type { KubeManifest, PolicyRule } from './kube-manifest.ts';
 import { manifestYaml } from './manifest-yaml.ts';
@@ -107,6 +108,24 @@ describe('a grant', () => {
       subjects: [{ kind: 'ServiceAccount', name: 'steward-agent', namespace: 'steward-acme' }],
     });
   });
+});
+
+it('a grant brings the kinds of the service first, and none that are not its own', () => {
+  const input = { organization: 'acme', installation: 'a', service: 'a', namespace: 'a', permissions: [] };
+  const kind = (name: string): KindDefinition => ({
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name },
+  });
+  const definitions = [kind('gadgets.example.com')];
+  expect(grantManifest({ ...input, definitions }).map((object) => object.kind)).toEqual([
+    'CustomResourceDefinition',
+    'Namespace',
+    'Role',
+    'RoleBinding',
+  ]);
+  for (const name of ['supportpolicies.steward.dev', 'x.apps.k8s.io'])
+    expect(() => grantManifest({ ...input, definitions: [kind(name)] })).toThrow(/not a vendor's to define/);
 });
 
 it.each(['default', 'kube-system', 'kube-other', 'steward-acme', 'steward-other'])(

@@ -1,4 +1,5 @@
 import Type, { type Static } from 'typebox';
+import { KindDefinition } from '../chart/definitions.ts';
 import { HOOK_EVENTS, type HookEvent } from '../chart/hooks.ts';
 
 /** DSSE payload type of a signed release. */
@@ -22,7 +23,8 @@ export const ReleasePermission = Type.Object({
   apiGroup: Type.String({ maxLength: 253, pattern: '^[^*]*$' }),
   apiVersion: Type.String({ maxLength: 64 }),
   kind: Type.String({ maxLength: 64 }),
-  resource: Type.String({ maxLength: 64, pattern: '^[a-z]+$' }),
+  /** `pods`, or a part of it that a Role of the chart gives: `pods/log` */
+  resource: Type.String({ maxLength: 64, pattern: '^[a-z]+(/[a-z]+)?$' }),
   verbs: Type.Array(
     Type.Unsafe<'get' | 'list' | 'watch' | 'create' | 'patch' | 'update' | 'delete'>({
       type: 'string',
@@ -170,6 +172,8 @@ export const Release = Type.Object({
   basicParameters: Type.Array(Type.String({ maxLength: 200 }), { maxItems: 5 }),
   permissions: Type.Array(ReleasePermission, { maxItems: 100 }),
   exceptions: ReleaseExceptions,
+  /** Kinds of the chart's own, which the customer applies with the grant. */
+  definitions: Type.Optional(Type.Array(Type.Unsafe<KindDefinition>(KindDefinition), { maxItems: 100 })),
   knobs: Type.Array(ReleaseKnob, { maxItems: 50 }),
   /** Declared by the vendor, shown with the release. */
   probes: Type.Optional(Type.Array(ReleaseProbe, { maxItems: 20 })),

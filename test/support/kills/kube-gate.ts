@@ -39,7 +39,7 @@ export class KubeGate {
   }
 
   static async open(endpoint: KubeEndpoint): Promise<KubeGate> {
-    const { caPem, cert, key } = await createTestAuthority(CERTIFICATE_MS);
+    const { caPem, cert, key } = await createTestAuthority({ notAfterMs: CERTIFICATE_MS });
     const server = createSecureServer({ cert, key, settings: { maxConcurrentStreams: MAX_STREAMS } });
     await once(server.listen(0, '127.0.0.1'), 'listening');
     return new KubeGate(server, caPem, endpoint);

@@ -21,6 +21,8 @@ const bounds: Bounds = {
       permission('', 'Secret', { names: ['${installation}-auth'] }),
       permission('', 'Pod', { verbs: ['get', 'list', 'watch'] }),
       permission('apps', 'Deployment'),
+      permission('rbac.authorization.k8s.io', 'Role'),
+      permission('rbac.authorization.k8s.io', 'RoleBinding'),
     ],
     exceptions: {},
   },
@@ -28,6 +30,12 @@ const bounds: Bounds = {
   installation: 'shop',
   namespace: 'shop-ns',
 };
+const role = (kind: string, more: object): RenderedObject => ({
+  apiVersion: 'rbac.authorization.k8s.io/v1',
+  kind,
+  metadata: { name: 'r' },
+  ...more,
+});
 const map: RenderedObject = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a' } };
 
 function deployment(spec: Record<string, unknown>): RenderedObject {
@@ -57,6 +65,9 @@ describe('a rendered set', () => {
   it.each([
     ['another namespace', { ...map, metadata: { name: 'a', namespace: 'other' } }, 'foreign-namespace'],
     ['a kind that is not permitted', { ...map, kind: 'Role' }, 'kind-not-permitted'],
+    ["the customer's grant", role('Role', { metadata: { name: 'steward-agent-acme' } }), 'kind-not-permitted'],
+    ['a Role of others', role('RoleBinding', { roleRef: { kind: 'Role', name: 'other' } }), 'kind-not-permitted'],
+    ['a ClusterRole', role('RoleBinding', { roleRef: { kind: 'ClusterRole', name: 'r' } }), 'kind-not-permitted'],
     ['a kind of another group', { ...map, apiVersion: 'evil.example/v1' }, 'kind-not-permitted'],
     ['a kind that may only be looked at', { ...map, kind: 'Pod' }, 'kind-not-permitted'],
     ['a Secret of another name', { ...map, kind: 'Secret', metadata: { name: 'other' } }, 'kind-not-permitted'],

@@ -1,6 +1,9 @@
 import {
+  grantName,
   INSTALLATION_LABEL,
+  isOwnRole,
   ORGANIZATION_LABEL,
+  problemOfBinding,
   undeclaredPodSettings,
   type ChartHook,
   type Release,
@@ -28,13 +31,13 @@ export function checkSet(
   hooks: readonly ChartHook[] = [],
 ): Outcome<RenderedObject[]> {
   const seen = new Set<string>();
-  const accounts = accountsOf(objects, hooks);
+  const own = ownNames(objects, hooks);
   const checked: RenderedObject[] = [];
   for (const object of objects) {
     const key = keyOf(object);
     if (seen.has(key)) return failed('render-failed', `${nameOf(object)} is in the chart twice`);
     seen.add(key);
-    const outcome = checkObject(object, bounds, accounts);
+    const outcome = checkObject(object, bounds, own);
     if (!outcome.ok) return outcome;
     checked.push(outcome.value);
   }
@@ -48,7 +51,7 @@ export function checkHooks(
   objects: readonly RenderedObject[],
 ): Outcome<ChartHook[]> {
   const seen = new Set<string>();
-  const accounts = accountsOf(objects, hooks);
+  const own = ownNames(objects, hooks);
   const checked: ChartHook[] = [];
   for (const hook of hooks) {
     for (const event of hook.events) {
@@ -57,19 +60,27 @@ export function checkHooks(
         return failed('render-failed', `the ${event} hook ${nameOf(hook.object)} is in the chart twice`);
       seen.add(key);
     }
-    const outcome = checkObject(hook.object, bounds, accounts);
+    const outcome = checkObject(hook.object, bounds, own);
     if (!outcome.ok) return outcome;
     checked.push({ ...hook, object: outcome.value });
   }
   return done(checked);
 }
 
-function accountsOf(objects: readonly RenderedObject[], hooks: readonly ChartHook[]): Set<string> {
-  const all = [...objects, ...hooks.map(({ object }) => object)];
-  return new Set(all.filter(({ kind }) => kind === 'ServiceAccount').map(({ metadata }) => metadata.name));
+/** What pods and bindings of the set may name. */
+interface OwnNames {
+  accounts: ReadonlySet<string>;
+  roles: ReadonlySet<string>;
 }
 
-function checkObject(object: RenderedObject, bounds: Bounds, accounts: ReadonlySet<string>): Outcome<RenderedObject> {
+function ownNames(objects: readonly RenderedObject[], hooks: readonly ChartHook[]): OwnNames {
+  const all = [...objects, ...hooks.map(({ object }) => object)];
+  const namesOf = (wanted: string): Set<string> =>
+    new Set(all.filter(({ kind }) => kind === wanted).map(({ metadata }) => metadata.name));
+  return { accounts: namesOf('ServiceAccount'), roles: namesOf('Role') };
+}
+
+function checkObject(object: RenderedObject, bounds: Bounds, { accounts, roles }: OwnNames): Outcome<RenderedObject> {
   const placed = place(object, bounds);
   if (!placed.ok) return placed;
   const settings = undeclaredPodSettings(object, bounds.release.exceptions, accounts);
@@ -77,7 +88,19 @@ function checkObject(object: RenderedObject, bounds: Bounds, accounts: ReadonlyS
     const message = `${nameOf(object)} asks for more than the release declares: ${settings.join('; ')}`;
     return failed('forbidden-pod-setting', message);
   }
+  const wrong = isOwnRole(object) ? problemOfRole(object, bounds, roles) : undefined;
+  if (wrong !== undefined) return failed('kind-not-permitted', `${nameOf(object)}: ${wrong}`);
   return pinImages(placed.value, bounds.release.images);
+}
+
+/** The customer's grant carries the labels of the installation too, and is nobody's but theirs. */
+function problemOfRole(
+  object: RenderedObject,
+  { organization, namespace }: Bounds,
+  roles: ReadonlySet<string>,
+): string | undefined {
+  if (object.metadata.name === grantName(organization)) return "it has the name of the customer's grant";
+  return object.kind === 'RoleBinding' ? problemOfBinding(object, { namespace, roles }) : undefined;
 }
 
 function nameOf({ kind, metadata }: RenderedObject): string {

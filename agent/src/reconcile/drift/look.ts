@@ -45,6 +45,7 @@ async function compare(found: FoundObject, input: ObjectPlanInput): Promise<Find
     const fields = planned.fields.join(', ');
     return refused(object, `${name} would have to be made anew: ${fields}. Push the version again to do that`);
   }
+  if (live && planned.isUnknown) return { key: keyOf(object), object: name, what: 'same', changes: [] };
   const changes = (planned.changes ?? []).filter((change) => isOfTheSet(planned.object, change));
   const what = !live ? 'gone' : changes.length > 0 ? 'changed' : 'same';
   const [first] = changes;

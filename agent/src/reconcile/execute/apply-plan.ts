@@ -1,31 +1,46 @@
+import { waveOf } from '@steward/shared';
 import type { InventoryEntry } from '../../operations/installation-object.ts';
 import { done, type Outcome } from '../outcome.ts';
 import { entryOf, inventoryKey } from '../plan/inventory.ts';
-import { inOrder } from '../plan/kind-order.ts';
-import type { ObjectPlan } from '../plan/make-plan.ts';
+import { inOrder, inOrderOfRemoval, inWaves, type Wave } from '../plan/kind-order.ts';
+import type { ObjectPlan, PlannedRemoval } from '../plan/make-plan.ts';
 import { inParallel } from '../plan/parallel.ts';
 import type { PlannedObject } from '../plan/plan-object.ts';
 import { executeStep, type StepContext } from './steps.ts';
 
 const WIDTH = 4;
 
+export interface WaveRules {
+  /** What is stopped is stopped before what it needs. */
+  isLastFirst: boolean;
+  /** Called with each wave as long as a later one has something to change, also when nothing of this one differs: a kill may have come before it was ready. */
+  untilReady: (wave: Wave<PlannedObject>) => Promise<Outcome<void>>;
+}
+
 /**
- * Applies what differs, kind after kind, then removes what the set no longer has; after a failure nothing is removed.
+ * Applies what differs, wave after wave and in each kind after kind, then removes what the set no longer has; after a
+ * failure nothing is removed.
  * @returns the inventory as it is now
  */
-export async function applyPlan(plan: ObjectPlan, context: StepContext): Promise<Outcome<InventoryEntry[]>> {
-  const uids = new Map<string, string | undefined>();
-  for (const group of inOrder(plan.objects, ({ ref }) => ref.kind)) {
-    const outcomes = await inParallel(group, WIDTH, (planned) => applyOne(planned, context));
-    for (const [index, outcome] of outcomes.entries()) {
-      if (!outcome.ok) return outcome;
-      const planned = group[index];
-      if (planned) uids.set(keyOf(planned), outcome.value);
-    }
+export async function applyPlan(
+  plan: ObjectPlan,
+  context: StepContext,
+  { isLastFirst, untilReady }: WaveRules,
+): Promise<Outcome<InventoryEntry[]>> {
+  const uids: Uids = new Map();
+  const inTurn = inWaves(plan.objects, ({ object }) => waveOf(object));
+  const waves = isLastFirst ? inTurn.toReversed() : inTurn;
+  for (const [index, wave] of waves.entries()) {
+    const applied = await applyWave(wave, uids, context);
+    if (!applied.ok) return applied;
+    const isMoreToDo = waves.slice(index + 1).some(({ items }) => items.some(({ action }) => action !== 'keep'));
+    const ready = isMoreToDo ? await untilReady(wave) : done(undefined);
+    if (!ready.ok) return ready;
   }
-  const goes = plan.removals.filter(({ action }) => action === 'delete').map(({ entry }) => entry);
-  for (const group of inOrder(goes, ({ kind }) => kind).reverse()) {
-    const outcomes = await inParallel(group, WIDTH, (entry) =>
+  const goes = plan.removals.filter(({ action }) => action === 'delete');
+  const removal = { waveOf: ({ wave }: PlannedRemoval) => wave, kindOf: ({ entry }: PlannedRemoval) => entry.kind };
+  for (const group of inOrderOfRemoval(goes, removal)) {
+    const outcomes = await inParallel(group, WIDTH, ({ entry }) =>
       executeStep({ type: 'remove', entry, propagation: 'Background' }, context),
     );
     for (const outcome of outcomes) if (!outcome.ok) return outcome;
@@ -33,6 +48,21 @@ export async function applyPlan(plan: ObjectPlan, context: StepContext): Promise
   const stays = plan.removals.filter(({ action }) => action === 'keep').map(({ entry }) => entry);
   const applied = plan.objects.map((planned) => entryOf(planned.ref, planned.object, uids.get(keyOf(planned))));
   return done([...applied, ...stays]);
+}
+
+type Uids = Map<string, string | undefined>;
+
+/** Notes the uids of what it applied. */
+async function applyWave({ items }: Wave<PlannedObject>, uids: Uids, context: StepContext): Promise<Outcome<void>> {
+  for (const group of inOrder(items, ({ ref }) => ref.kind)) {
+    const outcomes = await inParallel(group, WIDTH, (planned) => applyOne(planned, context));
+    for (const [index, outcome] of outcomes.entries()) {
+      if (!outcome.ok) return outcome;
+      const planned = group[index];
+      if (planned) uids.set(keyOf(planned), outcome.value);
+    }
+  }
+  return done(undefined);
 }
 
 function keyOf({ ref, object }: PlannedObject): string {

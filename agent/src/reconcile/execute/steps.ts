@@ -38,6 +38,8 @@ export interface StepContext {
 
 /** The dry run went well a moment ago. */
 const GRANTED = { forbiddenRetries: 5 };
+/** The API server finds a Role that was just made a moment later. */
+const BINDING = { ...GRANTED, missingRetries: 6 };
 const FIRST_LOOK_MS = 50;
 const MAX_LOOK_MS = 1_000;
 const NOTHING: StepResult = { uid: undefined, generation: 0 };
@@ -87,7 +89,8 @@ async function apply(
   { object, force }: Extract<Step, { type: 'apply' }>,
   { kube, fieldManager, signal }: StepContext,
 ): Promise<StepResult> {
-  const applied = await persist(() => kube.apply(object, { fieldManager, force, signal }), signal, GRANTED);
+  const patience = object.kind === 'RoleBinding' ? BINDING : GRANTED;
+  const applied = await persist(() => kube.apply(object, { fieldManager, force, signal }), signal, patience);
   return { uid: applied.metadata.uid, generation: applied.metadata.generation ?? 0 };
 }
 

@@ -1,8 +1,8 @@
-import { canonicalJson, runStateText, sha256, type OperationPlan } from '@steward/shared';
+import { canonicalJson, runStateText, sha256, waveOf, type OperationPlan } from '@steward/shared';
 import type { HistoryEntry } from '../../operations/installation-object.ts';
 import { hooksOfRun, isIrreversible } from '../hooks/hook-moments.ts';
 import type { ObjectPlan } from '../plan/make-plan.ts';
-import { changesOf, countsOf, toldPlan } from '../plan/told-plan.ts';
+import { changesOf, countsOf, toldPlan, wavesSentence } from '../plan/told-plan.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
 import { crossedPoint } from './point-of-no-return.ts';
 import { sentences } from '../../sentences.ts';
@@ -26,7 +26,17 @@ export function describePlan(
   // The digests bind an approval to the very content, of which the changes show only places.
   const objects = run.record.status.renderRef?.split(' ').at(-1) ?? '';
   const content = `Release ${meta.releaseDigest}, parameters ${meta.parametersDigest}, objects ${objects}.`;
-  const told = sentences(`${run.title}${from}: ${countsOf(objectChanges)}${runs}`, ...runStateSentences(run), ...notes);
+  const placed = plan.objects.map(({ object }) => ({
+    wave: waveOf(object),
+    name: `${object.kind}/${object.metadata.name}`,
+  }));
+  const waves = wavesSentence(placed, run.kind === 'stop' ? { isLastFirst: true, until: 'stopped' } : {});
+  const told = sentences(
+    `${run.title}${from}: ${countsOf(objectChanges)}${runs}`,
+    ...runStateSentences(run),
+    ...waves,
+    ...notes,
+  );
   const summary = `${told}. ${content}${back}`;
   return toldPlan(crossed === undefined ? summary : `${summary} ${crossed}`, [...hooks, ...objectChanges]);
 }

@@ -5,9 +5,12 @@ import { kindsToWatch } from '../monitors.ts';
 import { sentences } from '../../sentences.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
 import { entryOf, mergedInventory } from '../plan/inventory.ts';
+import type { Wave } from '../plan/kind-order.ts';
 import { makePlan, type ObjectPlan } from '../plan/make-plan.ts';
+import type { PlannedObject } from '../plan/plan-object.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
-import { watchRollout } from '../rollout/watch-rollout.ts';
+import { isTarget } from '../rollout/targets.ts';
+import { watchRollout, type RolloutOptions } from '../rollout/watch-rollout.ts';
 import { planInput } from './plan-input.ts';
 import type { Run } from './run.ts';
 
@@ -27,7 +30,11 @@ export async function applySet(
   const coming = plan.value.objects.map(({ ref, object, uid }) => entryOf(ref, object, uid));
   const watched = kindsToWatch(set.meta.permissions);
   await writeInventory(run, mergedInventory(inventory, coming), watched);
-  const applied = await applyPlan(plan.value, stepContext(run, isWayBack));
+  const applied = await applyPlan(plan.value, stepContext(run, isWayBack), {
+    isLastFirst: run.kind === 'stop' && !isWayBack,
+    // What is put back has run together before; a wave that only a later one mends must not hold it up.
+    untilReady: async (wave) => (isWayBack ? done(undefined) : untilWaveReady(run, set, wave)),
+  });
   // Not before: a namespace without anything in it would be called healthy.
   run.context.monitors.watch(run.installation, watched);
   if (!applied.ok) return applied;
@@ -47,20 +54,8 @@ export async function rollOut(
   set: ReleaseSet,
   { isWayBack }: { isWayBack: boolean },
 ): Promise<Outcome<void>> {
-  const { context, record, installation } = run;
-  const { kube, now } = context;
-  const { status } = record;
-  const { view } = context.monitors.watch(installation, kindsToWatch(set.meta.permissions));
   return watchRollout({
-    kube,
-    view,
-    namespace: installation.namespace,
-    objects: set.objects,
-    meta: set.meta,
-    startedMs: Date.parse(status.startedAt ?? '') || now().getTime(),
-    deadlineMs: deadlineOf(run, isWayBack),
-    isOverFailed: isWayBack || installation.status.state === 'failed',
-    now,
+    ...rolloutOf(run, set, isWayBack),
     onProgress: async ({ done: ready, total, waiting }) => {
       const message = `${ready} of ${total} ready. ${waiting.slice(0, 3).join('; ')}`.slice(0, 1_000);
       const phase = isWayBack ? 'roll-back' : 'roll-out';
@@ -71,9 +66,51 @@ export async function rollOut(
       const phase = isWayBack ? 'roll-back' : 'settle';
       await run.move({ state: 'running', phase, message, progress: { done: ready, total } });
     },
+  });
+}
+
+/** Follows one wave; the operation stays in its phase, so that after a kill the rest is applied too. */
+async function untilWaveReady(
+  run: Run,
+  { meta, objects: all }: ReleaseSet,
+  { wave, items }: Wave<PlannedObject>,
+): Promise<Outcome<void>> {
+  const objects = items.map(({ object }) => object).filter(isTarget);
+  if (objects.length === 0) return done(undefined);
+  const set = { objects, hooks: [], meta: { ...meta, settleSeconds: 0 } };
+  return watchRollout({
+    ...rolloutOf(run, set, false),
+    onProgress: async ({ done: ready, total, waiting }) => {
+      const left = all.length - items.length;
+      const message = `wave ${wave}: ${ready} of ${total} ready; ${left} objects of other waves. ${waiting.slice(0, 3).join('; ')}`;
+      const progress = { done: ready, total };
+      await run.move({ state: 'running', phase: 'apply', message: message.slice(0, 1_000), progress });
+    },
+    onSettling: async () => undefined,
+  });
+}
+
+function rolloutOf(
+  run: Run,
+  { objects, meta }: ReleaseSet,
+  isWayBack: boolean,
+): Omit<RolloutOptions, 'onProgress' | 'onSettling'> {
+  const { context, record, installation } = run;
+  const { kube, now } = context;
+  const { view } = context.monitors.watch(installation, kindsToWatch(meta.permissions));
+  return {
+    kube,
+    view,
+    namespace: installation.namespace,
+    objects,
+    meta,
+    startedMs: Date.parse(record.status.startedAt ?? '') || now().getTime(),
+    deadlineMs: deadlineOf(run, isWayBack),
+    isOverFailed: isWayBack || installation.status.state === 'failed',
+    now,
     removePod: (pod) => removePod(run, pod, isWayBack),
     signal: run.whileWorking,
-  });
+  };
 }
 
 /** By when an operation, or its way back, has to be through: Unix milliseconds by the API server's clock. */

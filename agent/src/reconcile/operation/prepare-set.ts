@@ -5,13 +5,14 @@ import type { HistoryEntry } from '../../operations/installation-object.ts';
 import { persist } from '../../operations/persist.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
 import { BoundedRender } from '../render/bounded-render.ts';
-import { helmTemplate } from '../render/helm.ts';
 import { loadKeptFields } from '../render/kept-fields.ts';
+import { Lookups } from '../render/lookups.ts';
 import type { ReleaseSet, SetMeta } from '../render/release-set.ts';
 import { unpackSet } from '../render/release-set.ts';
+import { renderChart } from '../render/render-chart.ts';
 import { verifiedRelease } from '../verify/verify-release.ts';
 import { setGenerationOf } from './good-generations.ts';
-import { awaitRights } from './rights.ts';
+import { awaitKinds, awaitRights } from './rights.ts';
 import type { Run } from './run.ts';
 
 const FIRST_RETRY_MS = 500;
@@ -76,7 +77,10 @@ async function renderSet(run: Run): Promise<Outcome<PreparedSet>> {
     bounded.checkParameters({ schema: release.parameters, parameters }),
   );
   if (!allowed.ok) return allowed;
-  await run.span('rights', async () => done(await awaitRights(run, release.permissions)));
+  await run.span('rights', async () => {
+    await awaitRights(run, release.permissions);
+    return done(await awaitKinds(run, release.definitions ?? []));
+  });
   const leave = await run.context.room.renders.take(run.untilWriting);
   try {
     return await withBounds(run, (bounded) => downloadAndRender(run, verified.value, bounded));
@@ -167,38 +171,43 @@ async function renderOnce(run: Run, input: RenderInput, bounded: BoundedRender):
       return failed('too-large', `the agent was ended each of ${MAX_ATTEMPTS} times it rendered this chart`);
     await context.journal.note(record, { renderAttempts });
   }
-  const printed = await helmTemplate({
+  const signal = run.untilWriting;
+  const { permissions } = release;
+  const { name, namespace } = desired;
+  const lookups = new Lookups({ kube: context.kube, permissions, installation: name, namespace, signal });
+  const request = {
     helmPath: context.config.helmPath,
     tmpDir: context.config.tmpDir,
-    name: desired.name,
-    namespace: desired.namespace,
+    name,
+    namespace,
     chart: input.chart,
     parameters: desired.parameters,
     isUpgrade: installation.status.inventory.length > 0,
     kubeVersion: input.kubeVersion,
     apiVersions: input.apiVersions,
-    signal: run.untilWriting,
+    signal,
     room: context.room,
-  });
+  };
+  const printed = await renderChart(request, lookups);
   if (!printed.ok) return printed;
   const kept = await loadKeptFields({
     kube: context.kube,
     renders: context.renders,
     release,
-    installation: desired.name,
-    namespace: desired.namespace,
+    installation: name,
+    namespace,
     lastGood: installation.status.history[0]?.renderRef,
-    signal: run.untilWriting,
+    signal,
   });
   if (!kept.ok) return kept;
   const packed = await bounded.readManifests({
     printed: printed.value,
     kept: kept.value,
     meta: metaOf(run, input.verified),
-    release: { images: release.images, permissions: release.permissions, exceptions: release.exceptions },
+    release: { images: release.images, permissions, exceptions: release.exceptions },
     organization: context.config.organization,
-    installation: desired.name,
-    namespace: desired.namespace,
+    installation: name,
+    namespace,
   });
   if (!packed.ok) return packed;
   const renderRef = await context.renders.save(desired.name, desired.generation, packed.value);

@@ -1,5 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { AccessCheck } from '../../kube/client.ts';
+import Type from 'typebox';
+import { compile, type KindDefinition } from '@steward/shared';
+import type { AccessCheck, KubeClient } from '../../kube/client.ts';
 import { persist } from '../../operations/persist.ts';
 import type { SetMeta } from '../render/release-set.ts';
 import type { Run } from './run.ts';
@@ -25,6 +27,44 @@ export async function awaitRights(run: Run, permissions: SetMeta['permissions'])
     }
     await delay(RECHECK_MS, undefined, { signal });
   }
+}
+
+const decodeDefinition = compile(
+  Type.Object({
+    spec: Type.Object({
+      group: Type.String(),
+      names: Type.Object({ kind: Type.String() }),
+      versions: Type.Array(Type.Object({ name: Type.String(), served: Type.Boolean() })),
+    }),
+  }),
+);
+
+/** Resolves when the cluster knows the kinds that the release brings. The agent cannot apply them: the customer's grant does. */
+export async function awaitKinds(run: Run, definitions: readonly KindDefinition[]): Promise<void> {
+  const { kube } = run.context;
+  const signal = run.untilWriting;
+  for (;;) {
+    const found = await Promise.all(definitions.map((definition) => persist(() => isServed(kube, definition), signal)));
+    const missing = definitions.filter((_, index) => !found[index]).map(({ metadata }) => metadata.name);
+    if (missing.length === 0) return;
+    const message = [
+      'The cluster does not know kinds that this release brings; the operation waits until it does. Missing:',
+      ...missing.slice(0, MAX_LINES).map((name) => `  ${name}`),
+      'Apply the grant that was printed for this installation; nothing else needs to be done.',
+    ].join('\n');
+    if (run.record.status.message !== message)
+      await run.move({ state: run.record.status.state, phase: 'verify', reason: 'missing-rights', message });
+    await delay(RECHECK_MS, undefined, { signal });
+  }
+}
+
+/** What cannot be read is left to the API server, which refuses what it does not know. */
+async function isServed(kube: KubeClient, definition: KindDefinition): Promise<boolean> {
+  const decoded = decodeDefinition(definition);
+  if (!decoded.ok) return true;
+  const { group, names, versions } = decoded.value.spec;
+  const version = versions.find(({ served }) => served)?.name;
+  return version === undefined || (await kube.resourceOf(`${group}/${version}`, names.kind)) !== undefined;
 }
 
 /** Deleting volumes is only asked for when they are to be deleted. */

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { HookEvent, OperationPhase, OperationPlan } from '@steward/shared';
+import { waveOf, type HookEvent, type OperationPhase, type OperationPlan } from '@steward/shared';
 import { WATCHED } from '../../collect/namespace-objects.ts';
 import type { KubeObject } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
@@ -13,17 +13,24 @@ import { setAsItRuns } from '../run-state/with-run-state.ts';
 import { runHooks } from '../hooks/run-hooks.ts';
 import { done, failed, type Failure, type Outcome } from '../outcome.ts';
 import { inventoryKey, reasonToKeep } from '../plan/inventory.ts';
-import { inOrder } from '../plan/kind-order.ts';
+import { inOrderOfRemoval } from '../plan/kind-order.ts';
 import { inParallel } from '../plan/parallel.ts';
-import { countsOf, toldPlan } from '../plan/told-plan.ts';
+import { countsOf, toldPlan, wavesSentence } from '../plan/told-plan.ts';
+import { sentences } from '../../sentences.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
 import { loadDecision, obtainConsent, type Planned } from './consent.ts';
 import { refuse } from './deploy.ts';
 import { removeSets, unneededSets } from './good-generations.ts';
 import type { Run } from './run.ts';
 
+/** With the wave that it is of: as it lives, since the inventory does not have it. */
+interface Going {
+  entry: InventoryEntry;
+  wave: number;
+}
+
 interface Removal {
-  goes: InventoryEntry[];
+  goes: Going[];
   stays: InventoryEntry[];
 }
 
@@ -56,13 +63,16 @@ async function carryOut(run: Run): Promise<Outcome<InventoryEntry[]>> {
   const removal = await planRemoval(run, run.signal);
   if (!removal.ok) return removal;
   const { goes, stays } = removal.value;
-  const removed = await run.span('remove', () => remove(run, { goes: goes.filter(({ hook }) => hook === undefined) }));
+  const removed = await run.span('remove', () =>
+    remove(run, { goes: goes.filter(({ entry }) => entry.hook === undefined) }),
+  );
   if (!removed.ok) return removed;
   const ended = await runHooksAt(run, set, moments?.after, 'post-hooks');
   if (!ended.ok) return ended;
   const kept = new Set(stays.map(inventoryKey));
   const made = run.installation.status.inventory.filter((entry) => entry.hook !== undefined);
-  const cleared = await remove(run, { goes: made.filter((entry) => !kept.has(inventoryKey(entry))) });
+  const left = made.filter((entry) => !kept.has(inventoryKey(entry)));
+  const cleared = await remove(run, { goes: left.map((entry) => ({ entry, wave: 0 })) });
   return cleared.ok ? done(stays) : cleared;
 }
 
@@ -130,11 +140,11 @@ async function planRemoval(run: Run, signal: AbortSignal): Promise<Outcome<Remov
     if (live === undefined) return undefined;
     const isVolume = entry.kind === CLAIM.kind;
     const keep = isVolume ? !deleteVolumes : reasonToKeep(entry.kind, live?.metadata.annotations) !== undefined;
-    return { entry, keep };
+    return { entry, keep, wave: live ? waveOf(live) : 0 };
   });
   const found = verdicts.filter((verdict) => verdict !== undefined);
   return done({
-    goes: found.filter(({ keep }) => !keep).map(({ entry }) => entry),
+    goes: found.filter(({ keep }) => !keep).map(({ entry, wave }) => ({ entry, wave })),
     stays: found.filter(({ keep }) => keep).map(({ entry }) => entry),
   });
 }
@@ -177,18 +187,22 @@ async function load(run: Run, entry: InventoryEntry, signal: AbortSignal): Promi
 function describe(run: Run, { goes, stays }: Removal, hooks: OperationPlan['changes']): OperationPlan {
   const nameOf = ({ kind, name }: InventoryEntry): string => `${kind}/${name}`;
   const changes = [
-    ...goes.map((entry) => ({ action: 'delete' as const, object: nameOf(entry) })),
+    ...goes.map(({ entry }) => ({ action: 'delete' as const, object: nameOf(entry) })),
     ...stays.map((entry) => ({ action: 'keep' as const, object: nameOf(entry) })),
   ];
   const volumes = run.record.spec.desired.deleteVolumes ? 'Volumes and what is in them are removed.' : 'Volumes stay.';
-  return toldPlan(`${run.title}: ${countsOf(changes)}. ${volumes}`, [...hooks, ...changes]);
+  const placed = goes.map(({ entry, wave }) => ({ wave, name: nameOf(entry) }));
+  const waves = wavesSentence(placed, { isLastFirst: true, until: 'gone' });
+  return toldPlan(sentences(`${run.title}: ${countsOf(changes)}`, ...waves, volumes), [...hooks, ...changes]);
 }
 
-/** Workloads before what they use, each kind gone before the next. */
+/** The last wave first, workloads before what they use, each kind gone before the next. */
 async function remove(run: Run, { goes }: Pick<Removal, 'goes'>): Promise<Outcome<void>> {
   const { kube, config, now } = run.context;
   const { signal } = run;
-  for (const group of inOrder(goes, ({ kind }) => kind).reverse()) {
+  const order = { waveOf: ({ wave }: Going) => wave, kindOf: ({ entry }: Going) => entry.kind };
+  for (const going of inOrderOfRemoval(goes, order)) {
+    const group = going.map(({ entry }) => entry);
     const context = { kube, fieldManager: config.fieldManager, signal, now, deadlineMs: deadlineOf(run) };
     const outcomes = await inParallel(group, WIDTH, (entry) =>
       executeStep({ type: 'remove', entry, propagation: 'Foreground' }, context),

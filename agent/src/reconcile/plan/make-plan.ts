@@ -1,3 +1,4 @@
+import { waveOf } from '@steward/shared';
 import type { KubeClient, KubeObject } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
 import type { InventoryEntry } from '../../operations/installation-object.ts';
@@ -13,9 +14,11 @@ import { planObject, Refused, type PlannedObject } from './plan-object.ts';
 export interface PlannedRemoval {
   entry: InventoryEntry;
   action: 'delete' | 'keep';
+  wave: number;
 }
 
 export interface ObjectPlan {
+  /** By wave, and in it by kind. */
   objects: PlannedObject[];
   removals: PlannedRemoval[];
 }
@@ -54,7 +57,7 @@ export async function makePlan(input: PlanInput): Promise<Outcome<ObjectPlan>> {
     if (left.length + objects.length > MAX_INVENTORY)
       return failed('too-large', `old and new objects together are more than ${MAX_INVENTORY}`);
     const removals = await inParallel(left, WIDTH, (entry) => planRemoval(entry, input));
-    objects.sort((a, b) => orderOf(a.ref.kind) - orderOf(b.ref.kind));
+    objects.sort((a, b) => waveOf(a.object) - waveOf(b.object) || orderOf(a.ref.kind) - orderOf(b.ref.kind));
     return done({ objects, removals: removals.filter((removal) => removal !== undefined) });
   } catch (error) {
     if (error instanceof Refused) return { ok: false, failure: error.failure };
@@ -84,14 +87,15 @@ function needsReplace(unagreed: readonly PlannedObject[]): string {
 async function planRemoval(entry: InventoryEntry, { kube, signal }: PlanInput): Promise<PlannedRemoval | undefined> {
   const ref = await persist(() => kube.resourceOf(apiVersionOf(entry), entry.kind), signal);
   if (!ref) return undefined;
-  if (reasonToKeep(entry.kind, undefined)) return { entry, action: 'keep' };
+  if (reasonToKeep(entry.kind, undefined)) return { entry, action: 'keep', wave: 0 };
   try {
     const live = await persist(() => kube.get(ref, entry.namespace, entry.name, { signal }), signal);
     if (!live || (entry.uid !== undefined && live.metadata.uid !== entry.uid)) return undefined;
-    return { entry, action: reasonToKeep(entry.kind, live.metadata.annotations) ? 'keep' : 'delete' };
+    const action = reasonToKeep(entry.kind, live.metadata.annotations) ? 'keep' : 'delete';
+    return { entry, action, wave: waveOf(live) };
   } catch (error) {
     // The new grant may no longer name it: then it cannot be removed either.
-    if (isKubeError(error) && error.status === 403) return { entry, action: 'keep' };
+    if (isKubeError(error) && error.status === 403) return { entry, action: 'keep', wave: 0 };
     throw error;
   }
 }

@@ -1,7 +1,7 @@
-import Type from 'typebox';
-import { compile, fieldAt, parseFieldPath, type FieldPath, type ReleaseDrift } from '@steward/shared';
+import { fieldAt, parseFieldPath, type FieldPath, type ReleaseDrift } from '@steward/shared';
 import { STOPPED_ANNOTATION } from '../../collect/objects/workload.ts';
 import type { KubeObject } from '../../kube/client.ts';
+import { autoscalersOf } from '../run-state/autoscalers.ts';
 import { othersAt, ownedInside, ownFieldsOf, type OwnedFields } from './field-owners.ts';
 
 /** Fields of the set's objects that others may set, and that are left to them once they have. */
@@ -12,13 +12,6 @@ export interface NeverOurs {
   declared: readonly { kind: string; name: string | undefined; path: FieldPath }[];
 }
 
-const decodeScaler = compile(
-  Type.Object({
-    spec: Type.Object({ scaleTargetRef: Type.Object({ kind: Type.Optional(Type.String()), name: Type.String() }) }),
-  }),
-);
-/** KEDA's makes a HorizontalPodAutoscaler of its own. */
-const SCALERS: ReadonlySet<string> = new Set(['HorizontalPodAutoscaler', 'ScaledObject']);
 const REPLICAS: FieldPath = ['spec', 'replicas'];
 
 export function neverOursOf(
@@ -32,15 +25,8 @@ export function neverOursOf(
       .filter(({ metadata }) => metadata.annotations?.[STOPPED_ANNOTATION] !== undefined)
       .map(({ kind, metadata }) => `${kind}/${metadata.name}`),
   );
-  const scalers = objects.filter(({ kind }) => SCALERS.has(kind)).map((object) => decodeScaler(object));
   return {
-    autoscaled: new Set(
-      scalers.flatMap((decoded) => {
-        if (!decoded.ok) return [];
-        const { kind = 'Deployment', name } = decoded.value.spec.scaleTargetRef;
-        return stopped.has(`${kind}/${name}`) ? [] : [`${kind}/${name}`];
-      }),
-    ),
+    autoscaled: new Set([...autoscalersOf(objects).keys()].filter((name) => !stopped.has(name))),
     declared: (drift?.ignore ?? []).flatMap(({ kind, name, fields }) =>
       fields.flatMap((field) => {
         const path = parseFieldPath(field);

@@ -26,6 +26,8 @@ export interface PlannedObject {
   uid: string | undefined;
   /** With `replace` only. */
   replacement?: Replacement;
+  /** It could not be tried: what it changes shows only when it is applied. */
+  isUnknown?: boolean;
 }
 
 export interface ObjectPlanInput {
@@ -98,14 +100,36 @@ export async function planFound(found: FoundObject, input: ObjectPlanInput): Pro
     const isSame = fields.length === 0 && fieldsOwned(live, fieldManager) === fieldsOwned(after, fieldManager);
     return { ...planned, action: isSame ? 'keep' : 'update', fields, changes };
   } catch (error) {
-    if (!live || !isKubeError(error) || !isImmutable(error)) return refuse(error, what);
-    const { mayAskLess } = input;
-    const wanted = withLiveReplicas(whole, live, options);
-    const judged = await planReplacement({ kube, ref, live, wanted, error, mayAskLess, signal });
-    if (!judged.ok) throw new Refused(judged.failure);
-    const { fields } = judged.value;
-    return { ...planned, object: wanted, action: 'replace', fields, replacement: judged.value };
+    const why = reasonNotTried(error, object);
+    if (why !== undefined)
+      return { ...planned, action: live ? 'update' : 'create', fields: [`unknown: ${why}`], isUnknown: true };
+    if (!live) return refuse(error, what);
+    return replaced({ ...planned, object: withLiveReplicas(whole, live, options) }, { live, error }, input);
   }
+}
+
+/** What cannot be changed in place. @throws Refused when it is refused for another reason, or cannot be replaced either */
+async function replaced(
+  planned: Omit<PlannedObject, 'action' | 'fields'>,
+  { live, error }: { live: KubeObject; error: unknown },
+  { kube, mayAskLess, signal }: ObjectPlanInput,
+): Promise<PlannedObject> {
+  const { ref, object: wanted } = planned;
+  if (!isKubeError(error) || !isImmutable(error)) return refuse(error, `${wanted.kind}/${wanted.metadata.name}`);
+  const judged = await planReplacement({ kube, ref, live, wanted, error, mayAskLess, signal });
+  if (!judged.ok) throw new Refused(judged.failure);
+  const { fields } = judged.value;
+  return { ...planned, action: 'replace', fields, replacement: judged.value };
+}
+
+/** Why a dry run says nothing about what an apply would do; undefined when it was an answer. */
+function reasonNotTried(error: unknown, { kind }: KubeObject): string | undefined {
+  if (!isKubeError(error)) return undefined;
+  const webhook = /admission webhook "([^"]{1,200})" does not support dry run/.exec(error.message)?.[1];
+  if (webhook !== undefined) return `the admission webhook ${webhook} takes part in no dry run`;
+  // That the role is one of the same set was checked before.
+  if (kind === 'RoleBinding' && error.status === 404) return 'it can be tried when its Role is there';
+  return undefined;
 }
 
 async function loadRef(object: KubeObject, { kube, signal }: ObjectPlanInput): Promise<ResourceRef> {

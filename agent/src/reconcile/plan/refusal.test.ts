@@ -24,6 +24,11 @@ describe('a refused apply', () => {
       'missing-rights',
       'services',
     ],
+    [
+      error(403, 'Forbidden', 'user "x" is attempting to grant RBAC permissions not currently held:\n{Verbs:["get"]}'),
+      'missing-rights',
+      'does not have itself, and so may not give: {Verbs:["get"]}',
+    ],
     [error(400, 'BadRequest', 'admission webhook "no.example" denied the request: no'), 'apply-refused', 'own rules'],
     [error(404, 'NoKind', 'none'), 'kind-not-permitted', 'CustomResourceDefinition'],
     [

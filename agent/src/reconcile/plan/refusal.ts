@@ -10,6 +10,9 @@ export function refusalOf(error: KubeError, object: string): Failure {
     const fields = error.causes.flatMap(({ field }) => field ?? []).slice(0, 5);
     return { reason: 'conflict', message: `fields of ${object}${whose}: ${fields.join(', ') || said}` };
   }
+  if (/attempting to grant RBAC permissions not currently held/.test(error.message))
+    return { reason: 'missing-rights', message: notHeld(object, error.message) };
+  if (error.isUndeclared) return { reason: 'apply-refused', message: olderKind(object, error.message) };
   if (error.reason === 'NoKind') return { reason: 'kind-not-permitted', message: noKind(object) };
   if (/cannot (get|create|patch|delete|list) resource/.test(error.message))
     return { reason: 'missing-rights', message: `the agent may not do this: ${said}` };
@@ -22,6 +25,17 @@ export function refusalOf(error: KubeError, object: string): Failure {
   if (/immutable|updates to statefulset spec/i.test(error.message))
     return { reason: 'apply-refused', message: `${object} cannot be changed like this while it exists: ${said}` };
   return { reason: 'apply-refused', message: `the API server refuses ${object}: ${said}` };
+}
+
+function olderKind(object: string, said: string): string {
+  const field = /[\w.[\]-]+(?=: field not declared in schema)/.exec(said)?.[0] ?? 'a field';
+  return `the definition that this cluster has of the kind of ${object} does not know ${field}: the customer must apply that of this release first; the grant of the installation brings it`;
+}
+
+/** Kubernetes lets nobody give more than they have themselves. */
+function notHeld(object: string, said: string): string {
+  const missing = said.split('not currently held:').at(-1)?.trim().replaceAll('\n', '; ').slice(0, 800) ?? '';
+  return `${object} would give rights that the agent does not have itself, and so may not give: ${missing}. The signed release must name them, and the customer grant them`;
 }
 
 export function noKind(object: string): string {

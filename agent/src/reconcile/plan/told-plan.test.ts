@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { canonicalJson, sha256 } from '@steward/shared';
-import { inOrder } from './kind-order.ts';
+import { inOrder, inOrderOfRemoval } from './kind-order.ts';
 import { inventoryKey, mergedInventory, reasonToKeep } from './inventory.ts';
-import { countsOf, toldPlan } from './told-plan.ts';
+import { countsOf, toldPlan, wavesSentence } from './told-plan.ts';
 
 const change = { action: 'update' as const, object: 'Deployment/web', fields: ['spec.replicas: 1 → 2'] };
 
@@ -68,4 +68,30 @@ it('objects are applied in the order in which they need each other, unknown kind
     ['Deployment'],
     ['Custom', 'Another'],
   ]);
+});
+
+it('the last wave is removed first, and in each what needs others before them', () => {
+  const going = ['Secret 0', 'Deployment 0', 'Secret 1', 'Deployment -1', 'Secret -1'];
+  const [kindOf, waveOf] = [0, 1].map((at) => (name: string) => name.split(' ')[at] ?? '');
+  const order = { kindOf: kindOf ?? String, waveOf: (name: string) => Number(waveOf?.(name)) };
+  expect(inOrderOfRemoval(going, order).flat()).toEqual([
+    'Secret 1',
+    'Deployment 0',
+    'Secret 0',
+    'Deployment -1',
+    'Secret -1',
+  ]);
+});
+
+it('a plan names its waves where there are several, and never so long that its digests are cut off', () => {
+  const of = (wave: number, ...names: string[]): { wave: number; name: string }[] =>
+    names.map((name) => ({ wave, name }));
+  expect(wavesSentence(of(2, 'a', 'b'))).toEqual([]);
+  const objects = [...of(2, 'z'), ...of(-1, 'a', 'b', 'c', 'd')];
+  expect(wavesSentence(objects)).toEqual(['Wave by wave, each ready before the next: -1 (a, b, c and 1 more), 2 (z)']);
+  expect(wavesSentence(objects, { isLastFirst: true, until: 'gone' })).toEqual([
+    'Wave by wave, each gone before the next: 2 (z), -1 (a, b, c and 1 more)',
+  ]);
+  const many = Array.from({ length: 100 }, (_, wave) => ({ wave, name: 'n'.repeat(200) }));
+  expect(wavesSentence(many)[0]?.length).toBeLessThan(600);
 });

@@ -1,4 +1,5 @@
 import { canonicalJson, sha256, type OperationPlan } from '@steward/shared';
+import { inWaves } from './kind-order.ts';
 import type { ObjectPlan } from './make-plan.ts';
 
 type Change = OperationPlan['changes'][number];
@@ -43,6 +44,26 @@ export function changesOf({ objects, removals }: ObjectPlan): Change[] {
     })),
     ...removals.map(({ action, entry }) => ({ action, object: `${entry.kind}/${entry.name}` })),
   ];
+}
+
+const MAX_WAVES_TEXT = 500;
+const NAMED_PER_WAVE = 3;
+
+/** `Wave by wave, each ready before the next: -1 (StatefulSet/db), 0 (Deployment/web and 4 more)`; nothing when there is one. */
+export function wavesSentence(
+  objects: readonly { wave: number; name: string }[],
+  { isLastFirst = false, until = 'ready' } = {},
+): string[] {
+  const inTurn = inWaves(objects, ({ wave }) => wave);
+  if (inTurn.length < 2) return [];
+  const told = (isLastFirst ? inTurn.toReversed() : inTurn).map(({ wave, items }) => {
+    const names = items.slice(0, NAMED_PER_WAVE).map(({ name }) => name);
+    const more = items.length - names.length;
+    return `${wave} (${names.join(', ')}${more > 0 ? ` and ${more} more` : ''})`;
+  });
+  const text = `Wave by wave, each ${until} before the next: ${told.join(', ')}`;
+  // What follows in a plan's summary binds an approval, and must find its place.
+  return [text.length > MAX_WAVES_TEXT ? `${text.slice(0, MAX_WAVES_TEXT)} …` : text];
 }
 
 /** `creates 1, changes 2, removes none, leaves 3`; also `replaces 1` where something is. */

@@ -24,6 +24,8 @@ export interface HelmRequest {
   signal: AbortSignal;
   room: RenderRoom;
   limits?: Partial<HelmLimits>;
+  /** All that Helm said when it refused, with every text of parameters and objects in it: never to be told. */
+  onRefusal?: (said: string) => void;
 }
 
 export interface HelmLimits {
@@ -146,6 +148,7 @@ function runHelm(request: HelmRequest, folder: string, limits: HelmLimits): Prom
     else if (signal === 'SIGKILL') resolve({ outcome: failed('too-large', ENDED_BY_KERNEL), endedBy: 'kernel' });
     else {
       const said = Buffer.concat(errors).toString('utf8');
+      request.onRefusal?.(said);
       resolve({ outcome: failed('render-failed', refusal(said, request.parameters)) });
     }
   });

@@ -1,4 +1,4 @@
-import { chartHookOf, readManifests, type ChartHook, type RenderedObject } from '@steward/shared';
+import { chartHookOf, chartWaveOf, readManifests, type ChartHook, type RenderedObject } from '@steward/shared';
 import { done, failed, type Outcome } from '../outcome.ts';
 
 /** What a chart rendered to: what stays applied, and what is only made at certain moments. */
@@ -14,8 +14,10 @@ export function parseManifests(text: string): Outcome<ParsedChart> {
   const parsed: ParsedChart = { objects: [], hooks: [] };
   for (const { object, template } of read.objects) {
     const hook = chartHookOf(object);
-    if (typeof hook === 'string')
-      return failed('render-failed', `${object.kind}/${object.metadata.name} in ${template}: ${hook}`);
+    const wave = chartWaveOf(object);
+    const wrong = [hook, wave].find((found) => typeof found === 'string');
+    if (wrong !== undefined || typeof hook === 'string')
+      return failed('render-failed', `${object.kind}/${object.metadata.name} in ${template}: ${wrong}`);
     if (hook) parsed.hooks.push(hook);
     else parsed.objects.push(object);
   }

@@ -25,7 +25,7 @@ export async function loadTargets(
   objects: readonly KubeObject[],
   signal: AbortSignal,
 ): Promise<Target[]> {
-  const relevant = objects.filter(({ kind }) => isTargetKind(kind));
+  const relevant = objects.filter(isTarget);
   return inParallel(relevant, 8, async ({ kind, metadata }) => {
     const { name, namespace } = metadata;
     const workload = WORKLOADS.find((known) => known === kind);
@@ -34,6 +34,11 @@ export async function loadTargets(
     const live = await persist(() => kube.get(WATCHED[workload].ref, namespace, name, { signal }), signal);
     return { kind: workload, name, uid: live?.metadata.uid ?? '', generation: live?.metadata.generation ?? 0 };
   });
+}
+
+/** Whether there is something to wait for. */
+export function isTarget({ kind }: { kind: string }): boolean {
+  return isTargetKind(kind);
 }
 
 function isTargetKind(kind: string): kind is TargetKind {

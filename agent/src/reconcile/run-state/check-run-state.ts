@@ -27,7 +27,7 @@ export function checkRunState(objects: readonly KubeObject[], wanted: RunState, 
     const scaler = autoscalers.get(name);
     if (!scaler) continue;
     const bounds = `minReplicas ${scaler.minReplicas}, maxReplicas ${scaler.maxReplicas ?? '?'}`;
-    const message = `${name} is scaled by HorizontalPodAutoscaler/${scaler.name} (${bounds}), which would undo it`;
+    const message = `${name} is scaled by ${scaler.kind}/${scaler.name} (${bounds}), which would undo it`;
     return failed('autoscaled', `${message}. Change its bounds instead`);
   }
   const isRestart = wanted.restartToken !== undefined && wanted.restartToken !== present.restartToken;

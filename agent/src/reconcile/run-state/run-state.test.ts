@@ -22,6 +22,10 @@ const scaler = object('autoscaling/v2', 'HorizontalPodAutoscaler', 'scaler', {
   minReplicas: 2,
   maxReplicas: 8,
 });
+const keda = object('keda.sh/v1alpha1', 'ScaledObject', 'queue', {
+  scaleTargetRef: { name: 'web' },
+  maxReplicaCount: 5,
+});
 const all = [web, db, log, nightly, config, foreign];
 const specs = (objects: readonly KubeObject[]): unknown[] => objects.map((one) => one['spec']);
 const scaled = (replicas: Record<string, number>): RunState => ({ stopped: false, replicas });
@@ -62,6 +66,14 @@ describe('the objects as they are to run', () => {
     expect(specs(withRunState([web, db], runState))).toMatchObject([{ replicas: 5 }, { replicas: 0 }]);
     expect(specs(withRunState([web, scaler], runState))[0]).toMatchObject({ replicas: 2 });
     expect(specs(withRunState([web, scaler], { ...runState, stopped: true }))[0]).toMatchObject({ replicas: 0 });
+    expect(specs(withRunState([web, keda], runState))[0]).toMatchObject({ replicas: 2 });
+  });
+
+  it('have an autoscaler of KEDA that rests while they are stopped, which it would not do by itself', () => {
+    const paused = { 'autoscaling.keda.sh/paused-replicas': '0' };
+    const [, found] = withRunState([web, keda], { stopped: true, replicas: {} });
+    expect(found?.metadata.annotations).toMatchObject(paused);
+    expect(withRunState([web, keda], AS_RELEASED)[1]).toBe(keda);
   });
 });
 
@@ -77,6 +89,10 @@ describe('before anything is written', () => {
   it('what an autoscaler scales is refused, with its name and bounds', () => {
     const found = checkRunState([web, scaler], scaled({ 'Deployment/web': 3 }), AS_RELEASED);
     expect(found).toMatchObject({ ok: false, failure: { reason: 'autoscaled' } });
+    const other = checkRunState([web, keda], scaled({ 'Deployment/web': 3 }), AS_RELEASED);
+    expect(other).toMatchObject({
+      failure: { message: expect.stringContaining('ScaledObject/queue (minReplicas 0, maxReplicas 5)') },
+    });
     const message = expect.stringContaining('HorizontalPodAutoscaler/scaler (minReplicas 2, maxReplicas 8)');
     expect(found).toMatchObject({ failure: { message } });
   });

@@ -4,12 +4,15 @@ import type { KubeObject } from '../../kube/client.ts';
 import { AS_SIGNED, type ImageSource } from '../../operations/image-source.ts';
 import { withImageSource } from '../images/with-image-source.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
-import { autoscalersOf } from './autoscalers.ts';
+import { autoscalersOf, isScaledObject } from './autoscalers.ts';
 
 /** In every pod template: another value replaces every pod once, by the workload's own way of rolling out. */
 export const RESTART_ANNOTATION = 'steward.dev/restart';
 /** A DaemonSet has no count: it is stopped by asking for a node that nobody has. */
 const NOWHERE = { 'steward.dev/stopped': 'true' };
+
+/** Unlike a HorizontalPodAutoscaler, KEDA begins again from 0 by itself. */
+const KEDA_PAUSED = { 'autoscaling.keda.sh/paused-replicas': '0' };
 
 const WITH_PODS: ReadonlySet<string> = new Set(['Deployment', 'StatefulSet', 'DaemonSet']);
 
@@ -22,6 +25,7 @@ export function withRunState(objects: readonly KubeObject[], runState: RunState)
   return objects.map((object) => {
     const name = `${object.kind}/${object.metadata.name}`;
     if (isOf(object, 'batch', 'CronJob')) return runState.stopped ? suspended(object) : object;
+    if (isScaledObject(object)) return runState.stopped ? annotated(object, KEDA_PAUSED) : object;
     if (!isOf(object, 'apps') || !WITH_PODS.has(object.kind)) return object;
     const restarted = runState.restartToken === undefined ? object : withRestart(object, runState.restartToken);
     if (runState.stopped) return stopped(restarted);
@@ -72,7 +76,11 @@ function stopped(object: KubeObject): KubeObject {
 }
 
 function marked(object: KubeObject): KubeObject {
-  const annotations = { ...object.metadata.annotations, [STOPPED_ANNOTATION]: 'true' };
+  return annotated(object, { [STOPPED_ANNOTATION]: 'true' });
+}
+
+function annotated(object: KubeObject, added: Record<string, string>): KubeObject {
+  const annotations = { ...object.metadata.annotations, ...added };
   return { ...object, metadata: { ...object.metadata, annotations } };
 }
 

@@ -54,6 +54,7 @@ export function releaseLines(details: ReleaseDetails, paint: Paint): string[] {
         ['May replace', upgrade.replace?.join(', ')],
         ['After a hook', upgrade.rollback && ROLLBACK_TEXTS[upgrade.rollback]],
         ['Exceptions', exceptionText(release.exceptions)],
+        ['Kinds of its own', release.definitions?.map(({ metadata }) => metadata.name).join(', ')],
       ],
       paint,
     ),

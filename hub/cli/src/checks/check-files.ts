@@ -1,41 +1,10 @@
 import { containersOf, podSpecOf, type RenderedObject } from '@steward/shared';
-import type { ChartFiles } from '../chart/chart-files.ts';
-import type { Findings, Place } from '../findings/finding.ts';
+import type { Findings } from '../findings/finding.ts';
 import type { StewardYaml } from '../steward-yaml/steward-yaml.ts';
 import type { YamlSource } from '../steward-yaml/yaml-source.ts';
 import { objectName } from '../render/rendered-set.ts';
 import { isRecord } from '../values-path.ts';
 import { INSTALLATION, withPlaceholder } from './permissions.ts';
-
-const LOOKUP = /\{\{[^}]*\blookup\b/g;
-
-function placeOf(file: string, text: string, offset: number): Place {
-  const before = text.slice(0, offset).split('\n');
-  return { file, line: before.length, column: (before.at(-1) ?? '').length + 1 };
-}
-
-/** What can be seen in a chart's files before it is rendered. */
-export function checkFiles(files: ChartFiles, findings: Findings): void {
-  for (const [path, bytes] of files) {
-    if (/(^|\/)crds\/.+\.(ya?ml|json)$/.test(path))
-      findings.add(
-        'error',
-        'crd',
-        'definitions of new kinds belong to the whole cluster; the agent works in one namespace',
-        {
-          place: { file: path },
-          action: 'Take the crds folder out, and describe in your installation guide what the customer applies before.',
-        },
-      );
-    if (!/(^|\/)templates\//.test(path)) continue;
-    const text = bytes.toString('utf8');
-    for (const match of text.matchAll(LOOKUP))
-      findings.add('warning', 'lookup', 'lookup finds nothing: charts are rendered without access to the cluster', {
-        place: placeOf(path, text, match.index),
-        action: 'Make sure the template does the right thing when lookup is empty.',
-      });
-  }
-}
 
 function portsOf(service: RenderedObject): (string | number)[] {
   const spec = service['spec'];

@@ -1,11 +1,16 @@
 import {
   chartHookOf,
+  chartWaveOf,
   containersOf,
   imagesOf,
+  isOwnRole,
   normalizeImage,
   podSpecOf,
+  problemOfBinding,
+  rightsOfRole,
   undeclaredPodSettings,
   type Release,
+  WAVE_ANNOTATION,
   type RenderedObject,
 } from '@steward/shared';
 import type { Severity } from '../findings/finding.ts';
@@ -26,6 +31,7 @@ export interface CheckContext {
   namespace: string;
   exceptions: Release['exceptions'];
   ownServiceAccounts: ReadonlySet<string>;
+  ownRoles: ReadonlySet<string>;
 }
 
 function problem(severity: Severity, code: string, message: string, action: string): ObjectProblem[] {
@@ -38,7 +44,12 @@ function checkKind(object: RenderedObject): ObjectProblem[] {
     'Take it out of the chart, and describe in your installation guide what the customer applies before.';
   switch (kindOf(object).type) {
     case 'rbac':
-      return problem('error', 'gives-rights', `${name} gives rights; the agent may not give any`, customer);
+      return problem(
+        'error',
+        'gives-rights',
+        `${name} gives rights in the whole cluster; the agent may give none there`,
+        customer,
+      );
     case 'cluster':
       return problem(
         'error',
@@ -62,6 +73,46 @@ function checkHooks(object: RenderedObject): ObjectProblem[] {
   const hook = chartHookOf(object);
   if (typeof hook !== 'string') return [];
   return problem('error', 'hook', `${objectName(object)}: ${hook}`, 'Correct its helm.sh/hook annotations.');
+}
+
+/** An object that belongs to a hook's moment goes by its weight. */
+function checkWave(object: RenderedObject): ObjectProblem[] {
+  const wave = chartWaveOf(object);
+  if (typeof wave === 'string')
+    return problem('error', 'wave', `${objectName(object)}: ${wave}`, `Write it as a text: ${WAVE_ANNOTATION}: "1".`);
+  if (object.metadata.annotations?.[WAVE_ANNOTATION] === undefined || chartHookOf(object) === undefined) return [];
+  return problem(
+    'warning',
+    'wave',
+    `${objectName(object)} is a hook, for which ${WAVE_ANNOTATION} means nothing`,
+    'Order hooks by helm.sh/hook-weight.',
+  );
+}
+
+/** What a Role gives the agent must have itself, so it is signed; all of a namespace's Secrets is more than most expect. */
+function checkRoles(object: RenderedObject, { namespace, ownRoles }: CheckContext): ObjectProblem[] {
+  if (!isOwnRole(object)) return [];
+  const name = objectName(object);
+  const rights = object.kind === 'Role' ? rightsOfRole(object) : [];
+  const wrong =
+    object.kind === 'Role' ? rights : (problemOfBinding(object, { namespace, roles: ownRoles }) ?? undefined);
+  if (typeof wrong === 'string')
+    return problem(
+      'error',
+      'gives-rights',
+      `${name}: ${wrong}`,
+      'Name each kind and verb, give only Roles of the chart to its own service accounts, or let the customer apply it.',
+    );
+  const all =
+    Array.isArray(rights) &&
+    rights.some(({ apiGroup, resource, names }) => !apiGroup && resource === 'secrets' && !names);
+  if (!all) return [];
+  return problem(
+    'warning',
+    'gives-rights',
+    `${name} gives pods every Secret of the namespace, so the agent has to have that right too`,
+    'Name the Secrets in resourceNames.',
+  );
 }
 
 function checkNamespace(object: RenderedObject, { namespace }: CheckContext): ObjectProblem[] {
@@ -116,6 +167,8 @@ export function checkObject(object: RenderedObject, context: CheckContext): Obje
   return [
     ...checkKind(object),
     ...checkHooks(object),
+    ...checkWave(object),
+    ...checkRoles(object, context),
     ...checkNamespace(object, context),
     ...checkImages(object),
     ...checkReadiness(object),

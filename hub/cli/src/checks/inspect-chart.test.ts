@@ -1,53 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { parse } from 'yaml';
-import type { Chart } from '../chart/chart.ts';
-import { Findings } from '../findings/finding.ts';
-import type { Renderer, RenderRequest } from '../render/helm.ts';
-import { inspectChart, type Inspection } from './inspect-chart.ts';
+import { document, inspect, map, type Render } from '../testing/inspected-chart.ts';
 
-type Render = (request: RenderRequest) => string;
+const rbac = (kind: string, more = ''): string =>
+  document('r.yaml', `apiVersion: rbac.authorization.k8s.io/v1\nkind: ${kind}\nmetadata: { name: r }\n${more}`);
 
-const files: Record<string, string> = {
-  'values.yaml': 'replicas: 1\nmetrics: false\n',
-  'steward.yaml': 'parameters: { allow: [replicas, metrics] }\n',
-  'values.schema.json': JSON.stringify({
-    properties: { replicas: { type: 'integer', minimum: 1, maximum: 3 }, metrics: { type: 'boolean' } },
-  }),
-};
-
-/** Stands for helm, which is a program of others: what it would print. */
-async function inspect(render: Render, more: Record<string, string> = {}, options: { allowDiffering?: boolean } = {}) {
-  const findings = new Findings();
-  const all = { ...files, ...more };
-  const chart: Chart = {
-    meta: { apiVersion: 'v2', name: 'web', version: '1.0.0' },
-    files: new Map(Object.entries(all).map(([path, text]) => [path, Buffer.from(text)])),
-    values: parse(all['values.yaml'] ?? '') as Record<string, unknown>,
-    packed: Buffer.alloc(0),
-    digest: '',
-  };
-  const requests: RenderRequest[] = [];
-  const renderer: Renderer = {
-    render: async (request) => {
-      requests.push(request);
-      const yaml = render(request);
-      return yaml.startsWith('Error:') ? { ok: false, error: yaml.slice(7) } : { ok: true, yaml };
-    },
-    close: async () => undefined,
-  };
-  const inspection: Inspection = await inspectChart(chart, renderer, {
-    findings,
-    progress: () => undefined,
-    ...options,
-  });
-  return { findings, inspection, requests, codes: findings.items.map(({ code }) => code) };
-}
-
-function document(source: string, body: string): string {
-  return `---\n# Source: web/templates/${source}\n${body}\n`;
-}
-
-const map = document('map.yaml', 'apiVersion: v1\nkind: ConfigMap\nmetadata: { name: settings }');
 const podOf = (container: string, rest = ''): string =>
   document(
     'pod.yaml',
@@ -166,7 +122,11 @@ describe('looking at a chart', () => {
   });
 
   it.each([
-    ['gives-rights', document('r.yaml', 'apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: { name: r }')],
+    ['gives-rights', rbac('ClusterRole')],
+    ['gives-rights', rbac('Role', 'rules: [{ apiGroups: ["*"], resources: [pods], verbs: [get] }]')],
+    ['gives-rights', rbac('Role', 'rules: [{ apiGroups: [""], resources: [pods], verbs: ["*"] }]')],
+    ['gives-rights', rbac('Role', 'rules: [{ resources: [secrets], verbs: [get] }]')],
+    ['gives-rights', rbac('RoleBinding', 'roleRef: { kind: ClusterRole, name: edit }')],
     ['cluster-scoped', document('n.yaml', 'apiVersion: v1\nkind: Namespace\nmetadata: { name: ns }')],
     [
       'custom-kind',
@@ -233,6 +193,15 @@ describe('looking at a chart', () => {
     expect(inspection.permissions.map(({ kind }) => kind)).not.toContain('ConfigMap');
   });
 
+  it('refuses a wave that is no number, and warns of one on a hook', async () => {
+    const waved = (wave: string, more = ''): string =>
+      map.replace('{ name: settings }', `{ name: settings, annotations: { steward.dev/wave: "${wave}"${more} } }`);
+    expect((await inspect(() => waved('-1'))).codes).toEqual([]);
+    expect((await inspect(() => waved('first'))).findings.items).toMatchObject([{ severity: 'error', code: 'wave' }]);
+    const hook = waved('1', ', helm.sh/hook: post-install');
+    expect((await inspect(() => hook)).findings.items).toMatchObject([{ severity: 'warning', code: 'wave' }]);
+  });
+
   it('warns of a workload without readiness probe', async () => {
     const workload = (probe: string): string =>
       document(
@@ -257,16 +226,5 @@ describe('looking at a chart', () => {
     expect(await check(probe('${installation}-web', '80'))).toEqual([]);
     expect(await check(probe('${installation}-web', '81'))).toMatchObject([{ code: 'probe', place: { line: 2 } }]);
     expect((await check(probe('web', '80')))[0]?.action).toContain('${installation}-web');
-  });
-
-  it('finds definitions of kinds and look-ups in the files themselves', async () => {
-    const { findings } = await inspect(() => map, {
-      'crds/thing.yaml': 'kind: CustomResourceDefinition',
-      'templates/map.yaml': 'a: 1\nb: {{ lookup "v1" "Secret" "ns" "name" }}',
-    });
-    expect(findings.items).toMatchObject([
-      { severity: 'error', code: 'crd', place: { file: 'crds/thing.yaml' } },
-      { severity: 'warning', code: 'lookup', place: { file: 'templates/map.yaml', line: 2, column: 4 } },
-    ]);
   });
 });

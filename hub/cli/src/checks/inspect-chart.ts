@@ -1,4 +1,13 @@
-import { chartHookOf, imagesOf, LIMITS, type Release, type ReleaseHook, type SourcedObject } from '@steward/shared';
+import {
+  chartHookOf,
+  imagesOf,
+  LIMITS,
+  type KindDefinition,
+  type Lookup,
+  type Release,
+  type ReleaseHook,
+  type SourcedObject,
+} from '@steward/shared';
 import type { Chart } from '../chart/chart.ts';
 import type { Findings, Place } from '../findings/finding.ts';
 import { NO_PARAMETERS, releaseParameters, type ReleaseParameters } from '../parameters/parameters.ts';
@@ -8,9 +17,11 @@ import { objectName, readRendered, type RenderedSet } from '../render/rendered-s
 import { readStewardYaml, STEWARD_YAML } from '../steward-yaml/read-steward-yaml.ts';
 import type { StewardYaml } from '../steward-yaml/steward-yaml.ts';
 import type { YamlSource } from '../steward-yaml/yaml-source.ts';
-import { checkFiles, checkProbes, checkUsers } from './check-files.ts';
+import { checkProbes, checkUsers } from './check-files.ts';
+import { readDefinitions } from './definitions.ts';
 import { checkObject, type ObjectProblem } from './check-object.ts';
 import { checkHooksOf, hooksIn } from './hooks.ts';
+import { checkLookup, foundAmong, lookupPermissions, lookupWords } from './lookups.ts';
 import { checkGenerateOnce, stabilityProblems } from './stability.ts';
 import { permissionsOf, withPlaceholder, type NamedRender } from './permissions.ts';
 
@@ -20,6 +31,8 @@ export interface Inspection {
   parameters: ReleaseParameters;
   permissions: Release['permissions'];
   hooks: ReleaseHook[];
+  /** Kinds of its own, for the customer to apply. */
+  definitions: KindDefinition[];
   /** References as the chart writes them, of all variants. */
   images: string[];
 }
@@ -47,6 +60,7 @@ interface RunResult extends Run {
   objects: SourcedObject[];
   /** Of the second render. */
   again: SourcedObject[];
+  lookups: Lookup[];
 }
 
 function suffixOf(variant: Variant): string {
@@ -75,15 +89,20 @@ class Inspector {
     this.yaml = yaml;
   }
 
-  private async renderOnce({ variant, releaseName, isUpgrade = false }: Run): Promise<SourcedObject[] | undefined> {
+  /** @param before what lookups find */
+  private async renderOnce(
+    { variant, releaseName, isUpgrade = false }: Run,
+    before: readonly SourcedObject[],
+  ): Promise<{ objects: SourcedObject[]; lookups: Lookup[] } | undefined> {
     const rendered = await this.renderer.render({
       releaseName,
       namespace: NAMESPACE,
       values: variant.values,
       isUpgrade,
+      find: foundAmong(before, NAMESPACE),
     });
     const set: RenderedSet = rendered.ok ? readRendered(rendered.yaml) : rendered;
-    if (set.ok) return set.objects;
+    if (set.ok) return { objects: set.objects, lookups: (rendered.ok && rendered.lookups) || [] };
     const how = variant === DEFAULTS ? 'with its own values' : `with ${variant.title}, which the hub may set`;
     const place = set.template ? { file: set.template } : placeInError(set.error);
     this.findings.add('error', 'render', `the chart does not render ${how}: ${set.error}`, {
@@ -93,12 +112,14 @@ class Inspector {
     return undefined;
   }
 
-  /** Renders twice, and tells what differs. */
+  /** Renders twice, and tells what differs. Lookups find nothing, and then what the first render made. */
   async run(run: Run): Promise<RunResult | undefined> {
-    const objects = await this.renderOnce(run);
-    const again = objects && (await this.renderOnce(run));
-    if (!objects || !again) return undefined;
-    const result = { ...run, objects, again };
+    const first = await this.renderOnce(run, []);
+    const second = first && (await this.renderOnce(run, first.objects));
+    if (!second) return undefined;
+    const { objects } = first;
+    const result = { ...run, objects, again: second.objects, lookups: [...first.lookups, ...second.lookups] };
+    this.checkLookups(run, result.lookups);
     for (const { key, ...problem } of stabilityProblems(result, this.yaml.generateOnce ?? []))
       this.tell(run, key, { severity: this.severityOfUnstable, ...problem });
     this.checkObjects(run, objects);
@@ -115,12 +136,27 @@ class Inspector {
     this.findings.add(severity, code, text, { action, place: template === undefined ? undefined : { file: template } });
   }
 
+  private checkLookups(run: Run, lookups: readonly Lookup[]): void {
+    for (const lookup of lookups) {
+      const words = lookupWords(lookup, run.releaseName);
+      const note: ObjectProblem = {
+        severity: 'note',
+        code: 'lookup',
+        message: `looks up ${words}: the release asks for the right to read that, and the agent for what is there`,
+        action: 'Here it found nothing at the first render, and at the second what the first one made.',
+      };
+      this.tell(run, `${words} ${lookup.namespace}`, checkLookup(lookup, NAMESPACE) ?? note);
+    }
+  }
+
   private checkObjects(run: Run, objects: SourcedObject[]): void {
-    const accounts = objects.filter(({ object }) => object.kind === 'ServiceAccount');
+    const namesOf = (kind: string): Set<string> =>
+      new Set(objects.filter(({ object }) => object.kind === kind).map(({ object }) => object.metadata.name));
     const context = {
       namespace: NAMESPACE,
       exceptions: this.yaml.exceptions ?? {},
-      ownServiceAccounts: new Set(accounts.map(({ object }) => object.metadata.name)),
+      ownServiceAccounts: namesOf('ServiceAccount'),
+      ownRoles: namesOf('Role'),
     };
     for (const { object, template } of objects)
       for (const problem of checkObject(object, context)) {
@@ -191,9 +227,9 @@ function runsOf(chart: Chart, parameters: ReleaseParameters, findings: Findings)
  */
 export async function inspectChart(chart: Chart, renderer: Renderer, options: InspectOptions): Promise<Inspection> {
   const { findings, progress } = options;
-  checkFiles(chart.files, findings);
+  const definitions = readDefinitions(chart.files, findings);
   const read = readYaml(chart, findings);
-  if (!read) return { yaml: {}, parameters: NO_PARAMETERS, permissions: [], hooks: [], images: [] };
+  if (!read) return { yaml: {}, parameters: NO_PARAMETERS, permissions: [], hooks: [], definitions, images: [] };
   const { yaml, source } = read;
   const parameters = releaseParameters(chart, yaml, source, findings);
   const inspector = new Inspector(renderer, options, yaml);
@@ -220,10 +256,19 @@ export async function inspectChart(chart: Chart, renderer: Renderer, options: In
     );
   }
   const renders = results.flatMap((result): NamedRender[] =>
-    result ? [{ releaseName: result.releaseName, objects: result.objects.map(({ object }) => object) }] : [],
+    result
+      ? [
+          {
+            releaseName: result.releaseName,
+            objects: result.objects.map(({ object }) => object),
+            lookups: result.lookups,
+          },
+        ]
+      : [],
   );
   const hooks = hooksIn(renders);
   checkHooksOf(hooks, yaml, findings);
   const images = new Set(renders.flatMap(({ objects }) => objects.flatMap((object) => imagesOf(object))));
-  return { yaml, parameters, permissions: permissionsOf(renders), hooks, images: [...images].toSorted() };
+  const permissions = permissionsOf(renders, lookupPermissions(renders, NAMESPACE));
+  return { yaml, parameters, permissions, hooks, definitions, images: [...images].toSorted() };
 }

@@ -1,4 +1,4 @@
-import type { RenderedObject } from '@steward/shared';
+import { isOwnRole, RBAC_GROUP, type RenderedObject } from '@steward/shared';
 
 /** A kind of Kubernetes itself that lives in a namespace, and why the agent needs rights on it, in words for the customer. */
 export interface KnownKind {
@@ -53,12 +53,15 @@ const NAMESPACED: readonly KnownKind[] = [
     ['Ingress', 'ingresses', 'the ways in from outside'],
     ['NetworkPolicy', 'networkpolicies', 'the rules of who may talk to the pods'],
   ]),
+  ...kinds(RBAC_GROUP, [
+    ['Role', 'roles', 'the rights that the pods of the service need'],
+    ['RoleBinding', 'rolebindings', 'the rights that the pods of the service need'],
+  ]),
   ...kinds('policy', [
     ['PodDisruptionBudget', 'poddisruptionbudgets', 'the limit on pods that are away while nodes are serviced'],
   ]),
 ];
 
-const RBAC_GROUP = 'rbac.authorization.k8s.io';
 /** Kinds of Kubernetes that belong to the whole cluster. */
 const CLUSTER_SCOPED = new Set([
   'APIService', 'CSIDriver', 'CSINode', 'CertificateSigningRequest', 'CustomResourceDefinition', 'FlowSchema',
@@ -75,13 +78,20 @@ export type KindOfObject =
   | { type: 'namespaced'; known: KnownKind }
   /** Belongs to the whole cluster: the customer applies it. */
   | { type: 'cluster' }
-  /** Roles and bindings: the agent holds no rights to give rights. */
+  /** Roles and bindings for the whole cluster: the agent has no rights there that it could give. */
   | { type: 'rbac' }
   /** Not of Kubernetes itself; `known` is guessed. */
   | { type: 'custom'; known: KnownKind };
 
 export function groupOf(apiVersion: string): string {
   return apiVersion.includes('/') ? (apiVersion.split('/')[0] ?? '') : '';
+}
+
+/** The kind that a Role means; guessed, where it is not of Kubernetes itself. */
+export function kindOfResource(group: string, resource: string): string {
+  const name = resource.split('/', 1)[0] ?? resource;
+  const known = NAMESPACED.find((one) => one.group === group && one.resource === name);
+  return known?.kind ?? `${name.charAt(0).toUpperCase()}${name.slice(1)}`;
 }
 
 /** As Kubernetes guesses the name of a resource from its kind (`UnsafeGuessKindToResource`). */
@@ -93,7 +103,7 @@ function pluralOf(kind: string): string {
 
 export function kindOf(object: RenderedObject): KindOfObject {
   const group = groupOf(object.apiVersion);
-  if (group === RBAC_GROUP) return { type: 'rbac' };
+  if (group === RBAC_GROUP && !isOwnRole(object)) return { type: 'rbac' };
   const known = BY_NAME.get(`${group}/${object.kind}`);
   if (known) return { type: 'namespaced', known };
   const isOfKubernetes = group === '' || !group.includes('.') || group.endsWith('.k8s.io');

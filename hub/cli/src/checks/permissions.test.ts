@@ -54,11 +54,31 @@ describe('rights', () => {
     expect(changes({})).toEqual([]);
   });
 
+  it('hold what Roles of the chart give, and the Roles by name', () => {
+    const rules = [
+      { apiGroups: [''], resources: ['pods/log', 'secrets'], verbs: ['get'], resourceNames: ['qx-auth'] },
+      { apiGroups: ['example.com'], resources: ['gadgets'], verbs: ['list'] },
+    ];
+    const role = object('rbac.authorization.k8s.io/v1', 'Role', 'qx-r', { rules });
+    const permissions = permissionsOf([{ releaseName: 'qx', objects: [role] }]);
+    const rows = permissions.map(({ apiGroup, kind, resource, verbs, names }) =>
+      [apiGroup, kind, resource, verbs.join(), names?.join()].join(' '),
+    );
+    expect(rows).toEqual(
+      expect.arrayContaining([
+        'rbac.authorization.k8s.io Role roles get,create,patch,delete ${installation}-r',
+        ' Pod pods/log get ${installation}-auth',
+        ' Secret secrets get ${installation}-auth',
+        'example.com Gadgets gadgets list ',
+      ]),
+    );
+  });
+
   it('never hold a wildcard, nor anything for what the customer applies', () => {
-    const objects = [object('rbac.authorization.k8s.io/v1', 'Role', 'r'), object('v1', 'Namespace', 'n'), web];
+    const objects = [object('rbac.authorization.k8s.io/v1', 'ClusterRole', 'r'), object('v1', 'Namespace', 'n'), web];
     const permissions = permissionsOf([{ releaseName: 'qx', objects }]);
     expect(JSON.stringify(permissions)).not.toContain('*');
-    expect(permissions.map(({ kind }) => kind)).not.toContain('Role');
+    expect(permissions.map(({ kind }) => kind)).not.toContain('ClusterRole');
     expect(permissions.map(({ kind }) => kind)).not.toContain('Namespace');
   });
 });
@@ -68,7 +88,8 @@ it.each([
   ['networking.k8s.io/v1', 'Ingress', 'namespaced'],
   ['v1', 'PersistentVolume', 'cluster'],
   ['apiextensions.k8s.io/v1', 'CustomResourceDefinition', 'cluster'],
-  ['rbac.authorization.k8s.io/v1', 'RoleBinding', 'rbac'],
+  ['rbac.authorization.k8s.io/v1', 'RoleBinding', 'namespaced'],
+  ['rbac.authorization.k8s.io/v1', 'ClusterRoleBinding', 'rbac'],
   ['monitoring.coreos.com/v1', 'ServiceMonitor', 'custom'],
   ['example.com/v1', 'Node', 'custom'],
 ])('takes %s %s as %s', (apiVersion, kind, type) => {

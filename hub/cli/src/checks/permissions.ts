@@ -1,6 +1,6 @@
-import { makesPods, type Release, type RenderedObject } from '@steward/shared';
+import { isOwnRole, makesPods, rightsOfRole, type Lookup, type Release, type RenderedObject } from '@steward/shared';
 import { isRecord } from '../values-path.ts';
-import { kindOf } from './kinds.ts';
+import { kindOf, kindOfResource } from './kinds.ts';
 
 type Permission = Release['permissions'][number];
 
@@ -8,6 +8,8 @@ type Permission = Release['permissions'][number];
 export interface NamedRender {
   objects: readonly RenderedObject[];
   releaseName: string;
+  /** What its templates looked up. */
+  lookups?: readonly Lookup[];
 }
 
 const OWN: Permission['verbs'] = ['get', 'list', 'watch', 'create', 'patch', 'delete'];
@@ -32,19 +34,43 @@ function ownPermissions(renders: readonly NamedRender[]): Permission[] {
       if (kind.type !== 'namespaced' && kind.type !== 'custom') continue;
       const { known } = kind;
       const key = `${known.group}/${known.kind}`;
-      const isSecret = key === '/Secret';
+      const isByName = known.kind === 'Secret' || isOwnRole(object);
       const name = withPlaceholder(object.metadata.name, releaseName);
       const entry = found.get(key) ?? {
         apiGroup: known.group,
         apiVersion: versionOf(object.apiVersion),
         kind: known.kind,
         resource: known.resource,
-        verbs: isSecret ? ['get', 'create', 'patch', 'delete'] : OWN,
-        ...(isSecret ? { names: [] } : {}),
+        verbs: isByName ? ['get', 'create', 'patch', 'delete'] : OWN,
+        ...(isByName ? { names: [] } : {}),
         reason: `to install, upgrade and remove ${known.reason}`,
       };
       if (entry.names && !entry.names.includes(name)) entry.names.push(name);
       found.set(key, entry);
+    }
+  return [...found.values()];
+}
+
+/** Kubernetes lets nobody give a right that they do not have: what Roles of the chart give, the agent holds. */
+function givenPermissions(renders: readonly NamedRender[]): Permission[] {
+  const found = new Map<string, Permission>();
+  for (const { objects, releaseName } of renders)
+    for (const role of objects) {
+      const rights = isOwnRole(role) && role.kind === 'Role' ? rightsOfRole(role) : [];
+      if (typeof rights === 'string') continue;
+      const name = withPlaceholder(role.metadata.name, releaseName);
+      for (const { apiGroup, resource, verbs, names } of rights) {
+        const bound = names?.map((one) => withPlaceholder(one, releaseName));
+        found.set([apiGroup, resource, verbs, bound].join(' '), {
+          apiGroup,
+          apiVersion: 'v1',
+          kind: kindOfResource(apiGroup, resource),
+          resource,
+          verbs,
+          ...(bound && { names: bound }),
+          reason: `to give it to pods of the service (Role/${name})`.slice(0, 300),
+        });
+      }
     }
   return [...found.values()];
 }
@@ -99,18 +125,19 @@ function isCovered(wanted: Permission, given: readonly Permission[]): boolean {
   return given.some(
     (entry) =>
       entry.apiGroup === wanted.apiGroup &&
-      entry.kind === wanted.kind &&
-      !entry.names &&
+      entry.resource === wanted.resource &&
+      (!entry.names || wanted.names?.every((name) => entry.names?.includes(name)) === true) &&
       wanted.verbs.every((verb) => entry.verbs.includes(verb)),
   );
 }
 
 /**
  * The rights the agent needs in the installation's namespace, from everything the chart renders to with its defaults and
- * their variants. Never a wildcard; Secrets by exact name, and never listed.
+ * their variants, and for what they look up. Never a wildcard; Secrets and Roles by exact name, and never listed.
  */
-export function permissionsOf(renders: readonly NamedRender[]): Permission[] {
+export function permissionsOf(renders: readonly NamedRender[], lookedUp: readonly Permission[] = []): Permission[] {
   const own = ownPermissions(renders).toSorted((a, b) => (a.apiGroup + a.kind < b.apiGroup + b.kind ? -1 : 1));
   const watched = watchPermissions(renders.flatMap(({ objects }) => objects));
-  return [...own, ...watched.filter((wanted) => !isCovered(wanted, own))];
+  const others = [...givenPermissions(renders), ...lookedUp].filter((wanted) => !isCovered(wanted, own));
+  return [...own, ...others, ...watched.filter((wanted) => !isCovered(wanted, own))];
 }

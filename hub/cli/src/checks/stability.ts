@@ -6,6 +6,7 @@ import {
   parseFieldPath,
   podSpecOf,
   withKeptFields,
+  type Lookup,
   type ReleaseGenerated,
   type SourcedObject,
 } from '@steward/shared';
@@ -20,6 +21,8 @@ export interface RenderedTwice {
   releaseName: string;
   objects: SourcedObject[];
   again: SourcedObject[];
+  /** What their templates looked up. */
+  lookups?: readonly Lookup[];
 }
 
 /** Something that is made anew at each render, in words. */
@@ -34,7 +37,7 @@ export interface StabilityProblem {
 
 /** What still differs between the two when the second keeps what the release makes once, exactly as the agent will keep it. */
 export function stabilityProblems(
-  { releaseName, objects, again }: RenderedTwice,
+  { releaseName, objects, again, lookups = [] }: RenderedTwice,
   generateOnce: readonly ReleaseGenerated[],
 ): StabilityProblem[] {
   const kept = generateOnce.flatMap((entry) => {
@@ -47,7 +50,14 @@ export function stabilityProblems(
     again.map(({ object }) => object),
     kept,
   ).map((object) => ({ object, template: '' }));
-  return unstableObjects(objects.filter(lastsOverUpgrades), second).map((unstable) => problemOf(unstable, releaseName));
+  return unstableObjects(objects.filter(lastsOverUpgrades), second)
+    .filter((unstable) => lookups.length === 0 || !isMadeOnce(unstable))
+    .map((unstable) => problemOf(unstable, releaseName));
+}
+
+/** Only rendered as long as a lookup does not find it, and kept when it is rendered no more. */
+function isMadeOnce({ object, fields }: Unstable): boolean {
+  return fields.length === 0 && object.metadata.annotations?.['helm.sh/resource-policy'] === 'keep';
 }
 
 /** What is made by a hook at an install only, or does its work once, is never compared with what an earlier render made. */

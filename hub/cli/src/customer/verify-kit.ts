@@ -3,14 +3,14 @@ import { CliError } from '../cli-error.ts';
 import { EXIT } from '../exit-codes.ts';
 
 type KitInstallation = InstallKit['installations'][number];
-type Permission = ReturnType<typeof verifiedInstallation>['permissions'];
+type Verified = ReturnType<typeof verifiedInstallation>;
 
 /** What is left of a kit after every part was checked. */
 export interface VerifiedKit {
   releaseKeys: ReleaseKey[];
   /** Fingerprints that the hub sent and nobody vouched for: left out. */
   strangeKeys: string[];
-  grants: { installation: string; service: string; namespace: string; permissions: Permission; version: string }[];
+  grants: ({ installation: string; service: string; namespace: string } & Verified)[];
 }
 
 function refuse(message: string, action: string): CliError {
@@ -36,7 +36,7 @@ function verifiedInstallation({ name, service, namespace, envelope }: KitInstall
       `${name} is to be ${service}, but its release is of ${release.service}`,
       'Do not go on; ask the vendor.',
     );
-  return { permissions: release.permissions, version: release.version };
+  return { permissions: release.permissions, definitions: release.definitions, version: release.version };
 }
 
 /**

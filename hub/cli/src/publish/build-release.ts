@@ -21,13 +21,14 @@ function displayOf(chart: Chart, { yaml }: Inspection): Release['display'] {
   };
 }
 
-type Declared = Pick<Release, 'permissions' | 'exceptions' | 'generateOnce' | 'drift'>;
+type Declared = Pick<Release, 'permissions' | 'exceptions' | 'definitions' | 'generateOnce' | 'drift'>;
 
 /** What a release lets the agent do, and how it is to treat what the chart renders to. */
-export function declaredContent({ yaml, permissions }: Inspection): Declared {
+export function declaredContent({ yaml, permissions, definitions }: Inspection): Declared {
   return {
     permissions,
     exceptions: yaml.exceptions ?? {},
+    ...(definitions.length === 0 ? {} : { definitions }),
     ...(yaml.generateOnce === undefined ? {} : { generateOnce: yaml.generateOnce }),
     ...(yaml.drift === undefined ? {} : { drift: yaml.drift }),
   };

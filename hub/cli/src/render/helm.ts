@@ -1,4 +1,11 @@
-import { LIMITS } from '@steward/shared';
+import {
+  answeringChart,
+  askedLookup,
+  ChartTooLargeError,
+  LIMITS,
+  type AnsweringChart,
+  type Lookup,
+} from '@steward/shared';
 import { spawn } from 'node:child_process';
 import { access, constants, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -15,10 +22,12 @@ export interface RenderRequest {
   values: Values;
   /** `.Release.IsUpgrade`, as in every render but the first. */
   isUpgrade: boolean;
+  /** What a lookup of a template finds; nothing unless told. */
+  find?: (lookup: Lookup) => object | undefined;
 }
 
 /** What `helm template` printed, or what it says is wrong with the chart. */
-export type Rendered = { ok: true; yaml: string } | { ok: false; error: string };
+export type Rendered = { ok: true; yaml: string; lookups?: Lookup[] } | { ok: false; error: string };
 
 /** Renders one chart as often as needed. Close it: it holds a folder with the chart's copy. */
 export interface Renderer {
@@ -87,20 +96,57 @@ function runHelm(helm: string, args: string[], folder: string, signal: AbortSign
   return promise.finally(() => clearTimeout(timer));
 }
 
+const MAX_LOOKUPS = 50;
+
 /** @param packed the very bytes that are published, so that what is checked is what is signed */
 export async function chartRenderer(helm: string, packed: Buffer, signal: AbortSignal): Promise<Renderer> {
+  const answering = lookingUp(packed);
   const folder = await mkdtemp(join(tmpdir(), 'steward-render-'));
-  const chart = join(folder, 'chart.tgz');
-  await writeFile(chart, packed);
+  await writeFile(join(folder, 'chart.tgz'), packed);
   let count = 0;
+  const nameOf = (what: string, end: string): string => join(folder, `${what}-${(count += 1)}.${end}`);
+  /** What was asked for under a release's name: the next render begins with all of it. */
+  const asked = new Map<string, Map<string, Lookup>>();
+  const run = async (
+    { releaseName, namespace, values, isUpgrade }: RenderRequest,
+    chart: string,
+  ): Promise<Rendered> => {
+    const valuesFile = nameOf('values', 'yaml');
+    await writeFile(valuesFile, stringify(values));
+    const args = ['template', releaseName, chart, '--namespace', namespace, '--values', valuesFile];
+    return runHelm(helm, [...args, ...(isUpgrade ? ['--is-upgrade'] : [])], folder, signal);
+  };
+  const runAnswered = async (request: RenderRequest, chart: AnsweringChart): Promise<Rendered> => {
+    const { releaseName, find } = request;
+    const known = asked.get(releaseName) ?? new Map<string, Lookup>();
+    asked.set(releaseName, known);
+    const answer = (lookup: Lookup): string => JSON.stringify(find?.(lookup) ?? {});
+    for (;;) {
+      const answers = new Map([...known].map(([key, lookup]) => [key, answer(lookup)]));
+      const path = nameOf('chart', 'tgz');
+      await writeFile(path, chart.with(answers));
+      const rendered = await run(request, path);
+      await rm(path);
+      if (rendered.ok) return { ...rendered, lookups: [...known.values()] };
+      const next = askedLookup(rendered.error);
+      if (!next || answers.has(next.key)) return rendered;
+      if (!next.lookup) return { ok: false, error: 'a lookup needs four texts: version, kind, namespace and name' };
+      if (known.size >= MAX_LOOKUPS) return { ok: false, error: `it looks up more than ${MAX_LOOKUPS} things` };
+      known.set(next.key, next.lookup);
+    }
+  };
   return {
-    render: async ({ releaseName, namespace, values, isUpgrade }) => {
-      count += 1;
-      const valuesFile = join(folder, `values-${count}.yaml`);
-      await writeFile(valuesFile, stringify(values));
-      const args = ['template', releaseName, chart, '--namespace', namespace, '--values', valuesFile];
-      return runHelm(helm, [...args, ...(isUpgrade ? ['--is-upgrade'] : [])], folder, signal);
-    },
+    render: (request) => (answering ? runAnswered(request, answering) : run(request, join(folder, 'chart.tgz'))),
     close: () => rm(folder, { recursive: true, force: true }),
   };
+}
+
+/** @throws CliError */
+function lookingUp(packed: Buffer): AnsweringChart | undefined {
+  try {
+    return answeringChart(packed);
+  } catch (error) {
+    if (error instanceof ChartTooLargeError) throw new CliError(EXIT.failed, error.message, { cause: error });
+    throw error;
+  }
 }

@@ -1,0 +1,48 @@
+import { describe, expect, it } from 'vitest';
+import type { KubeClient, KubeObject } from '../../kube/client.ts';
+import { KubeError } from '../../kube/error.ts';
+import { planObject, type ObjectPlanInput, type PlannedObject } from './plan-object.ts';
+
+const map: KubeObject = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a', namespace: 'n' } };
+const ours = { 'steward.dev/installation': 'shop', 'steward.dev/organization': 'acme' };
+
+/** A cluster in which a dry run ends with this. */
+async function plan(object: KubeObject, live: KubeObject | undefined, error: KubeError): Promise<PlannedObject> {
+  const kube = {
+    resourceOf: async (_: string, kind: string) => ({ group: '', version: 'v1', kind, plural: 'x', namespaced: true }),
+    get: async () => live,
+    apply: () => Promise.reject(error),
+  } as unknown as KubeClient;
+  const input: ObjectPlanInput = {
+    kube,
+    fieldManager: 'steward-acme',
+    organization: 'acme',
+    installation: 'shop',
+    ours: new Map(),
+    neverOurs: { autoscaled: new Set(), declared: [] },
+    mayAskLess: false,
+    signal: AbortSignal.timeout(5_000),
+  };
+  return planObject(object, input);
+}
+
+describe('an object that no dry run tells about', () => {
+  const webhook = new KubeError('admission webhook "old.example" does not support dry run', {
+    status: 400,
+    reason: 'BadRequest',
+  });
+  const missing = new KubeError('roles "r" not found', { status: 404, reason: 'NotFound' });
+
+  it('is planned all the same, and marked as unknown', async () => {
+    const fields = ['unknown: the admission webhook old.example takes part in no dry run'];
+    expect(await plan(map, undefined, webhook)).toMatchObject({ action: 'create', fields, isUnknown: true });
+    const live = { ...map, metadata: { ...map.metadata, uid: 'u', labels: ours } };
+    expect(await plan(map, live, webhook)).toMatchObject({ action: 'update', fields, isUnknown: true, isOurs: true });
+  });
+
+  it('may be a binding whose Role is made with it, and no other object', async () => {
+    const binding = { ...map, apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'RoleBinding' };
+    expect(await plan(binding, undefined, missing)).toMatchObject({ action: 'create', isUnknown: true });
+    await expect(plan(map, undefined, missing)).rejects.toThrow('refuses ConfigMap/a');
+  });
+});

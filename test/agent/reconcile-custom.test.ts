@@ -1,0 +1,71 @@
+import { afterAll, beforeAll, expect, inject, it } from 'vitest';
+import { fieldAt, type KindDefinition, type OperationKind } from '@steward/shared';
+import type { ResourceRef } from '../../agent/src/kube/client.ts';
+import { ReconcileFixture, type Published, type RunningAgent } from './reconcile-fixture.ts';
+
+const DEFINITION: ResourceRef = {
+  group: 'apiextensions.k8s.io',
+  version: 'v1',
+  kind: 'CustomResourceDefinition',
+  plural: 'customresourcedefinitions',
+  namespaced: false,
+};
+const NAME = 'gadgets.custom.steward.test';
+
+let fixture: ReconcileFixture;
+let agent: RunningAgent;
+let first: Published;
+let second: Published;
+
+beforeAll(async () => {
+  fixture = await ReconcileFixture.create(inject('kubeconfig'));
+  await fixture.policy({ rules: { upgrade: 'allow', uninstall: 'allow' } });
+  agent = await fixture.start();
+  first = await fixture.publish({ chart: 'custom' });
+  second = await fixture.publish({
+    chart: 'custom',
+    version: '1.1.0',
+    change: ({ definitions = [] }) => definitions.forEach(addColor),
+  });
+});
+afterAll(async () => {
+  await fixture?.admin.remove(DEFINITION, undefined, NAME);
+  await agent?.stop();
+  await fixture?.close();
+});
+
+function addColor(definition: KindDefinition): void {
+  const versions = fieldAt(definition, ['spec', 'versions']) as object[];
+  const properties = fieldAt(versions[0], ['schema', 'openAPIV3Schema', 'properties', 'spec', 'properties']);
+  Object.assign(properties as object, { color: { type: 'string' } });
+}
+
+it('kinds of its own come with the grant: waited for by name, extended under what lives, and left behind', async () => {
+  const { hub } = fixture;
+  const where = fixture.installation();
+  const offer = (generation: number, kind: OperationKind, release: Published, parameters: object = {}): string =>
+    fixture.offer({ ...where, release, generation, kind, parameters: { ...parameters } });
+  const gadgets = (): Promise<string> =>
+    fixture.kubectl('get', 'gadgets', '-n', where.name, '-o', 'jsonpath={.items[*].spec}');
+
+  const { definitions: _, ...release } = first.release;
+  await fixture.grant(where.name, { ...first, release });
+  const install = offer(1, 'install', first);
+  const waiting = await hub.reach(install, { phase: 'verify', reason: 'missing-rights' });
+  expect(waiting.message).toContain(`does not know kinds that this release brings`);
+  expect(waiting.message).toContain(NAME);
+  await fixture.grant(where.name, first);
+  expect(await hub.end(install)).toMatchObject({ state: 'succeeded' });
+  expect(JSON.parse(await gadgets())).toEqual({ size: 1 });
+
+  const early = await hub.end(offer(2, 'upgrade', second, { color: 'red', size: 2 }));
+  expect(early).toMatchObject({ state: 'failed', reason: 'apply-refused' });
+  expect(early.message).toContain('does not know .spec.color: the customer must apply that of this release first');
+  await fixture.grant(where.name, second);
+  expect(await hub.end(offer(3, 'upgrade', second, { color: 'red', size: 2 }))).toMatchObject({ state: 'succeeded' });
+  expect(JSON.parse(await gadgets())).toEqual({ size: 2, color: 'red' });
+
+  expect(await hub.end(offer(4, 'uninstall', second))).toMatchObject({ state: 'succeeded' });
+  expect(await gadgets()).toBe('');
+  expect(await fixture.admin.get(DEFINITION, undefined, NAME)).toBeDefined();
+});
