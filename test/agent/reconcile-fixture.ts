@@ -226,11 +226,11 @@ export class ReconcileFixture {
   }
 
   /** What the customer applies for one installation. */
-  async grant(name: string, published: Published, namespace = name): Promise<void> {
+  async grant(name: string, published: Published, namespace = name, releaseName = name): Promise<void> {
     const { permissions, service } = published.release;
     this.#namespaces.add(namespace);
-    const input = { organization: this.organization, installation: name, service, namespace, permissions };
-    await this.apply(grantManifest(input));
+    const { organization } = this;
+    await this.apply(grantManifest({ organization, installation: name, releaseName, service, namespace, permissions }));
   }
 
   /** A fresh installation: unique in the cluster, not granted yet. */

@@ -4,6 +4,7 @@ import { acceptanceOf, MAX_UNCONFIRMED, type Known, type KnownInstallation } fro
 
 const now = new Date('2026-01-01T00:00:00Z');
 const shop: KnownInstallation = {
+  releaseName: 'shop',
   id: '11111111-1111-4111-8111-111111111111',
   name: 'shop',
   service: 'web',

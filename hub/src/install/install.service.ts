@@ -18,11 +18,17 @@ interface AgentParts {
   grants: GrantSource[];
 }
 
-function toGrant({ name, service, namespace, envelope, lastGoodEnvelope }: GrantSource) {
+function toGrant({ name, service, namespace, releaseName, envelope, lastGoodEnvelope }: GrantSource) {
   const releases = [envelope, ...(lastGoodEnvelope === null ? [] : [lastGoodEnvelope])].map(
     (text) => openStored(text).release,
   );
-  return { installation: name, service, namespace, permissions: grantedPermissions(releases) };
+  return {
+    installation: name,
+    service,
+    namespace,
+    ...(releaseName === null ? {} : { releaseName }),
+    permissions: grantedPermissions(releases),
+  };
 }
 
 /** The manifests that customers apply. Downloading one uses nothing up and changes nothing but the note that it was fetched. */
@@ -60,8 +66,9 @@ export class InstallService {
       ...this.hub.parts(),
       agentImage: this.hub.agentImage,
       releaseKeys: keys,
-      installations: grants.map(({ name, service, namespace, envelope }) => ({
+      installations: grants.map(({ name, service, namespace, releaseName, envelope }) => ({
         name,
+        ...(releaseName === null ? {} : { releaseName }),
         service,
         namespace,
         envelope: openStored(envelope).envelope,

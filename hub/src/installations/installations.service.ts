@@ -6,6 +6,7 @@ import { noSuchService } from '../catalog/services.service.ts';
 import { Database } from '../db/database.ts';
 import type { TenantContext } from '../db/tenant-context.ts';
 import { ProblemError } from '../http/problem.ts';
+import { AdoptionService } from '../operations/adoption.service.ts';
 import { BeginOperationService } from '../operations/begin-operation.service.ts';
 import { IdempotencyRepository } from '../operations/idempotency.repository.ts';
 import { GrantsService } from './grants.service.ts';
@@ -30,6 +31,7 @@ export class InstallationsService {
     private readonly beginning: BeginOperationService,
     private readonly idempotency: IdempotencyRepository,
     private readonly grants: GrantsService,
+    private readonly adoption: AdoptionService,
   ) {}
 
   /** A new installation at generation 1 with its operation; it starts once the customer has given the rights. */
@@ -50,14 +52,21 @@ export class InstallationsService {
       const known = await this.idempotency.find(tx, context, idempotent);
       if (known !== undefined) return this.#answer(tx, context, known);
       const namespace = wanted.namespace ?? wanted.name;
-      const id = await this.installations.insert(tx, context, { ...place, serviceId, name: wanted.name, namespace });
+      const id = await this.installations.insert(tx, context, {
+        ...place,
+        serviceId,
+        name: wanted.name,
+        namespace,
+        releaseName: otherName(wanted),
+      });
       if (id === undefined) throw taken(wanted.name, namespace, place);
       const operation = await this.beginning.begin(
         tx,
         context,
         { id, customerId: place.customerId, clusterId: place.clusterId, generation: 1 },
         {
-          kind: 'install',
+          kind: wanted.adopt ? 'adopt' : 'install',
+          acceptDifferences: wanted.adopt?.acceptDifferences ?? false,
           releaseId: chosen.row.id,
           action: 'run',
           deleteVolumes: false,
@@ -86,6 +95,7 @@ export class InstallationsService {
       throw new ProblemError('cluster-revoked', `the cluster "${wanted.cluster}" is revoked`, {
         action: `let it in again first: steward cluster enrol ${wanted.cluster}`,
       });
+    if (wanted.adopt) await this.adoption.checkAgent(tx, place);
     const service = await this.services.find(tx, wanted.service);
     if (!service) throw noSuchService(wanted.service);
     return { place, serviceId: service.id, chosen: await this.wantedRelease.choose(tx, wanted.service, wanted) };
@@ -97,6 +107,11 @@ export class InstallationsService {
     const { command } = await this.grants.create(tx, context, found);
     return { installation: toInstallation(found), operation: { id: operationId }, grantCommand: command };
   }
+}
+
+/** Helm's name of what is adopted, where it is another one. */
+function otherName({ name, adopt }: CreateInstallation): string | undefined {
+  return adopt?.releaseName === name ? undefined : adopt?.releaseName;
 }
 
 /** Nobody is to be asked to grant rights there. */

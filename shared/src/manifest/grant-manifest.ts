@@ -14,6 +14,8 @@ export interface GrantInput {
   installation: string;
   service: string;
   namespace: string;
+  /** Helm's name of it, where it is not the installation's. */
+  releaseName?: string;
   /** Of the signed release. */
   permissions: readonly ReleasePermission[];
 }
@@ -39,7 +41,7 @@ export function grantManifest(input: GrantInput): KubeManifest[] {
         apiVersion: 'rbac.authorization.k8s.io/v1',
         kind: 'Role',
         metadata: { name, namespace, labels },
-        rules: input.permissions.map((permission) => ruleOf(permission, installation)),
+        rules: input.permissions.map((permission) => ruleOf(permission, input.releaseName ?? installation)),
       },
       'What the agent may do in this namespace, as the signed release asks for it.',
     ),
@@ -53,8 +55,8 @@ export function grantManifest(input: GrantInput): KubeManifest[] {
   ];
 }
 
-function ruleOf(permission: ReleasePermission, installation: string): PolicyRule {
-  const names = permission.names?.map((name) => name.replaceAll('${installation}', installation));
+function ruleOf(permission: ReleasePermission, releaseName: string): PolicyRule {
+  const names = permission.names?.map((name) => name.replaceAll('${installation}', releaseName));
   return withComment(
     {
       apiGroups: [permission.apiGroup],

@@ -26,6 +26,7 @@ const bounds: Bounds = {
   },
   organization: 'acme',
   installation: 'shop',
+  releaseName: 'shop',
   namespace: 'shop-ns',
 };
 const map: RenderedObject = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a' } };

@@ -1,5 +1,6 @@
 import { AS_RELEASED, canonicalJson, isRemedy, type OperationPlan } from '@steward/shared';
 import type { HistoryEntry } from '../../operations/installation-object.ts';
+import { judgeAdoption } from '../adopt/judge-adoption.ts';
 import { done, failed, type Failure, type Outcome } from '../outcome.ts';
 import { makePlan, type ObjectPlan } from '../plan/make-plan.ts';
 import { countsOf } from '../plan/told-plan.ts';
@@ -90,10 +91,12 @@ async function prepare(run: Run): Promise<Outcome<Prepared>> {
 async function planSet(run: Run, set: ReleaseSet, notes: readonly string[]): Promise<Outcome<Planned<ObjectPlan>>> {
   const plan = await makePlan(await planInput(run, set, { isWayBack: false, signal: run.untilWriting }));
   if (!plan.ok) return plan;
+  const adoption = run.kind === 'adopt' ? await judgeAdoption(run, set, plan.value) : done([]);
+  if (!adoption.ok) return adoption;
   const hooks = await planHooks(run, set);
-  return hooks.ok
-    ? done({ plan: plan.value, told: describePlan(run, set, plan.value, { hooks: hooks.value, notes }) })
-    : hooks;
+  if (!hooks.ok) return hooks;
+  const also = { hooks: hooks.value, notes: [...adoption.value, ...notes] };
+  return done({ plan: plan.value, told: describePlan(run, set, plan.value, also) });
 }
 
 /** The journal says that it is running before the first change. */

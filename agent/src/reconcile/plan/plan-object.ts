@@ -3,6 +3,9 @@ import type { KubeClient, KubeObject, ResourceRef } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
 import type { InventoryEntry } from '../../operations/installation-object.ts';
 import { persist } from '../../operations/persist.ts';
+import { foreignOwnerOf } from '../adopt/foreign-owner.ts';
+import type { HelmRelease } from '../adopt/helm-marks.ts';
+import { asTakenOver, differencesOf } from '../adopt/take-over.ts';
 import type { Failure } from '../outcome.ts';
 import { changesBetween, type FieldChange } from './changed-fields.ts';
 import { ownFieldsOf } from './field-owners.ts';
@@ -26,6 +29,8 @@ export interface PlannedObject {
   uid: string | undefined;
   /** With `replace` only. */
   replacement?: Replacement;
+  /** Helm applied it and it becomes ours: `fields` are what differs beside that, and are none where nothing does. */
+  isTakenOver?: boolean;
 }
 
 export interface ObjectPlanInput {
@@ -36,6 +41,8 @@ export interface ObjectPlanInput {
   /** What was ours before, by {@link inventoryKey}. */
   ours: ReadonlyMap<string, InventoryEntry>;
   neverOurs: NeverOurs;
+  /** The Helm release whose objects may become ours. */
+  adopting?: HelmRelease | undefined;
   /** Not a new version: what is gone was taken out by somebody. */
   isRepair?: boolean;
   mayAskLess: boolean;
@@ -47,6 +54,8 @@ export interface FoundObject {
   ref: ResourceRef;
   object: KubeObject;
   live: KubeObject | undefined;
+  /** It is the Helm release's that is adopted. */
+  isHelms?: boolean;
 }
 
 /** The rights were reviewed before; but what a quota or admission refuses is forbidden too, and stays so. */
@@ -68,7 +77,7 @@ export async function planObject(object: KubeObject, input: ObjectPlanInput): Pr
 
 /** What lives under the name of one of our objects, and is ours. @throws Refused when it is somebody else's */
 export async function findObject(object: KubeObject, input: ObjectPlanInput): Promise<FoundObject> {
-  const { kube, ours, signal } = input;
+  const { kube, ours, adopting, fieldManager, signal } = input;
   const { name, namespace } = object.metadata;
   const what = `${object.kind}/${name}`;
   const ref = await loadRef(object, input);
@@ -76,7 +85,9 @@ export async function findObject(object: KubeObject, input: ObjectPlanInput): Pr
     (error: unknown) => refuse(error, what),
   );
   if (!live || isOwn(live, ours.get(inventoryKey({ ...ref, ...object.metadata })), input)) return { ref, object, live };
-  throw new Refused({ reason: 'conflict', message: `${what} is there already and belongs to ${ownerOf(live)}` });
+  const owner = adopting ? foreignOwnerOf(live, { release: adopting, fieldManager }) : ownerOf(live);
+  if (owner === undefined) return { ref, object, live, isHelms: true };
+  throw new Refused({ reason: 'conflict', message: `${what} is there already and belongs to ${owner}` });
 }
 
 /** @throws Refused */
@@ -85,7 +96,7 @@ export async function planFound(found: FoundObject, input: ObjectPlanInput): Pro
   const { ref, live, object: whole } = found;
   const what = `${whole.kind}/${whole.metadata.name}`;
   const options = { fieldManager, neverOurs, isRepair };
-  const object = live ? ownPart(whole, live, options) : whole;
+  const object = live ? ownPart(whole, found.isHelms ? asTakenOver(live, fieldManager) : live, options) : whole;
   const planned = { ref, object, isOurs: live !== undefined, uid: live?.metadata.uid };
   if (live?.metadata.deletionTimestamp !== undefined)
     return afterItIsGone({ ...planned, object: withLiveReplicas(whole, live, options) }, live);
@@ -93,6 +104,11 @@ export async function planFound(found: FoundObject, input: ObjectPlanInput): Pro
     const dryRun = { fieldManager, force: planned.isOurs, dryRun: true, signal };
     const after = await persist(() => kube.apply(object, dryRun), signal, GRANTED);
     if (!live) return { ...planned, action: 'create', fields: [] };
+    if (found.isHelms) {
+      const differences = await differencesOf({ kube, fieldManager, ref, live, object, after, signal });
+      const fields = differences.map(({ shown }) => shown);
+      return { ...planned, action: 'update', fields, changes: differences, isTakenOver: true };
+    }
     const changes = changesBetween(live, after, ref.kind === 'Secret');
     const fields = changes.map(({ shown }) => shown);
     const isSame = fields.length === 0 && fieldsOwned(live, fieldManager) === fieldsOwned(after, fieldManager);

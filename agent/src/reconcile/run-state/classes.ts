@@ -32,8 +32,13 @@ export function classify(desired: DesiredState, status: InstallationStatus): Cla
   const changes = changedKinds(present, runState);
   const { kind } = desired.operation;
   const plain = { runState, present, sameSet: undefined };
+  if (kind === 'leave') return { ...plain, kinds: ['leave'] };
   if (desired.action === 'remove' || kind === 'uninstall') return { ...plain, kinds: ['uninstall'] };
-  if (status.history.length === 0 && status.inventory.length === 0) return { ...plain, kinds: ['install'] };
+  const isNew = status.history.length === 0 && status.inventory.length === 0;
+  // What an earlier one has left half done may be half of another version.
+  if (kind === 'adopt' && status.history.length === 0)
+    return { ...plain, kinds: isNew ? ['adopt'] : ['adopt', 'upgrade'] };
+  if (isNew) return { ...plain, kinds: ['install'] };
   if (kind === 'rollback') return { ...plain, kinds: ['rollback', ...changes] };
   if (!isRemedy(kind) || !good || !isSameContent(good, desired)) return { ...plain, kinds: ['upgrade', ...changes] };
   const others = changes.filter((change) => change !== kind);

@@ -10,7 +10,14 @@ export interface VerifiedKit {
   releaseKeys: ReleaseKey[];
   /** Fingerprints that the hub sent and nobody vouched for: left out. */
   strangeKeys: string[];
-  grants: { installation: string; service: string; namespace: string; permissions: Permission; version: string }[];
+  grants: {
+    installation: string;
+    service: string;
+    namespace: string;
+    releaseName?: string;
+    permissions: Permission;
+    version: string;
+  }[];
 }
 
 function refuse(message: string, action: string): CliError {
@@ -60,6 +67,7 @@ export function verifyKit(kit: InstallKit, fingerprints: readonly string[]): Ver
       installation: one.name,
       service: one.service,
       namespace: one.namespace,
+      ...(one.releaseName === undefined ? {} : { releaseName: one.releaseName }),
       ...verifiedInstallation(one, releaseKeys),
     })),
   };
