@@ -33,18 +33,15 @@ export const POLICY_CLASSES = ['install', 'upgrade', 'rollback', 'uninstall', 'r
 export type PolicyClass = (typeof POLICY_CLASSES)[number];
 
 export function policyClassOf(kind: OperationKind | 'repair'): PolicyClass {
-  switch (kind) {
-    case 'stop':
-    case 'start':
-      return 'scale';
-    case 'adopt':
-      return 'install';
-    case 'leave':
-      return 'uninstall';
-    default:
-      return kind;
-  }
+  return CLASS_OF_KIND[kind] ?? (kind as PolicyClass);
 }
+
+const CLASS_OF_KIND: Partial<Record<OperationKind | 'repair', PolicyClass>> = {
+  stop: 'scale',
+  start: 'scale',
+  adopt: 'install',
+  leave: 'uninstall',
+};
 
 /** `upgrade of nats to 2.15.2`, `adopt of nats as 2.14.0`, `stop of nats`. */
 export function titleOfOperation(kind: OperationKind, installation: string, version: string): string {

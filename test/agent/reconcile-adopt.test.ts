@@ -1,3 +1,4 @@
+import { fieldAt } from '@steward/shared';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { KubeObject } from '../../agent/src/kube/client.ts';
 import { chartFolder } from '../charts/pack.ts';
@@ -60,6 +61,10 @@ function restartsOf({ status }: KubeObject): string {
   return containerStatuses.map(({ restartCount }) => restartCount).join();
 }
 
+function imageOf(deployment: KubeObject | undefined): unknown {
+  return fieldAt(deployment, ['spec', 'template', 'spec', 'containers', 'probe', 'image']);
+}
+
 function managersOf(object: KubeObject | undefined): string[] {
   const entries = (object?.metadata['managedFields'] ?? []) as { manager: string; subresource?: string }[];
   return [...new Set(entries.filter(({ subresource }) => !subresource).map(({ manager }) => manager))];
@@ -77,14 +82,15 @@ describe('what plain Helm runs', () => {
     expect(await traceOf(where)).toEqual(before);
     const deployment = await fixture.get('Deployment', releaseName, namespace);
     expect(managersOf(deployment)).toEqual([`steward-${fixture.organization}`]);
+    expect(imageOf(deployment)).toBe('steward.test/probe:1');
     expect(deployment?.metadata.labels).toMatchObject({ 'steward.dev/installation': where.name });
-    expect(deployment?.metadata.annotations).not.toHaveProperty(['meta.helm.sh/release-name']);
     expect(hub.observed[where.installationId]).toMatchObject({ state: 'running', version: '1.0.0' });
 
     const parameters = { text: 'b' };
     const upgrade = fixture.offer({ ...where, generation: 2, release: web, kind: 'upgrade', parameters });
     expect(await hub.end(upgrade)).toMatchObject({ state: 'succeeded' });
     const upgraded = await traceOf(where);
+    expect(imageOf(await fixture.get('Deployment', releaseName, namespace))).toContain(fixture.probeDigest);
     expect(upgraded.pods).not.toEqual(before.pods);
 
     const left = await hub.end(fixture.offer({ ...where, generation: 3, release: web, kind: 'leave', parameters }));
@@ -161,6 +167,7 @@ describe('what plain Helm runs', () => {
   });
 
   it.each<Death & { what: string; during: 'adopt' | 'leave' }>([
+    { what: 'before anything of an object', during: 'adopt', of: 'mergePatch Deployment', write: 1, when: 'before' },
     {
       what: 'between whose it is and the apply',
       during: 'adopt',

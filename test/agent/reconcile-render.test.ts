@@ -98,7 +98,6 @@ async function render(chart: string, options: Options = {}): Promise<Outcome<Rel
       installation: 'shop',
       releaseName: 'shop',
       namespace: 'shop-ns',
-      found: [],
     };
     const packed = await bounded.readManifests(question);
     return packed.ok ? { ok: true, value: unpackSet(packed.value.bytes, packed.value.digest) } : packed;

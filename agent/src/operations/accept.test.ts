@@ -63,6 +63,7 @@ describe('a desired state', () => {
     ['another namespace', desired({ namespace: 'elsewhere' }), known, 'conflict'],
     ['another service', desired({ service: 'db' }), known, 'conflict'],
     ['another name', desired({ name: 'other' }), known, 'conflict'],
+    ["another name for its chart's render", desired({ releaseName: 'other' }), known, 'conflict'],
     ['a name that is taken', desired({ installationId: other, namespace: 'b' }), known, 'conflict'],
     ['a namespace that is taken', desired({ installationId: other, name: 'b' }), known, 'conflict'],
     [

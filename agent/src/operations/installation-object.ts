@@ -28,6 +28,8 @@ export const HistoryEntry = Type.Object({
   runState: Type.Optional(RunState),
   /** The generation that brought this set, where later ones only changed how it runs and took its place here. */
   setGeneration: Type.Optional(Type.Integer()),
+  /** It runs with images named as they were found, not by digest: adopted, and no pod replaced since. */
+  isAsFound: Type.Optional(Type.Boolean()),
   at: Time,
 });
 export type HistoryEntry = Static<typeof HistoryEntry>;

@@ -32,7 +32,6 @@ export class ExportService {
   load(context: TenantContext, id: string): Promise<InstallationExport> {
     return this.database.inTenant(context, async (tx) => {
       const { installation, set, chosen } = await this.#running(tx, id);
-      const kind = await this.operations.kindOfGeneration(tx, id, set.generation);
       const { name, cluster, customer, service, namespace } = installation;
       const runState = shownRunState(installation.runState);
       const { version, chart, images, generateOnce = [] } = chosen.release;
@@ -49,7 +48,7 @@ export class ExportService {
         chart: chartOf(chart),
         parameters: set.parameters,
         images,
-        imagesAsAdopted: kind === 'adopt',
+        imagesAsAdopted: await this.#isAsAdopted(tx, id, set.generation),
         madeUp: generateOnce.map((entry) => `${entry.kind}/${generatedName(entry, releaseName)}`),
         ...(runState ? { runState } : {}),
       };
@@ -64,6 +63,12 @@ export class ExportService {
       if (!content) throw new Error('the chart of a release is not there');
       return content;
     });
+  }
+
+  /** What replaces pods names their images by digest. */
+  async #isAsAdopted(tx: EntityManager, id: string, generation: number): Promise<boolean> {
+    if ((await this.operations.kindOfGeneration(tx, id, generation)) !== 'adopt') return false;
+    return !(await this.operations.hasEndedWellSince(tx, id, generation, ['restart', 'stop', 'start']));
   }
 
   async #running(tx: EntityManager, id: string): Promise<Running> {

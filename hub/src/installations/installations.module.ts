@@ -15,6 +15,7 @@ import { AgentAbilitiesRepository } from './agent-abilities.repository.ts';
 import { ExportController } from './export.controller.ts';
 import { ExportService } from './export.service.ts';
 import { GrantsService } from './grants.service.ts';
+import { InstallationPlaceService } from './installation-place.service.ts';
 import { InstallationEventsRepository } from './installation-events.repository.ts';
 import { InstallationsReaderService } from './installations-reader.service.ts';
 import { InstallationsController } from './installations.controller.ts';
@@ -34,6 +35,7 @@ import { WantedReleaseService } from './wanted-release.service.ts';
     WantedReleaseService,
     WantedChangeService,
     AdoptionService,
+    InstallationPlaceService,
     ExportService,
     AgentAbilitiesRepository,
     GrantsService,

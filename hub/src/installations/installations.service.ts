@@ -1,16 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import { reservedNamespace, type CreatedInstallation, type CreateInstallation } from '@steward/shared';
 import type { EntityManager } from 'typeorm';
-import { ServicesRepository } from '../catalog/services.repository.ts';
-import { noSuchService } from '../catalog/services.service.ts';
 import { Database } from '../db/database.ts';
 import type { TenantContext } from '../db/tenant-context.ts';
 import { ProblemError } from '../http/problem.ts';
-import { AdoptionService } from '../operations/adoption.service.ts';
 import { BeginOperationService } from '../operations/begin-operation.service.ts';
 import { IdempotencyRepository } from '../operations/idempotency.repository.ts';
 import { GrantsService } from './grants.service.ts';
 import { toInstallation } from './installation-row.ts';
+import { InstallationPlaceService } from './installation-place.service.ts';
 import { InstallationsRepository, type Place } from './installations.repository.ts';
 import { checkMayStart } from './may-start.ts';
 import { WantedReleaseService } from './wanted-release.service.ts';
@@ -26,12 +24,11 @@ export class InstallationsService {
   constructor(
     private readonly database: Database,
     private readonly installations: InstallationsRepository,
-    private readonly services: ServicesRepository,
+    private readonly places: InstallationPlaceService,
     private readonly wantedRelease: WantedReleaseService,
     private readonly beginning: BeginOperationService,
     private readonly idempotency: IdempotencyRepository,
     private readonly grants: GrantsService,
-    private readonly adoption: AdoptionService,
   ) {}
 
   /** A new installation at generation 1 with its operation; it starts once the customer has given the rights. */
@@ -41,7 +38,7 @@ export class InstallationsService {
     const idempotent = { key: request.idempotencyKey, request: wanted };
     const prepared = await this.database.inTenant(context, async (tx) => {
       const known = await this.idempotency.find(tx, context, idempotent);
-      return known === undefined ? this.#prepare(tx, wanted) : { known: await this.#answer(tx, context, known) };
+      return known === undefined ? this.places.find(tx, wanted) : { known: await this.#answer(tx, context, known) };
     });
     if ('known' in prepared) return prepared.known;
     const { place, serviceId, chosen } = prepared;
@@ -77,28 +74,6 @@ export class InstallationsService {
       await this.idempotency.keep(tx, context, idempotent, operation.id);
       return this.#answer(tx, context, operation.id);
     });
-  }
-
-  async #prepare(tx: EntityManager, wanted: CreateInstallation) {
-    const [place, other] = await this.installations.places(tx, wanted.cluster, wanted.customer);
-    if (!place)
-      throw new ProblemError(
-        'not-found',
-        `there is no cluster "${wanted.cluster}"${wanted.customer ? ` of ${wanted.customer}` : ''}`,
-        { action: 'see `steward cluster list`; make one with `steward cluster create`' },
-      );
-    if (other)
-      throw new ProblemError('conflict', `several customers have a cluster "${wanted.cluster}"`, {
-        action: 'name the customer too',
-      });
-    if (place.isRevoked)
-      throw new ProblemError('cluster-revoked', `the cluster "${wanted.cluster}" is revoked`, {
-        action: `let it in again first: steward cluster enrol ${wanted.cluster}`,
-      });
-    if (wanted.adopt) await this.adoption.checkAgent(tx, place);
-    const service = await this.services.find(tx, wanted.service);
-    if (!service) throw noSuchService(wanted.service);
-    return { place, serviceId: service.id, chosen: await this.wantedRelease.choose(tx, wanted.service, wanted) };
   }
 
   async #answer(tx: EntityManager, context: TenantContext, operationId: string): Promise<CreatedInstallation> {

@@ -1,16 +1,18 @@
+import Type, { type Static } from 'typebox';
 import { containersOf, fieldAt, normalizeImage, podSpecOf, type RenderedObject } from '@steward/shared';
 import type { KubeClient, KubeObject, ResourceRef } from '../../kube/client.ts';
 import { isOfRelease, type HelmRelease } from './helm-marks.ts';
 import { listIfAllowed } from './listable-kinds.ts';
 
 /** An image as a workload that runs names it, and the digests by which its pods run it. */
-export interface FoundImage {
-  kind: string;
-  name: string;
-  container: string;
-  image: string;
-  digests: string[];
-}
+export const FoundImage = Type.Object({
+  kind: Type.String(),
+  name: Type.String(),
+  container: Type.String(),
+  image: Type.String(),
+  digests: Type.Array(Type.String()),
+});
+export type FoundImage = Static<typeof FoundImage>;
 
 const POD: ResourceRef = { group: '', version: 'v1', kind: 'Pod', plural: 'pods', namespaced: true };
 const DIGEST = /sha256:[0-9a-f]{64}$/;
@@ -18,7 +20,7 @@ const DIGEST = /sha256:[0-9a-f]{64}$/;
 /**
  * The rendered set with images named as they run, where that name means the very digest that was signed: to write the digest
  * into the pod template would replace every pod for nothing. What pods run by another digest stays pinned, which is then
- * a difference. The next upgrade pins them all.
+ * a difference. Whatever replaces pods anyway pins them all.
  */
 export function withFoundImages<T extends RenderedObject>(objects: readonly T[], found: readonly FoundImage[]): T[] {
   if (found.length === 0) return [...objects];

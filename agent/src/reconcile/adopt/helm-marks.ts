@@ -11,7 +11,7 @@ export interface HelmRelease {
 export const HELM_MANAGER = 'helm';
 export const HELM_NAME = 'meta.helm.sh/release-name';
 export const HELM_NAMESPACE = 'meta.helm.sh/release-namespace';
-const MANAGED_BY = 'app.kubernetes.io/managed-by';
+export const MANAGED_BY = 'app.kubernetes.io/managed-by';
 const HELM = 'Helm';
 
 /** By the marks that Helm puts on everything it applies; undefined where they are not. */

@@ -21,15 +21,21 @@ const entry = (manager: string, operation: string, fieldsV1: Record<string, unkn
 const status = entry('kube-controller-manager', 'Update', { 'f:status': {} }, { subresource: 'status' });
 
 describe('what Helm owns', () => {
-  it('is ours after it was taken over, and everybody else keeps theirs', () => {
+  it("is ours after it was taken over, without Helm's marks, and everybody else keeps theirs", () => {
     const edited = entry('kubectl-edit', 'Update', { 'f:spec': { 'f:paused': {} } });
     const live = object([
-      entry('helm', 'Update', { 'f:spec': { 'f:replicas': {} } }),
+      entry('helm', 'Update', {
+        'f:metadata': { 'f:annotations': { 'f:meta.helm.sh/release-name': {}, 'f:own': {} } },
+        'f:spec': { 'f:replicas': {} },
+      }),
       entry('helm', 'Apply', { 'f:spec': { 'f:selector': {} } }, { time: '2026-02-01T00:00:00Z' }),
       edited,
       status,
     ]);
-    const own = entry('steward-acme', 'Apply', { 'f:spec': { 'f:replicas': {}, 'f:selector': {} } });
+    const own = entry('steward-acme', 'Apply', {
+      'f:metadata': { 'f:annotations': { 'f:own': {} } },
+      'f:spec': { 'f:replicas': {}, 'f:selector': {} },
+    });
     expect(takenOver(live, 'steward-acme')).toEqual([edited, status, { ...own, time: '2026-02-01T00:00:00Z' }]);
   });
 

@@ -38,7 +38,8 @@ export async function differencesOf(question: TakeOverQuestion): Promise<FieldCh
 }
 
 /** Without what the API server keeps for itself. */
-function contentOf({ metadata, status: _, ...content }: KubeObject): Record<string, unknown> {
+function contentOf(object: KubeObject): Record<string, unknown> {
+  const { metadata, status: _, ...content } = object;
   const { labels, annotations, ownerReferences, finalizers } = metadata;
   const kept = Object.entries({ labels, annotations, ownerReferences, finalizers });
   return { ...content, metadata: Object.fromEntries(kept.filter(([, value]) => value !== undefined)) };

@@ -46,7 +46,7 @@ export async function checkDrift(check: DriftCheck): Promise<boolean> {
     if (drift) await write(check, installation, []);
     return false;
   }
-  const set = setAsItRuns(await context.renders.load(good.renderRef), good.runState);
+  const set = setAsItRuns(await context.renders.load(good.renderRef), good);
   await check.beforeLook(set);
   untilWriting.throwIfAborted();
   const looked = await look(check, installation, set);

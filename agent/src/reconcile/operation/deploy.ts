@@ -63,7 +63,7 @@ async function endHalted(run: Run, set: ReleaseSet, { ifUnderWay, message }: Hal
 async function resume(run: Run): Promise<Outcome<Prepared>> {
   const { renderRef } = run.record.status;
   if (renderRef === undefined) throw new Error(`${run.record.name} is running without a stored set`);
-  return done({ set: setAsItRuns(await run.context.renders.load(renderRef), run.runState), plan: undefined });
+  return done({ set: setAsItRuns(await run.context.renders.load(renderRef), run), plan: undefined });
 }
 
 async function prepare(run: Run): Promise<Outcome<Prepared>> {
@@ -76,7 +76,7 @@ async function prepare(run: Run): Promise<Outcome<Prepared>> {
   const { renderRef } = prepared.value;
   const possible = checkRunState(prepared.value.set.objects, run.runState, run.presentRunState);
   if (!possible.ok) return possible;
-  const set = setAsItRuns(prepared.value.set, run.runState);
+  const set = setAsItRuns(prepared.value.set, run);
   const { state } = run.record.status;
   await run.move({ state, phase: 'plan', message: `comparing with what runs: ${run.title}`, also: { renderRef } });
   const replan = (): Promise<Outcome<Planned<ObjectPlan>>> => planSet(run, set, possible.value);
@@ -156,6 +156,7 @@ async function finish(run: Run, { meta }: ReleaseSet): Promise<void> {
     parametersDigest: meta.parametersDigest,
     renderRef: record.status.renderRef ?? '',
     ...(canonicalJson(run.runState) !== canonicalJson(AS_RELEASED) && { runState: run.runState }),
+    ...(run.isAsFound && { isAsFound: true }),
     ...(run.sameSet && { setGeneration: setGenerationOf(run.sameSet) }),
     at: context.now().toISOString(),
   };

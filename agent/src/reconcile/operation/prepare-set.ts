@@ -197,8 +197,7 @@ async function renderOnce(run: Run, input: RenderInput, bounded: BoundedRender):
   const packed = await bounded.readManifests({
     printed: printed.value,
     kept: kept.value,
-    found: run.kind === 'adopt' ? await loadFound(run, release) : [],
-    meta: metaOf(run, input.verified),
+    meta: { ...metaOf(run, input.verified), ...(run.kind === 'adopt' && { found: await loadFound(run, release) }) },
     release: { images: release.images, permissions: release.permissions, exceptions: release.exceptions },
     organization: context.config.organization,
     installation: desired.name,

@@ -149,6 +149,12 @@ export class Run {
     return { releaseName: releaseNameOf(desired), namespace: desired.namespace };
   }
 
+  /** No pod is replaced for the name of its image: in an adoption, and where only the count of what was adopted changes. */
+  get isAsFound(): boolean {
+    if (this.kind === 'adopt') return true;
+    return this.sameSet?.isAsFound === true && this.kinds.every((kind) => kind === 'scale');
+  }
+
   get kind(): OperationKind {
     return this.kinds[0];
   }

@@ -62,9 +62,9 @@ export async function goBack(run: Run): Promise<void> {
 }
 
 /** As it ran then: a scale that did not come up is taken back too. */
-async function loadSet(run: Run, { renderRef, runState }: HistoryEntry): Promise<Outcome<ReleaseSet>> {
+async function loadSet(run: Run, good: HistoryEntry): Promise<Outcome<ReleaseSet>> {
   try {
-    return done(setAsItRuns(await run.context.renders.load(renderRef), runState));
+    return done(setAsItRuns(await run.context.renders.load(good.renderRef), good));
   } catch (error) {
     run.signal.throwIfAborted();
     return failed('internal', error instanceof Error ? error.message : String(error));

@@ -29,8 +29,9 @@ export interface PlanInput {
   objects: readonly KubeObject[];
   inventory: readonly InventoryEntry[];
   neverOurs: NeverOurs;
-  /** The Helm release whose objects may become ours. */
-  adopting?: HelmRelease | undefined;
+  /** What plain Helm has of it becomes ours; with {@link isAdopting} also what was not ours before. */
+  helmRelease: HelmRelease;
+  isAdopting: boolean;
   /** Kinds whose objects may be deleted and made anew where a field cannot change in place. */
   replaceable: ReadonlySet<string>;
   /** Going back: a volume that was made larger stays so, and asking for less is no refusal. */

@@ -4,13 +4,14 @@ import { isKubeError } from '../../kube/error.ts';
 import type { InventoryEntry } from '../../operations/installation-object.ts';
 import { persist } from '../../operations/persist.ts';
 import { foreignOwnerOf } from '../adopt/foreign-owner.ts';
-import type { HelmRelease } from '../adopt/helm-marks.ts';
+import { isOfRelease, type HelmRelease } from '../adopt/helm-marks.ts';
+import { helmFieldsOf } from '../adopt/managed-fields.ts';
 import { asTakenOver, differencesOf } from '../adopt/take-over.ts';
 import type { Failure } from '../outcome.ts';
 import { changesBetween, type FieldChange } from './changed-fields.ts';
 import { ownFieldsOf } from './field-owners.ts';
 import { inventoryKey } from './inventory.ts';
-import { ownPart, withLiveReplicas, type NeverOurs } from './never-ours.ts';
+import { ownPart, withLiveReplicas, type NeverOurs, type OwnPartOptions } from './never-ours.ts';
 import { ownerOf } from './owner.ts';
 import { noKind, refusalOf } from './refusal.ts';
 import { isImmutable, planReplacement, type Replacement } from './replacement.ts';
@@ -29,7 +30,7 @@ export interface PlannedObject {
   uid: string | undefined;
   /** With `replace` only. */
   replacement?: Replacement;
-  /** Helm applied it and it becomes ours: `fields` are what differs beside that, and are none where nothing does. */
+  /** Helm owns fields of it, which become ours: `fields` are what differs beside that, and are none where nothing does. */
   isTakenOver?: boolean;
 }
 
@@ -41,8 +42,9 @@ export interface ObjectPlanInput {
   /** What was ours before, by {@link inventoryKey}. */
   ours: ReadonlyMap<string, InventoryEntry>;
   neverOurs: NeverOurs;
-  /** The Helm release whose objects may become ours. */
-  adopting?: HelmRelease | undefined;
+  /** What plain Helm has of it becomes ours; with {@link isAdopting} also what was not ours before. */
+  helmRelease?: HelmRelease;
+  isAdopting?: boolean;
   /** Not a new version: what is gone was taken out by somebody. */
   isRepair?: boolean;
   mayAskLess: boolean;
@@ -54,7 +56,7 @@ export interface FoundObject {
   ref: ResourceRef;
   object: KubeObject;
   live: KubeObject | undefined;
-  /** It is the Helm release's that is adopted. */
+  /** Helm applied it last, as what is adopted or by somebody's hand. */
   isHelms?: boolean;
 }
 
@@ -77,17 +79,40 @@ export async function planObject(object: KubeObject, input: ObjectPlanInput): Pr
 
 /** What lives under the name of one of our objects, and is ours. @throws Refused when it is somebody else's */
 export async function findObject(object: KubeObject, input: ObjectPlanInput): Promise<FoundObject> {
-  const { kube, ours, adopting, fieldManager, signal } = input;
+  const { kube, ours, signal } = input;
   const { name, namespace } = object.metadata;
   const what = `${object.kind}/${name}`;
   const ref = await loadRef(object, input);
   const live = await persist(() => kube.get(ref, namespace, name, { signal }), signal, GRANTED).catch(
     (error: unknown) => refuse(error, what),
   );
-  if (!live || isOwn(live, ours.get(inventoryKey({ ...ref, ...object.metadata })), input)) return { ref, object, live };
-  const owner = adopting ? foreignOwnerOf(live, { release: adopting, fieldManager }) : ownerOf(live);
-  if (owner === undefined) return { ref, object, live, isHelms: true };
-  throw new Refused({ reason: 'conflict', message: `${what} is there already and belongs to ${owner}` });
+  if (!live) return { ref, object, live };
+  const owner = isOwn(live, ours.get(inventoryKey({ ...ref, ...object.metadata })), input)
+    ? undefined
+    : otherOwnerOf(live, input);
+  if (owner !== undefined)
+    throw new Refused({ reason: 'conflict', message: `${what} is there already and belongs to ${owner}` });
+  return { ref, object, live, isHelms: isHelms(live, input) };
+}
+
+/** Helm's marks stay on what is ours: what tells is whether it owns something of it. */
+function isHelms(live: KubeObject, { helmRelease }: ObjectPlanInput): boolean {
+  return helmRelease !== undefined && isOfRelease(live, helmRelease) && helmFieldsOf(live) !== undefined;
+}
+
+/** Of what was not ours before; undefined when it may become so. */
+function otherOwnerOf(
+  live: KubeObject,
+  { helmRelease, isAdopting = false, fieldManager }: ObjectPlanInput,
+): string | undefined {
+  if (!helmRelease || !isAdopting) return ownerOf(live);
+  return foreignOwnerOf(live, { release: helmRelease, fieldManager });
+}
+
+/** What is applied of it, over what lives. */
+function appliedOf({ object, live, isHelms = false }: FoundObject, options: OwnPartOptions): KubeObject {
+  if (!live) return object;
+  return ownPart(object, isHelms ? asTakenOver(live, options.fieldManager) : live, options);
 }
 
 /** @throws Refused */
@@ -96,7 +121,7 @@ export async function planFound(found: FoundObject, input: ObjectPlanInput): Pro
   const { ref, live, object: whole } = found;
   const what = `${whole.kind}/${whole.metadata.name}`;
   const options = { fieldManager, neverOurs, isRepair };
-  const object = live ? ownPart(whole, found.isHelms ? asTakenOver(live, fieldManager) : live, options) : whole;
+  const object = appliedOf(found, options);
   const planned = { ref, object, isOurs: live !== undefined, uid: live?.metadata.uid };
   if (live?.metadata.deletionTimestamp !== undefined)
     return afterItIsGone({ ...planned, object: withLiveReplicas(whole, live, options) }, live);
@@ -104,11 +129,8 @@ export async function planFound(found: FoundObject, input: ObjectPlanInput): Pro
     const dryRun = { fieldManager, force: planned.isOurs, dryRun: true, signal };
     const after = await persist(() => kube.apply(object, dryRun), signal, GRANTED);
     if (!live) return { ...planned, action: 'create', fields: [] };
-    if (found.isHelms) {
-      const differences = await differencesOf({ kube, fieldManager, ref, live, object, after, signal });
-      const fields = differences.map(({ shown }) => shown);
-      return { ...planned, action: 'update', fields, changes: differences, isTakenOver: true };
-    }
+    if (found.isHelms)
+      return asTaken(planned, await differencesOf({ kube, fieldManager, ref, live, object, after, signal }));
     const changes = changesBetween(live, after, ref.kind === 'Secret');
     const fields = changes.map(({ shown }) => shown);
     const isSame = fields.length === 0 && fieldsOwned(live, fieldManager) === fieldsOwned(after, fieldManager);
@@ -122,6 +144,10 @@ export async function planFound(found: FoundObject, input: ObjectPlanInput): Pro
     const { fields } = judged.value;
     return { ...planned, object: wanted, action: 'replace', fields, replacement: judged.value };
   }
+}
+
+function asTaken(planned: Omit<PlannedObject, 'action' | 'fields'>, changes: FieldChange[]): PlannedObject {
+  return { ...planned, action: 'update', fields: changes.map(({ shown }) => shown), changes, isTakenOver: true };
 }
 
 async function loadRef(object: KubeObject, { kube, signal }: ObjectPlanInput): Promise<ResourceRef> {

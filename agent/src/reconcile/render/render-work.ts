@@ -1,5 +1,4 @@
 import { withKeptFields, type ChartHook, type KeptField, type Release } from '@steward/shared';
-import { withFoundImages, type FoundImage } from '../adopt/found-images.ts';
 import { checkHooks, checkSet } from '../checks/check-set.ts';
 import { failed, type Outcome } from '../outcome.ts';
 import { checkParameters } from './check-parameters.ts';
@@ -17,8 +16,6 @@ export interface ManifestsQuestion {
   printed: Uint8Array;
   /** Made at an earlier render, and to stay. */
   kept: readonly KeptField[];
-  /** Of an adoption: how what runs names its images. */
-  found: readonly FoundImage[];
   meta: SetMeta;
   release: Pick<Release, 'images' | 'permissions' | 'exceptions'>;
   organization: string;
@@ -32,7 +29,7 @@ export function checkedParameters({ schema, parameters }: ParametersQuestion): O
 }
 
 /** Reads, checks, pins and packs the objects of a generation. */
-export function packedSet({ printed, kept, found, meta, ...bounds }: ManifestsQuestion): Outcome<PackedSet> {
+export function packedSet({ printed, kept, meta, ...bounds }: ManifestsQuestion): Outcome<PackedSet> {
   const parsed = parseManifests(Buffer.from(printed).toString('utf8'));
   if (!parsed.ok) return parsed;
   const objects = withKeptFields(parsed.value.objects, kept);
@@ -41,7 +38,7 @@ export function packedSet({ printed, kept, found, meta, ...bounds }: ManifestsQu
   if (!checked.ok) return checked;
   const checkedHooks = checkHooks(hooks, bounds, objects);
   if (!checkedHooks.ok) return checkedHooks;
-  const packed = packSet({ meta, objects: withFoundImages(checked.value, found), hooks: checkedHooks.value });
+  const packed = packSet({ meta, objects: checked.value, hooks: checkedHooks.value });
   return packed ? { ok: true, value: packed } : failed('too-large', 'the rendered objects are larger than 8 MiB');
 }
 

@@ -155,6 +155,16 @@ describe('what an operation is', () => {
     expect(kindsOf(desired('stop', { runState: stop }), status({ history: [] }))).toEqual(['install']);
   });
 
+  it('is an adoption only where nothing has run, and more than that over what an earlier one left', () => {
+    const adopt = desired('adopt', { generation: 2 });
+    expect(kindsOf(adopt, status({ history: [] }))).toEqual(['adopt']);
+    const left = { group: '', version: 'v1', kind: 'ConfigMap', name: 'a' };
+    expect(kindsOf(adopt, status({ history: [], inventory: [left] }))).toEqual(['adopt', 'upgrade']);
+    expect(kindsOf(adopt, status({ history: [good(1)] }))).toEqual(['upgrade']);
+    expect(kindsOf(adopt, status({ history: [good(2)] }))).toContain('adopt');
+    expect(kindsOf(desired('leave', { action: 'remove' }))).toEqual(['leave']);
+  });
+
   it('leaves how it runs as it is when the hub says nothing', () => {
     const found = classify(desired('upgrade'), status({ history: [good(1, { runState: stop })] }));
     expect(found).toMatchObject({ kinds: ['upgrade'], runState: stop });

@@ -1,6 +1,8 @@
 import { AS_RELEASED, type RunState } from '@steward/shared';
 import { STOPPED_ANNOTATION } from '../../collect/objects/workload.ts';
 import type { KubeObject } from '../../kube/client.ts';
+import type { HistoryEntry } from '../../operations/installation-object.ts';
+import { withFoundImages } from '../adopt/found-images.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
 import { autoscalersOf } from './autoscalers.ts';
 
@@ -28,9 +30,13 @@ export function withRunState(objects: readonly KubeObject[], runState: RunState)
   });
 }
 
-/** A stored set as it is to run, or ran. */
-export function setAsItRuns(set: ReleaseSet, runState: RunState = AS_RELEASED): ReleaseSet {
-  return { ...set, objects: withRunState(set.objects, runState) };
+/** A stored set as it is to run, or ran: also with its images named as they were found when it was adopted. */
+export function setAsItRuns(
+  set: ReleaseSet,
+  { runState = AS_RELEASED, isAsFound = false }: Pick<HistoryEntry, 'runState' | 'isAsFound'>,
+): ReleaseSet {
+  const objects = isAsFound ? withFoundImages(set.objects, set.meta.found ?? []) : set.objects;
+  return { ...set, objects: withRunState(objects, runState) };
 }
 
 /** Of that API group, and of that kind where one is given. */
