@@ -1,9 +1,9 @@
-import { fieldAt } from '@steward/shared';
+import { randomUUID } from 'node:crypto';
+import { fieldAt, type OperationPlan } from '@steward/shared';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { KubeObject } from '../../agent/src/kube/client.ts';
 import { chartFolder } from '../charts/pack.ts';
 import { helmOf, type Helm } from '../support/helm.ts';
-import { waitUntil } from '../support/wait-until.ts';
 import type { Death } from './killable-client.ts';
 import { ReconcileFixture, type Published, type RunningAgent } from './reconcile-fixture.ts';
 import type { Want } from './scripted-hub.ts';
@@ -65,6 +65,16 @@ function imageOf(deployment: KubeObject | undefined): unknown {
   return fieldAt(deployment, ['spec', 'template', 'spec', 'containers', 'probe', 'image']);
 }
 
+function planTold(operationId: string): OperationPlan | undefined {
+  return [...(fixture.hub.results.get(operationId)?.values() ?? [])].find(({ plan }) => plan)?.plan;
+}
+
+/** `update ConfigMap` of each object. */
+function planOf(operationId: string): string[] {
+  const changes = planTold(operationId)?.changes ?? [];
+  return changes.map(({ action, object }) => `${action} ${object.split('/')[0]}`).sort();
+}
+
 function managersOf(object: KubeObject | undefined): string[] {
   const entries = (object?.metadata['managedFields'] ?? []) as { manager: string; subresource?: string }[];
   return [...new Set(entries.filter(({ subresource }) => !subresource).map(({ manager }) => manager))];
@@ -124,9 +134,8 @@ describe('what plain Helm runs', () => {
     expect(await hub.end(adopt)).toMatchObject({ state: 'succeeded' });
     expect(await traceOf(where)).toEqual(before);
     expect(await secrets()).toEqual(made);
-    const plan = [...(hub.results.get(adopt)?.values() ?? [])].find((result) => result.plan)?.plan;
-    expect(plan?.summary).toContain(`takes over 3 objects of the Helm release ${releaseName}`);
-    expect(new Set(plan?.changes.map(({ action }) => action))).toEqual(new Set(['keep']));
+    expect(planTold(adopt)?.summary).toContain(`takes over 3 objects of the Helm release ${releaseName}`);
+    expect(planOf(adopt)).toEqual(['keep Deployment', 'keep Secret', 'keep Secret']);
   });
 
   it('is not changed when it differs: each field is said, and taken over when that is accepted', async () => {
@@ -141,6 +150,7 @@ describe('what plain Helm runs', () => {
     expect(refused.message).toContain('spec.replicas: 2 → 1');
     expect(refused.message).toContain('spec.template.spec.containers[probe].env[TEXT].value');
     expect(refused.message).not.toContain('Service/');
+    expect(planOf(refused.operationId)).toEqual(['keep Service', 'update ConfigMap', 'update Deployment']);
     expect(await traceOf(where)).toEqual(before);
     expect(managersOf(await fixture.get('Deployment', where.releaseName, where.namespace))).toEqual(['helm']);
 
@@ -166,40 +176,32 @@ describe('what plain Helm runs', () => {
     expect(await hub.end(nothing)).toMatchObject({ state: 'failed', reason: 'nothing-to-adopt' });
   });
 
-  it.each<Death & { what: string; during: 'adopt' | 'leave' }>([
-    { what: 'before anything of an object', during: 'adopt', of: 'mergePatch Deployment', write: 1, when: 'before' },
-    {
-      what: 'between whose it is and the apply',
-      during: 'adopt',
-      of: 'mergePatch Deployment',
-      write: 1,
-      when: 'after',
-    },
-    { what: 'after the apply', during: 'adopt', of: 'apply Deployment', write: 1, when: 'after' },
-    { what: 'between two objects', during: 'leave', of: 'mergePatch', write: 2, when: 'before' },
-  ])('ends right by itself when the agent dies in an $during $what', async ({ during, ...death }) => {
+  it('goes there and back as often as one likes, wherever the agent dies on the way', async () => {
     const { hub } = fixture;
     const where = await helmInstall(web);
     const before = await traceOf(where);
-    const want = { ...where, release: web };
-    if (during === 'leave')
-      expect(await hub.end(fixture.offer({ ...want, generation: 1, kind: 'adopt' }))).toMatchObject({
-        state: 'succeeded',
-      });
-    await agent.stop();
-    const mortal = await fixture.start(death);
-    const operation = fixture.offer({ ...want, generation: 2, kind: during });
-    await mortal.client.died;
-    agent = await fixture.start();
-    expect(await hub.end(operation)).toMatchObject({ state: 'succeeded' });
-    expect(await traceOf(where)).toEqual(before);
-    const owner = during === 'leave' ? 'helm' : `steward-${fixture.organization}`;
-    for (const kind of ['ConfigMap', 'Service', 'Deployment'])
-      await waitUntil(
-        async () => managersOf(await fixture.get(kind, where.releaseName, where.namespace)).join() === owner,
-        {
-          what: `${kind} to belong to ${owner} alone`,
-        },
-      );
+    const legs: readonly [during: 'adopt' | 'leave', death: Death][] = [
+      // Before anything of an object, between whose it is and the apply, after the apply; between two objects.
+      ['adopt', { of: 'mergePatch Deployment', write: 1, when: 'before' }],
+      ['leave', { of: 'mergePatch', write: 2, when: 'before' }],
+      ['adopt', { of: 'mergePatch Deployment', write: 1, when: 'after' }],
+      ['leave', { of: 'mergePatch', write: 3, when: 'after' }],
+      ['adopt', { of: 'apply Deployment', write: 1, when: 'after' }],
+    ];
+    let { installationId } = where;
+    for (const [during, death] of legs) {
+      await agent.stop();
+      const mortal = await fixture.start(death);
+      const want = { ...where, installationId, release: web, kind: during };
+      const operation = fixture.offer({ ...want, generation: during === 'adopt' ? 1 : 2 });
+      await mortal.client.died;
+      agent = await fixture.start();
+      expect(await hub.end(operation), during).toMatchObject({ state: 'succeeded' });
+      expect(await traceOf(where)).toEqual(before);
+      const owner = during === 'leave' ? 'helm' : `steward-${fixture.organization}`;
+      for (const kind of ['ConfigMap', 'Service', 'Deployment'])
+        expect(managersOf(await fixture.get(kind, where.releaseName, where.namespace)), kind).toEqual([owner]);
+      if (during === 'leave') installationId = randomUUID();
+    }
   });
 });

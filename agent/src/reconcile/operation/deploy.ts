@@ -92,11 +92,21 @@ async function planSet(run: Run, set: ReleaseSet, notes: readonly string[]): Pro
   const plan = await makePlan(await planInput(run, set, { isWayBack: false, signal: run.untilWriting }));
   if (!plan.ok) return plan;
   const adoption = run.kind === 'adopt' ? await judgeAdoption(run, set, plan.value) : done([]);
-  if (!adoption.ok) return adoption;
+  if (!adoption.ok) {
+    await tellPlan(run, describePlan(run, set, plan.value, { hooks: [], notes }));
+    return adoption;
+  }
   const hooks = await planHooks(run, set);
   if (!hooks.ok) return hooks;
   const also = { hooks: hooks.value, notes: [...adoption.value, ...notes] };
   return done({ plan: plan.value, told: describePlan(run, set, plan.value, also) });
+}
+
+/** What a refused adoption would have done, object by object. */
+async function tellPlan(run: Run, plan: OperationPlan): Promise<void> {
+  const message = `compared with what runs: ${countsOf(plan.changes)}`;
+  const also = { plan, planDigest: plan.digest };
+  await run.move({ state: run.record.status.state, phase: 'plan', message, tellsPlan: true, also });
 }
 
 /** The journal says that it is running before the first change. */

@@ -2,10 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { AS_RELEASED, canonicalJson, sha256, type DesiredState, type RunState } from '@steward/shared';
 import type { KubeObject } from '../../kube/client.ts';
 import type { HistoryEntry, InstallationStatus } from '../../operations/installation-object.ts';
+import type { ReleaseSet } from '../render/release-set.ts';
 import { withGeneration } from '../operation/good-generations.ts';
 import { checkRunState } from './check-run-state.ts';
 import { classify } from './classes.ts';
-import { withRunState } from './with-run-state.ts';
+import { setAsItRuns, withRunState } from './with-run-state.ts';
 
 function object(apiVersion: string, kind: string, name: string, spec: object): KubeObject {
   return { apiVersion, kind, metadata: { name, annotations: { own: 'x' } }, spec };
@@ -47,6 +48,20 @@ describe('the objects as they are to run', () => {
     const marked = found.filter(({ metadata }) => metadata.annotations?.['steward.dev/stopped'] === 'true');
     expect(marked.map(({ kind }) => kind)).toEqual(['Deployment', 'StatefulSet', 'DaemonSet', 'CronJob']);
     expect(marked.every(({ metadata }) => metadata.annotations?.['own'] === 'x')).toBe(true);
+  });
+
+  it('name their images as they were found only where they were adopted and no pod was replaced since', () => {
+    const pinned = `docker.io/library/nats:2.15@${digest}`;
+    const podSpec = (image: string) => ({ template: { spec: { containers: [{ name: 'nats', image }] } } });
+    const found = { kind: 'Deployment', name: 'web', container: 'nats', image: 'nats:2.15', digests: [digest] };
+    const set = {
+      objects: [object('apps/v1', 'Deployment', 'web', podSpec(pinned))],
+      hooks: [],
+      meta: { found: [found] },
+    };
+    const imagesOf = (entry: object) => specs(setAsItRuns(set as unknown as ReleaseSet, entry).objects);
+    expect(imagesOf({ isAsFound: true })).toEqual([podSpec('nats:2.15')]);
+    expect(imagesOf({})).toEqual([podSpec(pinned)]);
   });
 
   it('carry the restart in every pod template, also while they are stopped', () => {
