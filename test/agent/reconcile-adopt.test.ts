@@ -176,6 +176,23 @@ describe('what plain Helm runs', () => {
     expect(await hub.end(nothing)).toMatchObject({ state: 'failed', reason: 'nothing-to-adopt' });
   });
 
+  it('keeps its volumes when what was to be adopted, and was not, is uninstalled', async () => {
+    const { hub } = fixture;
+    const store = await fixture.publish({ chart: 'store' });
+    const where = await helmInstall(store, '--set', 'replicas=1', '--server-side=false');
+    const want = { ...where, release: store, parameters: { replicas: 1, text: 'other' } };
+    const adopt = fixture.offer({ ...want, generation: 1, kind: 'adopt' });
+    const refused = await hub.end(adopt);
+    expect(refused).toMatchObject({ state: 'failed', reason: 'differs' });
+    const field = 'spec.template.spec.containers[probe].env[TEXT].value';
+    expect(refused.message.split('\n').slice(1, -1)).toEqual([`  StatefulSet/${where.releaseName}: ${field}`]);
+    const removal = fixture.offer({ ...want, generation: 2, kind: 'uninstall', deleteVolumes: true });
+    expect(await hub.end(removal)).toMatchObject({ state: 'succeeded' });
+    const claim = await fixture.get('PersistentVolumeClaim', `data-${where.releaseName}-0`, where.namespace);
+    expect(claim?.metadata.deletionTimestamp).toBeUndefined();
+    expect(claim).toMatchObject({ status: { phase: 'Bound' } });
+  });
+
   it('goes there and back as often as one likes, wherever the agent dies on the way', async () => {
     const { hub } = fixture;
     const where = await helmInstall(web);

@@ -50,51 +50,41 @@ export async function loadFoundImages(
   const { namespace } = release;
   const lists = await Promise.all([...kinds, POD].map((ref) => listIfAllowed(kube, ref, namespace, signal)));
   const pods = lists.pop() ?? [];
-  const workloads = lists.flat().filter((object) => isOfRelease(object, release));
-  return workloads.flatMap((workload) => imagesOf(workload, pods));
+  return lists.flatMap((workloads) =>
+    workloads.filter((object) => isOfRelease(object, release)).flatMap((workload) => foundImagesOf(workload, pods)),
+  );
 }
 
-function imagesOf(workload: KubeObject, pods: readonly KubeObject[]): FoundImage[] {
-  const podSpec = podSpecOf(workload);
-  if (!podSpec) return [];
+/** @param pods of the namespace */
+export function foundImagesOf(workload: KubeObject, pods: readonly KubeObject[]): FoundImage[] {
+  const { kind, metadata } = workload;
   const labels = fieldAt(workload, ['spec', 'selector', 'matchLabels']);
-  const own = isRecord(labels) ? pods.filter((pod) => isSelected(pod, labels)) : [];
-  return containersOf(podSpec).flatMap(({ name: container, image }) =>
+  const own = isRecord(labels) ? pods.filter((pod) => isSelected(pod, labels) && !hasEnded(pod)) : [];
+  return containersOf(podSpecOf(workload) ?? {}).flatMap(({ name: container, image }) =>
     typeof container === 'string' && typeof image === 'string'
-      ? [
-          {
-            kind: workload.kind,
-            name: workload.metadata.name,
-            container,
-            image,
-            digests: digestsOf(own, container, image),
-          },
-        ]
+      ? [{ kind, name: metadata.name, container, image, digests: digestsOf(own, container) }]
       : [],
   );
 }
 
-/** The empty text stands for an image of which the node does not say the digest. */
-function digestsOf(pods: readonly KubeObject[], container: string, image: string): string[] {
-  const digests = pods.flatMap((pod) => {
-    const isOfTemplate = containersOf(podSpecOf(pod) ?? {}).some(
-      (one) => one['name'] === container && one['image'] === image,
-    );
-    if (!isOfTemplate) return [];
-    const statuses = ['containerStatuses', 'initContainerStatuses'].flatMap(
-      (field) => fieldAt(pod, ['status', field]) ?? [],
-    );
-    const ids = statuses
-      .filter(isRecord)
-      .filter(({ name }) => name === container)
-      .map(({ imageID }) => imageID);
-    return ids.flatMap((id) => (typeof id === 'string' && id !== '' ? [DIGEST.exec(id)?.[0] ?? ''] : []));
+/** The empty text stands for a pod of which nobody says the digest. */
+function digestsOf(pods: readonly KubeObject[], container: string): string[] {
+  const digests = pods.map((pod) => {
+    const lists = ['containerStatuses', 'initContainerStatuses'].map((field) => fieldAt(pod, ['status', field]));
+    const statuses = lists.flatMap((list: unknown): unknown[] => (Array.isArray(list) ? list : [])).filter(isRecord);
+    const id = statuses.find(({ name }) => name === container)?.['imageID'];
+    return typeof id === 'string' ? (DIGEST.exec(id)?.[0] ?? '') : '';
   });
   return [...new Set(digests)];
 }
 
 function isSelected({ metadata }: KubeObject, labels: Record<string, unknown>): boolean {
   return Object.entries(labels).every(([key, value]) => metadata.labels?.[key] === value);
+}
+
+function hasEnded(pod: KubeObject): boolean {
+  const phase = fieldAt(pod, ['status', 'phase']);
+  return phase === 'Succeeded' || phase === 'Failed';
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
