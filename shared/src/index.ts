@@ -25,6 +25,7 @@ export * from './api/problem.ts';
 export * from './api/people.ts';
 export * from './api/catalog.ts';
 export * from './api/fleet.ts';
+export * from './api/export.ts';
 export * from './api/feed.ts';
 export * from './api/install.ts';
 export * from './api/paths.ts';

@@ -5,7 +5,18 @@ function literals<const T extends readonly string[]>(values: T) {
   return Type.Unsafe<T[number]>({ type: 'string', enum: [...values] });
 }
 
-export const OPERATION_KINDS = ['install', 'upgrade', 'rollback', 'uninstall', ...REMEDY_KINDS] as const;
+/**
+ * `adopt`: an install over what Helm has running already; `leave`: Steward lets go, and everything stays.
+ */
+export const OPERATION_KINDS = [
+  'install',
+  'adopt',
+  'upgrade',
+  'rollback',
+  'uninstall',
+  'leave',
+  ...REMEDY_KINDS,
+] as const;
 export type OperationKind = (typeof OPERATION_KINDS)[number];
 export const OperationKind = literals(OPERATION_KINDS);
 
@@ -15,19 +26,27 @@ export type IfUnderWay = (typeof IF_UNDER_WAY)[number];
 export const IfUnderWay = literals(IF_UNDER_WAY);
 
 /**
- * What a SupportPolicy has a rule for: stop, start and scale are one thing to the customer, how much of it runs; `repair` is what
- * the agent does by itself.
+ * What a SupportPolicy has a rule for: stop, start and scale are one thing to the customer, how much of it runs; to adopt is to
+ * install, and to leave ends an installation as an uninstall does; `repair` is what the agent does by itself.
  */
 export const POLICY_CLASSES = ['install', 'upgrade', 'rollback', 'uninstall', 'restart', 'scale', 'repair'] as const;
 export type PolicyClass = (typeof POLICY_CLASSES)[number];
 
 export function policyClassOf(kind: OperationKind | 'repair'): PolicyClass {
-  return kind === 'stop' || kind === 'start' ? 'scale' : kind;
+  return CLASS_OF_KIND[kind] ?? (kind as PolicyClass);
 }
 
-/** `upgrade of nats to 2.15.2`, `stop of nats`. */
+const CLASS_OF_KIND: Partial<Record<OperationKind | 'repair', PolicyClass>> = {
+  stop: 'scale',
+  start: 'scale',
+  adopt: 'install',
+  leave: 'uninstall',
+};
+
+/** `upgrade of nats to 2.15.2`, `adopt of nats as 2.14.0`, `stop of nats`. */
 export function titleOfOperation(kind: OperationKind, installation: string, version: string): string {
-  const isOfVersion = kind !== 'uninstall' && !isRemedy(kind);
+  if (kind === 'adopt') return `adopt of ${installation} as ${version}`;
+  const isOfVersion = kind !== 'uninstall' && kind !== 'leave' && !isRemedy(kind);
   return isOfVersion ? `${kind} of ${installation} to ${version}` : `${kind} of ${installation}`;
 }
 
@@ -116,6 +135,8 @@ export const OPERATION_FAILURES = {
   'needs-replace': 'Leave the named fields as they were, or publish a release whose `upgrade.replace` names the kinds.',
   'apply-refused': 'Correct what the message names (quota, admission, immutable field), then push again.',
   conflict: 'Remove the other owner of the object or the other installation first.',
+  'nothing-to-adopt': 'Name the Helm release and its namespace as `helm list -A` shows them, or install it anew.',
+  differs: 'Adopt with the values that it runs with (`helm get values`), or accept that the named fields change.',
   'image-source-invalid': "Let the customer correct the ImageSource that is named; it is the customer's.",
   'image-pull-failed': 'Correct the image, or give the cluster access to its registry.',
   'crash-loop': 'Read the log of the pod that is named; correct the release or its parameters.',

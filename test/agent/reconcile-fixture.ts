@@ -226,10 +226,11 @@ export class ReconcileFixture {
   }
 
   /** What the customer applies for one installation. */
-  async grant(name: string, published: Published, namespace = name): Promise<void> {
+  async grant(name: string, published: Published, namespace = name, releaseName = name): Promise<void> {
     const { permissions, definitions, service } = published.release;
     this.#namespaces.add(namespace);
-    const input = { organization: this.organization, installation: name, service, namespace, permissions, definitions };
+    const { organization } = this;
+    const input = { organization, installation: name, releaseName, service, namespace, permissions, definitions };
     await this.apply(grantManifest(input));
   }
 

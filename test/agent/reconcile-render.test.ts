@@ -96,6 +96,7 @@ async function render(chart: string, options: Options = {}): Promise<Outcome<Rel
       release,
       organization: 'acme',
       installation: 'shop',
+      releaseName: 'shop',
       namespace: 'shop-ns',
     };
     const packed = await bounded.readManifests(question);

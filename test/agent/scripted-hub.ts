@@ -36,6 +36,8 @@ export interface Want {
   runState?: RunState;
   toGeneration?: number;
   deleteVolumes?: boolean;
+  releaseName?: string;
+  acceptDifferences?: boolean;
   notAfter?: Date;
 }
 
@@ -48,10 +50,11 @@ export function desiredState(want: Want): DesiredState {
     namespace,
     service: release.service,
     generation,
-    action: kind === 'uninstall' ? 'remove' : 'run',
+    action: kind === 'uninstall' || kind === 'leave' ? 'remove' : 'run',
     deleteVolumes: want.deleteVolumes ?? false,
     release: { digest: release.digest, version: release.version },
     parameters: want.parameters ?? {},
+    ...(want.releaseName !== undefined && { releaseName: want.releaseName }),
     ...(want.runState && { runState: want.runState }),
     operation: {
       id: randomUUID(),
@@ -59,6 +62,7 @@ export function desiredState(want: Want): DesiredState {
       requestedBy: 'support@vendor.example',
       notAfter: (want.notAfter ?? new Date(Date.now() + 3_600_000)).toISOString(),
       ...(want.toGeneration !== undefined && { toGeneration: want.toGeneration }),
+      ...(want.acceptDifferences === true && { acceptDifferences: true }),
     },
   };
 }

@@ -5,6 +5,7 @@ import {
   isFinal,
   LIMITS,
   PRODUCT_VERSION,
+  ADOPT_FEATURE,
   RUN_STATE_FEATURE,
   SUBPROTOCOL,
   type AgentFrame,
@@ -133,7 +134,7 @@ export class FakeAgent {
   hello({ hello, clockOffsetMs = 0 }: ConnectOptions = {}): void {
     const body: Hello = {
       agentVersion: PRODUCT_VERSION,
-      features: [RUN_STATE_FEATURE],
+      features: [RUN_STATE_FEATURE, ADOPT_FEATURE],
       kubernetesVersion: FAKE_KUBERNETES_VERSION,
       clusterUid: this.identity.clusterUid,
       incarnation: this.streams.incarnation,

@@ -4,6 +4,7 @@ import { acceptanceOf, MAX_UNCONFIRMED, type Known, type KnownInstallation } fro
 
 const now = new Date('2026-01-01T00:00:00Z');
 const shop: KnownInstallation = {
+  releaseName: 'shop',
   id: '11111111-1111-4111-8111-111111111111',
   name: 'shop',
   service: 'web',
@@ -62,6 +63,7 @@ describe('a desired state', () => {
     ['another namespace', desired({ namespace: 'elsewhere' }), known, 'conflict'],
     ['another service', desired({ service: 'db' }), known, 'conflict'],
     ['another name', desired({ name: 'other' }), known, 'conflict'],
+    ["another name for its chart's render", desired({ releaseName: 'other' }), known, 'conflict'],
     ['a name that is taken', desired({ installationId: other, namespace: 'b' }), known, 'conflict'],
     ['a namespace that is taken', desired({ installationId: other, name: 'b' }), known, 'conflict'],
     [

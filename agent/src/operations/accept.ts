@@ -1,4 +1,4 @@
-import { reservedNamespace, type DesiredState, type OperationFailure } from '@steward/shared';
+import { releaseNameOf, reservedNamespace, type DesiredState, type OperationFailure } from '@steward/shared';
 import type { InstallationState } from './installation-object.ts';
 
 /** As much of an installation as is kept in memory while nothing is done to it. */
@@ -7,6 +7,8 @@ export interface KnownInstallation {
   name: string;
   service: string;
   namespace: string;
+  /** As which its chart is rendered; undefined before anything was asked of it. */
+  releaseName: string | undefined;
   generation: number;
   state: InstallationState;
   formerIds: readonly string[];
@@ -69,11 +71,16 @@ export function acceptanceOf(desired: DesiredState, known: Known): Acceptance {
 }
 
 /** What an installation may never change. */
-function changeOf(same: KnownInstallation, { name, namespace, service }: DesiredState): string | undefined {
+function changeOf(same: KnownInstallation, desired: DesiredState): string | undefined {
+  const { name, namespace, service } = desired;
   const was = `${same.name} is ${same.service} in namespace ${same.namespace}`;
   if (same.state === 'removed') return `${was} and was removed`;
   if (same.name !== name || same.namespace !== namespace || same.service !== service)
     return `${was}: it cannot become ${service} as ${name} in namespace ${namespace}`;
+  const releaseName = releaseNameOf(desired);
+  // Everything of it would be made once more beside what runs.
+  if (same.releaseName !== undefined && same.releaseName !== releaseName)
+    return `${was}, rendered as ${same.releaseName}: it cannot be rendered as ${releaseName}`;
   return undefined;
 }
 

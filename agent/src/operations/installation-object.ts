@@ -31,6 +31,8 @@ export const HistoryEntry = Type.Object({
   images: Type.Optional(ImageSource),
   /** The generation that brought this set, where later ones only changed how it runs and took its place here. */
   setGeneration: Type.Optional(Type.Integer()),
+  /** It runs with images named as they were found, not by digest: adopted, and no pod replaced since. */
+  isAsFound: Type.Optional(Type.Boolean()),
   at: Time,
 });
 export type HistoryEntry = Static<typeof HistoryEntry>;

@@ -1,4 +1,4 @@
-import type { DesiredState, HealthReason, HealthState } from '@steward/shared';
+import { releaseNameOf, type DesiredState, type HealthReason, type HealthState } from '@steward/shared';
 import type { KubeClient, KubeObject } from '../kube/client.ts';
 import { isKubeError } from '../kube/error.ts';
 import { apiVersionOf } from '../kube/object.ts';
@@ -152,6 +152,7 @@ export class Installations {
       name,
       service,
       namespace,
+      releaseName: status.desired && releaseNameOf(status.desired),
       generation,
       observedGeneration,
       state,

@@ -19,6 +19,14 @@ describe('the policy', () => {
     expect(effects).toEqual(['allow', 'ask', 'ask', 'deny', 'ask', 'ask', 'allow']);
   });
 
+  it('takes adopting as installing and leaving as uninstalling, but asks for the latter where nobody said no', () => {
+    expect(decide('adopt', 'shop', []).effect).toBe('allow');
+    expect(decide('leave', 'shop', []).effect).toBe('ask');
+    const policies = [policy('p', { rules: { install: 'ask', uninstall: 'deny' } })];
+    expect(decide('adopt', 'shop', policies).effect).toBe('ask');
+    expect(decide('leave', 'shop', policies).effect).toBe('deny');
+  });
+
   it('has one rule for stop, start and scale, and says so', () => {
     const policies = [policy('p', { rules: { scale: 'deny', restart: 'allow' } })];
     for (const kind of ['stop', 'start', 'scale'] as const)

@@ -20,6 +20,9 @@ export const DEFAULT_RULES: Readonly<Record<PolicyClass, Effect>> = {
   repair: 'allow',
 };
 
+/** What keeps everything is asked for, where what removes it would be denied (docs/decisions/0107). */
+const DEFAULT_OF_KIND: Partial<Record<OperationKind | 'repair', Effect>> = { leave: 'ask' };
+
 const STRICTNESS: Readonly<Record<Effect, number>> = { allow: 0, ask: 1, deny: 2 };
 
 /**
@@ -47,7 +50,7 @@ export function decide(
     if (effect) rules.push({ name: policy.name, effect });
   }
   const [strictest] = rules.sort((a, b) => STRICTNESS[b.effect] - STRICTNESS[a.effect]);
-  const effect = strictest?.effect ?? DEFAULT_RULES[policyClass];
+  const effect = strictest?.effect ?? DEFAULT_OF_KIND[kind] ?? DEFAULT_RULES[policyClass];
   const source = strictest ? `SupportPolicy ${strictest.name}` : 'the default without a rule for it';
   const what = policyClass === kind ? kind : `${kind} (class ${policyClass})`;
   const message = `${what} of ${installation}: ${effect} (${source})`;

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { isFinal } from '@steward/shared';
+import { isFinal, type OperationKind } from '@steward/shared';
 import type { CancelRequest } from '../link/link.ts';
 import type { OperationRecord } from '../operations/operation-object.ts';
 import type { InstallationRecord } from '../operations/installation-object.ts';
@@ -8,11 +8,13 @@ import { FencedError, LostRecordError } from '../operations/operation-store.ts';
 import type { ReconcileContext } from './context.ts';
 import type { Drifts } from './drift/drifts.ts';
 import { deploy } from './operation/deploy.ts';
+import { leave } from './operation/leave.ts';
 import { removeSets, unneededSets } from './operation/good-generations.ts';
 import { isBlank, restoreStatus } from './operation/restore-status.ts';
 import { Halt, Interruption, Run } from './operation/run.ts';
 import { uninstall } from './operation/uninstall.ts';
 
+const CARRIED_OUT_BY: Partial<Record<OperationKind, (run: Run) => Promise<void>>> = { uninstall, leave };
 /** After an unexpected error the operation is begun again from the journal, this often. */
 const RETRY_DELAYS_MS = [1_000, 5_000, 20_000];
 const ERROR_WAKE_MS = 30_000;
@@ -188,7 +190,7 @@ export class InstallationQueue {
     try {
       if (record.status.revision === 0) await accept(run);
       await removeSets(context, status.unneeded ?? []);
-      await (run.kind === 'uninstall' ? uninstall(run) : deploy(run));
+      await (CARRIED_OUT_BY[run.kind] ?? deploy)(run);
     } catch (error) {
       if (!run.interruption || this.#signal.aborted) throw error;
       await this.#end(record, run.interruption);

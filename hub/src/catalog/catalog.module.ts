@@ -26,6 +26,6 @@ import { ServicesService } from './services.service.ts';
     ReleaseKeysService,
     ReleaseKeysRepository,
   ],
-  exports: [ServicesRepository, ReleasesRepository, ReleaseKeysRepository],
+  exports: [ServicesRepository, ReleasesRepository, ReleaseKeysRepository, ChartsRepository],
 })
 export class CatalogModule {}

@@ -86,7 +86,7 @@ export class ResultsRepository {
   /** The installation no longer has this operation as its current one; a generation that ended well is remembered as good. */
   async finish(tx: EntityManager, operation: OperationRow, result: Result): Promise<void> {
     const isGood = result.state === 'succeeded';
-    const isRemoved = isGood && operation.kind === 'uninstall';
+    const isRemoved = isGood && (operation.kind === 'uninstall' || operation.kind === 'leave');
     await execute(
       tx,
       `UPDATE installations SET

@@ -8,6 +8,8 @@ export interface GrantSource {
   name: string;
   service: string;
   namespace: string;
+  /** Helm's name of it; null: the installation's. */
+  releaseName: string | null;
   /** Of the wanted release. */
   envelope: string;
   /** Of the last release that ran well, to which the agent may have to go back; null when there is none. */
@@ -25,7 +27,7 @@ export interface TokenCluster {
 }
 
 const SELECT_GRANT = `
-  SELECT o.slug AS organization, i.name, s.slug AS service, i.namespace, r.envelope,
+  SELECT o.slug AS organization, i.name, s.slug AS service, i.namespace, i.release_name AS "releaseName", r.envelope,
          (SELECT good.envelope FROM installation_generations h JOIN releases good ON good.id = h.release_id
           WHERE h.installation_id = i.id AND h.succeeded_at IS NOT NULL AND h.action = 'run'
           ORDER BY h.generation DESC LIMIT 1) AS "lastGoodEnvelope"

@@ -18,11 +18,17 @@ interface AgentParts {
   grants: GrantSource[];
 }
 
-function toGrant({ name, service, namespace, envelope, lastGoodEnvelope }: GrantSource) {
+function toGrant({ name, service, namespace, releaseName, envelope, lastGoodEnvelope }: GrantSource) {
   const wanted = openStored(envelope).release;
   const releases = [wanted, ...(lastGoodEnvelope === null ? [] : [openStored(lastGoodEnvelope).release])];
-  const { definitions } = wanted;
-  return { installation: name, service, namespace, permissions: grantedPermissions(releases), definitions };
+  return {
+    installation: name,
+    service,
+    namespace,
+    ...(releaseName === null ? {} : { releaseName }),
+    permissions: grantedPermissions(releases),
+    definitions: wanted.definitions,
+  };
 }
 
 /** The manifests that customers apply. Downloading one uses nothing up and changes nothing but the note that it was fetched. */
@@ -60,8 +66,9 @@ export class InstallService {
       ...this.hub.parts(),
       agentImage: this.hub.agentImage,
       releaseKeys: keys,
-      installations: grants.map(({ name, service, namespace, envelope }) => ({
+      installations: grants.map(({ name, service, namespace, releaseName, envelope }) => ({
         name,
+        ...(releaseName === null ? {} : { releaseName }),
         service,
         namespace,
         envelope: openStored(envelope).envelope,

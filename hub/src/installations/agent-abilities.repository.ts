@@ -1,17 +1,25 @@
 import { Injectable } from '@nestjs/common';
-import { RUN_STATE_FEATURE } from '@steward/shared';
+import { ADOPT_FEATURE, RUN_STATE_FEATURE } from '@steward/shared';
 import type { EntityManager } from 'typeorm';
 import { row } from '../db/query.ts';
 
 /** What the agent of a cluster said last that it can do. */
 @Injectable()
 export class AgentAbilitiesRepository {
+  mayKnowRunState(tx: EntityManager, clusterId: string): Promise<boolean> {
+    return this.#mayKnow(tx, clusterId, RUN_STATE_FEATURE);
+  }
+
+  mayKnowAdoption(tx: EntityManager, clusterId: string): Promise<boolean> {
+    return this.#mayKnow(tx, clusterId, ADOPT_FEATURE);
+  }
+
   /** False only when it is known: an agent that never connected may be a new one. */
-  async mayKnowRunState(tx: EntityManager, clusterId: string): Promise<boolean> {
+  async #mayKnow(tx: EntityManager, clusterId: string, feature: string): Promise<boolean> {
     const lacking = await row(
       tx,
       'SELECT 1 FROM clusters WHERE id = $1 AND agent_features IS NOT NULL AND NOT agent_features @> ARRAY[$2]',
-      [clusterId, RUN_STATE_FEATURE],
+      [clusterId, feature],
     );
     return lacking === undefined;
   }

@@ -12,6 +12,8 @@ export interface InstallationRow {
   customer: string;
   service: string;
   namespace: string;
+  /** Null: the installation's name. */
+  releaseName: string | null;
   createdAt: Date;
   generation: number;
   version: string;
@@ -37,7 +39,7 @@ const decodeWorkloads = compile(Type.Array(WorkloadHealth));
 /** Ends before `WHERE`; aliases: i installation, c cluster, cu customer, s service, g wanted generation, r its release. */
 export const SELECT_INSTALLATION = `
   SELECT i.id, i.customer_id AS "customerId", i.cluster_id AS "clusterId", i.name, c.name AS cluster, cu.slug AS customer,
-         s.slug AS service, i.namespace, i.created_at AS "createdAt", i.generation, r.version, g.parameters, g.action,
+         s.slug AS service, i.namespace, i.release_name AS "releaseName", i.created_at AS "createdAt", i.generation, r.version, g.parameters, g.action,
          i.observed_generation AS "observedGeneration", i.running_version AS "runningVersion", i.state, i.message, i.health,
          i.reasons, i.workloads, i.health_since AS "healthSince", ${SELECT_RUN_STATE} AS "runState",
          (SELECT o.id FROM operations o WHERE o.id = i.current_operation_id AND o.finished_at IS NULL) AS "currentOperation",
@@ -54,6 +56,7 @@ export function toInstallation(row: InstallationRow): Installation {
     customerId: _customerId,
     clusterId: _clusterId,
     createdAt,
+    releaseName,
     runningVersion,
     message,
     healthSince,
@@ -68,6 +71,7 @@ export function toInstallation(row: InstallationRow): Installation {
     reasons: readReasons.ok ? readReasons.value : [],
     workloads: readWorkloads.ok ? readWorkloads.value : [],
     ...(shown ? { runState: shown } : {}),
+    ...(releaseName === null ? {} : { releaseName }),
     ...(runningVersion === null ? {} : { runningVersion }),
     ...(message === null ? {} : { message }),
     ...(healthSince === null ? {} : { healthSince: healthSince.toISOString() }),

@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { CatalogModule } from '../catalog/catalog.module.ts';
 import { InstallLineModule } from '../install/install-line.module.ts';
+import { AdoptionService } from '../operations/adoption.service.ts';
 import { BeginOperationService } from '../operations/begin-operation.service.ts';
 import { EndOperationService } from '../operations/end-operation.service.ts';
 import { IdempotencyRepository } from '../operations/idempotency.repository.ts';
@@ -11,7 +12,10 @@ import { OperationsService } from '../operations/operations.service.ts';
 import { ParametersModule } from '../parameters/parameters.module.ts';
 import { WantedChangeService } from '../operations/wanted-change.service.ts';
 import { AgentAbilitiesRepository } from './agent-abilities.repository.ts';
+import { ExportController } from './export.controller.ts';
+import { ExportService } from './export.service.ts';
 import { GrantsService } from './grants.service.ts';
+import { InstallationPlaceService } from './installation-place.service.ts';
 import { InstallationEventsRepository } from './installation-events.repository.ts';
 import { InstallationsReaderService } from './installations-reader.service.ts';
 import { InstallationsController } from './installations.controller.ts';
@@ -22,7 +26,7 @@ import { WantedReleaseService } from './wanted-release.service.ts';
 /** Installations and the operations that change them: one writes the other's rows, so they are one module. */
 @Module({
   imports: [CatalogModule, ParametersModule, InstallLineModule],
-  controllers: [InstallationsController, OperationsController],
+  controllers: [InstallationsController, ExportController, OperationsController],
   providers: [
     InstallationsRepository,
     InstallationEventsRepository,
@@ -30,6 +34,9 @@ import { WantedReleaseService } from './wanted-release.service.ts';
     InstallationsService,
     WantedReleaseService,
     WantedChangeService,
+    AdoptionService,
+    InstallationPlaceService,
+    ExportService,
     AgentAbilitiesRepository,
     GrantsService,
     OperationsRepository,

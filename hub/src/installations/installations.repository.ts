@@ -12,6 +12,8 @@ export interface NewInstallation {
   serviceId: string;
   name: string;
   namespace: string;
+  /** Helm's name of it, where it is not the installation's. */
+  releaseName: string | undefined;
 }
 
 export interface NewGeneration {
@@ -24,6 +26,7 @@ export interface NewGeneration {
   parameters: Record<string, unknown>;
   runState?: RunState;
   toGeneration: number | undefined;
+  acceptDifferences?: boolean;
 }
 
 export interface GenerationRow {
@@ -94,8 +97,8 @@ export class InstallationsRepository {
   async insert(tx: EntityManager, context: TenantContext, wanted: NewInstallation): Promise<string | undefined> {
     const made = await row<{ id: string }>(
       tx,
-      `INSERT INTO installations (organization_id, customer_id, cluster_id, service_id, name, namespace, created_by, generation)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, 1) ON CONFLICT DO NOTHING RETURNING id`,
+      `INSERT INTO installations (organization_id, customer_id, cluster_id, service_id, name, namespace, created_by, release_name, generation)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1) ON CONFLICT DO NOTHING RETURNING id`,
       [
         context.organizationId,
         wanted.customerId,
@@ -104,6 +107,7 @@ export class InstallationsRepository {
         wanted.name,
         wanted.namespace,
         context.actor,
+        wanted.releaseName ?? null,
       ],
     );
     return made?.id;
@@ -112,8 +116,8 @@ export class InstallationsRepository {
   async insertGeneration(tx: EntityManager, organizationId: string, wanted: NewGeneration): Promise<void> {
     await execute(
       tx,
-      `INSERT INTO installation_generations (organization_id, customer_id, installation_id, generation, release_id, action, delete_volumes, parameters, to_generation, run_state)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+      `INSERT INTO installation_generations (organization_id, customer_id, installation_id, generation, release_id, action, delete_volumes, parameters, to_generation, run_state, accept_differences)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
       [
         organizationId,
         wanted.customerId,
@@ -125,6 +129,7 @@ export class InstallationsRepository {
         JSON.stringify(wanted.parameters),
         wanted.toGeneration ?? null,
         wanted.runState ? JSON.stringify(wanted.runState) : null,
+        wanted.acceptDifferences ?? false,
       ],
     );
   }

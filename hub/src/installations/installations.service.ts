@@ -1,8 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { reservedNamespace, type CreatedInstallation, type CreateInstallation } from '@steward/shared';
 import type { EntityManager } from 'typeorm';
-import { ServicesRepository } from '../catalog/services.repository.ts';
-import { noSuchService } from '../catalog/services.service.ts';
 import { Database } from '../db/database.ts';
 import type { TenantContext } from '../db/tenant-context.ts';
 import { ProblemError } from '../http/problem.ts';
@@ -10,6 +8,7 @@ import { BeginOperationService } from '../operations/begin-operation.service.ts'
 import { IdempotencyRepository } from '../operations/idempotency.repository.ts';
 import { GrantsService } from './grants.service.ts';
 import { toInstallation } from './installation-row.ts';
+import { InstallationPlaceService } from './installation-place.service.ts';
 import { InstallationsRepository, type Place } from './installations.repository.ts';
 import { checkMayStart } from './may-start.ts';
 import { WantedReleaseService } from './wanted-release.service.ts';
@@ -25,7 +24,7 @@ export class InstallationsService {
   constructor(
     private readonly database: Database,
     private readonly installations: InstallationsRepository,
-    private readonly services: ServicesRepository,
+    private readonly places: InstallationPlaceService,
     private readonly wantedRelease: WantedReleaseService,
     private readonly beginning: BeginOperationService,
     private readonly idempotency: IdempotencyRepository,
@@ -39,7 +38,7 @@ export class InstallationsService {
     const idempotent = { key: request.idempotencyKey, request: wanted };
     const prepared = await this.database.inTenant(context, async (tx) => {
       const known = await this.idempotency.find(tx, context, idempotent);
-      return known === undefined ? this.#prepare(tx, wanted) : { known: await this.#answer(tx, context, known) };
+      return known === undefined ? this.places.find(tx, wanted) : { known: await this.#answer(tx, context, known) };
     });
     if ('known' in prepared) return prepared.known;
     const { place, serviceId, chosen } = prepared;
@@ -50,14 +49,21 @@ export class InstallationsService {
       const known = await this.idempotency.find(tx, context, idempotent);
       if (known !== undefined) return this.#answer(tx, context, known);
       const namespace = wanted.namespace ?? wanted.name;
-      const id = await this.installations.insert(tx, context, { ...place, serviceId, name: wanted.name, namespace });
+      const id = await this.installations.insert(tx, context, {
+        ...place,
+        serviceId,
+        name: wanted.name,
+        namespace,
+        releaseName: otherName(wanted),
+      });
       if (id === undefined) throw taken(wanted.name, namespace, place);
       const operation = await this.beginning.begin(
         tx,
         context,
         { id, customerId: place.customerId, clusterId: place.clusterId, generation: 1 },
         {
-          kind: 'install',
+          kind: wanted.adopt ? 'adopt' : 'install',
+          acceptDifferences: wanted.adopt?.acceptDifferences ?? false,
           releaseId: chosen.row.id,
           action: 'run',
           deleteVolumes: false,
@@ -70,33 +76,17 @@ export class InstallationsService {
     });
   }
 
-  async #prepare(tx: EntityManager, wanted: CreateInstallation) {
-    const [place, other] = await this.installations.places(tx, wanted.cluster, wanted.customer);
-    if (!place)
-      throw new ProblemError(
-        'not-found',
-        `there is no cluster "${wanted.cluster}"${wanted.customer ? ` of ${wanted.customer}` : ''}`,
-        { action: 'see `steward cluster list`; make one with `steward cluster create`' },
-      );
-    if (other)
-      throw new ProblemError('conflict', `several customers have a cluster "${wanted.cluster}"`, {
-        action: 'name the customer too',
-      });
-    if (place.isRevoked)
-      throw new ProblemError('cluster-revoked', `the cluster "${wanted.cluster}" is revoked`, {
-        action: `let it in again first: steward cluster enrol ${wanted.cluster}`,
-      });
-    const service = await this.services.find(tx, wanted.service);
-    if (!service) throw noSuchService(wanted.service);
-    return { place, serviceId: service.id, chosen: await this.wantedRelease.choose(tx, wanted.service, wanted) };
-  }
-
   async #answer(tx: EntityManager, context: TenantContext, operationId: string): Promise<CreatedInstallation> {
     const found = await this.installations.findByOperation(tx, operationId);
     if (!found) throw new Error('the installation of an operation is not there');
     const { command } = await this.grants.create(tx, context, found);
     return { installation: toInstallation(found), operation: { id: operationId }, grantCommand: command };
   }
+}
+
+/** Helm's name of what is adopted, where it is another one. */
+function otherName({ name, adopt }: CreateInstallation): string | undefined {
+  return adopt?.releaseName === name ? undefined : adopt?.releaseName;
 }
 
 /** Nobody is to be asked to grant rights there. */

@@ -31,7 +31,7 @@ export function shownRunState(json: unknown): RunState | undefined {
 
 /** Whether an agent must know of run states to do this without undoing one. */
 export function needsRunState(kind: OperationKind, json: unknown): boolean {
-  return isRemedy(kind) || (kind !== 'uninstall' && shownRunState(json) !== undefined);
+  return isRemedy(kind) || (kind !== 'uninstall' && kind !== 'leave' && shownRunState(json) !== undefined);
 }
 
 /** How it is to run after this operation; everything but a remedy leaves it as it is. @throws ProblemError `conflict` */
@@ -40,6 +40,8 @@ export function runStateAfter(wanted: CreateOperation, present: RunState): RunSt
     case 'upgrade':
     case 'rollback':
     case 'uninstall':
+    case 'adopt':
+    case 'leave':
       return present;
     case 'stop':
       return { ...present, stopped: true };

@@ -19,6 +19,7 @@ export function desiredFrame(row: IntentRow, traceparent: string): HubFrameOf<'d
       deleteVolumes: row.deleteVolumes,
       release: { digest: row.digest, version: row.version },
       parameters: row.parameters,
+      ...(row.releaseName === null ? {} : { releaseName: row.releaseName }),
       ...(row.runState === null ? {} : { runState: readRunState(row.runState) }),
       operation: {
         id: row.operationId,
@@ -27,6 +28,7 @@ export function desiredFrame(row: IntentRow, traceparent: string): HubFrameOf<'d
         ...(row.requestReason === null ? {} : { reason: row.requestReason }),
         notAfter: row.notAfter.toISOString(),
         ...(row.toGeneration === null ? {} : { toGeneration: row.toGeneration }),
+        ...(row.acceptDifferences ? { acceptDifferences: true } : {}),
       },
     },
   };

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { RUN_STATE_FEATURE, type OperationState } from '@steward/shared';
+import { ADOPT_FEATURE, RUN_STATE_FEATURE, type OperationState } from '@steward/shared';
 import { Database } from '../db/database.ts';
 import { needsRunState } from '../installations/run-state.ts';
 import { EndOperationService } from '../operations/end-operation.service.ts';
@@ -8,6 +8,8 @@ import { OperationsRepository } from '../operations/operations.repository.ts';
 import type { IntentRow } from './intents.repository.ts';
 
 const NOT_STARTED: ReadonlySet<OperationState> = new Set(['queued', 'offered', 'awaiting-approval']);
+
+const WHAT_IT_LACKS = 'installations that are stopped, scaled or restarted, or that were adopted';
 
 /** Keeps from an agent what it would not understand, or of which it would silently leave something out. */
 @Injectable()
@@ -31,7 +33,7 @@ export class UnsuitedIntentsService {
       for (const id of ids) {
         const operation = await this.operations.findForUpdate(tx, id);
         if (!operation || !NOT_STARTED.has(operation.state)) continue;
-        const message = `the agent of ${operation.cluster} is too old for a ${operation.kind} of an installation that is, or is to be, stopped, scaled or restarted`;
+        const message = `the agent of ${operation.cluster} is too old for this ${operation.kind}: it does not know of ${WHAT_IT_LACKS}`;
         moved.push(await this.ending.end(tx, operation, { state: 'failed', reasonCode: 'agent-too-old', message }));
       }
       return moved;
@@ -40,6 +42,9 @@ export class UnsuitedIntentsService {
   }
 }
 
-function isSuited({ kind, runState, agentFeatures }: IntentRow): boolean {
-  return !needsRunState(kind, runState) || agentFeatures?.includes(RUN_STATE_FEATURE) === true;
+function isSuited({ kind, runState, releaseName, agentFeatures }: IntentRow): boolean {
+  const has = (feature: string): boolean => agentFeatures?.includes(feature) === true;
+  // Without Helm's name of it, all of it would be made once more beside what runs.
+  const needsAdopt = kind === 'adopt' || kind === 'leave' || releaseName !== null;
+  return (!needsRunState(kind, runState) || has(RUN_STATE_FEATURE)) && (!needsAdopt || has(ADOPT_FEATURE));
 }

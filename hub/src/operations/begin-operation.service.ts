@@ -26,6 +26,8 @@ export interface Wanted {
   /** Absent: as the generation before. */
   runState?: RunState;
   toGeneration?: number;
+  /** Only of an adopt. */
+  acceptDifferences?: boolean;
   notAfterSeconds?: number | undefined;
   reason?: string | undefined;
   /** Of the request that asks for it. */

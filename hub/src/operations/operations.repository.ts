@@ -86,6 +86,21 @@ export class OperationsRepository {
     return found?.kind;
   }
 
+  /** Whether one of these kinds ended well after a generation. */
+  async hasEndedWellSince(
+    tx: EntityManager,
+    installationId: string,
+    generation: number,
+    kinds: readonly OperationKind[],
+  ): Promise<boolean> {
+    const found = await row(
+      tx,
+      `SELECT 1 FROM operations WHERE installation_id = $1 AND generation > $2 AND kind = ANY($3) AND state = 'succeeded' LIMIT 1`,
+      [installationId, generation, kinds],
+    );
+    return found !== undefined;
+  }
+
   /** Operations of an installation that have not ended, oldest generation first; locked. */
   unfinishedOf(tx: EntityManager, installationId: string): Promise<OperationRow[]> {
     return rows(

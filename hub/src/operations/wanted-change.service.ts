@@ -14,6 +14,7 @@ import { InstallationsRepository } from '../installations/installations.reposito
 import { checkMayStart } from '../installations/may-start.ts';
 import { needsRunState, readRunState, runStateAfter } from '../installations/run-state.ts';
 import { WantedReleaseService, type ChosenRelease } from '../installations/wanted-release.service.ts';
+import { AdoptionService } from './adoption.service.ts';
 import type { Wanted } from './begin-operation.service.ts';
 import { OperationsRepository } from './operations.repository.ts';
 
@@ -26,7 +27,10 @@ const CAME_TO_NOTHING: ReadonlySet<OperationState> = new Set([
   'rolled-back',
 ]);
 
-export type Change = Pick<Wanted, 'releaseId' | 'action' | 'deleteVolumes' | 'parameters' | 'toGeneration'>;
+export type Change = Pick<
+  Wanted,
+  'releaseId' | 'action' | 'deleteVolumes' | 'parameters' | 'toGeneration' | 'acceptDifferences'
+>;
 
 /** Finds out which release, parameters and way to run a request means, by what is wanted and what runs. */
 @Injectable()
@@ -36,6 +40,7 @@ export class WantedChangeService {
     private readonly installations: InstallationsRepository,
     private readonly wantedRelease: WantedReleaseService,
     private readonly abilities: AgentAbilitiesRepository,
+    private readonly adoption: AdoptionService,
   ) {}
 
   /** `toCheck`: a release that the parameters must still be checked against. @throws ProblemError */
@@ -53,6 +58,10 @@ export class WantedChangeService {
         const { releaseId, parameters } = await this.#current(tx, installation);
         return { change: { releaseId, parameters, action: 'remove', deleteVolumes: wanted.deleteVolumes ?? false } };
       }
+      case 'adopt':
+        return this.adoption.adopt(tx, installation, wanted);
+      case 'leave':
+        return { change: await this.adoption.leave(tx, installation) };
       case 'restart':
       case 'stop':
       case 'start':
@@ -72,7 +81,7 @@ export class WantedChangeService {
     installation: InstallationRow,
     wanted: CreateOperation,
   ): Promise<RunState | undefined> {
-    if (wanted.kind === 'uninstall') return undefined;
+    if (wanted.kind === 'uninstall' || wanted.kind === 'leave') return undefined;
     const runState = runStateAfter(wanted, readRunState(installation.runState));
     if (needsRunState(wanted.kind, runState)) await this.#checkAgent(tx, installation, wanted.kind);
     return runState;

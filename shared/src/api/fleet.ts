@@ -1,7 +1,7 @@
 import Type, { type Static } from 'typebox';
 import { HealthReason, HealthState, WorkloadHealth } from '../health.ts';
 import { IfUnderWay, OperationKind, OperationPhase, OperationPlan, OperationState } from '../operation.ts';
-import { Digest, Slug } from '../release/release.ts';
+import { Digest, ReleaseName, Slug } from '../release/release.ts';
 import { RunState, ScaleRequest } from '../run-state.ts';
 import { Version } from './catalog.ts';
 import { PageQuery } from './people.ts';
@@ -70,6 +70,8 @@ export const Installation = Type.Object({
   customer: Slug,
   service: Slug,
   namespace: Namespace,
+  /** Helm's name of it, where it is not the installation's. */
+  releaseName: Type.Optional(ReleaseName),
   createdAt: Time,
   /** What is wanted. */
   generation: Type.Integer(),
@@ -95,7 +97,12 @@ export const Installation = Type.Object({
   currentOperation: Type.Optional(Uuid),
 });
 export type Installation = Static<typeof Installation>;
-/** `version` or `channel`; without either the channel `stable`. The namespace defaults to the name. */
+const AcceptDifferences = Type.Optional(Type.Boolean());
+
+/**
+ * `version` or `channel`; without either the channel `stable`. The namespace defaults to the name. `adopt`: take over the Helm
+ * release of that name (default: the installation's) that runs in the namespace, instead of installing.
+ */
 export const CreateInstallation = Type.Object(
   {
     name: Slug,
@@ -106,6 +113,12 @@ export const CreateInstallation = Type.Object(
     version: Type.Optional(Version),
     channel: Type.Optional(Slug),
     parameters: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+    adopt: Type.Optional(
+      Type.Object(
+        { releaseName: Type.Optional(ReleaseName), acceptDifferences: AcceptDifferences },
+        { additionalProperties: false },
+      ),
+    ),
   },
   { additionalProperties: false },
 );
@@ -125,7 +138,8 @@ const common = { expectedGeneration: Type.Optional(Type.Integer()), notAfterSeco
 
 /**
  * `upgrade`: `version` or `channel` and/or `parameters` (absent: as they are). `rollback`: `toGeneration` (absent: the last good one before the current).
- * `restart`, `stop`, `start`, `scale` leave release and parameters as they run; a later upgrade keeps what they changed.
+ * `adopt`: once more, of an installation that has not been taken over yet (absent parameters: as they are). `leave`: everything of it stays
+ * and Steward lets go. `restart`, `stop`, `start`, `scale` leave release and parameters as they run; a later upgrade keeps what they changed.
  * `expectedGeneration` refuses with `conflict` when somebody else was faster. `notAfterSeconds` is how long it may wait to be started (default 1 day).
  */
 export const CreateOperation = Type.Union([
@@ -155,6 +169,18 @@ export const CreateOperation = Type.Union([
     },
     { additionalProperties: false },
   ),
+  Type.Object(
+    {
+      kind: Type.Literal('adopt'),
+      version: Type.Optional(Version),
+      channel: Type.Optional(Slug),
+      parameters: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+      acceptDifferences: AcceptDifferences,
+      ...common,
+    },
+    { additionalProperties: false },
+  ),
+  Type.Object({ kind: Type.Literal('leave'), ...common }, { additionalProperties: false }),
   Type.Object({ kind: Type.Literal('restart'), ...common }, { additionalProperties: false }),
   Type.Object({ kind: Type.Literal('stop'), ...common }, { additionalProperties: false }),
   Type.Object({ kind: Type.Literal('start'), ...common }, { additionalProperties: false }),

@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox';
-import { ReleaseEnvelope, ReleaseKey, Slug } from '../release/release.ts';
+import { ReleaseEnvelope, ReleaseKey, ReleaseName, Slug } from '../release/release.ts';
 import { Namespace } from './fleet.ts';
 
 /**
@@ -17,7 +17,14 @@ export const InstallKit = Type.Object({
   releaseKeys: Type.Array(ReleaseKey, { maxItems: 50 }),
   /** What is recorded for this cluster: its rights are those that the signed release asks for. */
   installations: Type.Array(
-    Type.Object({ name: Slug, service: Slug, namespace: Namespace, envelope: ReleaseEnvelope }),
+    Type.Object({
+      name: Slug,
+      /** Helm's name of it, where it is not the installation's. */
+      releaseName: Type.Optional(ReleaseName),
+      service: Slug,
+      namespace: Namespace,
+      envelope: ReleaseEnvelope,
+    }),
     { maxItems: 500 },
   ),
 });

@@ -22,6 +22,8 @@
  * | GET | installations/:id | → Installation |
  * | POST | installations/:id/grant | → CreatedGrant: a new grant line for what the wanted release needs |
  * | GET | installations/:id/events | → Page(InstallationEvent), newest first |
+ * | GET | installations/:id/export | → InstallationExport: what plain Helm needs to go on with what runs |
+ * | GET | installations/:id/chart | → the packed chart of what runs, application/octet-stream |
  * | POST | installations/:id/operations | CreateOperation → Operation |
  * | GET | operations | OperationQuery → Page(Operation), newest first |
  * | GET | operations/:id | → OperationDetails |

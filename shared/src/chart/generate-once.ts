@@ -14,8 +14,8 @@ export interface KeptField {
 const NOT_CONTENT: ReadonlySet<string> = new Set(['apiVersion', 'kind', 'metadata']);
 
 /** The name of the object that an entry means for one installation. */
-export function generatedName({ name }: ReleaseGenerated, installation: string): string {
-  return name.replaceAll('${installation}', installation);
+export function generatedName({ name }: ReleaseGenerated, releaseName: string): string {
+  return name.replaceAll('${installation}', releaseName);
 }
 
 /** The fields an entry names; all content of the object when it names none. Undefined for one that is not a path. */

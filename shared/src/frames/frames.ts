@@ -8,7 +8,7 @@ import {
   OperationSpan,
   OperationState,
 } from '../operation.ts';
-import { Digest, Slug } from '../release/release.ts';
+import { Digest, ReleaseName, Slug } from '../release/release.ts';
 import { RunState } from '../run-state.ts';
 
 const Uuid = Type.String({ format: 'uuid' });
@@ -17,6 +17,9 @@ const Generation = Type.Integer({ minimum: 0 });
 
 /** In `features`: the agent carries out restart, stop, start and scale, and keeps `runState` over everything else. */
 export const RUN_STATE_FEATURE = 'run-state';
+
+/** In `features`: the agent takes over what Helm runs, knows a release name of its own, and lets go again. */
+export const ADOPT_FEATURE = 'adopt';
 
 /** Agent → hub, first frame. 1–2 kB, no full state. */
 export const Hello = Type.Object({
@@ -147,6 +150,8 @@ export const DesiredFrame = Type.Object({
   deleteVolumes: Type.Boolean(),
   release: Type.Object({ digest: Digest, version: Type.String({ maxLength: 100 }) }),
   parameters: Type.Record(Type.String(), Type.Unknown()),
+  /** Helm's name of it (`.Release.Name`), where it is not the installation's: of what was adopted. */
+  releaseName: Type.Optional(ReleaseName),
   /** How it is to run. Absent: as it did, which is what a hub that does not know of it means. */
   runState: Type.Optional(RunState),
   operation: Type.Object({
@@ -158,9 +163,16 @@ export const DesiredFrame = Type.Object({
     notAfter: Time,
     /** Only with kind `rollback`: the generation of this installation's own history that is to run again. */
     toGeneration: Type.Optional(Type.Integer({ minimum: 1 })),
+    /** Only with `adopt`: what runs may change. */
+    acceptDifferences: Type.Optional(Type.Boolean()),
   }),
 });
 export type DesiredState = Static<typeof DesiredFrame>;
+
+/** What `${installation}` of a signed release stands for, and charts know as `.Release.Name`. */
+export function releaseNameOf({ name, releaseName }: Pick<DesiredState, 'name' | 'releaseName'>): string {
+  return releaseName ?? name;
+}
 
 /** Hub → agent: stop before the first write, if that is still possible; after it only as `ifUnderWay` says. */
 export const CancelFrame = Type.Object({

@@ -15,6 +15,8 @@ export interface GrantInput {
   installation: string;
   service: string;
   namespace: string;
+  /** Helm's name of it, where it is not the installation's. */
+  releaseName?: string;
   /** Of the signed release. */
   permissions: readonly ReleasePermission[];
   /** Kinds of the service's own. */
@@ -45,7 +47,7 @@ export function grantManifest(input: GrantInput): KubeManifest[] {
         apiVersion: 'rbac.authorization.k8s.io/v1',
         kind: 'Role',
         metadata: { name, namespace, labels },
-        rules: input.permissions.map((permission) => ruleOf(permission, installation)),
+        rules: input.permissions.map((permission) => ruleOf(permission, input.releaseName ?? installation)),
       },
       'What the agent may do in this namespace, as the signed release asks for it.',
     ),
@@ -63,8 +65,8 @@ function definitionComment(service: string): string {
   return `A kind of ${service}'s own, for the whole cluster. Removing it removes every object of that kind, so nothing here ever does.`;
 }
 
-function ruleOf(permission: ReleasePermission, installation: string): PolicyRule {
-  const names = permission.names?.map((name) => name.replaceAll('${installation}', installation));
+function ruleOf(permission: ReleasePermission, releaseName: string): PolicyRule {
+  const names = permission.names?.map((name) => name.replaceAll('${installation}', releaseName));
   return withComment(
     {
       apiGroups: [permission.apiGroup],

@@ -11,6 +11,12 @@ export const Slug = Type.String({
   description: 'lower-case letters, digits, dashes; 1 to 40',
 });
 
+/** A name that Helm takes for a release. */
+export const ReleaseName = Type.String({
+  maxLength: 53,
+  pattern: '^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$',
+});
+
 /** An image the release may run: the reference as charts write it (fully qualified, with tag), and the digest it is pinned to. */
 export const ReleaseImage = Type.Object({
   reference: Type.String({ maxLength: 500, description: 'docker.io/library/nats:2.15.0' }),

@@ -24,6 +24,16 @@ export const FLEET_ROUTES: Record<string, RouteRow> = {
     call: async (world) => ({ path: `/installations/${(await createInstallation(world)).installation.id}/events` }),
     elsewhere: 'not-found',
   },
+  'GET /api/v1/installations/:id/export': {
+    roles: ROLES,
+    call: async (world) => ({ path: `/installations/${(await createInstallation(world)).installation.id}/export` }),
+    elsewhere: 'not-found',
+  },
+  'GET /api/v1/installations/:id/chart': {
+    roles: ROLES,
+    call: async (world) => ({ path: `/installations/${(await createInstallation(world)).installation.id}/chart` }),
+    elsewhere: 'not-found',
+  },
   'POST /api/v1/installations/:id/grant': {
     roles: OPERATORS,
     call: async (world) => ({ path: `/installations/${(await createInstallation(world)).installation.id}/grant` }),

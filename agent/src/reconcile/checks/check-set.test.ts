@@ -28,6 +28,7 @@ const bounds: Bounds = {
   },
   organization: 'acme',
   installation: 'shop',
+  releaseName: 'shop',
   namespace: 'shop-ns',
 };
 const role = (kind: string, more: object): RenderedObject => ({

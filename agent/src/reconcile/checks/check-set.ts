@@ -18,6 +18,8 @@ export interface Bounds {
   /** Whose agent this is: another vendor may have an installation of the same name. */
   organization: string;
   installation: string;
+  /** What `${installation}` stands for in what was signed. */
+  releaseName: string;
   namespace: string;
 }
 
@@ -118,7 +120,7 @@ function groupOf({ apiVersion }: RenderedObject): string {
 
 function place(
   object: RenderedObject,
-  { release, organization, installation, namespace }: Bounds,
+  { release, organization, installation, releaseName, namespace }: Bounds,
 ): Outcome<RenderedObject> {
   const { kind, metadata } = object;
   const name = `${kind}/${metadata.name}`;
@@ -133,7 +135,7 @@ function place(
   }
   const isNamed = permissions.some(
     ({ names }) =>
-      !names || names.some((allowed) => allowed.replaceAll('${installation}', installation) === metadata.name),
+      !names || names.some((allowed) => allowed.replaceAll('${installation}', releaseName) === metadata.name),
   );
   if (!isNamed)
     return failed('kind-not-permitted', `${name} is not among the ${kind} names that the signed release lists`);

@@ -1,4 +1,4 @@
-import { canonicalJson, PAUSED_ANNOTATION } from '@steward/shared';
+import { canonicalJson, PAUSED_ANNOTATION, releaseNameOf } from '@steward/shared';
 import type { DriftEntry } from '../../operations/drift-status.ts';
 import type { InstallationRecord, InventoryEntry } from '../../operations/installation-object.ts';
 import { decide } from '../../policy/decide.ts';
@@ -114,7 +114,7 @@ function planInputOf(
     organization: context.config.organization,
     installation: name,
     ours: new Map(status.inventory.map((entry) => [inventoryKey(entry), entry])),
-    neverOurs: neverOursOf(set.objects, set.meta.drift, name),
+    neverOurs: neverOursOf(set.objects, set.meta.drift, status.desired ? releaseNameOf(status.desired) : name),
     isRepair: true,
     mayAskLess: true,
     signal,

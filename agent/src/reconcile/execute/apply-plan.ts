@@ -70,7 +70,7 @@ function keyOf({ ref, object }: PlannedObject): string {
 }
 
 async function applyOne(
-  { ref, object, action, isOurs, uid, replacement }: PlannedObject,
+  { ref, object, action, isOurs, uid, replacement, isTakenOver }: PlannedObject,
   context: StepContext,
 ): Promise<Outcome<string | undefined>> {
   if (action === 'keep') return done(uid);
@@ -82,6 +82,10 @@ async function applyOne(
     const { propagation } = replacement;
     const gone = await executeStep({ type: 'make-way', ref, object, uid: replacement.uid, propagation }, context);
     if (!gone.ok) return gone;
+  }
+  if (isTakenOver && uid !== undefined) {
+    const taken = await executeStep({ type: 'take-over', ref, object, uid }, context);
+    if (!taken.ok) return taken;
   }
   const outcome = await executeStep({ type: 'apply', ref, object, force: isOurs }, context);
   return outcome.ok ? done(outcome.value.uid) : outcome;

@@ -6,6 +6,8 @@ import type { InventoryEntry } from '../../operations/installation-object.ts';
 import { persist } from '../../operations/persist.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
 import { growClaim, type ClaimGrowth } from '../plan/claims.ts';
+import type { HelmRelease } from '../adopt/helm-marks.ts';
+import { giveBack, takeOver } from '../adopt/hand-over.ts';
 import { ownerOf } from '../plan/owner.ts';
 import { refusalOf } from '../plan/refusal.ts';
 
@@ -16,6 +18,10 @@ export type Step =
   | { type: 'make-once'; ref: ResourceRef; object: KubeObject }
   /** Deletes the very object of that uid and waits until it is gone, so that the new one can be made. */
   | { type: 'make-way'; ref: ResourceRef; object: KubeObject; uid: string; propagation: 'Orphan' | 'Foreground' }
+  /** What Helm owns of the very object of that uid becomes ours; what it is stays. An apply comes after it. */
+  | { type: 'take-over'; ref: ResourceRef; object: KubeObject; uid: string }
+  /** The object of that uid becomes Helm's again; what it is stays. */
+  | { type: 'give-back'; entry: InventoryEntry; release: HelmRelease }
   | { type: 'grow-claim'; growth: ClaimGrowth }
   | { type: 'remove'; entry: InventoryEntry; propagation: 'Background' | 'Foreground' }
   /** A pod that its StatefulSet waits for in vain. */
@@ -55,6 +61,10 @@ export async function executeStep(step: Step, context: StepContext): Promise<Out
         return await makeOnce(step, context);
       case 'make-way':
         return await makeWay(step, context);
+      case 'take-over':
+        return await takeOver(step, context);
+      case 'give-back':
+        return await giveBack(step, context);
       case 'grow-claim':
         await growClaim(context.kube, step.growth, context);
         return done(NOTHING);
@@ -77,8 +87,10 @@ function nameOf(step: Step): string {
     case 'apply':
     case 'make-once':
     case 'make-way':
+    case 'take-over':
       return `${step.object.kind}/${step.object.metadata.name}`;
     case 'remove':
+    case 'give-back':
       return `${step.entry.kind}/${step.entry.name}`;
     case 'remove-pod':
       return `Pod/${step.name}`;

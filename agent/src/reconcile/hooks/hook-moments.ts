@@ -14,10 +14,10 @@ export const ROLLBACK_MOMENTS: Moments = { before: 'pre-rollback', after: 'post-
 
 /**
  * An installation that has never been whole is installed again, whatever is there of it. Running the same in another way (a
- * restart, a stop) has no moments: undefined.
+ * restart, a stop) has no moments, and neither has taking over what runs or letting go of it: undefined.
  */
 export function momentsOf({ kind, sameSet, record, installation }: Run): Moments | undefined {
-  if (sameSet) return undefined;
+  if (sameSet || kind === 'adopt' || kind === 'leave') return undefined;
   if (kind === 'uninstall') return { before: 'pre-delete', after: 'post-delete' };
   if (kind === 'rollback') return ROLLBACK_MOMENTS;
   // A kill may have come after this very generation was written down as good.

@@ -1,6 +1,7 @@
 import { AS_RELEASED, canonicalJson, isRemedy, type OperationPlan } from '@steward/shared';
 import { AS_SIGNED, type ImageSource } from '../../operations/image-source.ts';
 import type { HistoryEntry } from '../../operations/installation-object.ts';
+import { judgeAdoption } from '../adopt/judge-adoption.ts';
 import { done, failed, type Failure, type Outcome } from '../outcome.ts';
 import { loadImageSource } from '../images/load-image-source.ts';
 import { makePlan, type ObjectPlan } from '../plan/make-plan.ts';
@@ -64,8 +65,12 @@ async function endHalted(run: Run, set: ReleaseSet, { ifUnderWay, message }: Hal
 async function resume(run: Run): Promise<Outcome<Prepared>> {
   const { renderRef } = run.record.status;
   if (renderRef === undefined) throw new Error(`${run.record.name} is running without a stored set`);
-  const { runState, record } = run;
-  const set = setAsItRuns(await run.context.renders.load(renderRef), { runState, images: record.status.images });
+  const { runState, isAsFound, record } = run;
+  const set = setAsItRuns(await run.context.renders.load(renderRef), {
+    runState,
+    isAsFound,
+    images: record.status.images ?? AS_SIGNED,
+  });
   return done({ set, plan: undefined });
 }
 
@@ -82,7 +87,8 @@ async function prepare(run: Run): Promise<Outcome<Prepared>> {
   const images = source.value;
   const possible = checkRunState(prepared.value.set.objects, run.runState, run.presentRunState);
   if (!possible.ok) return possible;
-  const set = setAsItRuns(prepared.value.set, { runState: run.runState, images });
+  const { runState, isAsFound } = run;
+  const set = setAsItRuns(prepared.value.set, { runState, isAsFound, images });
   const { state } = run.record.status;
   const also = { renderRef, images };
   await run.move({ state, phase: 'plan', message: `comparing with what runs: ${run.title}`, also });
@@ -95,8 +101,12 @@ async function prepare(run: Run): Promise<Outcome<Prepared>> {
   return done({ set, plan: agreed.value.plan });
 }
 
-/** A stop or a scale goes on with the images that run: only what replaces pods anyway follows the customer's new source. */
+/**
+ * A stop or a scale goes on with the images that run, and what is adopted with those it was found with: only what replaces pods
+ * anyway follows the customer's new source.
+ */
 async function imageSourceOf(run: Run): Promise<Outcome<ImageSource>> {
+  if (run.kind === 'adopt') return done(AS_SIGNED);
   if (run.sameSet && run.kind !== 'restart') return done(run.sameSet.images ?? AS_SIGNED);
   const { kube, config } = run.context;
   const { namespace } = config;
@@ -106,10 +116,22 @@ async function imageSourceOf(run: Run): Promise<Outcome<ImageSource>> {
 async function planSet(run: Run, set: ReleaseSet, notes: readonly string[]): Promise<Outcome<Planned<ObjectPlan>>> {
   const plan = await makePlan(await planInput(run, set, { isWayBack: false, signal: run.untilWriting }));
   if (!plan.ok) return plan;
+  const adoption = run.kind === 'adopt' ? await judgeAdoption(run, set, plan.value) : done([]);
+  if (!adoption.ok) {
+    await tellPlan(run, describePlan(run, set, plan.value, { hooks: [], notes }));
+    return adoption;
+  }
   const hooks = await planHooks(run, set);
-  return hooks.ok
-    ? done({ plan: plan.value, told: describePlan(run, set, plan.value, { hooks: hooks.value, notes }) })
-    : hooks;
+  if (!hooks.ok) return hooks;
+  const also = { hooks: hooks.value, notes: [...adoption.value, ...notes] };
+  return done({ plan: plan.value, told: describePlan(run, set, plan.value, also) });
+}
+
+/** What a refused adoption would have done, object by object. */
+async function tellPlan(run: Run, plan: OperationPlan): Promise<void> {
+  const message = `compared with what runs: ${countsOf(plan.changes)}`;
+  const also = { plan, planDigest: plan.digest };
+  await run.move({ state: run.record.status.state, phase: 'plan', message, tellsPlan: true, also });
 }
 
 /** The journal says that it is running before the first change. */
@@ -171,6 +193,7 @@ async function finish(run: Run, { meta }: ReleaseSet): Promise<void> {
     renderRef: record.status.renderRef ?? '',
     ...(canonicalJson(run.runState) !== canonicalJson(AS_RELEASED) && { runState: run.runState }),
     ...(canonicalJson(images) !== canonicalJson(AS_SIGNED) && { images }),
+    ...(run.isAsFound && { isAsFound: true }),
     ...(run.sameSet && { setGeneration: setGenerationOf(run.sameSet) }),
     at: context.now().toISOString(),
   };

@@ -1,8 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { canonicalJson, sha256, type VerifiedRelease } from '@steward/shared';
+import { canonicalJson, makesPods, sha256, type Release, type VerifiedRelease } from '@steward/shared';
 import { DownloadError } from '../../link/link.ts';
 import type { HistoryEntry } from '../../operations/installation-object.ts';
 import { persist } from '../../operations/persist.ts';
+import { loadFoundImages, type FoundImage } from '../adopt/found-images.ts';
+import { listableKinds } from '../adopt/listable-kinds.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
 import { BoundedRender } from '../render/bounded-render.ts';
 import { loadKeptFields } from '../render/kept-fields.ts';
@@ -174,15 +176,17 @@ async function renderOnce(run: Run, input: RenderInput, bounded: BoundedRender):
   const signal = run.untilWriting;
   const { permissions } = release;
   const { name, namespace } = desired;
-  const lookups = new Lookups({ kube: context.kube, permissions, installation: name, namespace, signal });
+  const { releaseName } = run.helmRelease;
+  const lookups = new Lookups({ kube: context.kube, permissions, releaseName, namespace, signal });
   const request = {
     helmPath: context.config.helmPath,
     tmpDir: context.config.tmpDir,
-    name,
+    name: releaseName,
     namespace,
     chart: input.chart,
     parameters: desired.parameters,
-    isUpgrade: installation.status.inventory.length > 0,
+    // What is adopted runs already, as before every upgrade.
+    isUpgrade: run.kind === 'adopt' || installation.status.inventory.length > 0,
     kubeVersion: input.kubeVersion,
     apiVersions: input.apiVersions,
     signal,
@@ -194,7 +198,7 @@ async function renderOnce(run: Run, input: RenderInput, bounded: BoundedRender):
     kube: context.kube,
     renders: context.renders,
     release,
-    installation: name,
+    releaseName,
     namespace,
     lastGood: installation.status.history[0]?.renderRef,
     signal,
@@ -203,15 +207,22 @@ async function renderOnce(run: Run, input: RenderInput, bounded: BoundedRender):
   const packed = await bounded.readManifests({
     printed: printed.value,
     kept: kept.value,
-    meta: metaOf(run, input.verified),
+    meta: { ...metaOf(run, input.verified), ...(run.kind === 'adopt' && { found: await loadFound(run, release) }) },
     release: { images: release.images, permissions, exceptions: release.exceptions },
     organization: context.config.organization,
     installation: name,
+    releaseName,
     namespace,
   });
   if (!packed.ok) return packed;
   const renderRef = await context.renders.save(desired.name, desired.generation, packed.value);
   return done({ set: unpackSet(packed.value.bytes, packed.value.digest), renderRef });
+}
+
+async function loadFound(run: Run, { permissions }: Release): Promise<FoundImage[]> {
+  const kinds = await listableKinds(run.context.kube, permissions, run.untilWriting);
+  const { helmRelease: release, untilWriting: signal } = run;
+  return loadFoundImages(run.context.kube, { release, kinds: kinds.filter(({ kind }) => makesPods(kind)), signal });
 }
 
 function metaOf(run: Run, { release, digest, signedBy }: VerifiedRelease): SetMeta {

@@ -17,7 +17,7 @@ export async function awaitRights(run: Run, permissions: SetMeta['permissions'])
   const { kube } = run.context;
   const { desired } = run.record.spec;
   const signal = run.untilWriting;
-  const checks = checksOf(permissions, desired.name, desired.namespace);
+  const checks = checksOf(permissions, run.helmRelease);
   for (;;) {
     const missing = await persist(() => kube.missingAccess(checks, { signal }), signal);
     if (missing.length === 0) return;
@@ -68,10 +68,10 @@ async function isServed(kube: KubeClient, definition: KindDefinition): Promise<b
 }
 
 /** Deleting volumes is only asked for when they are to be deleted. */
-function checksOf(permissions: SetMeta['permissions'], installation: string, namespace: string): AccessCheck[] {
+function checksOf(permissions: SetMeta['permissions'], { releaseName, namespace }: Run['helmRelease']): AccessCheck[] {
   return permissions.flatMap(({ apiGroup, resource, verbs, names }) => {
     const wanted = resource === 'persistentvolumeclaims' ? verbs.filter((verb) => verb !== 'delete') : verbs;
-    const bound = names?.map((name) => name.replaceAll('${installation}', installation)) ?? [undefined];
+    const bound = names?.map((name) => name.replaceAll('${installation}', releaseName)) ?? [undefined];
     return wanted.flatMap((verb) =>
       bound.map((name) => ({ namespace, group: apiGroup, resource, verb, ...(name !== undefined && { name }) })),
     );

@@ -1,5 +1,6 @@
 import {
   isFinal,
+  releaseNameOf,
   titleOfOperation,
   type IfUnderWay,
   type OperationKind,
@@ -9,6 +10,7 @@ import {
 import type { HistoryEntry, InstallationRecord } from '../../operations/installation-object.ts';
 import type { OperationRecord } from '../../operations/operation-object.ts';
 import type { Move } from '../../operations/transition.ts';
+import type { HelmRelease } from '../adopt/helm-marks.ts';
 import type { ReconcileContext } from '../context.ts';
 import type { Failure, Outcome } from '../outcome.ts';
 import { classify } from '../run-state/classes.ts';
@@ -99,7 +101,7 @@ export class Run {
 
   /** False when it is too late, or too early: see {@link interrupt}. */
   halt(halt: Halt): boolean {
-    if (!this.#isWriting || this.kind === 'uninstall') return false;
+    if (!this.#isWriting || this.kind === 'uninstall' || this.kind === 'leave') return false;
     if (this.record.status.wayBack || isFinal(this.record.status.state)) return false;
     this.#halt.abort(halt);
     return true;
@@ -139,6 +141,18 @@ export class Run {
       end(error instanceof Error ? error.message : String(error));
       throw error;
     }
+  }
+
+  /** As which the chart is rendered, and whose objects an adoption takes over. */
+  get helmRelease(): HelmRelease {
+    const { desired } = this.record.spec;
+    return { releaseName: releaseNameOf(desired), namespace: desired.namespace };
+  }
+
+  /** No pod is replaced for the name of its image: in an adoption, and where only the count of what was adopted changes. */
+  get isAsFound(): boolean {
+    if (this.kind === 'adopt') return true;
+    return this.sameSet?.isAsFound === true && this.kinds.every((kind) => kind === 'scale');
   }
 
   get kind(): OperationKind {

@@ -149,8 +149,13 @@ async function planRemoval(run: Run, signal: AbortSignal): Promise<Outcome<Remov
   });
 }
 
-/** Also those that a StatefulSet made: the whole namespace belongs to the installation. */
+/**
+ * Also those that a StatefulSet made: the whole namespace belongs to the installation. Not when nothing of it was ever applied:
+ * what was to be adopted and was not is still somebody else's, with its data.
+ */
 async function loadClaims({ context, installation }: Run, signal: AbortSignal): Promise<InventoryEntry[]> {
+  const { history, inventory } = installation.status;
+  if (history.length === 0 && inventory.length === 0) return [];
   const { group, version, kind } = CLAIM;
   const { namespace } = installation;
   try {

@@ -6,11 +6,13 @@ import type { KubeObject } from '../../kube/client.ts';
 const Managed = Type.Object({
   manager: Type.Optional(Type.String()),
   operation: Type.Optional(Type.String()),
+  apiVersion: Type.Optional(Type.String()),
+  fieldsType: Type.Optional(Type.String()),
   subresource: Type.Optional(Type.String()),
   time: Type.Optional(Type.String()),
   fieldsV1: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
 });
-type Managed = Static<typeof Managed>;
+export type Managed = Static<typeof Managed>;
 const decodeManaged = compile(Type.Array(Managed));
 
 /** What one manager owns below some place: `f:name` for keys, `k:{"name":"web"}` for items of lists; nothing in it: all of it. */
@@ -18,7 +20,7 @@ export type OwnedFields = Readonly<Record<string, unknown>>;
 
 /** What our own applies own of an object. */
 export function ownFieldsOf(object: KubeObject, fieldManager: string): OwnedFields {
-  return managedOf(object).find(isOwn(fieldManager))?.fieldsV1 ?? NOTHING;
+  return fieldManagersOf(object).find(isOwn(fieldManager))?.fieldsV1 ?? NOTHING;
 }
 const NOTHING: OwnedFields = Object.freeze({ '.': {} });
 
@@ -34,7 +36,7 @@ export function ownedInside(owned: OwnedFields | undefined, key: string): OwnedF
 /** Who else owns a field, the latest first. */
 export function othersAt(object: KubeObject, path: FieldPath, fieldManager: string): Managed[] {
   const isOurs = isOwn(fieldManager);
-  return managedOf(object)
+  return fieldManagersOf(object)
     .filter((entry) => !isOurs(entry))
     .filter(({ fieldsV1 }) => path.reduce<OwnedFields | undefined>(ownedInside, fieldsV1 ?? NOTHING) !== undefined)
     .toSorted((a, b) => ((a.time ?? '') < (b.time ?? '') ? 1 : -1));
@@ -45,7 +47,8 @@ function isOwn(fieldManager: string): (entry: Managed) => boolean {
     manager === fieldManager && operation === 'Apply' && subresource === undefined;
 }
 
-function managedOf({ metadata }: KubeObject): Managed[] {
+/** Everybody who wrote to an object. */
+export function fieldManagersOf({ metadata }: KubeObject): Managed[] {
   const decoded = decodeManaged(metadata['managedFields'] ?? []);
   return decoded.ok ? decoded.value : [];
 }

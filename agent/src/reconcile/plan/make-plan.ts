@@ -4,6 +4,7 @@ import { isKubeError } from '../../kube/error.ts';
 import type { InventoryEntry } from '../../operations/installation-object.ts';
 import { persist } from '../../operations/persist.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
+import type { HelmRelease } from '../adopt/helm-marks.ts';
 import { inventoryKey, reasonToKeep } from './inventory.ts';
 import { orderOf } from './kind-order.ts';
 import type { NeverOurs } from './never-ours.ts';
@@ -31,6 +32,9 @@ export interface PlanInput {
   objects: readonly KubeObject[];
   inventory: readonly InventoryEntry[];
   neverOurs: NeverOurs;
+  /** What plain Helm has of it becomes ours; with {@link isAdopting} also what was not ours before. */
+  helmRelease: HelmRelease;
+  isAdopting: boolean;
   /** Kinds whose objects may be deleted and made anew where a field cannot change in place. */
   replaceable: ReadonlySet<string>;
   /** Going back: a volume that was made larger stays so, and asking for less is no refusal. */

@@ -17,7 +17,7 @@ const REPLICAS: FieldPath = ['spec', 'replicas'];
 export function neverOursOf(
   objects: readonly KubeObject[],
   drift: ReleaseDrift | undefined,
-  installation: string,
+  releaseName: string,
 ): NeverOurs {
   // An autoscaler rests while its workload is stopped: the count of zero is ours.
   const stopped = new Set(
@@ -30,7 +30,7 @@ export function neverOursOf(
     declared: (drift?.ignore ?? []).flatMap(({ kind, name, fields }) =>
       fields.flatMap((field) => {
         const path = parseFieldPath(field);
-        return path ? [{ kind, name: name?.replaceAll('${installation}', installation), path }] : [];
+        return path ? [{ kind, name: name?.replaceAll('${installation}', releaseName), path }] : [];
       }),
     ),
   };

@@ -3,11 +3,15 @@ import type { KubeClient, KubeObject, ResourceRef } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
 import type { InventoryEntry } from '../../operations/installation-object.ts';
 import { persist } from '../../operations/persist.ts';
+import { foreignOwnerOf } from '../adopt/foreign-owner.ts';
+import { isOfRelease, type HelmRelease } from '../adopt/helm-marks.ts';
+import { helmFieldsOf } from '../adopt/managed-fields.ts';
+import { asTakenOver, differencesOf } from '../adopt/take-over.ts';
 import type { Failure } from '../outcome.ts';
 import { changesBetween, type FieldChange } from './changed-fields.ts';
 import { ownFieldsOf } from './field-owners.ts';
 import { inventoryKey } from './inventory.ts';
-import { ownPart, withLiveReplicas, type NeverOurs } from './never-ours.ts';
+import { ownPart, withLiveReplicas, type NeverOurs, type OwnPartOptions } from './never-ours.ts';
 import { ownerOf } from './owner.ts';
 import { noKind, refusalOf } from './refusal.ts';
 import { isImmutable, planReplacement, type Replacement } from './replacement.ts';
@@ -28,6 +32,8 @@ export interface PlannedObject {
   replacement?: Replacement;
   /** It could not be tried: what it changes shows only when it is applied. */
   isUnknown?: boolean;
+  /** Helm owns fields of it, which become ours: `fields` are what differs beside that, and are none where nothing does. */
+  isTakenOver?: boolean;
 }
 
 export interface ObjectPlanInput {
@@ -38,6 +44,9 @@ export interface ObjectPlanInput {
   /** What was ours before, by {@link inventoryKey}. */
   ours: ReadonlyMap<string, InventoryEntry>;
   neverOurs: NeverOurs;
+  /** What plain Helm has of it becomes ours; with {@link isAdopting} also what was not ours before. */
+  helmRelease?: HelmRelease;
+  isAdopting?: boolean;
   /** Not a new version: what is gone was taken out by somebody. */
   isRepair?: boolean;
   mayAskLess: boolean;
@@ -49,6 +58,8 @@ export interface FoundObject {
   ref: ResourceRef;
   object: KubeObject;
   live: KubeObject | undefined;
+  /** Helm applied it last, as what is adopted or by somebody's hand. */
+  isHelms?: boolean;
 }
 
 /** The rights were reviewed before; but what a quota or admission refuses is forbidden too, and stays so. */
@@ -77,8 +88,33 @@ export async function findObject(object: KubeObject, input: ObjectPlanInput): Pr
   const live = await persist(() => kube.get(ref, namespace, name, { signal }), signal, GRANTED).catch(
     (error: unknown) => refuse(error, what),
   );
-  if (!live || isOwn(live, ours.get(inventoryKey({ ...ref, ...object.metadata })), input)) return { ref, object, live };
-  throw new Refused({ reason: 'conflict', message: `${what} is there already and belongs to ${ownerOf(live)}` });
+  if (!live) return { ref, object, live };
+  const owner = isOwn(live, ours.get(inventoryKey({ ...ref, ...object.metadata })), input)
+    ? undefined
+    : otherOwnerOf(live, input);
+  if (owner !== undefined)
+    throw new Refused({ reason: 'conflict', message: `${what} is there already and belongs to ${owner}` });
+  return { ref, object, live, isHelms: isHelms(live, input) };
+}
+
+/** Helm's marks stay on what is ours: what tells is whether it owns something of it. */
+function isHelms(live: KubeObject, { helmRelease }: ObjectPlanInput): boolean {
+  return helmRelease !== undefined && isOfRelease(live, helmRelease) && helmFieldsOf(live) !== undefined;
+}
+
+/** Of what was not ours before; undefined when it may become so. */
+function otherOwnerOf(
+  live: KubeObject,
+  { helmRelease, isAdopting = false, fieldManager }: ObjectPlanInput,
+): string | undefined {
+  if (!helmRelease || !isAdopting) return ownerOf(live);
+  return foreignOwnerOf(live, { release: helmRelease, fieldManager });
+}
+
+/** What is applied of it, over what lives. */
+function appliedOf({ object, live, isHelms = false }: FoundObject, options: OwnPartOptions): KubeObject {
+  if (!live) return object;
+  return ownPart(object, isHelms ? asTakenOver(live, options.fieldManager) : live, options);
 }
 
 /** @throws Refused */
@@ -87,7 +123,7 @@ export async function planFound(found: FoundObject, input: ObjectPlanInput): Pro
   const { ref, live, object: whole } = found;
   const what = `${whole.kind}/${whole.metadata.name}`;
   const options = { fieldManager, neverOurs, isRepair };
-  const object = live ? ownPart(whole, live, options) : whole;
+  const object = appliedOf(found, options);
   const planned = { ref, object, isOurs: live !== undefined, uid: live?.metadata.uid };
   if (live?.metadata.deletionTimestamp !== undefined)
     return afterItIsGone({ ...planned, object: withLiveReplicas(whole, live, options) }, live);
@@ -95,6 +131,8 @@ export async function planFound(found: FoundObject, input: ObjectPlanInput): Pro
     const dryRun = { fieldManager, force: planned.isOurs, dryRun: true, signal };
     const after = await persist(() => kube.apply(object, dryRun), signal, GRANTED);
     if (!live) return { ...planned, action: 'create', fields: [] };
+    if (found.isHelms)
+      return asTaken(planned, await differencesOf({ kube, fieldManager, ref, live, object, after, signal }));
     const changes = changesBetween(live, after, ref.kind === 'Secret');
     const fields = changes.map(({ shown }) => shown);
     const isSame = fields.length === 0 && fieldsOwned(live, fieldManager) === fieldsOwned(after, fieldManager);
@@ -130,6 +168,10 @@ function reasonNotTried(error: unknown, { kind }: KubeObject): string | undefine
   // That the role is one of the same set was checked before.
   if (kind === 'RoleBinding' && error.status === 404) return 'it can be tried when its Role is there';
   return undefined;
+}
+
+function asTaken(planned: Omit<PlannedObject, 'action' | 'fields'>, changes: FieldChange[]): PlannedObject {
+  return { ...planned, action: 'update', fields: changes.map(({ shown }) => shown), changes, isTakenOver: true };
 }
 
 async function loadRef(object: KubeObject, { kube, signal }: ObjectPlanInput): Promise<ResourceRef> {

@@ -37,8 +37,9 @@ export function changesOf({ objects, removals }: ObjectPlan): Change[] {
         fields: [`spec.resources.requests.storage: ${from} → ${to}`],
       })),
     ),
-    ...objects.map(({ action, object, fields }) => ({
-      action,
+    ...objects.map(({ action, object, fields, isTakenOver }) => ({
+      // Whose it is changes nothing of what runs.
+      action: isTakenOver && fields.length === 0 ? ('keep' as const) : action,
       object: `${object.kind}/${object.metadata.name}`,
       ...(fields.length > 0 && { fields }),
     })),

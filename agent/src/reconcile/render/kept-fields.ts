@@ -17,7 +17,7 @@ export interface KeptFieldsInput {
   kube: KubeClient;
   renders: RenderStore;
   release: Pick<Release, 'generateOnce' | 'permissions'>;
-  installation: string;
+  releaseName: string;
   namespace: string;
   /** Reference of the stored set of the last good generation. */
   lastGood: string | undefined;
@@ -38,7 +38,7 @@ export async function loadKeptFields(input: KeptFieldsInput): Promise<Outcome<Ke
   const stored = await loadStored(input);
   const kept: KeptField[] = [];
   for (const entry of entries) {
-    const name = generatedName(entry, input.installation);
+    const name = generatedName(entry, input.releaseName);
     const live = await loadLive(input, entry, name);
     if (!live.ok) return live;
     const before = stored.find(({ kind, metadata }) => kind === entry.kind && metadata.name === name);

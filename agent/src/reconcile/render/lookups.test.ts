@@ -43,7 +43,7 @@ function lookups(content = 'x'): { lookups: Lookups; read: string[] } {
     },
   } as unknown as KubeClient;
   const signal = AbortSignal.timeout(10_000);
-  return { lookups: new Lookups({ kube, permissions, installation: 'shop', namespace: 'shop-ns', signal }), read };
+  return { lookups: new Lookups({ kube, permissions, releaseName: 'shop', namespace: 'shop-ns', signal }), read };
 }
 
 describe('what a template looks up', () => {

@@ -9,7 +9,7 @@ export interface LookupsInput {
   kube: KubeClient;
   /** Of the signed release: nothing that they do not name is read. */
   permissions: Release['permissions'];
-  installation: string;
+  releaseName: string;
   namespace: string;
   signal: AbortSignal;
 }
@@ -75,7 +75,7 @@ export class Lookups {
 
   /** Why it may not be read, and what would change that; undefined when it may. */
   #refusal({ apiVersion, kind, namespace, name }: Lookup): string | undefined {
-    const { permissions, installation, namespace: own } = this.#input;
+    const { permissions, releaseName, namespace: own } = this.#input;
     if (namespace !== own)
       return `Only what lies in the installation's own namespace, ${own}, can be read: write .Release.Namespace`;
     const group = apiVersion.includes('/') ? apiVersion.split('/', 1)[0] : '';
@@ -86,7 +86,7 @@ export class Lookups {
         permission.apiGroup === group &&
         permission.verbs.includes(verb) &&
         (!permission.names ||
-          permission.names.some((allowed) => allowed.replaceAll('${installation}', installation) === name)),
+          permission.names.some((allowed) => allowed.replaceAll('${installation}', releaseName) === name)),
     );
     if (isPermitted) return undefined;
     const which = name === '' ? '' : ` of the name ${name}`;

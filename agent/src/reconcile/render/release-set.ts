@@ -14,6 +14,7 @@ import {
   type HookEvent,
 } from '@steward/shared';
 import type { KubeObject } from '../../kube/client.ts';
+import { FoundImage } from '../adopt/found-images.ts';
 
 /** What stays of a release with its rendered objects: all that running, watching and going back to it needs. */
 export const SetMeta = Type.Object({
@@ -30,6 +31,8 @@ export const SetMeta = Type.Object({
   /** Going back after one of its hooks has run needs no person. */
   isRollbackSafe: Type.Optional(Type.Boolean()),
   drift: Type.Optional(ReleaseDrift),
+  /** Of what was adopted. */
+  found: Type.Optional(Type.Array(FoundImage)),
 });
 export type SetMeta = Static<typeof SetMeta>;
 

@@ -20,6 +20,7 @@ export interface ManifestsQuestion {
   release: Pick<Release, 'images' | 'permissions' | 'exceptions'>;
   organization: string;
   installation: string;
+  releaseName: string;
   namespace: string;
 }
 

@@ -32,14 +32,29 @@ export function classify(desired: DesiredState, status: InstallationStatus): Cla
   const changes = changedKinds(present, runState);
   const { kind } = desired.operation;
   const plain = { runState, present, sameSet: undefined };
-  if (desired.action === 'remove' || kind === 'uninstall') return { ...plain, kinds: ['uninstall'] };
-  if (status.history.length === 0 && status.inventory.length === 0) return { ...plain, kinds: ['install'] };
+  const first = beginningOrEnd(desired, status);
+  if (first) return { ...plain, kinds: first };
   if (kind === 'rollback') return { ...plain, kinds: ['rollback', ...changes] };
   if (!isRemedy(kind) || !good || !isSameContent(good, desired)) return { ...plain, kinds: ['upgrade', ...changes] };
   const others = changes.filter((change) => change !== kind);
   // What is there may be half of another version, which this would take away.
   const back: OperationKind[] = status.state === 'failed' ? ['rollback'] : [];
   return { runState, present, sameSet: good, kinds: [kind, ...others, ...back] };
+}
+
+/** Undefined for what changes something that runs. */
+function beginningOrEnd(
+  { action, generation, operation: { kind } }: DesiredState,
+  { history, inventory }: InstallationStatus,
+): Classified['kinds'] | undefined {
+  if (kind === 'leave') return ['leave'];
+  if (action === 'remove' || kind === 'uninstall') return ['uninstall'];
+  const isNew = history.length === 0 && inventory.length === 0;
+  // A kill may have come after this very generation was written down as good.
+  const hasRun = history.some((entry) => entry.generation < generation);
+  // What an earlier one has left half done may be half of another version.
+  if (kind === 'adopt' && !hasRun) return isNew ? ['adopt'] : ['adopt', 'upgrade'];
+  return isNew ? ['install'] : undefined;
 }
 
 function isSameContent(

@@ -2,10 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { AS_RELEASED, canonicalJson, sha256, type DesiredState, type RunState } from '@steward/shared';
 import type { KubeObject } from '../../kube/client.ts';
 import type { HistoryEntry, InstallationStatus } from '../../operations/installation-object.ts';
+import type { ReleaseSet } from '../render/release-set.ts';
 import { withGeneration } from '../operation/good-generations.ts';
 import { checkRunState } from './check-run-state.ts';
 import { classify } from './classes.ts';
-import { withRunState } from './with-run-state.ts';
+import { setAsItRuns, withRunState } from './with-run-state.ts';
 
 function object(apiVersion: string, kind: string, name: string, spec: object): KubeObject {
   return { apiVersion, kind, metadata: { name, annotations: { own: 'x' } }, spec };
@@ -51,6 +52,20 @@ describe('the objects as they are to run', () => {
     const marked = found.filter(({ metadata }) => metadata.annotations?.['steward.dev/stopped'] === 'true');
     expect(marked.map(({ kind }) => kind)).toEqual(['Deployment', 'StatefulSet', 'DaemonSet', 'CronJob']);
     expect(marked.every(({ metadata }) => metadata.annotations?.['own'] === 'x')).toBe(true);
+  });
+
+  it('name their images as they were found only where they were adopted and no pod was replaced since', () => {
+    const pinned = `docker.io/library/nats:2.15@${digest}`;
+    const podSpec = (image: string) => ({ template: { spec: { containers: [{ name: 'nats', image }] } } });
+    const found = { kind: 'Deployment', name: 'web', container: 'nats', image: 'nats:2.15', digests: [digest] };
+    const set = {
+      objects: [object('apps/v1', 'Deployment', 'web', podSpec(pinned))],
+      hooks: [],
+      meta: { found: [found] },
+    };
+    const imagesOf = (entry: object) => specs(setAsItRuns(set as unknown as ReleaseSet, entry).objects);
+    expect(imagesOf({ isAsFound: true })).toEqual([podSpec('nats:2.15')]);
+    expect(imagesOf({})).toEqual([podSpec(pinned)]);
   });
 
   it('carry the restart in every pod template, also while they are stopped', () => {
@@ -169,6 +184,16 @@ describe('what an operation is', () => {
   it('is a rollback too after a way back that failed, and an install where nothing is', () => {
     expect(kindsOf(desired('stop', { runState: stop }), status({ state: 'failed' }))).toEqual(['stop', 'rollback']);
     expect(kindsOf(desired('stop', { runState: stop }), status({ history: [] }))).toEqual(['install']);
+  });
+
+  it('is an adoption only where nothing has run, and more than that over what an earlier one left', () => {
+    const adopt = desired('adopt', { generation: 2 });
+    expect(kindsOf(adopt, status({ history: [] }))).toEqual(['adopt']);
+    const left = { group: '', version: 'v1', kind: 'ConfigMap', name: 'a' };
+    expect(kindsOf(adopt, status({ history: [], inventory: [left] }))).toEqual(['adopt', 'upgrade']);
+    expect(kindsOf(adopt, status({ history: [good(1)] }))).toEqual(['upgrade']);
+    expect(kindsOf(adopt, status({ history: [good(2)] }))).toContain('adopt');
+    expect(kindsOf(desired('leave', { action: 'remove' }))).toEqual(['leave']);
   });
 
   it('leaves how it runs as it is when the hub says nothing', () => {

@@ -1,8 +1,10 @@
 import { AS_RELEASED, type RunState } from '@steward/shared';
 import { STOPPED_ANNOTATION } from '../../collect/objects/workload.ts';
 import type { KubeObject } from '../../kube/client.ts';
-import { AS_SIGNED, type ImageSource } from '../../operations/image-source.ts';
+import { AS_SIGNED } from '../../operations/image-source.ts';
+import type { HistoryEntry } from '../../operations/installation-object.ts';
 import { withImageSource } from '../images/with-image-source.ts';
+import { withFoundImages } from '../adopt/found-images.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
 import { autoscalersOf, isScaledObject } from './autoscalers.ts';
 
@@ -34,14 +36,24 @@ export function withRunState(objects: readonly KubeObject[], runState: RunState)
   });
 }
 
-/** A stored set as it is to run, or ran: in that way, and with its images from there. */
+/**
+ * A stored set as it is to run, or ran: in that way, and with its images from there; or, what was adopted, with its images named
+ * as they were found.
+ */
 export function setAsItRuns(
   set: ReleaseSet,
-  { runState = AS_RELEASED, images = AS_SIGNED }: { runState?: RunState | undefined; images?: ImageSource | undefined },
+  {
+    runState = AS_RELEASED,
+    images = AS_SIGNED,
+    isAsFound = false,
+  }: Pick<HistoryEntry, 'runState' | 'images' | 'isAsFound'>,
 ): ReleaseSet {
+  const objects = isAsFound
+    ? withFoundImages(set.objects, set.meta.found ?? [])
+    : set.objects.map((object) => withImageSource(object, images));
   return {
     ...set,
-    objects: withRunState(set.objects, runState).map((object) => withImageSource(object, images)),
+    objects: withRunState(objects, runState),
     hooks: set.hooks.map((hook) => ({ ...hook, object: withImageSource(hook.object, images) })),
   };
 }

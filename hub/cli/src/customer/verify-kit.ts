@@ -10,7 +10,7 @@ export interface VerifiedKit {
   releaseKeys: ReleaseKey[];
   /** Fingerprints that the hub sent and nobody vouched for: left out. */
   strangeKeys: string[];
-  grants: ({ installation: string; service: string; namespace: string } & Verified)[];
+  grants: ({ installation: string; service: string; namespace: string; releaseName?: string } & Verified)[];
 }
 
 function refuse(message: string, action: string): CliError {
@@ -60,6 +60,7 @@ export function verifyKit(kit: InstallKit, fingerprints: readonly string[]): Ver
       installation: one.name,
       service: one.service,
       namespace: one.namespace,
+      ...(one.releaseName === undefined ? {} : { releaseName: one.releaseName }),
       ...verifiedInstallation(one, releaseKeys),
     })),
   };

@@ -51,6 +51,7 @@ async function runShow({ args: [wanted = ''], output, hub }: Invocation<object>)
     ['Installation', one.name],
     ['Cluster', `${one.customer}/${one.cluster}`],
     ['Namespace', one.namespace],
+    ['Helm release', one.releaseName],
     ['Service', one.service],
     ['Runs', one.runningVersion ?? 'nothing yet'],
     ['Wanted', `${one.action === 'remove' ? 'removed' : one.version} (generation ${one.generation})`],

@@ -1,5 +1,8 @@
 import { PRODUCT_VERSION } from '@steward/shared';
 import { Command, CommanderError } from 'commander';
+import { addAdoptCommand } from '../adoption/adopt-command.ts';
+import { addExportCommand } from '../adoption/export-command.ts';
+import { addLeaveCommand } from '../adoption/leave-command.ts';
 import { addApprovalCommands } from '../customer/approval-commands.ts';
 import { addClusterCommands } from '../clusters/cluster-commands.ts';
 import { addCatalogCommands } from '../catalog/catalog-commands.ts';
@@ -57,6 +60,9 @@ export function buildProgram(session: Session): Command {
   program.commandsGroup('Run services:');
   addInstallationCommands(program, session);
   addOperationCommands(program, session);
+  addAdoptCommand(program, session);
+  addExportCommand(program, session);
+  addLeaveCommand(program, session);
   addStatusCommand(program, session);
   program.commandsGroup("In the customer's own cluster:");
   addApprovalCommands(program, session);

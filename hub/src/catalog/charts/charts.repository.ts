@@ -10,6 +10,10 @@ export class ChartsRepository {
     return (await row<{ bytes: number }>(tx, 'SELECT bytes FROM charts WHERE digest = $1', [digest]))?.bytes;
   }
 
+  async content(tx: EntityManager, digest: string): Promise<Buffer | undefined> {
+    return (await row<{ content: Buffer }>(tx, 'SELECT content FROM charts WHERE digest = $1', [digest]))?.content;
+  }
+
   /** Keeps it; a chart that is here already is the same by its digest. */
   async insert(tx: EntityManager, context: TenantContext, digest: string, content: Buffer): Promise<void> {
     await execute(

@@ -1,0 +1,94 @@
+import { HOOK_LABEL, OPERATION_LABEL, PAUSED_ANNOTATION } from '@steward/shared';
+import { STOPPED_ANNOTATION } from '../../collect/objects/workload.ts';
+import type { KubeObject, MergePatch, ResourceRef } from '../../kube/client.ts';
+import { isKubeError } from '../../kube/error.ts';
+import { persist } from '../../operations/persist.ts';
+import type { Step, StepContext, StepResult } from '../execute/steps.ts';
+import { done, failed, type Outcome } from '../outcome.ts';
+import { HELM_MANAGER, helmMarks, STEWARD_LABELS, type HelmRelease } from './helm-marks.ts';
+import { givenBack, takenOver } from './managed-fields.ts';
+
+/** The rights were reviewed before. */
+const GRANTED = { forbiddenRetries: 5 };
+/** Controllers write the status of what they look after all the time. */
+const MAX_CONFLICTS = 20;
+const NOTHING: StepResult = { uid: undefined, generation: 0 };
+const ALSO_OURS = [HOOK_LABEL, OPERATION_LABEL, PAUSED_ANNOTATION, STOPPED_ANNOTATION];
+
+/** Writes only whose fields they are. Done already when Helm owns nothing. */
+export async function takeOver(
+  { ref, object, uid }: Extract<Step, { type: 'take-over' }>,
+  context: StepContext,
+): Promise<Outcome<StepResult>> {
+  const { name, namespace } = object.metadata;
+  const place = { ref, namespace, name };
+  const isThere = await rewrite(place, context, (live) => {
+    if (live.metadata.uid !== uid) return 'gone';
+    const managedFields = takenOver(live, context.fieldManager);
+    return managedFields && { metadata: { managedFields } };
+  });
+  if (isThere) return done(NOTHING);
+  return failed('conflict', `${ref.kind}/${name} was deleted or made anew by somebody while it was taken over`);
+}
+
+/** Its labels go, Helm's marks come, and our fields are Helm's. What is gone meanwhile, or somebody else's, is left alone. */
+export async function giveBack(
+  { entry, release }: Extract<Step, { type: 'give-back' }>,
+  context: StepContext,
+): Promise<Outcome<StepResult>> {
+  const { kube, fieldManager, signal } = context;
+  const { group, version, kind, namespace, name, uid, hook } = entry;
+  const ref = await persist(() => kube.resourceOf(group === '' ? version : `${group}/${version}`, kind), signal);
+  if (!ref) return done(NOTHING);
+  await rewrite({ ref, namespace, name }, context, (live) => {
+    if (uid !== undefined && live.metadata.uid !== uid) return 'gone';
+    return patchToGiveBack(live, { fieldManager, release: hook === undefined ? release : undefined });
+  });
+  return done(NOTHING);
+}
+
+/** Undefined when nothing of it is Steward's any more. What a hook made was never of a Helm release: it gets no marks. */
+export function patchToGiveBack(
+  live: KubeObject,
+  { fieldManager, release }: { fieldManager: string; release: HelmRelease | undefined },
+): MergePatch | undefined {
+  const { labels = {}, annotations = {} } = live.metadata;
+  const managedFields = givenBack(live, fieldManager);
+  const ours = [...STEWARD_LABELS, ...ALSO_OURS];
+  const unlabelled = ours.filter((key) => labels[key] !== undefined).map((key) => [key, null] as const);
+  const unmarked = ours.filter((key) => annotations[key] !== undefined).map((key) => [key, null] as const);
+  if (!managedFields && unlabelled.length === 0 && unmarked.length === 0) return undefined;
+  const marks = release ? helmMarks(release) : {};
+  return {
+    metadata: {
+      labels: { ...Object.fromEntries(unlabelled), ...marks.labels },
+      annotations: { ...Object.fromEntries(unmarked), ...marks.annotations },
+      ...(managedFields && { managedFields }),
+    },
+  };
+}
+
+/** Over the very object that was read. @returns false when it is gone */
+async function rewrite(
+  { ref, namespace, name }: { ref: ResourceRef; namespace: string | undefined; name: string },
+  { kube, signal }: StepContext,
+  patchOf: (live: KubeObject) => MergePatch | 'gone' | undefined,
+): Promise<boolean> {
+  for (let conflicts = 0; ; conflicts += 1) {
+    const live = await persist(() => kube.get(ref, namespace, name, { signal }), signal, GRANTED);
+    const patch = live ? patchOf(live) : 'gone';
+    if (patch === 'gone' || !live) return false;
+    if (patch === undefined) return true;
+    const bound = { metadata: { ...(patch['metadata'] as object), resourceVersion: live.metadata.resourceVersion } };
+    try {
+      await persist(
+        () => kube.mergePatch(ref, namespace, name, bound, { fieldManager: HELM_MANAGER, signal }),
+        signal,
+        GRANTED,
+      );
+      return true;
+    } catch (error) {
+      if (!isKubeError(error, 'Conflict') || conflicts === MAX_CONFLICTS) throw error;
+    }
+  }
+}

@@ -1,0 +1,67 @@
+import type { KubeObject } from '../../kube/client.ts';
+import type { Run } from '../operation/run.ts';
+import { done, failed, type Outcome } from '../outcome.ts';
+import type { ObjectPlan } from '../plan/make-plan.ts';
+import type { PlannedObject } from '../plan/plan-object.ts';
+import type { ReleaseSet } from '../render/release-set.ts';
+import { isOfRelease, type HelmRelease } from './helm-marks.ts';
+import { listableKinds, listIfAllowed } from './listable-kinds.ts';
+
+const MAX_LINES = 40;
+
+/**
+ * Whether what runs may be taken over: it is there, and it is what the release with these values gives, or the differences
+ * were agreed to. @returns what the plan says beside its changes
+ */
+export async function judgeAdoption(run: Run, set: ReleaseSet, plan: ObjectPlan): Promise<Outcome<string[]>> {
+  const { helmRelease: release } = run;
+  const taken = plan.objects.filter(({ isTakenOver }) => isTakenOver);
+  const isThere = plan.objects.some(({ action }) => action !== 'create');
+  if (!isThere) {
+    const message = `nothing in namespace ${release.namespace} belongs to a Helm release ${release.releaseName} and is part of this release`;
+    return failed('nothing-to-adopt', message);
+  }
+  const left = await loadLeftOver(run, set);
+  const lines = [...plan.objects.flatMap(differenceLines), ...left.map((object) => `${object}: ${LEFT_OVER}`)];
+  const { acceptDifferences = false } = run.record.spec.desired.operation;
+  if (lines.length > 0 && !acceptDifferences) return failed('differs', differs(release, lines));
+  return done([
+    `takes over ${taken.length} ${taken.length === 1 ? 'object' : 'objects'} of the Helm release ${release.releaseName}`,
+    ...(left.length > 0 ? [`of that these are not part of this release and stay with nobody: ${left.join(', ')}`] : []),
+  ]);
+}
+
+const LEFT_OVER = 'belongs to the Helm release and is not part of this one; it would stay with nobody';
+
+function differenceLines({ ref, object, action, fields }: PlannedObject): string[] {
+  const name = `${ref.kind}/${object.metadata.name}`;
+  if (action === 'create') return [`${name}: is not there and would be made`];
+  if (action === 'replace') return [`${name}: would be deleted and made anew for ${fields.join(', ')}`];
+  return fields.length === 0 ? [] : [`${name}: ${fields.join(', ')}`];
+}
+
+function differs({ releaseName }: HelmRelease, lines: readonly string[]): string {
+  const shown = lines.slice(0, MAX_LINES).map((line) => `  ${line}`);
+  if (lines.length > MAX_LINES) shown.push(`  and ${lines.length - MAX_LINES} more`);
+  return [
+    `The Helm release ${releaseName} runs with something else than this release with these values. Taking it over would change:`,
+    ...shown,
+    'Nothing was changed. Adopt again with the version and the values that it runs with (helm get values), or accept these differences.',
+  ].join('\n');
+}
+
+/** Objects of the Helm release that the set does not have, of the kinds that the agent may list. */
+async function loadLeftOver(run: Run, { objects, meta }: ReleaseSet): Promise<string[]> {
+  const { helmRelease: release, untilWriting: signal } = run;
+  const { kube } = run.context;
+  const known = new Set(objects.map(nameOf));
+  const kinds = await listableKinds(kube, meta.permissions, signal);
+  const lists = await Promise.all(kinds.map((ref) => listIfAllowed(kube, ref, release.namespace, signal)));
+  // What a controller made carries copies of its owner's annotations.
+  const own = lists.flat().filter((object) => isOfRelease(object, release) && !object.metadata.ownerReferences?.length);
+  return own.map(nameOf).filter((name) => !known.has(name));
+}
+
+function nameOf({ kind, metadata }: KubeObject): string {
+  return `${kind}/${metadata.name}`;
+}

@@ -1,0 +1,128 @@
+import { grantName, type OperationPlan } from '@steward/shared';
+import type { InventoryEntry } from '../../operations/installation-object.ts';
+import { sentences } from '../../sentences.ts';
+import { executeStep } from '../execute/steps.ts';
+import { done, failed, type Failure, type Outcome } from '../outcome.ts';
+import { inParallel } from '../plan/parallel.ts';
+import { toldPlan } from '../plan/told-plan.ts';
+import { loadDecision, obtainConsent, type Planned } from './consent.ts';
+import { refuse } from './deploy.ts';
+import { removeSets, unneededSets } from './good-generations.ts';
+import type { Run } from './run.ts';
+
+const DEADLINE_MS = 5 * 60_000;
+const WIDTH = 4;
+
+/**
+ * Ends an installation and leaves all of it as it runs, as a Helm release again: no object is made, changed in what it does
+ * or removed. Safe to begin again after a kill: what was given back is left alone.
+ */
+export async function leave(run: Run): Promise<void> {
+  if (run.record.status.state !== 'running') {
+    const agreed = await prepare(run);
+    if (!agreed.ok) return refuse(run, agreed.failure);
+    await begin(run, agreed.value.told);
+  }
+  // Nobody is to put right what others change from here on, or to tell of it.
+  run.context.monitors.end(run.installation.name);
+  const given = await run.span('give-back', () => giveBack(run));
+  if (given.ok) await finish(run);
+  else await endUnfinished(run, given.failure);
+}
+
+async function prepare(run: Run): Promise<Outcome<Planned<void>>> {
+  const decision = await loadDecision(run);
+  if (decision.effect === 'deny') return failed(decision.reason ?? 'denied-by-policy', decision.message);
+  await run.move({ state: run.record.status.state, phase: 'plan', message: `looking at what is there: ${run.title}` });
+  const replan = async (): Promise<Outcome<Planned<void>>> => done({ plan: undefined, told: describe(run) });
+  return run.span('approve', () => obtainConsent(run, { plan: undefined, told: describe(run) }, replan));
+}
+
+function describe(run: Run): OperationPlan {
+  const { inventory } = run.installation.status;
+  const { releaseName, namespace } = run.helmRelease;
+  const what = `Steward lets go of ${countOf(inventory)}, which stay as they run`;
+  const summary = sentences(`${run.title}: ${what}`, `Helm's name of it is ${releaseName} in namespace ${namespace}`);
+  return toldPlan(
+    summary,
+    inventory.map(({ kind, name }) => ({ action: 'keep', object: `${kind}/${name}` })),
+  );
+}
+
+function countOf({ length }: readonly InventoryEntry[]): string {
+  return length === 1 ? '1 object' : `${length} objects`;
+}
+
+async function begin(run: Run, told: OperationPlan): Promise<void> {
+  const now = run.context.now();
+  run.beginWriting();
+  await run.move({
+    state: 'running',
+    phase: 'apply',
+    message: `letting go of ${countOf(run.installation.status.inventory)}`,
+    tellsPlan: true,
+    also: {
+      plan: told,
+      planDigest: told.digest,
+      startedAt: now.toISOString(),
+      deadlineAt: new Date(now.getTime() + DEADLINE_MS).toISOString(),
+    },
+  });
+}
+
+async function giveBack(run: Run): Promise<Outcome<void>> {
+  const { context, helmRelease: release, signal } = run;
+  const { kube, config, now } = context;
+  const step = { kube, fieldManager: config.fieldManager, signal, now, deadlineMs: now().getTime() + DEADLINE_MS };
+  const { inventory } = run.installation.status;
+  const outcomes = await inParallel(inventory, WIDTH, (entry) =>
+    executeStep({ type: 'give-back', entry, release }, step),
+  );
+  const refused = outcomes.find((outcome) => !outcome.ok);
+  return refused && !refused.ok ? refused : done(undefined);
+}
+
+async function finish(run: Run): Promise<void> {
+  const { context, installation, record } = run;
+  const { history, inventory } = installation.status;
+  const unneeded = unneededSets(
+    history.map(({ renderRef }) => renderRef),
+    [],
+  );
+  const message = `${run.title} is done. ${whatIsLeft(run, inventory)}`;
+  await context.installations.write(installation.name, {
+    state: 'removed',
+    observedGeneration: record.spec.generation,
+    version: null,
+    releaseDigest: null,
+    health: null,
+    drift: null,
+    message: message.slice(0, 1_000),
+    history: [],
+    inventory: [],
+    watched: [],
+    unneeded,
+  });
+  await run.move({ state: 'succeeded', phase: 'done', message });
+  await removeSets(context, unneeded);
+}
+
+/** The rights are the customer's to take back: the agent holds none to do that. */
+function whatIsLeft({ context, installation, helmRelease }: Run, inventory: readonly InventoryEntry[]): string {
+  const { namespace } = installation;
+  const grant = grantName(context.config.organization);
+  return [
+    `${countOf(inventory)} run on as the Helm release ${helmRelease.releaseName}, and nothing looks after them now but plain Helm (see steward export).`,
+    "To take the agent's rights back:",
+    `kubectl --namespace ${namespace} delete role,rolebinding ${grant}`,
+    `kubectl label namespace ${namespace} steward.dev/installation- steward.dev/organization-`,
+  ].join('\n');
+}
+
+/** Some of it is given back: the next try goes on from here. */
+async function endUnfinished(run: Run, { reason, message: why }: Failure): Promise<void> {
+  const message = `${run.title} is not finished: ${why}`;
+  run.context.monitors.watch(run.installation, run.installation.status.watched);
+  await run.context.installations.write(run.installation.name, { state: 'failed', message: message.slice(0, 1_000) });
+  await run.move({ state: 'failed', phase: 'done', reason, message });
+}

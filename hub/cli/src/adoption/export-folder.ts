@@ -1,0 +1,68 @@
+import type { InstallationExport } from '@steward/shared';
+
+/** What a person types to go on with plain Helm, from the folder that was written. */
+export interface HelmCommands {
+  /** After `steward leave`: the objects are Helm's again. */
+  afterLeave: string;
+  /** Without it, as when the agent is gone for good: Helm takes what is Steward's. Helm 4. */
+  withoutLeave: string;
+}
+
+export function chartFile({ chart }: Pick<InstallationExport, 'chart'>): string {
+  return `${chart.name}-${chart.version}.tgz`;
+}
+
+export function helmCommands(exported: InstallationExport): HelmCommands {
+  const { releaseName, namespace } = exported;
+  const upgrade = `helm upgrade --install ${releaseName} ./${chartFile(exported)} --namespace ${namespace} --values values.yaml`;
+  return { afterLeave: upgrade, withoutLeave: `${upgrade} --take-ownership --server-side=true --force-conflicts` };
+}
+
+/** What does not go on by itself with plain Helm. */
+export function exportNotes({ madeUp, runState }: InstallationExport, open: readonly string[]): string[] {
+  const scaled = Object.entries(runState?.replicas ?? {}).map(([workload, count]) => `${workload} at ${count}`);
+  return [
+    ...open.map(
+      (image) =>
+        `No value of the chart changes how it names ${image}: it runs by its digest, so its pods are replaced once by the first helm upgrade.`,
+    ),
+    ...madeUp.map(
+      (object) =>
+        `The chart makes ${object} up anew at each render. Steward kept it; helm upgrade does not unless a value sets it.`,
+    ),
+    ...(runState?.stopped ? ['It is stopped; helm upgrade starts it.'] : []),
+    ...(scaled.length > 0
+      ? [`It is scaled by hand: ${scaled.join(', ')}. helm upgrade goes back to the chart's count.`]
+      : []),
+  ];
+}
+
+export function readme(exported: InstallationExport, notes: readonly string[]): string {
+  const { installation, service, version, releaseName, namespace } = exported;
+  const { afterLeave, withoutLeave } = helmCommands(exported);
+  const all = [
+    `# ${installation}: ${service} ${version} with plain Helm`,
+    '',
+    `The Helm release \`${releaseName}\` in namespace \`${namespace}\`. In this folder: the chart as the vendor signed it, the values it runs with, and its images by digest (\`images.txt\`).`,
+    '',
+    'After `steward leave`, go on with:',
+    '',
+    '```sh',
+    afterLeave,
+    '```',
+    '',
+    'When the agent is gone for good and nobody let go before (Helm 4):',
+    '',
+    '```sh',
+    withoutLeave,
+    '```',
+    '',
+    'Look first at what it would change: the same with `--dry-run=server`.',
+    ...(notes.length > 0 ? ['', '## Mind', '', ...notes.map((note) => `- ${note}`)] : []),
+  ];
+  return `${all.join('\n')}\n`;
+}
+
+export function imageList({ images }: Pick<InstallationExport, 'images'>): string {
+  return images.map(({ reference, digest }) => `${reference}@${digest}\n`).join('');
+}

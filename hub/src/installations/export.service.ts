@@ -1,0 +1,87 @@
+import { Injectable } from '@nestjs/common';
+import { generatedName, type InstallationExport, type Release } from '@steward/shared';
+import type { EntityManager } from 'typeorm';
+import { ChartsRepository } from '../catalog/charts/charts.repository.ts';
+import { Database } from '../db/database.ts';
+import type { TenantContext } from '../db/tenant-context.ts';
+import { OperationsRepository } from '../operations/operations.repository.ts';
+import type { InstallationRow } from './installation-row.ts';
+import { InstallationsRepository, type GenerationRow } from './installations.repository.ts';
+import { noSuchInstallation } from './installations-reader.service.ts';
+import { shownRunState } from './run-state.ts';
+import { WantedReleaseService, type ChosenRelease } from './wanted-release.service.ts';
+
+interface Running {
+  installation: InstallationRow;
+  set: GenerationRow;
+  chosen: ChosenRelease;
+}
+
+/** What plain Helm needs to go on with an installation; also of one that was left or removed. */
+@Injectable()
+export class ExportService {
+  constructor(
+    private readonly database: Database,
+    private readonly installations: InstallationsRepository,
+    private readonly operations: OperationsRepository,
+    private readonly wantedRelease: WantedReleaseService,
+    private readonly charts: ChartsRepository,
+  ) {}
+
+  /** Of what runs; of what never ran, as it is wanted. */
+  load(context: TenantContext, id: string): Promise<InstallationExport> {
+    return this.database.inTenant(context, async (tx) => {
+      const { installation, set, chosen } = await this.#running(tx, id);
+      const { name, cluster, customer, service, namespace } = installation;
+      const runState = shownRunState(installation.runState);
+      const { version, chart, images, generateOnce = [] } = chosen.release;
+      const releaseName = installation.releaseName ?? name;
+      return {
+        installation: name,
+        cluster,
+        customer,
+        service,
+        version,
+        releaseName,
+        namespace,
+        releaseDigest: chosen.row.digest,
+        chart: chartOf(chart),
+        parameters: set.parameters,
+        images,
+        imagesAsAdopted: await this.#isAsAdopted(tx, id, set.generation),
+        madeUp: generateOnce.map((entry) => `${entry.kind}/${generatedName(entry, releaseName)}`),
+        ...(runState ? { runState } : {}),
+      };
+    });
+  }
+
+  /** The packed chart of the same. */
+  loadChart(context: TenantContext, id: string): Promise<Buffer> {
+    return this.database.inTenant(context, async (tx) => {
+      const { chosen } = await this.#running(tx, id);
+      const content = await this.charts.content(tx, chosen.release.chart.digest);
+      if (!content) throw new Error('the chart of a release is not there');
+      return content;
+    });
+  }
+
+  /** What replaces pods names their images by digest. */
+  async #isAsAdopted(tx: EntityManager, id: string, generation: number): Promise<boolean> {
+    if ((await this.operations.kindOfGeneration(tx, id, generation)) !== 'adopt') return false;
+    return !(await this.operations.hasEndedWellSince(tx, id, generation, ['restart', 'stop', 'start']));
+  }
+
+  async #running(tx: EntityManager, id: string): Promise<Running> {
+    const installation = await this.installations.find(tx, id);
+    if (!installation) throw noSuchInstallation(id);
+    const set =
+      (await this.installations.lastSetUpTo(tx, id, installation.observedGeneration)) ??
+      (await this.installations.generation(tx, id, installation.generation));
+    if (!set) throw new Error('the wanted generation of an installation is not there');
+    return { installation, set, chosen: await this.wantedRelease.byId(tx, set.releaseId) };
+  }
+}
+
+function chartOf({ name, version, digest, bytes }: Release['chart']): InstallationExport['chart'] {
+  return { name, version, digest, bytes };
+}

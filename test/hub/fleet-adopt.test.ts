@@ -1,0 +1,104 @@
+import {
+  RUN_STATE_FEATURE,
+  type Installation,
+  type InstallationExport,
+  type Operation,
+  type Problem,
+} from '@steward/shared';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { FakeAgent } from '../support/fake-agent.ts';
+import { waitUntil } from '../support/wait-until.ts';
+import { startFleet, type Fleet } from './fleet/world.ts';
+
+let fleet: Fleet;
+
+beforeAll(async () => {
+  fleet = await startFleet();
+  const generateOnce = [{ kind: 'Secret', name: '${installation}-auth' }];
+  await fleet.publish('1.0.0', { generateOnce });
+  await fleet.publish('1.1.0');
+});
+afterAll(() => fleet.end());
+
+const installation = (id: string) => fleet.owner.get<Installation>(`/installations/${id}`);
+const adopt = { releaseName: 'old.nats', acceptDifferences: false };
+
+/** The agent ends it well, and says that it runs. */
+async function carryOut(agent: FakeAgent, id: string, operationId: string, revision: number) {
+  const { b } = await agent.waitFor('desired', (frame) => frame.b.operation.id === operationId);
+  await agent.carryOut(operationId, ['accepted', 'running', 'succeeded']);
+  const seen = { generation: b.generation, observedGeneration: b.generation, version: b.release.version };
+  const state = b.action === 'run' ? ('running' as const) : ('removed' as const);
+  agent.send({ t: 'observed', b: { revision, full: true, set: { [id]: { ...seen, state } }, delete: [] } });
+  const is = async () => (await installation(id)).observedGeneration === b.generation;
+  await waitUntil(is, { what: `generation ${b.generation} is observed` });
+  return b;
+}
+
+describe('an adoption', () => {
+  it("tells the agent Helm's name for good, is asked for again with the differences accepted, and is exported and left", async () => {
+    const { cluster, agent } = await fleet.connected();
+    const wanted = { version: '1.0.0', namespace: 'messaging', adopt };
+    const { installation: made, operation, grantCommand } = await fleet.install(cluster.name, wanted);
+    expect(made).toMatchObject({ releaseName: 'old.nats', namespace: 'messaging' });
+    expect(grantCommand).toContain(made.id);
+    const first = await agent.waitFor('desired', ({ b }) => b.operation.id === operation.id);
+    expect(first.b).toMatchObject({ releaseName: 'old.nats', action: 'run', operation: { kind: 'adopt' } });
+    expect(first.b.operation).not.toHaveProperty('acceptDifferences');
+    await agent.carryOut(operation.id, ['failed']);
+
+    const again = { kind: 'adopt', parameters: { replicas: 3 }, acceptDifferences: true };
+    const second = await fleet.owner.post<Operation>(`/installations/${made.id}/operations`, again);
+    const sent = await carryOut(agent, made.id, second.id, 1);
+    expect(sent).toMatchObject({
+      generation: 2,
+      releaseName: 'old.nats',
+      parameters: { replicas: 3 },
+      operation: { kind: 'adopt', acceptDifferences: true },
+    });
+    const third = await fleet.owner.call<Problem>('POST', `/installations/${made.id}/operations`, again);
+    expect([third.status, third.body.detail]).toEqual([409, `${made.name} is taken over already`]);
+
+    const path = `/installations/${made.id}/export`;
+    expect(await fleet.owner.get<InstallationExport>(path)).toMatchObject({
+      releaseName: 'old.nats',
+      namespace: 'messaging',
+      version: '1.0.0',
+      parameters: { replicas: 3 },
+      imagesAsAdopted: true,
+      madeUp: ['Secret/old.nats-auth'],
+      chart: { digest: fleet.chartDigest },
+    });
+    const upgrade = await fleet.owner.post<Operation>(`/installations/${made.id}/operations`, {
+      kind: 'upgrade',
+      version: '1.1.0',
+    });
+    expect(await carryOut(agent, made.id, upgrade.id, 2)).toMatchObject({ releaseName: 'old.nats' });
+    expect(await fleet.owner.get(path)).toMatchObject({ version: '1.1.0', imagesAsAdopted: false, madeUp: [] });
+
+    const leave = await fleet.owner.post<Operation>(`/installations/${made.id}/operations`, { kind: 'leave' });
+    const left = await carryOut(agent, made.id, leave.id, 3);
+    expect(left).toMatchObject({ action: 'remove', deleteVolumes: false, release: { version: '1.1.0' } });
+    expect(await installation(made.id)).toMatchObject({ state: 'removed' });
+    expect(await fleet.owner.get(path)).toMatchObject({ version: '1.1.0', parameters: { replicas: 3 } });
+    // Its name and namespace are free.
+    await fleet.install(cluster.name, { ...wanted, name: made.name });
+  });
+
+  it('does not reach an agent that would install everything once more beside what runs', async () => {
+    const { cluster, agent } = await fleet.connected();
+    await agent.close();
+    const { operation } = await fleet.install(cluster.name, { namespace: 'queued', adopt });
+    await agent.connect({ hello: { features: [RUN_STATE_FEATURE] } });
+    const load = () => fleet.owner.get<Operation>(`/operations/${operation.id}`);
+    await waitUntil(async () => (await load()).state === 'failed', { what: 'the adoption to be ended' });
+    expect(await load()).toMatchObject({ reasonCode: 'agent-too-old' });
+    expect(agent.frames.filter(({ t }) => t === 'desired')).toEqual([]);
+    const body = { name: 'late', cluster: cluster.name, service: 'nats', adopt };
+    const refused = await fleet.owner.call<Problem>('POST', '/installations', body);
+    expect([refused.status, refused.body.detail]).toEqual([
+      409,
+      `the agent of "${cluster.name}" is too old to take over or let go of what runs`,
+    ]);
+  });
+});
