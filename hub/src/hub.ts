@@ -1,6 +1,7 @@
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { LIMITS } from '@steward/shared';
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { AppModule } from './app.module.ts';
@@ -10,6 +11,7 @@ import { AgentServer } from './gateway/agent-server.ts';
 import { AgentSocketAdapter } from './gateway/agent-socket.adapter.ts';
 import { addBodyParsers } from './http/body-parsers.ts';
 import { HttpServers } from './http/http-servers.ts';
+import { sendProblem } from './http/problem.filter.ts';
 import { addRequestLog } from './http/request-log.ts';
 import { RouteTable } from './openapi/route-table.ts';
 import { addSecurityHeaders } from './http/security-headers.ts';
@@ -80,6 +82,9 @@ async function startOn(
     genReqId: () => randomUUID(),
     bodyLimit: LIMITS.maxRequestBytes,
     return503OnClosing: false,
+    // Paths that never reach a route, and so not the filter.
+    frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) =>
+      sendProblem(error, { request, reply }, log),
   });
   const app = await NestFactory.create<NestFastifyApplication>(
     AppModule.of({ config, log, database: opened.database, tls }),

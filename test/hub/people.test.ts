@@ -240,3 +240,18 @@ describe('problems', () => {
     expect([headers['x-content-type-options'], headers['cache-control']]).toEqual(['nosniff', 'no-store']);
   });
 });
+
+const ENROLMENT = { token: 'x'.repeat(20), publicKey: `${'A'.repeat(43)}=`, clusterUid: 'uid', agentVersion: '1' };
+
+describe('what cannot be stored or read', () => {
+  it.each([
+    ['POST', '/sessions', { email: 'a\u0000@acme.test', password: 'wrong' }, '400 invalid-request'],
+    ['POST', '/agent/v1/enrol', { ...ENROLMENT, kubernetesVersion: 'v1\u0000' }, '400 invalid-request'],
+    ['POST', '/customers', { slug: 'nul', name: 'N\u0000L' }, '400 invalid-request'],
+    ['POST', '/customers', { slug: 'half', name: 'half \ud83d' }, '400 invalid-request'],
+    ['GET', '/services/nats/releases/2.1%00', undefined, '404 not-found'],
+    ['GET', '/services/%ff', undefined, '400 invalid-request'],
+  ])('%s %s with %o is a problem of who sent it', async (method, path, body, expected) => {
+    expect(await refusal(owner, method, path, body)).toBe(expected);
+  });
+});

@@ -1,6 +1,7 @@
+import { compile } from '@steward/shared';
 import Type from 'typebox';
 import { describe, expect, it } from 'vitest';
-import { coerce } from './decoded.ts';
+import { coerce, storable } from './decoded.ts';
 
 const Query = Type.Object({
   limit: Type.Optional(Type.Integer()),
@@ -28,4 +29,11 @@ describe('a query', () => {
   ])('of %o is read as %o', (query, expected) => {
     expect(coerce(query, Query)).toEqual(expected);
   });
+});
+
+it('refuses text that cannot be stored, and says where', () => {
+  const decode = storable(compile(Query));
+  expect(decode({ name: 'ü' })).toMatchObject({ ok: true });
+  for (const name of ['a\u0000', '\ud800'])
+    expect(decode({ name })).toEqual({ ok: false, error: '/name has a NUL or half a character in it' });
 });

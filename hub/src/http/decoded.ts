@@ -1,12 +1,22 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
-import { compile } from '@steward/shared';
+import { compile, type Decoded } from '@steward/shared';
 import type { FastifyRequest } from 'fastify';
 import type { TSchema } from 'typebox';
+import { unstorablePlace } from '../db/storable.ts';
 import { ProblemError } from './problem.ts';
 
 export const BODY = Symbol('body');
 export const QUERY = Symbol('query');
 export const PARAMETERS = Symbol('parameters');
+
+/** Refuses also what no column takes: altered in silence, a name would not be the one that was sent. */
+export function storable<T>(decode: (value: unknown) => Decoded<T>): (value: unknown) => Decoded<T> {
+  return (value) => {
+    const decoded = decode(value);
+    const place = decoded.ok ? unstorablePlace(decoded.value) : undefined;
+    return place === undefined ? decoded : { ok: false, error: `${place} has a NUL or half a character in it` };
+  };
+}
 
 /** A parameter decorator that decodes, and notes its schema on the method for the OpenAPI document. */
 function decodedPart(key: symbol, schema: TSchema, read: (request: FastifyRequest) => unknown): ParameterDecorator {
@@ -21,7 +31,7 @@ function decodedPart(key: symbol, schema: TSchema, read: (request: FastifyReques
 
 /** The request's body, of this schema; none is an empty object. Anything else is `invalid-request` with the place where it is wrong. */
 export function DecodedBody(schema: TSchema): ParameterDecorator {
-  const decode = compile(schema);
+  const decode = storable(compile(schema));
   return decodedPart(BODY, schema, (request) => {
     const decoded = decode(request.body ?? {});
     if (!decoded.ok) throw new ProblemError('invalid-request', `the request body is not as expected: ${decoded.error}`);
@@ -31,7 +41,7 @@ export function DecodedBody(schema: TSchema): ParameterDecorator {
 
 /** The query's parameters, of this schema. Numbers and booleans are read from their text; parameters not named are ignored. */
 export function DecodedQuery(schema: TSchema): ParameterDecorator {
-  const decode = compile(schema);
+  const decode = storable(compile(schema));
   return decodedPart(QUERY, schema, (request) => {
     const decoded = decode(coerce(request.query, schema));
     if (!decoded.ok) throw new ProblemError('invalid-request', `the query is not as expected: ${decoded.error}`);
@@ -41,7 +51,7 @@ export function DecodedQuery(schema: TSchema): ParameterDecorator {
 
 /** The path's parameters, of this schema. What cannot be a name or an id is `not-found`, as if there were none of that name. */
 export function DecodedParameters(schema: TSchema): ParameterDecorator {
-  const decode = compile(schema);
+  const decode = storable(compile(schema));
   return decodedPart(PARAMETERS, schema, (request) => {
     const decoded = decode(request.params);
     if (!decoded.ok) throw new ProblemError('not-found', 'there is nothing of this name here');

@@ -18,6 +18,8 @@ describe('a problem', () => {
     [new NotFoundException('Cannot GET /x'), 'not-found', false],
     [Object.assign(new Error('too big'), { statusCode: 413 }), 'too-large', false],
     [Object.assign(new Error('type'), { statusCode: 415 }), 'invalid-request', false],
+    [Object.assign(new Error('secret inside'), { code: '22021' }), 'invalid-request', false],
+    [Object.assign(new Error('secret inside'), { code: '22P05' }), 'invalid-request', false],
     [new Error('secret inside'), 'internal', true],
     ['thrown text', 'internal', true],
   ])('is made of %o', (error, code, isBug) => {

@@ -1,5 +1,6 @@
 import { PROBLEM_TYPE_PREFIX, PROBLEMS, type Problem, type ProblemCode } from '@steward/shared';
 import { HttpException } from '@nestjs/common';
+import { isUnstorable } from '../db/storable.ts';
 import { DatabaseUnavailable } from '../db/unavailable.ts';
 
 export interface ProblemOptions {
@@ -67,6 +68,14 @@ function toProblemError(error: unknown): { problem: ProblemError; isBug: boolean
       problem: new ProblemError('database-unavailable', 'the hub cannot reach its database at the moment', {
         action: 'try again in a few seconds; nothing has to be repaired',
         retryAfterSeconds: 2,
+      }),
+      isBug: false,
+    };
+  // What came in past a schema, as inside a signed manifest.
+  if (isUnstorable(error))
+    return {
+      problem: new ProblemError('invalid-request', 'a text in the request has a NUL or half a character in it', {
+        action: 'send it without',
       }),
       isBug: false,
     };
