@@ -2,7 +2,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { isFinal, type OperationKind } from '@steward/shared';
 import type { CancelRequest } from '../link/link.ts';
 import type { OperationRecord } from '../operations/operation-object.ts';
-import type { InstallationRecord } from '../operations/installation-object.ts';
 import { InstallationGoneError } from '../operations/installations.ts';
 import { FencedError, LostRecordError } from '../operations/operation-store.ts';
 import type { ReconcileContext } from './context.ts';
@@ -10,7 +9,7 @@ import type { Drifts } from './drift/drifts.ts';
 import { deploy } from './operation/deploy.ts';
 import { leave } from './operation/leave.ts';
 import { removeSets, unneededSets } from './operation/good-generations.ts';
-import { isBlank, restoreStatus } from './operation/restore-status.ts';
+import { readOrRestore } from './operation/restore-status.ts';
 import { Halt, Interruption, Run } from './operation/run.ts';
 import { uninstall } from './operation/uninstall.ts';
 
@@ -247,24 +246,6 @@ export class InstallationQueue {
     });
     await this.#context.journal.move(record, { state: 'failed', phase: 'done', reason: 'internal', message });
   }
-}
-
-/** Also one that somebody deleted: it is made again, and filled with what the stored sets of generations before that one tell. */
-async function readOrRestore(
-  context: ReconcileContext,
-  name: string,
-  { before, signal }: { before: number; signal: AbortSignal },
-): Promise<InstallationRecord> {
-  const { installations } = context;
-  const found = await installations.read(name).catch(async (error: unknown) => {
-    if (!(error instanceof InstallationGoneError)) throw error;
-    await installations.recreate(name);
-    return installations.read(name);
-  });
-  const status = isBlank(found.status) ? await restoreStatus(context, { name, before, signal }) : undefined;
-  if (!status) return found;
-  await installations.write(name, status);
-  return installations.read(name);
 }
 
 async function accept(run: Run): Promise<void> {

@@ -1,9 +1,11 @@
 import { INSTALLATION_LABEL, ORGANIZATION_LABEL } from '@steward/shared';
 import type { KubeObject } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
+import { InstallationGoneError } from '../../operations/installations.ts';
 import {
   MAX_HISTORY,
   type HistoryEntry,
+  type InstallationRecord,
   type InstallationStatus,
   type InventoryEntry,
 } from '../../operations/installation-object.ts';
@@ -19,8 +21,26 @@ import { withCounter } from './good-generations.ts';
 const LOOK_BACK = 40;
 const WIDTH = 4;
 
+/** Also one that somebody deleted: it is made again, and filled with what the stored sets of generations before that one tell. */
+export async function readOrRestore(
+  context: ReconcileContext,
+  name: string,
+  { before, signal }: { before: number; signal: AbortSignal },
+): Promise<InstallationRecord> {
+  const { installations } = context;
+  const found = await installations.read(name).catch(async (error: unknown) => {
+    if (!(error instanceof InstallationGoneError)) throw error;
+    await installations.recreate(name);
+    return installations.read(name);
+  });
+  const status = isBlank(found.status) ? await restoreStatus(context, { name, before, signal }) : undefined;
+  if (!status) return found;
+  await installations.write(name, status);
+  return installations.read(name);
+}
+
 /** Nothing was ever written into it: it is new, or somebody deleted the object that was there. */
-export function isBlank({ history, inventory, observedGeneration }: InstallationStatus): boolean {
+function isBlank({ history, inventory, observedGeneration }: InstallationStatus): boolean {
   return history.length === 0 && inventory.length === 0 && observedGeneration === 0;
 }
 
@@ -30,7 +50,7 @@ export function isBlank({ history, inventory, observedGeneration }: Installation
  * the next operation ends, so that nothing is repaired: how it was scaled or whether it was stopped is not in the sets.
  * @returns undefined when there are none: it is new
  */
-export async function restoreStatus(
+async function restoreStatus(
   context: ReconcileContext,
   { name, before, signal }: { name: string; before: number; signal: AbortSignal },
 ): Promise<Partial<InstallationStatus> | undefined> {
