@@ -6,12 +6,15 @@ import { ReconcileFixture, type Published, type RunningAgent } from './reconcile
 let fixture: ReconcileFixture;
 let agent: RunningAgent;
 let web: Published;
+let hasty: Published;
 
 const slow = (release: Release): void => void (release.upgrade = { deadlineSeconds: 60, settleSeconds: 4 });
 
 beforeAll(async () => {
   fixture = await ReconcileFixture.create(inject('kubeconfig'));
   web = await fixture.publish({ chart: 'web', change: slow });
+  const short = (release: Release): void => void (release.upgrade = { deadlineSeconds: 10, settleSeconds: 0 });
+  hasty = await fixture.publish({ chart: 'web', version: '1.1.0', change: short });
   agent = await fixture.start();
 });
 beforeEach(() => fixture.policy({ rules: { upgrade: 'allow', rollback: 'allow' } }));
@@ -41,8 +44,9 @@ describe('an Operation object that somebody deletes', () => {
   it('under way ends it as lost, and the next push is carried out', async () => {
     const { hub } = fixture;
     const want = await installed();
-    const lost = fixture.offer({ ...want, generation: 2, kind: 'upgrade', parameters: { text: 'b' } });
-    await hub.reach(lost, { phase: 'settle' });
+    const parameters = { text: 'b', fault: 'unready' };
+    const lost = fixture.offer({ ...want, release: hasty, generation: 2, kind: 'upgrade', parameters });
+    await hub.reach(lost, { phase: 'roll-out' });
     await remove('operation', `op-${lost}`);
     expect(await hub.end(lost)).toMatchObject({
       state: 'failed',
@@ -54,6 +58,18 @@ describe('an Operation object that somebody deletes', () => {
     expect(await hub.end(next)).toMatchObject({ state: 'succeeded' });
     expect(await fixture.get('Secret', `render-${want.name}-g2`)).toBeUndefined();
     expect(hub.contradictions).toEqual([]);
+  });
+
+  it('when only the last word was missing takes nothing away from what was done', async () => {
+    const { hub } = fixture;
+    const want = await installed();
+    const done = fixture.offer({ ...want, generation: 2, kind: 'upgrade', parameters: { text: 'b' } });
+    await hub.reach(done, { phase: 'settle' });
+    await remove('operation', `op-${done}`);
+    expect(await hub.end(done)).toMatchObject({ state: 'succeeded' });
+    expect(await fixture.get('Installation', want.name)).toMatchObject({
+      status: { state: 'running', observedGeneration: 2 },
+    });
   });
 });
 

@@ -3,6 +3,7 @@ import { isFinal, type OperationKind } from '@steward/shared';
 import type { CancelRequest } from '../link/link.ts';
 import type { OperationRecord } from '../operations/operation-object.ts';
 import { InstallationGoneError } from '../operations/installations.ts';
+import type { Move } from '../operations/transition.ts';
 import { FencedError, LostRecordError } from '../operations/operation-store.ts';
 import type { ReconcileContext } from './context.ts';
 import type { Drifts } from './drift/drifts.ts';
@@ -212,25 +213,25 @@ export class InstallationQueue {
     await removeSets(this.#context, unneededSets([renderRef], history));
   }
 
-  /** Somebody deleted its object. Under way, what runs is neither the old version nor the new one for certain. */
+  /**
+   * Somebody deleted its object. Under way, what runs is neither the old version nor the new one for certain; unless all was done
+   * and only the last word was missing.
+   */
   async #lose(record: OperationRecord): Promise<void> {
     const { state, renderRef } = record.status;
-    const isUnderWay = state === 'running';
-    const rest = isUnderWay ? 'so what runs is not certain. Push a version again' : 'before it changed anything';
+    const { generation } = record.spec;
+    const options = { before: generation, signal: this.#signal };
+    const { status } = await readOrRestore(this.#context, this.#name, options);
+    const isDone = status.state === 'running' && status.observedGeneration === generation;
+    const isUnderWay = state === 'running' && !isDone;
+    const { end, rest } = lostEnd(isDone, isUnderWay);
     const message = `somebody deleted its Operation object in the cluster, ${rest}`;
-    const { status } = await readOrRestore(this.#context, this.#name, {
-      before: record.spec.generation,
-      signal: this.#signal,
-    });
     const unneeded = unneededSets([renderRef], status.history);
-    const isNewest = status.generation === record.spec.generation;
+    const isNewest = status.generation === generation;
     await this.#context.installations.write(this.#name, {
       unneeded: [...(status.unneeded ?? []), ...unneeded],
       ...(isUnderWay && isNewest && { message, state: 'failed', version: null, releaseDigest: null }),
     });
-    const end = isUnderWay
-      ? ({ state: 'failed', reason: 'lost-track' } as const)
-      : ({ state: 'cancelled', reason: 'cancelled' } as const);
     this.#context.journal.lose(record, { ...end, phase: 'done', message });
     await removeSets(this.#context, unneeded);
   }
@@ -246,6 +247,14 @@ export class InstallationQueue {
     });
     await this.#context.journal.move(record, { state: 'failed', phase: 'done', reason: 'internal', message });
   }
+}
+
+/** How an operation ends whose object is gone, and the rest of the sentence that says so. */
+function lostEnd(isDone: boolean, isUnderWay: boolean): { end: Pick<Move, 'state' | 'reason'>; rest: string } {
+  if (isDone) return { end: { state: 'succeeded' }, rest: 'when all of it was done' };
+  if (!isUnderWay) return { end: { state: 'cancelled', reason: 'cancelled' }, rest: 'before it changed anything' };
+  const rest = 'so what runs is not certain. Push a version again';
+  return { end: { state: 'failed', reason: 'lost-track' }, rest };
 }
 
 async function accept(run: Run): Promise<void> {
