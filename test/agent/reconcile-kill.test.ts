@@ -90,6 +90,7 @@ describe.each(['before', 'after'] as const)('an agent killed %s its changes of t
       const removal = desiredState({ ...want, generation: 2, kind: 'uninstall' });
       const { hasDied } = await dieAndResume(removal, { write, when });
       expect(await fixture.get('Secret', `${where.name}-auth`, where.namespace)).toBeUndefined();
+      expect(await fixture.get('Secret', `render-${where.name}-g1`), `killed at ${write}`).toBeUndefined();
       if (!hasDied) return;
     }
     throw new Error('a removal takes more changes than expected');

@@ -9,6 +9,8 @@ const SEED = Number(process.env['STEWARD_KILLS_SEED'] ?? Date.now() % 2 ** 31);
 const LANES = Number(process.env['STEWARD_KILLS_LANES'] ?? 4);
 /** Only points whose words contain this; the stages before them pass in peace. */
 const ONLY = process.env['STEWARD_KILLS_ONLY'] ?? '';
+/** For a run in portions: after so long no operation is begun any more. */
+const MINUTES = Number(process.env['STEWARD_KILLS_MINUTES'] ?? Number.POSITIVE_INFINITY);
 
 let open: OpenLanes;
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
@@ -48,10 +50,12 @@ it(
         `${reports.length} ${words}${hasKilled ? '' : ' (nobody died)'}, ended ${seconds(ms.ended)}, agreed ${seconds(ms.settled)}: ${end}`,
       );
     };
+    const overMs = Date.now() + MINUTES * 60_000;
     await liveAll(
       open.lanes,
       lives.filter((points) => points.length > 0),
       told,
+      () => Date.now() > overMs,
     );
     say(`${reports.filter(({ hasKilled }) => hasKilled).length} deaths in ${reports.length} operations`);
     expect(reports.flatMap(({ words, failure }) => (failure === undefined ? [] : [words]))).toEqual([]);

@@ -6,8 +6,8 @@ import type { Point } from '../support/kills/points.ts';
 /** A death in each operation of one life, at steps that nobody hits by waiting; all of them are in test/long/kill-matrix.test.ts. */
 const POINTS: readonly Point[] = [
   { stage: 'install', victim: 'agent', moment: { at: 'change', number: 14, side: 'after' }, downMs: 0 },
-  { stage: 'upgrade', victim: 'hub', moment: { at: 'commit', number: 5, side: 'after' }, downMs: 0 },
-  { stage: 'bad upgrade', victim: 'helm', moment: { at: 'render', afterMs: 5 }, downMs: 0 },
+  { stage: 'upgrade', victim: 'helm', moment: { at: 'render', afterMs: 5 }, downMs: 0 },
+  { stage: 'bad upgrade', victim: 'agent', moment: { at: 'change', number: 26, side: 'before' }, downMs: 0 },
   { stage: 'rollback', victim: 'kube-apiserver', moment: { at: 'change', number: 9, side: 'after' }, downMs: 0 },
   { stage: 'uninstall', victim: 'agent', moment: { at: 'change', number: 7, side: 'before' }, downMs: 0 },
 ];

@@ -18,15 +18,17 @@ export interface Report {
   ms: { ended: number; settled: number };
 }
 
+interface Telling {
+  told: (report: Report) => void;
+  /** No stage is begun any more. */
+  isOver: () => boolean;
+}
+
 /** One life of an installation in a lane, with a death at each of its points. It is given up after the first failure. */
-export async function live(
-  lane: Lane,
-  name: string,
-  points: readonly Point[],
-  told: (report: Report) => void,
-): Promise<void> {
+async function live(lane: Lane, name: string, points: readonly Point[], { told, isOver }: Telling): Promise<void> {
   let mortal: Mortal | undefined;
   for (const stage of LIFE) {
+    if (isOver()) break;
     const point = points.find((each) => each.stage === stage);
     const startedMs = Date.now();
     const since = { agent: lane.agent.lines.length, hub: lane.hubLogs.length };
@@ -123,10 +125,12 @@ export async function liveAll(
   lanes: readonly Lane[],
   lives: readonly (readonly Point[])[],
   told: (report: Report) => void,
+  isOver = (): boolean => false,
 ): Promise<void> {
   const left = [...lives.entries()];
   const work = async (lane: Lane): Promise<void> => {
-    for (let next = left.shift(); next; next = left.shift()) await live(lane, `m${next[0] + 1}`, next[1], told);
+    for (let next = left.shift(); next && !isOver(); next = left.shift())
+      await live(lane, `m${next[0] + 1}`, next[1], { told, isOver });
   };
   await Promise.all(lanes.map(work));
 }

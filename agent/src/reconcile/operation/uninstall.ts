@@ -262,8 +262,9 @@ async function finish(run: Run, stays: InventoryEntry[]): Promise<void> {
     watched: [],
     unneeded,
   });
-  await run.move({ state: 'succeeded', phase: 'done', message });
+  // Before the end is written: no later operation would remove what a kill leaves of them, and there are passwords in them.
   await removeSets(context, unneeded);
+  await run.move({ state: 'succeeded', phase: 'done', message });
 }
 
 function leftOver(stays: readonly InventoryEntry[], namespace: string): string {
