@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { isKubeError } from '../kube/error.ts';
+import { isKubeError, type KubeError } from '../kube/error.ts';
 
 const FIRST_DELAY_MS = 100;
 const MAX_DELAY_MS = 5_000;
@@ -14,6 +14,8 @@ export interface PersistOptions {
   forbiddenRetries?: number;
   /** The same for something that another object names and that was made a moment ago. */
   missingRetries?: number;
+  /** How long an admission webhook that does not answer is waited for; for ever unless told. */
+  webhookRetries?: number;
 }
 
 /**
@@ -24,26 +26,35 @@ export interface PersistOptions {
 export async function persist<T>(
   call: () => Promise<T>,
   signal: AbortSignal,
-  { forbiddenRetries = 0, missingRetries = 0 }: PersistOptions = {},
+  options: PersistOptions = {},
 ): Promise<T> {
-  let forbidden = 0;
-  let missing = 0;
-  let undeclared = 0;
+  const mayPass = patience(options);
   for (let delayMs = FIRST_DELAY_MS; ; delayMs = Math.min(delayMs * 2, MAX_DELAY_MS)) {
     signal.throwIfAborted();
     try {
       return await call();
     } catch (error) {
       signal.throwIfAborted();
-      if (!isKubeError(error)) throw error;
-      const mayPass =
-        error.isTransient ||
-        (error.isUndeclared && (undeclared += 1) <= UNDECLARED_RETRIES) ||
-        (error.status === 403 && (forbidden += 1) <= forbiddenRetries) ||
-        (error.status === 404 && (missing += 1) <= missingRetries);
-      if (!mayPass) throw error;
+      if (!isKubeError(error) || !mayPass(error)) throw error;
       const waitMs = Math.max(error.retryAfterMs ?? 0, delayMs * (0.5 + Math.random()));
       await delay(waitMs, undefined, { signal });
     }
   }
+}
+
+/** Counts what has been tried again, by the sort of refusal. */
+function patience({
+  forbiddenRetries = 0,
+  missingRetries = 0,
+  webhookRetries = Number.POSITIVE_INFINITY,
+}: PersistOptions): (error: KubeError) => boolean {
+  const left = { forbiddenRetries, missingRetries, webhookRetries, undeclaredRetries: UNDECLARED_RETRIES };
+  const isLeft = (sort: keyof typeof left): boolean => (left[sort] -= 1) >= 0;
+  return (error) => {
+    if (error.silentWebhook !== undefined) return isLeft('webhookRetries');
+    if (error.isTransient) return true;
+    if (error.isUndeclared) return isLeft('undeclaredRetries');
+    if (error.status === 403) return isLeft('forbiddenRetries');
+    return error.status === 404 && isLeft('missingRetries');
+  };
 }
