@@ -26,7 +26,7 @@ describe('a refused apply', () => {
     ],
     [
       error(403, 'Forbidden', 'user "x" is attempting to grant RBAC permissions not currently held:\n{Verbs:["get"]}'),
-      'missing-rights',
+      'kind-not-permitted',
       'does not have itself, and so may not give: {Verbs:["get"]}',
     ],
     [error(400, 'BadRequest', 'admission webhook "no.example" denied the request: no'), 'apply-refused', 'own rules'],

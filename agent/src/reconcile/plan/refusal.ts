@@ -11,7 +11,7 @@ export function refusalOf(error: KubeError, object: string): Failure {
     return { reason: 'conflict', message: `fields of ${object}${whose}: ${fields.join(', ') || said}` };
   }
   if (/attempting to grant RBAC permissions not currently held/.test(error.message))
-    return { reason: 'missing-rights', message: notHeld(object, error.message) };
+    return { reason: 'kind-not-permitted', message: notHeld(object, error.message) };
   if (error.silentWebhook !== undefined)
     return { reason: 'apply-refused', message: silentWebhook(object, error.silentWebhook) };
   if (error.isUndeclared) return { reason: 'apply-refused', message: olderKind(object, error.message) };
