@@ -121,7 +121,8 @@ export const OPERATION_FAILURES = {
   'render-timeout': 'Make the chart render faster: it is ended after half a minute.',
   'too-large': 'Split the service: the chart, its rendered objects or the memory to render them are over the limit.',
   'foreign-namespace': 'Keep every object in the namespace of the installation.',
-  'kind-not-permitted': 'Declare the kind in the release and let the customer grant it, or leave the object out.',
+  'kind-not-permitted':
+    'Publish the release again, so that it names what the message says, and let the customer grant it; or leave it out.',
   'image-not-signed': 'List every image by digest when publishing.',
   'forbidden-pod-setting': 'Remove the setting, or declare it as an exception in the release.',
   'counter-too-low': 'Publish again: a release older than one already used only runs as a rollback.',

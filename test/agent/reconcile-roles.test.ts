@@ -50,7 +50,7 @@ describe.concurrent('a chart with Roles of its own', () => {
     const where = fixture.installation();
     await fixture.grant(where.name, less);
     const end = await fixture.hub.end(fixture.offer({ ...where, release: less, generation: 1, kind: 'install' }));
-    expect(end).toMatchObject({ state: 'failed', reason: 'missing-rights' });
+    expect(end).toMatchObject({ state: 'failed', reason: 'kind-not-permitted' });
     expect(end.message).toContain(`Role/${where.name} would give rights that the agent does not have itself`);
     expect(end.message).toContain('coordination.k8s.io');
     expect(await fixture.get('ServiceAccount', where.name, where.name)).toBeUndefined();

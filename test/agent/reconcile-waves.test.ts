@@ -88,24 +88,4 @@ describe('waves', () => {
       `remove Deployment/${first}`,
     ]);
   });
-
-  it('do not hold each other up on the way back', async () => {
-    const { hub } = fixture;
-    const where = fixture.installation();
-    await fixture.grant(where.name, waves);
-    await openGate(where.name);
-    const want = { ...where, release: waves };
-    expect(await hub.end(fixture.offer({ ...want, generation: 1, kind: 'install' }))).toMatchObject({
-      state: 'succeeded',
-    });
-    const parameters = { text: 'b', fault: 'second' };
-    const bad = fixture.offer({ ...want, generation: 2, kind: 'upgrade', parameters });
-    await hub.reach(bad, { phase: 'roll-out' });
-    await fixture.kubectl('delete', 'configmap', `${where.name}-gate`, '-n', where.name);
-    const text = (): Promise<string> =>
-      fixture.kubectl('get', 'deployment', `${where.name}-second`, '-n', where.name, '-o', 'jsonpath={..env[0].value}');
-    await waitUntil(async () => (await text()) === 'hello', { what: 'the second to be put back', timeoutMs: 30_000 });
-    await openGate(where.name);
-    expect(await hub.end(bad)).toMatchObject({ state: 'rolled-back' });
-  });
 });

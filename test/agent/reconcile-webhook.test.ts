@@ -141,5 +141,13 @@ describe('a webhook that mutates what is applied', () => {
     expect(await hub.end(offer(2, { text: 'b' }))).toMatchObject({ state: 'succeeded' });
     expect(await containers()).toEqual(['probe', 'sidecar']);
     expect(applied()).toHaveLength(3);
+
+    // When nobody answers for it any more, that is said before anything is changed.
+    server.closeAllConnections();
+    server.close();
+    const end = await hub.end(offer(3, { text: 'c' }));
+    expect(end).toMatchObject({ state: 'failed', reason: 'apply-refused' });
+    expect(end.message).toContain('the admission webhook injector.example.com of this cluster does not answer');
+    expect(fieldAt(await fixture.get('ConfigMap', where.name, where.name), ['data', 'text'])).toBe('b');
   });
 });

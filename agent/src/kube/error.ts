@@ -62,6 +62,11 @@ export class KubeError extends Error {
     return this.status === 429 || (this.status >= 500 && !this.isUndeclared);
   }
 
+  /** The admission webhook that the API server asked and got no answer from. It may be back any moment, or never. */
+  get silentWebhook(): string | undefined {
+    return /failed calling webhook "([^"]{1,200})"/.exec(this.message)?.[1];
+  }
+
   /** An apply of a field that the kind's definition does not have: an answer, though the API server calls it its own fault. */
   get isUndeclared(): boolean {
     return this.message.includes('field not declared in schema');

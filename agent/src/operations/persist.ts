@@ -14,6 +14,8 @@ export interface PersistOptions {
   forbiddenRetries?: number;
   /** The same for something that another object names and that was made a moment ago. */
   missingRetries?: number;
+  /** How long an admission webhook that does not answer is waited for; for ever unless told. */
+  webhookRetries?: number;
 }
 
 /**
@@ -24,39 +26,46 @@ export interface PersistOptions {
 export async function persist<T>(
   call: () => Promise<T>,
   signal: AbortSignal,
-  { forbiddenRetries = 0, missingRetries = 0 }: PersistOptions = {},
+  options: PersistOptions = {},
 ): Promise<T> {
-  const limits: Record<Refusal, number> = {
-    undeclared: UNDECLARED_RETRIES,
-    missing: missingRetries,
-    'without-role': UNKNOWN_ROLE_RETRIES,
-    forbidden: forbiddenRetries,
-  };
-  const counts = new Map<Refusal, number>();
+  const mayPass = patience(options);
   for (let delayMs = FIRST_DELAY_MS; ; delayMs = Math.min(delayMs * 2, MAX_DELAY_MS)) {
     signal.throwIfAborted();
     try {
       return await call();
     } catch (error) {
       signal.throwIfAborted();
-      if (!isKubeError(error)) throw error;
-      const refusal = error.isTransient ? undefined : refusalOf(error);
-      if (refusal) counts.set(refusal, (counts.get(refusal) ?? 0) + 1);
-      const mayPass = error.isTransient || (refusal !== undefined && (counts.get(refusal) ?? 0) <= limits[refusal]);
-      if (!mayPass) throw error;
+      if (!isKubeError(error) || !mayPass(error)) throw error;
       const waitMs = Math.max(error.retryAfterMs ?? 0, delayMs * (0.5 + Math.random()));
       await delay(waitMs, undefined, { signal });
     }
   }
 }
 
-type Refusal = 'undeclared' | 'missing' | 'without-role' | 'forbidden';
+/** Counts what has been tried again, by the sort of refusal. */
+function patience({
+  forbiddenRetries = 0,
+  missingRetries = 0,
+  webhookRetries = Number.POSITIVE_INFINITY,
+}: PersistOptions): (error: KubeError) => boolean {
+  const left = {
+    forbiddenRetries,
+    missingRetries,
+    webhookRetries,
+    undeclaredRetries: UNDECLARED_RETRIES,
+    unknownRoleRetries: UNKNOWN_ROLE_RETRIES,
+  };
+  const isLeft = (sort: keyof typeof left): boolean => (left[sort] -= 1) >= 0;
+  return (error) => {
+    if (error.silentWebhook !== undefined) return isLeft('webhookRetries');
+    if (error.isTransient) return true;
+    if (error.isUndeclared) return isLeft('undeclaredRetries');
+    if (error.status === 403) return isLeft(lacksRole(error) ? 'unknownRoleRetries' : 'forbiddenRetries');
+    return error.status === 404 && isLeft('missingRetries');
+  };
+}
 
-/** Which of the answers it is that may be another one in a moment. */
-function refusalOf({ isUndeclared, status, message }: KubeError): Refusal | undefined {
-  if (isUndeclared) return 'undeclared';
-  if (status === 404) return 'missing';
-  if (status !== 403) return undefined;
-  // The authorizer's words; admission and quota refuse with the same status.
-  return /\bforbidden: User "[^"]*" cannot /.test(message) ? 'without-role' : 'forbidden';
+/** By the authorizer, whose words these are; admission and quota refuse with the same status. */
+function lacksRole({ message }: KubeError): boolean {
+  return /\bforbidden: User "[^"]*" cannot /.test(message);
 }

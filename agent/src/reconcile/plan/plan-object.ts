@@ -64,6 +64,8 @@ export interface FoundObject {
 
 /** The rights were reviewed before; but what a quota or admission refuses is forbidden too, and stays so. */
 const GRANTED = { forbiddenRetries: 2 };
+/** Nothing is written yet, so a person is told rather than made to wait; some six seconds are a webhook's own restart. */
+const TRIED = { ...GRANTED, webhookRetries: 6 };
 
 /** Thrown inside, to end the parallel reads at the first refusal. */
 export class Refused extends Error {
@@ -129,7 +131,7 @@ export async function planFound(found: FoundObject, input: ObjectPlanInput): Pro
     return afterItIsGone({ ...planned, object: withLiveReplicas(whole, live, options) }, live);
   try {
     const dryRun = { fieldManager, force: planned.isOurs, dryRun: true, signal };
-    const after = await persist(() => kube.apply(object, dryRun), signal, GRANTED);
+    const after = await persist(() => kube.apply(object, dryRun), signal, TRIED);
     if (!live) return { ...planned, action: 'create', fields: [] };
     if (found.isHelms)
       return asTaken(planned, await differencesOf({ kube, fieldManager, ref, live, object, after, signal }));
@@ -184,7 +186,8 @@ async function loadRef(object: KubeObject, { kube, signal }: ObjectPlanInput): P
 }
 
 function refuse(error: unknown, what: string): never {
-  if (isKubeError(error) && !error.isTransient) throw new Refused(refusalOf(error, what));
+  if (isKubeError(error) && (!error.isTransient || error.silentWebhook !== undefined))
+    throw new Refused(refusalOf(error, what));
   throw error;
 }
 

@@ -26,10 +26,20 @@ describe('a refused apply', () => {
     ],
     [
       error(403, 'Forbidden', 'user "x" is attempting to grant RBAC permissions not currently held:\n{Verbs:["get"]}'),
-      'missing-rights',
+      'kind-not-permitted',
       'does not have itself, and so may not give: {Verbs:["get"]}',
     ],
     [error(400, 'BadRequest', 'admission webhook "no.example" denied the request: no'), 'apply-refused', 'own rules'],
+    [
+      error(500, 'InternalError', 'Internal error occurred: failed calling webhook "a.example": connection refused'),
+      'apply-refused',
+      'webhook a.example of this cluster does not answer',
+    ],
+    [
+      error(500, 'Status500', 'failed to create typed patch object (n/a): .spec.color: field not declared in schema'),
+      'apply-refused',
+      'does not know .spec.color',
+    ],
     [error(404, 'NoKind', 'none'), 'kind-not-permitted', 'CustomResourceDefinition'],
     [
       error(422, 'Invalid', 'x', [

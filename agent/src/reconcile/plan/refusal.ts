@@ -11,7 +11,9 @@ export function refusalOf(error: KubeError, object: string): Failure {
     return { reason: 'conflict', message: `fields of ${object}${whose}: ${fields.join(', ') || said}` };
   }
   if (/attempting to grant RBAC permissions not currently held/.test(error.message))
-    return { reason: 'missing-rights', message: notHeld(object, error.message) };
+    return { reason: 'kind-not-permitted', message: notHeld(object, error.message) };
+  if (error.silentWebhook !== undefined)
+    return { reason: 'apply-refused', message: silentWebhook(object, error.silentWebhook) };
   if (error.isUndeclared) return { reason: 'apply-refused', message: olderKind(object, error.message) };
   if (error.reason === 'NoKind') return { reason: 'kind-not-permitted', message: noKind(object) };
   if (/cannot (get|create|patch|delete|list) resource/.test(error.message))
@@ -25,6 +27,10 @@ export function refusalOf(error: KubeError, object: string): Failure {
   if (/immutable|updates to statefulset spec/i.test(error.message))
     return { reason: 'apply-refused', message: `${object} cannot be changed like this while it exists: ${said}` };
   return { reason: 'apply-refused', message: `the API server refuses ${object}: ${said}` };
+}
+
+function silentWebhook(object: string, name: string): string {
+  return `the admission webhook ${name} of this cluster does not answer, and ${object} cannot be changed without it: push again when whoever runs it has it back`;
 }
 
 function olderKind(object: string, said: string): string {
