@@ -27,9 +27,13 @@ const adopt = { releaseName: 'old.nats', acceptDifferences: false };
 async function carryOut(agent: FakeAgent, id: string, operationId: string, revision: number) {
   const { b } = await agent.waitFor('desired', (frame) => frame.b.operation.id === operationId);
   await agent.carryOut(operationId, ['accepted', 'running', 'succeeded']);
-  const seen = { generation: b.generation, observedGeneration: b.generation, version: b.release.version };
-  const state = b.action === 'run' ? ('running' as const) : ('removed' as const);
-  agent.send({ t: 'observed', b: { revision, full: true, set: { [id]: { ...seen, state } }, delete: [] } });
+  if (b.action === 'remove') {
+    await waitUntil(async () => (await installation(id)).state === 'removed', { what: 'it is removed' });
+    return b;
+  }
+  const { generation, release } = b;
+  const seen = { generation, observedGeneration: generation, version: release.version, state: 'running' as const };
+  agent.send({ t: 'observed', b: { revision, full: true, set: { [id]: seen }, delete: [] } });
   const is = async () => (await installation(id)).observedGeneration === b.generation;
   await waitUntil(is, { what: `generation ${b.generation} is observed` });
   return b;

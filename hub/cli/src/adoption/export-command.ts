@@ -1,4 +1,13 @@
-import { imagesOf, InstallationExport, LIMITS, sha256 } from '@steward/shared';
+import {
+  canonicalJson,
+  containersOf,
+  imagesOf,
+  InstallationExport,
+  LIMITS,
+  podSpecOf,
+  sha256,
+  type RenderedObject,
+} from '@steward/shared';
 import type { Command } from 'commander';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
@@ -11,10 +20,10 @@ import { apiPath, type HubClient } from '../hub-api/hub-client.ts';
 import { findInstallation } from '../installations/find-installation.ts';
 import { addCommand, type Invocation, type Session } from '../program/command.ts';
 import { chartRenderer, findHelm } from '../render/helm.ts';
-import { readRendered } from '../render/rendered-set.ts';
+import { objectName, readRendered } from '../render/rendered-set.ts';
 import { isRecord, type Values } from '../values-path.ts';
 import { chartFile, exportNotes, helmCommands, imageList, readme } from './export-folder.ts';
-import { pinnedValues, type PinnedValues } from './pinned-values.ts';
+import { pinnedValues, type PinnedValues, type RenderedParts } from './pinned-values.ts';
 
 interface ExportOptions {
   outputDir?: string;
@@ -70,12 +79,22 @@ async function pinned(
       render: async (values) => {
         const rendered = await renderer.render({ releaseName, namespace, values, isUpgrade: true });
         const set = rendered.ok ? readRendered(rendered.yaml) : undefined;
-        return set?.ok ? set.objects.flatMap(({ object }) => imagesOf(object)) : undefined;
+        return set?.ok ? partsOf(set.objects.map(({ object }) => object)) : undefined;
       },
     });
   } finally {
     await renderer.close();
   }
+}
+
+function partsOf(objects: readonly RenderedObject[]): RenderedParts {
+  const images = objects.flatMap((object) => imagesOf(object));
+  const rest = objects.map((object): [string, string] => {
+    const copy = structuredClone(object);
+    for (const container of containersOf(podSpecOf(copy) ?? {})) delete container['image'];
+    return [objectName(object), canonicalJson(copy)];
+  });
+  return { images, rest: new Map(rest) };
 }
 
 /** Of the chart and, below their names, of its subcharts. */

@@ -9,10 +9,21 @@ const images = [
 ];
 
 /** As a chart would: which image its values make. */
-const chart = (defaults: Values, imageOf: (values: never) => string[]) => ({
+const chart = (
+  defaults: Values,
+  imageOf: (values: never) => string[],
+  labelOf: (values: never) => string = () => '',
+) => ({
   defaults,
   images,
-  render: async (values: Values) => imageOf(mergeValues(defaults, values) as never),
+  render: async (values: Values) => {
+    const all = mergeValues(defaults, values) as never;
+    const rest = new Map([
+      ['Deployment/web', labelOf(all)],
+      ['Secret/made-up', String(Math.random())],
+    ]);
+    return { images: imageOf(all), rest };
+  },
 });
 
 describe('values that pin the images of a chart', () => {
@@ -47,6 +58,24 @@ describe('values that pin the images of a chart', () => {
     const { values, open } = await pinnedValues({ ...one, parameters: {} });
     expect(open).toEqual([]);
     expect(values).toEqual({ image: { registry: 'docker.io', repository: 'library/nats', digest } });
+  });
+
+  it('change nothing else: a tag that is a label too stays as it is', async () => {
+    interface Shape {
+      image: { repository: string; tag: string };
+    }
+    const defaults = { image: { repository: 'nats', tag: '2.15' } };
+    const imageOf = ({ image }: Shape) => [`${image.repository}:${image.tag}`];
+    const one = chart(defaults, imageOf, ({ image }: Shape) => image.tag);
+    expect(await pinnedValues({ ...one, parameters: {} })).toEqual({ values: {}, open: ['nats:2.15'] });
+  });
+
+  it('leave everything open of a chart that does not render', async () => {
+    const broken = { defaults: { image: 'nats:2.15' }, images, render: async () => undefined };
+    expect(await pinnedValues({ ...broken, parameters: {} })).toEqual({
+      values: {},
+      open: images.map(({ reference }) => reference),
+    });
   });
 
   it('leave open what no value changes', async () => {

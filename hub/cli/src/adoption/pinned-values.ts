@@ -1,14 +1,20 @@
 import { normalizeImage, parseImageReference, type ReleaseImage } from '@steward/shared';
 import { isRecord, mergeValues, type Values } from '../values-path.ts';
 
+/** What a chart renders to: its images, and by name each object without them. */
+export interface RenderedParts {
+  images: string[];
+  rest: ReadonlyMap<string, string>;
+}
+
 export interface PinQuestion {
   /** The chart's own values, and those that were set over them. */
   defaults: Values;
   parameters: Values;
   /** By the digests of which the service runs. */
   images: readonly ReleaseImage[];
-  /** The images that the chart renders to with these values; undefined when it does not render. */
-  render: (values: Values) => Promise<string[] | undefined>;
+  /** Undefined when the chart does not render with these values. */
+  render: (values: Values) => Promise<RenderedParts | undefined>;
 }
 
 export interface PinnedValues {
@@ -22,19 +28,24 @@ const MAX_TRIES = 60;
 
 /**
  * Finds the values by which a chart names its images by the digest that runs, so that Helm finds nothing to change. A chart
- * says nowhere which values make an image: each that looks like it is tried, and kept when the render shows that it is.
+ * says nowhere which values make an image: each that looks like it is tried, and kept when the render shows that it is, and
+ * that it changes nothing else (a tag may stand in a label too).
  */
 export async function pinnedValues({ defaults, parameters, images, render }: PinQuestion): Promise<PinnedValues> {
   let values = parameters;
-  let open = openImages((await render(values)) ?? [], images);
+  const [plain, again] = [await render(values), await render(values)];
+  // Nothing is proven of a chart that this helm does not render.
+  if (!plain || !again) return { values, open: images.map(({ reference }) => reference) };
+  const stable = [...plain.rest].filter(([name, text]) => again.rest.get(name) === text);
+  let open = openImages(plain.images, images);
   const tries = candidatesOf(mergeValues(defaults, parameters), images).slice(0, MAX_TRIES);
   for (const candidate of tries) {
     if (open.length === 0) break;
     const tried = mergeValues(values, candidate);
     const rendered = await render(tried);
-    const left = rendered && openImages(rendered, images);
-    if (!left || left.length >= open.length) continue;
-    [values, open] = [tried, left];
+    const isSame = rendered !== undefined && stable.every(([name, text]) => rendered.rest.get(name) === text);
+    const left = isSame ? openImages(rendered.images, images) : open;
+    if (left.length < open.length) [values, open] = [tried, left];
   }
   return { values, open: [...new Set(open)] };
 }
