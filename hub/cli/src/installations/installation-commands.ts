@@ -2,7 +2,7 @@ import { CreatedGrant, Installation, Operation, runStateText } from '@steward/sh
 import type { Command } from 'commander';
 import { stringify } from 'yaml';
 import { apiPath } from '../hub-api/hub-client.ts';
-import { healthCell, operationCell } from '../output/cells.ts';
+import { healthCell, operationCell, runsText } from '../output/cells.ts';
 import { localTime } from '../output/time.ts';
 import { addCommand, addGroup, type Invocation, type Session } from '../program/command.ts';
 import { headline, oneLine, printable } from '../terminal/terminal.ts';
@@ -38,12 +38,6 @@ async function runList({ options, output, hub }: Invocation<ListOptions>): Promi
     ],
     'No installations. Make one: steward install SERVICE --cluster NAME',
   );
-}
-
-/** A way back that failed leaves some of both versions. */
-function runsText({ runningVersion, state, observedGeneration }: Installation): string | undefined {
-  const isBroken = state === 'failed' && observedGeneration > 0;
-  return runningVersion ?? (isBroken ? 'not certain' : undefined);
 }
 
 async function runShow({ args: [wanted = ''], output, hub }: Invocation<object>): Promise<void> {
