@@ -46,8 +46,10 @@ const SELECT_IN_EFFECT = `
    FROM operations eo
    JOIN installation_generations eg ON eg.installation_id = i.id AND eg.generation = i.observed_generation
    JOIN releases er ON er.id = eg.release_id
-   WHERE eo.id = i.current_operation_id AND eo.state IN ('cancelled', 'denied', 'expired', 'failed', 'rolled-back')
-     AND i.observed_generation < i.generation AND er.version = i.running_version)`;
+   WHERE eo.installation_id = i.id AND eo.generation = i.generation
+     AND eo.state IN ('cancelled', 'denied', 'expired', 'failed', 'rolled-back')
+     AND i.observed_generation < i.generation AND er.version = i.running_version
+   ORDER BY eo.created_at DESC LIMIT 1)`;
 
 /** Ends before `WHERE`; aliases: i installation, c cluster, cu customer, s service, g wanted generation, r its release. */
 export const SELECT_INSTALLATION = `
