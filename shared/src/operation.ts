@@ -148,6 +148,8 @@ export const OPERATION_FAILURES = {
   'hook-failed': 'Read the log of the pod that is named; correct the hook or what it needs, and push again.',
   'hook-lost': 'Find out whether the hook did its work, since it was removed while it ran; then push again.',
   'rollout-deadline': 'Look at what was not ready; raise the deadline of the release if it only needs longer.',
+  'way-back-failed':
+    'Correct what the message names first, then push a version that works; until then it is not certain what runs.',
   'unknown-workload': 'Name a Deployment or StatefulSet of the installation: `steward installation show` lists them.',
   autoscaled: 'Change the bounds of the autoscaler instead, by the knob or parameter that sets them.',
   'agent-too-old': 'Let the customer apply the install line again: it upgrades the agent. Then push it again.',

@@ -41,6 +41,17 @@ function describe(errors: ErrorObject[] | null | undefined): string {
     .join('; ');
 }
 
+/** The branch of a union that a value means by its constants, as `kind`: what is wrong with it tells, and not what the others miss. */
+function branchOf(schema: TSchema, value: unknown): TSchema | undefined {
+  if (!('anyOf' in schema) || !Array.isArray(schema.anyOf) || typeof value !== 'object' || value === null)
+    return undefined;
+  const given: Record<string, unknown> = { ...value };
+  return (schema.anyOf as (TSchema & { properties?: Record<string, { const?: unknown }> })[]).find((branch) => {
+    const constants = Object.entries(branch.properties ?? {}).filter(([, { const: wanted }]) => wanted !== undefined);
+    return constants.length > 0 && constants.every(([name, { const: wanted }]) => given[name] === wanted);
+  });
+}
+
 /**
  * Compiles a schema into a decoder. Unknown fields are left alone unless the schema forbids them,
  * so that an older reader understands a newer writer. The schema must be our own: for schemas that
@@ -50,6 +61,9 @@ export function compile<T extends TSchema>(schema: T): Decoder<Static<T>> {
   let validate: ReturnType<Ajv['compile']> | undefined;
   return (value) => {
     validate ??= compiler().compile(schema);
-    return validate(value) ? { ok: true, value: value as Static<T> } : { ok: false, error: describe(validate.errors) };
+    if (validate(value)) return { ok: true, value: value as Static<T> };
+    const branch = branchOf(schema, value);
+    const meant = branch === undefined ? validate : compiler().compile(branch);
+    return { ok: false, error: describe(meant(value) ? validate.errors : meant.errors) };
   };
 }

@@ -128,7 +128,10 @@ describe('a remedy', () => {
   it('is for what runs, also when an upgrade came to nothing', async () => {
     const running = await installed();
     await done(running, { kind: 'upgrade', version: '1.1.0', parameters: { replicas: 5 } }, 'rolled-back');
+    const inEffect = { version: '1.0.0', parameters: { replicas: 3 } };
+    expect(await installation(running.id)).toMatchObject({ version: '1.1.0', inEffect });
     const sent = await done(running, { kind: 'restart' });
+    expect(await installation(running.id)).not.toHaveProperty('inEffect');
     expect(sent).toMatchObject({ generation: 3, release: { version: '1.0.0' }, parameters: { replicas: 3 } });
   });
 

@@ -3,6 +3,7 @@ import { EXIT } from './exit-codes.ts';
 import { runSteward } from './program/program.ts';
 import { processTerminal } from './terminal/process-terminal.ts';
 
-const { terminal, wasInterrupted } = processTerminal();
+const { terminal, wasInterrupted, wasUnwritable } = processTerminal();
 const code = await runSteward(process.argv.slice(2), terminal);
-process.exitCode = wasInterrupted() ? EXIT.interrupted : terminal.signal.aborted ? EXIT.ok : code;
+const ended = terminal.signal.aborted ? EXIT.ok : code;
+process.exitCode = wasInterrupted() ? EXIT.interrupted : wasUnwritable() ? EXIT.failed : ended;

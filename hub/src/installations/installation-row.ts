@@ -1,4 +1,4 @@
-import { compile, HealthReason, WorkloadHealth, type HealthState, type Installation } from '@steward/shared';
+import { compile, HealthReason, InEffect, WorkloadHealth, type HealthState, type Installation } from '@steward/shared';
 import Type from 'typebox';
 import { SELECT_RUN_STATE, shownRunState } from './run-state.ts';
 
@@ -23,6 +23,8 @@ export interface InstallationRow {
   runState: unknown;
   observedGeneration: number;
   runningVersion: string | null;
+  /** JSON of the database; null while what is wanted may still come. */
+  inEffect: unknown;
   state: Installation['state'];
   message: string | null;
   health: HealthState;
@@ -35,6 +37,21 @@ export interface InstallationRow {
 
 const decodeReasons = compile(Type.Array(HealthReason));
 const decodeWorkloads = compile(Type.Array(WorkloadHealth));
+const decodeInEffect = compile(InEffect);
+
+/**
+ * Of installation `i`, after a change that came to nothing: what the generation brought that still runs. Nothing where another
+ * version runs than it brought, as when a failed upgrade was left as it is, or where it is not certain what does.
+ */
+const SELECT_IN_EFFECT = `
+  (SELECT json_build_object('version', er.version, 'parameters', eg.parameters)
+   FROM operations eo
+   JOIN installation_generations eg ON eg.installation_id = i.id AND eg.generation = i.observed_generation
+   JOIN releases er ON er.id = eg.release_id
+   WHERE eo.installation_id = i.id AND eo.generation = i.generation
+     AND eo.state IN ('cancelled', 'denied', 'expired', 'failed', 'rolled-back')
+     AND i.observed_generation < i.generation AND er.version = i.running_version
+   ORDER BY eo.created_at DESC LIMIT 1)`;
 
 /** Ends before `WHERE`; aliases: i installation, c cluster, cu customer, s service, g wanted generation, r its release. */
 export const SELECT_INSTALLATION = `
@@ -42,6 +59,7 @@ export const SELECT_INSTALLATION = `
          s.slug AS service, i.namespace, i.release_name AS "releaseName", i.created_at AS "createdAt", i.generation, r.version, g.parameters, g.action,
          i.observed_generation AS "observedGeneration", i.running_version AS "runningVersion", i.state, i.message, i.health,
          i.reasons, i.workloads, i.health_since AS "healthSince", ${SELECT_RUN_STATE} AS "runState",
+         ${SELECT_IN_EFFECT} AS "inEffect",
          (SELECT o.id FROM operations o WHERE o.id = i.current_operation_id AND o.finished_at IS NULL) AS "currentOperation",
          c.shown_connection IN ('stale', 'offline', 'revoked') AS "isStale"
   FROM installations i
@@ -62,8 +80,9 @@ export function toInstallation(row: InstallationRow): Installation {
     healthSince,
     ...rest
   } = row;
-  const { currentOperation, reasons, workloads, runState, ...plain } = rest;
+  const { currentOperation, reasons, workloads, runState, inEffect, ...plain } = rest;
   const shown = shownRunState(runState);
+  const effect = decodeInEffect(inEffect);
   const [readReasons, readWorkloads] = [decodeReasons(reasons), decodeWorkloads(workloads)];
   return {
     ...plain,
@@ -73,6 +92,7 @@ export function toInstallation(row: InstallationRow): Installation {
     ...(shown ? { runState: shown } : {}),
     ...(releaseName === null ? {} : { releaseName }),
     ...(runningVersion === null ? {} : { runningVersion }),
+    ...(effect.ok ? { inEffect: effect.value } : {}),
     ...(message === null ? {} : { message }),
     ...(healthSince === null ? {} : { healthSince: healthSince.toISOString() }),
     ...(currentOperation === null ? {} : { currentOperation }),

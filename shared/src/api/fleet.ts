@@ -63,6 +63,10 @@ export const CreateEnrolment = Type.Object(
 );
 export type CreateEnrolment = Static<typeof CreateEnrolment>;
 
+/** What the latest good change brought. */
+export const InEffect = Type.Object({ version: Version, parameters: Type.Record(Type.String(), Type.Unknown()) });
+export type InEffect = Static<typeof InEffect>;
+
 export const Installation = Type.Object({
   id: Uuid,
   name: Slug,
@@ -83,6 +87,8 @@ export const Installation = Type.Object({
   /** What the agent says is there. `runningVersion` is true also after a roll back. */
   observedGeneration: Type.Integer(),
   runningVersion: Type.Optional(Version),
+  /** What runs, when the change to what is wanted came to nothing: the next change goes on from it. */
+  inEffect: Type.Optional(InEffect),
   state: Type.Unsafe<'pending' | 'running' | 'rolled-back' | 'failed' | 'removed'>({
     type: 'string',
     enum: ['pending', 'running', 'rolled-back', 'failed', 'removed'],

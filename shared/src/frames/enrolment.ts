@@ -36,11 +36,13 @@ export type EnrolResponse = Static<typeof EnrolResponse>;
  * not above the last one it accepted.
  */
 export const CONNECT_AUDIENCE = 'steward-hub';
+/** Any clock that is wrong by years, and no number that cannot be told in words. */
+const Seconds = Type.Number({ minimum: -1e11, maximum: 1e11 });
 export const ConnectClaims = Type.Object({
   sub: Type.String({ format: 'uuid' }),
   aud: Type.Literal(CONNECT_AUDIENCE),
-  iat: Type.Number(),
-  exp: Type.Number(),
+  iat: Seconds,
+  exp: Seconds,
   /** kube-system's uid: a copy of the agent in another cluster is refused. */
   cluster: Type.String({ maxLength: 64 }),
   jti: Type.String({ maxLength: 64 }),

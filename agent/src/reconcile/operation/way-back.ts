@@ -88,7 +88,7 @@ async function endRolledBack(run: Run, good: HistoryEntry, why: Failure): Promis
 
 async function endBroken(run: Run, good: HistoryEntry, why: Failure, back: Failure): Promise<void> {
   const unneeded = ownSet(run);
-  const message = sentences(why.message, `Going back to generation ${good.generation} failed too: ${back.message}`);
+  const { reason, message } = brokenWayBack(good, why, back);
   await run.context.installations.write(run.installation.name, {
     state: 'failed',
     version: null,
@@ -96,8 +96,19 @@ async function endBroken(run: Run, good: HistoryEntry, why: Failure, back: Failu
     message: message.slice(0, 1_000),
     unneeded,
   });
-  await run.move({ state: 'failed', phase: 'done', reason: why.reason, message });
+  await run.move({ state: 'failed', phase: 'done', reason, message });
   await removeSets(run.context, unneeded);
+}
+
+/** The outcome first: a line or a table shows only what a message begins with. */
+export function brokenWayBack(
+  good: Pick<HistoryEntry, 'generation' | 'version'>,
+  why: Failure,
+  back: Failure,
+): Failure {
+  const outcome = `Going back to generation ${good.generation} (${good.version}) failed, so it is not certain what runs`;
+  const cause = `It was to go back because of this (${why.reason}): ${why.message}`;
+  return { reason: 'way-back-failed', message: sentences(outcome, back.message, cause) };
 }
 
 const WITHOUT_GOOD =

@@ -53,6 +53,11 @@ export async function loadConnection(terminal: Terminal, flags: ConnectionFlags)
   const name = profileName(terminal, flags, config.current);
   const saved = config.profiles[name];
   const url = env['STEWARD_URL'] ?? saved?.url;
+  const others = Object.keys(config.profiles);
+  if (url === undefined && others.length > 0)
+    throw new CliError(EXIT.notAllowed, `there is no login under the profile "${name}"`, {
+      action: `There is: ${others.join(', ')}. Make one: steward login https://HUB --profile ${name}`,
+    });
   if (url === undefined)
     throw new CliError(EXIT.notAllowed, 'you are not logged in to a hub', {
       action: 'Run `steward login https://HUB`, or set STEWARD_URL and STEWARD_TOKEN.',

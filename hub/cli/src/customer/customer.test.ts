@@ -166,11 +166,14 @@ describe('approve and reject', () => {
 
   it('tells what kubectl says when the cluster does not answer', async () => {
     const path = join(folder, 'kubectl');
-    await writeFile(path, '#!/bin/sh\necho "The connection to the server 10.0.0.1:6443 was refused" >&2\nexit 1\n');
+    await writeFile(
+      path,
+      '#!/bin/sh\necho "E1128 19:00:00.123456    1 memcache.go:265] Unhandled Error" >&2\necho "The connection to the server 10.0.0.1:6443 was refused" >&2\nexit 1\n',
+    );
     await chmod(path, 0o755);
     const { code, terminal } = await steward(['approve', 'nats'], { STEWARD_KUBECTL: path });
     expect(code).toBe(5);
-    expect(terminal.stderr()).toContain('10.0.0.1:6443 was refused');
+    expect(terminal.stderr()).toContain('kubectl get: The connection to the server 10.0.0.1:6443 was refused');
   });
 
   it('says that kubectl is missing', async () => {

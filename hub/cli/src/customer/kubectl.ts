@@ -49,7 +49,9 @@ export function kubectl(terminal: Terminal, context: string | undefined): Kubect
 }
 
 function kubectlError(args: readonly string[], said: string, code: number | null): CliError {
-  const text = oneLine(said.trim()) || `it ended with ${String(code)}`;
+  // Its client logs each attempt before it says what is wrong.
+  const lines = said.split('\n').filter((line) => !/^[EWI]\d{4} /.test(line));
+  const text = oneLine(lines.join('\n').trim() || said.trim()) || `it ended with ${String(code)}`;
   const isAway = /connection refused|no such host|i\/o timeout|unable to connect|was refused/i.test(text);
   const isForbidden = /forbidden/i.test(text);
   const exitCode = isAway ? EXIT.unreachable : isForbidden ? EXIT.notAllowed : EXIT.failed;

@@ -3,7 +3,7 @@ import { compile, IDEMPOTENCY_KEY_HEADER, Page, PRODUCT_VERSION, Problem, type D
 import { setTimeout as sleep } from 'node:timers/promises';
 import Type, { type Static, type TSchema } from 'typebox';
 import { readBytes } from '../bytes.ts';
-import { CliError, messageOf, problemError } from '../cli-error.ts';
+import { CliError, messageOf, problemError, usageError } from '../cli-error.ts';
 import { EXIT } from '../exit-codes.ts';
 import { isLostConnection, unreachableError, type HttpAnswer, type HttpClient, type HttpRequest } from './http.ts';
 
@@ -47,7 +47,13 @@ export class HubClient {
   private readonly http: HttpClient;
   private readonly signal: AbortSignal;
 
+  /** @throws CliError for what cannot be a token, as one that was copied over two lines */
   constructor(url: string, token: string | undefined, http: HttpClient, signal: AbortSignal) {
+    if (token !== undefined && /[^\x21-\x7e]/.test(token))
+      throw usageError(
+        'the token has a line break, a space or another character in it that no token has',
+        'Copy it again, in one line: STEWARD_TOKEN, --token, or log in again with `steward login`.',
+      );
     this.url = url;
     this.token = token;
     this.http = http;

@@ -2,13 +2,13 @@ import { CreatedGrant, Installation, Operation, runStateText } from '@steward/sh
 import type { Command } from 'commander';
 import { stringify } from 'yaml';
 import { apiPath } from '../hub-api/hub-client.ts';
-import { healthCell, operationCell } from '../output/cells.ts';
+import { healthCell, operationCell, runsText } from '../output/cells.ts';
 import { localTime } from '../output/time.ts';
 import { addCommand, addGroup, type Invocation, type Session } from '../program/command.ts';
 import { headline, oneLine, printable } from '../terminal/terminal.ts';
 import { findInstallation } from './find-installation.ts';
 import { addInstallCommand } from './install-command.ts';
-import { knobLines, loadRelease } from './knobs.ts';
+import { basisOf, knobLines, loadRelease } from './knobs.ts';
 
 interface ListOptions {
   customer?: string;
@@ -30,7 +30,7 @@ async function runList({ options, output, hub }: Invocation<ListOptions>): Promi
       { title: 'cluster', cell: (one) => one.cluster },
       { title: 'installation', cell: (one) => one.name },
       { title: 'service', cell: (one) => one.service },
-      { title: 'runs', cell: (one) => one.runningVersion ?? '' },
+      { title: 'runs', cell: (one) => runsText(one) ?? '' },
       { title: 'wanted', cell: (one) => (one.action === 'remove' ? 'removed' : one.version) },
       { title: 'state', cell: (one) => one.state },
       { title: 'health', cell: (one) => healthCell(one) },
@@ -53,7 +53,7 @@ async function runShow({ args: [wanted = ''], output, hub }: Invocation<object>)
     ['Namespace', one.namespace],
     ['Helm release', one.releaseName],
     ['Service', one.service],
-    ['Runs', one.runningVersion ?? 'nothing yet'],
+    ['Runs', runsText(one) ?? 'nothing yet'],
     ['Wanted', `${one.action === 'remove' ? 'removed' : one.version} (generation ${one.generation})`],
     ['Kept', one.runState && runStateText(one.runState)],
     ['State', one.state],
@@ -81,11 +81,12 @@ async function runShow({ args: [wanted = ''], output, hub }: Invocation<object>)
     ),
   );
   const release = await loadRelease(client, one).catch(() => undefined);
-  section('Knobs (steward set)', release ? knobLines(release, one.parameters).map((line) => oneLine(line)) : []);
-  if (Object.keys(one.parameters).length > 0)
+  const { parameters } = basisOf(one);
+  section('Knobs (steward set)', release ? knobLines(release, parameters).map((line) => oneLine(line)) : []);
+  if (Object.keys(parameters).length > 0)
     section(
       'Parameters',
-      stringify(one.parameters)
+      stringify(parameters)
         .trimEnd()
         .split('\n')
         .map((line) => printable(line)),

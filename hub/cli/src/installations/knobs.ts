@@ -1,13 +1,19 @@
-import { ReleaseDetails, type Installation, type Release } from '@steward/shared';
+import { ReleaseDetails, type InEffect, type Installation, type Release } from '@steward/shared';
 import { usageError } from '../cli-error.ts';
 import { apiPath, type HubClient } from '../hub-api/hub-client.ts';
 import { parseSetting, valueAt, withValue, type Values } from '../values-path.ts';
 
 type Knob = Release['knobs'][number];
 
-/** The release that an installation is wanted to run. */
-export async function loadRelease(hub: HubClient, { service, version }: Installation): Promise<Release> {
-  return (await hub.get(ReleaseDetails, apiPath`/services/${service}/releases/${version}`)).release;
+/** What a change of this installation goes on from: what is wanted, or what runs when that came to nothing. */
+export function basisOf({ inEffect, version, parameters }: Installation): InEffect {
+  return inEffect ?? { version, parameters };
+}
+
+/** The release that a change of an installation goes on from. */
+export async function loadRelease(hub: HubClient, installation: Installation): Promise<Release> {
+  const { version } = basisOf(installation);
+  return (await hub.get(ReleaseDetails, apiPath`/services/${installation.service}/releases/${version}`)).release;
 }
 
 /** `size = 3 (1 to 5 servers): how many servers` of every knob. */

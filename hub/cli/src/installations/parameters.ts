@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { parse } from 'yaml';
 import { messageOf, usageError } from '../cli-error.ts';
+import { Findings } from '../findings/finding.ts';
 import { collect } from '../program/command.ts';
+import { YamlSource } from '../steward-yaml/yaml-source.ts';
 import { isRecord, mergeValues, parseSetting, withoutValue, withValue, type Values } from '../values-path.ts';
 
 /** Flags that say which parameters an installation shall have. */
@@ -27,7 +28,14 @@ async function loadParameters(path: string): Promise<Values> {
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
     throw usageError(`cannot read the parameters: ${messageOf(error)}`);
   });
-  const values: unknown = parse(text) ?? {};
+  const findings = new Findings();
+  const source = YamlSource.parse(path, text, findings);
+  if (!source) {
+    const [{ message, place } = { message: 'it is not YAML' }] = findings.items;
+    const where = place?.line === undefined ? path : `${path}:${place.line}:${place.column ?? 1}`;
+    throw usageError(`cannot read the parameters: ${where}: ${message}`);
+  }
+  const values: unknown = source.value ?? {};
   if (!isRecord(values)) throw usageError(`${path} is not a map of parameters`);
   return values;
 }

@@ -2,6 +2,7 @@ import { InvalidArgumentError, type Command } from 'commander';
 import { usageError } from '../cli-error.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import { findInstallation } from '../installations/find-installation.ts';
+import { basisOf } from '../installations/knobs.ts';
 import { changedParameters, withParameterOptions, type ParameterOptions } from '../installations/parameters.ts';
 import { addCommand, collect, type Invocation, type Session } from '../program/command.ts';
 import { confirm } from '../terminal/prompt.ts';
@@ -27,7 +28,7 @@ async function runUpgrade(invocation: Invocation<UpgradeOptions>): Promise<ExitC
   const { version, channel } = options;
   if (version !== undefined && channel !== undefined) throw usageError('--version and --channel: give one of them');
   const installation = await findInstallation(await invocation.hub(), args[0] ?? '');
-  const parameters = await changedParameters(installation.parameters, options, terminal.cwd);
+  const parameters = await changedParameters(basisOf(installation).parameters, options, terminal.cwd);
   if (version === undefined && channel === undefined && parameters === undefined)
     throw usageError('what shall change?', 'Give --version, --channel, --set, --unset or --parameters.');
   return pushOperation(invocation, installation.id, {

@@ -201,3 +201,16 @@ it('does not remove anything without a yes', async () => {
   expect(terminal.stderr()).toContain('--yes');
   expect(hub?.requests.every(({ method }) => method === 'GET')).toBe(true);
 });
+
+describe('cancel', () => {
+  it.each([
+    ['', 'queued', 0, ''],
+    ['', 'running', 1, 'Too late'],
+    [' --if-under-way hold', 'running', 0, ''],
+  ] as const)('%s of one that is %s ends with %i', async (flags, state, code, said) => {
+    const steward = await start({ [`POST /operations/${ids.operation}/cancel`]: () => operation({ state }) });
+    const { ended, terminal } = steward(`operations cancel ${ids.operation}${flags}`);
+    expect(await ended).toBe(code);
+    expect(terminal.stderr().slice(0, said.length || undefined)).toBe(said);
+  });
+});

@@ -2,7 +2,7 @@ import { IF_UNDER_WAY, Operation, OperationDetails, OPERATION_STATES, type IfUnd
 import { Option, type Command } from 'commander';
 import { UUID } from '../clusters/find-cluster.ts';
 import { usageError } from '../cli-error.ts';
-import type { ExitCode } from '../exit-codes.ts';
+import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { apiPath, type HubClient } from '../hub-api/hub-client.ts';
 import { findInstallation } from '../installations/find-installation.ts';
 import { operationCell } from '../output/cells.ts';
@@ -117,7 +117,13 @@ async function runWatch(invocation: Invocation<{ timeout?: number }>): Promise<E
   return followOperation(id, { hub, terminal, output, note, timeoutMs: options.timeout });
 }
 
-async function runCancel({ args: [wanted = ''], options, output, hub }: Invocation<CancelOptions>): Promise<void> {
+async function runCancel({
+  args: [wanted = ''],
+  options,
+  output,
+  hub,
+  note,
+}: Invocation<CancelOptions>): Promise<ExitCode | void> {
   const client = await hub();
   const path = apiPath`/operations/${await operationId(client, wanted)}/cancel`;
   const operation = await client.post(
@@ -126,6 +132,10 @@ async function runCancel({ args: [wanted = ''], options, output, hub }: Invocati
     options.ifUnderWay === undefined ? {} : { ifUnderWay: options.ifUnderWay },
   );
   output.outcome(operation, `${operationTitle(operation)}: ${operation.state}. ${headline(operation.message)}`);
+  if (operation.state !== 'running' || options.ifUnderWay !== undefined) return;
+  note('Too late: it is changing something already, and goes on.');
+  note('Stop it with --if-under-way roll-back, or leave what was applied with --if-under-way hold.');
+  return EXIT.failed;
 }
 
 interface CancelOptions {

@@ -78,6 +78,33 @@ it.each([
   expect(code).toBe(0);
 });
 
+const afterRollBack = {
+  'GET /installations': () => ({
+    items: [
+      installation({
+        generation: 5,
+        version: '2.16.0',
+        parameters: { a: 2 },
+        inEffect: { version: '2.14.9', parameters: { a: 1 } },
+      }),
+    ],
+  }),
+};
+
+it.each([
+  ['set nats redundancy=3', { version: '2.14.9', parameters: { a: 1, redundancy: 3 } }],
+  ['upgrade nats --version 2.16.1 --set b=1', { version: '2.16.1', parameters: { a: 1, b: 1 } }],
+])('%s goes on from what runs when what is wanted came to nothing', async (line, body) => {
+  const { code, sent } = await steward(line, afterRollBack);
+  expect(sent).toEqual({ kind: 'upgrade', ...body, expectedGeneration: 5 });
+  expect(code).toBe(0);
+});
+
+it('shows the knobs and parameters of what runs when what is wanted came to nothing', async () => {
+  const { terminal } = await steward('installation show nats', afterRollBack);
+  expect(terminal.stdout()).toMatch(/redundancy = [^]*a: 1/);
+});
+
 it('answers with what the API said for programs', async () => {
   const { terminal } = await steward('stop nats --yes --output json');
   expect(JSON.parse(terminal.stdout())).toMatchObject({ id: ids.operation, kind: 'stop' });
@@ -111,4 +138,13 @@ it('shows what is kept and the knobs with what they are at', async () => {
   });
   expect(terminal.stdout()).toContain('stopped, StatefulSet/nats at 5 pods');
   expect(terminal.stdout()).toContain('redundancy = as the chart says (1, 3): Servers');
+});
+
+it.each([
+  [{ state: 'failed', observedGeneration: 5 }, 'not certain'],
+  [{ state: 'failed', observedGeneration: 0 }, 'nothing yet'],
+] as const)('shows of %o that what runs is %s', async (rest, said) => {
+  const { runningVersion: _none, ...plain } = installation({ ...rest, message: 'Going back to generation 5 failed' });
+  const { terminal } = await steward('installation show nats', { 'GET /installations': () => ({ items: [plain] }) });
+  expect(terminal.stdout()).toMatch(new RegExp(`Runs: +${said}\n`));
 });

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { usageError } from '../cli-error.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import { findInstallation } from '../installations/find-installation.ts';
-import { loadRelease, turnedKnobs } from '../installations/knobs.ts';
+import { basisOf, loadRelease, turnedKnobs } from '../installations/knobs.ts';
 import { scaleRequest } from '../installations/scale-request.ts';
 import { addCommand, type CommandSpec, type Invocation, type Session } from '../program/command.ts';
 import { confirm } from '../terminal/prompt.ts';
@@ -46,7 +46,9 @@ async function runSet(invocation: Invocation<ChangeOptions>): Promise<ExitCode |
   if (settings.length === 0) throw usageError('which knob?', 'Say KNOB=VALUE.');
   return pushOperation(invocation, installation.id, {
     kind: 'upgrade',
-    parameters: turnedKnobs(release, installation.parameters, settings),
+    // Like every remedy it is for what runs: the hub would ask which version is meant.
+    ...(installation.inEffect && { version: installation.inEffect.version }),
+    parameters: turnedKnobs(release, basisOf(installation).parameters, settings),
     ...commonFields(invocation.options, installation.generation),
   });
 }
@@ -98,7 +100,7 @@ const SET: CommandSpec<ChangeOptions> = {
   usage: 'set <installation> <knob=value...>',
   summary: 'turn knobs: what the vendor has made to be changed, between its bounds',
   about:
-    'An upgrade with that parameter, of the same version. `steward installation show` lists the knobs with their bounds.',
+    'An upgrade with that parameter, of the version that runs. `steward installation show` lists the knobs with their bounds.',
   examples: ['steward set nats redundancy=3 --watch', 'steward set nats memory=512 storage=80'],
   options: withChangeOptions,
   run: runSet,

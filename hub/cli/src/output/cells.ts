@@ -40,6 +40,16 @@ export function healthCell({ health, isStale, runState }: Pick<Installation, 'he
   return isStale ? { text: `${health}?`, tint: 'dim' } : { text: health, tint: HEALTH[health] };
 }
 
+/** What runs, in words; undefined when nothing does yet. A way back that failed leaves some of both versions. */
+export function runsText({
+  runningVersion,
+  state,
+  observedGeneration,
+}: Pick<Installation, 'runningVersion' | 'state' | 'observedGeneration'>): string | undefined {
+  const isBroken = state === 'failed' && observedGeneration > 0;
+  return runningVersion ?? (isBroken ? 'not certain' : undefined);
+}
+
 export function tintOf(state: Operation['state']): Tint | undefined {
   return OPERATION[state];
 }

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -89,6 +89,22 @@ describe('exit codes', () => {
     const { code, terminal } = await steward('whoami', {}, { env: { STEWARD_URL: undefined } });
     expect(code).toBe(4);
     expect(terminal.stderr()).toContain('steward login');
+  });
+
+  it('4: not logged in under that profile, with those there are', async () => {
+    await mkdir(join(folder, 'steward'));
+    const saved = { current: 'main', profiles: { main: { url: 'https://hub.example' } } };
+    await writeFile(join(folder, 'steward/config.json'), JSON.stringify(saved));
+    const { code, terminal } = await steward('whoami --profile nosuch', {}, { env: { STEWARD_URL: undefined } });
+    expect(code).toBe(4);
+    expect(terminal.stderr()).toMatch(/profile "nosuch"\n.*There is: main\./);
+  });
+
+  it('2: a token with a line break in it', async () => {
+    const { code, terminal } = await steward('whoami', {}, { env: { STEWARD_TOKEN: 'secret\ntoken' } });
+    expect(code).toBe(2);
+    expect(terminal.stderr()).toContain('the token has a line break');
+    expect(terminal.stderr()).not.toContain('secret');
   });
 
   it('70: an answer that is no hub says so', async () => {

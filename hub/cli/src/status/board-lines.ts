@@ -1,14 +1,15 @@
-import { healthCell } from '../output/cells.ts';
+import { healthCell, runsText } from '../output/cells.ts';
 import { tableLines, type Column, type TableStyle } from '../output/table.ts';
 import { oneLine } from '../terminal/terminal.ts';
 import { messageOf, type Board, type BoardRow } from './board.ts';
 
 /** An arrow only while something is on its way: what came to nothing leads nowhere. */
 function versionText({ installation: one, operation }: BoardRow): string {
-  if (!operation && one.runningVersion !== undefined) return one.runningVersion;
+  const runs = runsText(one);
+  if (!operation && runs !== undefined) return runs;
   const wanted = one.action === 'remove' ? 'removed' : one.version;
-  if (one.runningVersion === wanted) return wanted;
-  return one.runningVersion === undefined ? `→ ${wanted}` : `${one.runningVersion} → ${wanted}`;
+  if (runs === wanted) return wanted;
+  return runs === undefined ? `→ ${wanted}` : `${runs} → ${wanted}`;
 }
 
 const COLUMNS: readonly Column<BoardRow>[] = [

@@ -35,6 +35,13 @@ describe('the board', () => {
     expect(boardLines(board, plain)[1]).toMatch(/2\.14\.9 +healthy +- +rolled-back: no such image$/);
   });
 
+  it('says that it is not certain what runs when going back failed too', () => {
+    const board = new Board();
+    const { runningVersion: _none, ...broken } = installation({ version: '2.16.0', state: 'failed' });
+    board.load([cluster()], [{ ...broken, message: 'Going back to generation 1 (2.14.9) failed' }], []);
+    expect(boardLines(board, plain)[1]).toMatch(/nats +not certain +healthy +- +failed: Going back to generation 1/);
+  });
+
   it('tells each change once, in a sentence', () => {
     const board = new Board();
     board.load([cluster()], [installation()], []);

@@ -1,16 +1,21 @@
+import { EXIT } from '../exit-codes.ts';
 import type { Terminal } from './terminal.ts';
 
 /**
  * The terminal of this process. A reader that went away (`steward … | head`) and Ctrl-C abort the signal; a second Ctrl-C
- * ends the process at once.
+ * ends the process at once. Output that cannot be written, as to a full disk, is an end that did not come out well.
  */
-export function processTerminal(): { terminal: Terminal; wasInterrupted: () => boolean } {
+export function processTerminal(): { terminal: Terminal; wasInterrupted: () => boolean; wasUnwritable: () => boolean } {
   const stop = new AbortController();
-  let state: 'running' | 'interrupted' | 'unread' = 'running';
+  let state: 'running' | 'interrupted' | 'unread' | 'unwritable' = 'running';
   const onBroken = (error: NodeJS.ErrnoException): void => {
-    if (error.code !== 'EPIPE') throw error;
-    state = 'unread';
+    if (state === 'unread' || state === 'unwritable') return;
+    state = error.code === 'EPIPE' ? 'unread' : 'unwritable';
     stop.abort();
+    if (state === 'unread') return;
+    // The command may have ended before: what it wrote last tells only now.
+    process.exitCode = EXIT.failed;
+    process.stderr.write(`error: cannot write the output: ${error.message}\n`);
   };
   process.stdout.on('error', onBroken);
   process.stderr.on('error', onBroken);
@@ -22,10 +27,11 @@ export function processTerminal(): { terminal: Terminal; wasInterrupted: () => b
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
   const write = (stream: NodeJS.WriteStream, text: string): void => {
-    if (state !== 'unread') stream.write(text);
+    if (state !== 'unread' && state !== 'unwritable') stream.write(text);
   };
   return {
     wasInterrupted: () => state === 'interrupted',
+    wasUnwritable: () => state === 'unwritable',
     terminal: {
       out: (text) => write(process.stdout, text),
       err: (text) => write(process.stderr, text),
