@@ -18,26 +18,38 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'steward-adopt-'));
   namespace = `${stack.organization}-greetings`;
   const { one, two } = inject('probeImages');
-  const publish = (version: string, image: string, tag: string): Promise<void> =>
-    stack.publish(HELLO, { version, images: [image], args: ['--set', `image.tag=${tag}`, '--channel', 'stable'] });
-  await publish('1.0.0', one, '1');
+  const publish = (version: string, image: string, ...settings: string[]): Promise<void> => {
+    const set = settings.flatMap((setting) => ['--set', setting]);
+    return stack.publish(HELLO, { version, images: [image], args: [...set, '--channel', 'stable'] });
+  };
+  await publish('1.0.0', one, 'image.tag=1');
+  await publish('1.0.1', one, 'image.tag=1', 'message=moin');
   await stack.enrol();
   await stack.policy({ upgrade: 'allow', uninstall: 'allow' });
   const options = `--namespace ${namespace} --create-namespace --set image.tag=1 --set message=moin`;
   await stack.shell(`"$STEWARD_HELM" install ${RELEASE} ${HELLO} ${options} --server-side=false --wait --timeout 90s`);
-  await publish('1.1.0', two, '2');
+  await publish('1.1.0', two, 'image.tag=2', 'message=moin');
 });
 afterAll(async () => {
   await stack?.stop();
   await rm(folder, { recursive: true, force: true });
 });
 
-/** Uids and restarts of every pod, and what the workload has been changed. */
+interface Pods {
+  items: {
+    metadata: { uid: string; deletionTimestamp?: string };
+    status: { containerStatuses?: { restartCount: number }[] };
+  }[];
+}
+
+/** Uids and restarts of every pod that is not going, and what the workload has been changed. */
 async function trace(): Promise<string> {
-  const ofPods = 'jsonpath={range .items[*]}{.metadata.uid} {.status.containerStatuses[*].restartCount};{end}';
-  const pods = await stack.kubectl(['get', 'pods', '-n', namespace, '-o', ofPods]);
+  const { items } = JSON.parse(await stack.kubectl(['get', 'pods', '-n', namespace, '-o', 'json'])) as Pods;
+  const pods = items
+    .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
+    .map(({ metadata, status }) => [metadata.uid, ...(status.containerStatuses ?? []).map((one) => one.restartCount)]);
   const ofWorkload = 'jsonpath={.metadata.generation}';
-  return `${pods}${await stack.kubectl(['get', 'deployment', RELEASE, '-n', namespace, '-o', ofWorkload])}`;
+  return `${pods.join(' ')} ${await stack.kubectl(['get', 'deployment', RELEASE, '-n', namespace, '-o', ofWorkload])}`;
 }
 
 it('takes over what a customer runs, upgrades it, and gives it back to plain Helm, all by the commands of the docs', async () => {
@@ -50,7 +62,7 @@ it('takes over what a customer runs, upgrades it, and gives it back to plain Hel
   expect(differs).toMatchObject({ state: 'failed', reasonCode: 'differs' });
   expect(differs.message).toContain(`ConfigMap/${RELEASE}: data.MESSAGE`);
 
-  await stack.mustSteward(...adopt, '--version', '1.0.0', '--set', 'message=moin', '--watch');
+  await stack.mustSteward(...adopt, '--version', '1.0.1', '--watch');
   expect(await trace()).toBe(before);
 
   await stack.mustSteward('upgrade', RELEASE, '--version', '1.1.0', '--watch');
@@ -58,7 +70,7 @@ it('takes over what a customer runs, upgrades it, and gives it back to plain Hel
   expect(upgraded).not.toBe(before);
 
   await stack.mustSteward('export', RELEASE, '--output-dir', folder);
-  expect(await readFile(join(folder, 'values.yaml'), 'utf8')).toMatch(/message: moin[^]*tag: 2@sha256:/);
+  expect(await readFile(join(folder, 'values.yaml'), 'utf8')).toMatch(/tag: 2@sha256:/);
   await stack.mustSteward('leave', RELEASE, '--yes', '--watch');
   expect(await trace()).toBe(upgraded);
   const readme = await readFile(join(folder, 'README.md'), 'utf8');
