@@ -203,23 +203,6 @@ describe.concurrent('what somebody changed', () => {
     expect(await text(where)).toBe('hello');
   });
 
-  it('cannot be seen without rights: that is one word, with what to do, until they are back', async () => {
-    const where = await installed(web);
-    await kubectl(where, 'delete', 'rolebindings', '--all');
-    await edit(where, 'other');
-    const { entries } = await said(where, 'refused');
-    expect(entries).toMatchObject([
-      {
-        object: `Namespace/${where.namespace}`,
-        message: expect.stringContaining(`lacks rights in namespace ${where.namespace}`),
-      },
-    ]);
-    await fixture.grant(where.name, web);
-    await said(where, 'repaired');
-    expect(await text(where)).toBe('hello');
-    expect((await drift(where))?.entries).toMatchObject([{ object: `ConfigMap/${where.name}` }]);
-  });
-
   it('the third time in ten minutes is left to whoever changes it, and said on both sides', async () => {
     const where = await installed(web);
     for (const to of ['a', 'b']) {
@@ -372,6 +355,25 @@ describe.concurrent('one actuation at a time', () => {
     expect(end).toMatchObject({ state: 'succeeded' });
     expect(await live(where, 'Deployment')).toBeUndefined();
     expect(await live(where, 'ConfigMap')).toBeUndefined();
+  });
+});
+
+describe('drift that cannot be seen for want of rights', () => {
+  it('is one word, with what to do, until they are back', async () => {
+    const where = await installed(web);
+    await kubectl(where, 'delete', 'rolebindings', '--all');
+    await edit(where, 'other');
+    const { entries } = await said(where, 'refused');
+    expect(entries).toMatchObject([
+      {
+        object: `Namespace/${where.namespace}`,
+        message: expect.stringContaining(`lacks rights in namespace ${where.namespace}`),
+      },
+    ]);
+    await fixture.grant(where.name, web);
+    await said(where, 'repaired');
+    expect(await text(where)).toBe('hello');
+    expect((await drift(where))?.entries).toMatchObject([{ object: `ConfigMap/${where.name}` }]);
   });
 });
 

@@ -97,7 +97,13 @@ async function look(check: DriftCheck, installation: InstallationRecord, set: Re
   const { keys, untilWriting } = check;
   const input = planInputOf(check, installation, set, untilWriting);
   const objects = set.objects.filter((object) => keys?.has(keyOf(object)) ?? true);
-  const looked = await inParallel(objects, WIDTH, (object) => lookAt(object, input));
+  let mayLook = true;
+  const looked = await inParallel(objects, WIDTH, async (object) => {
+    // Each refusal takes ten seconds to be believed, and other installations wait for their turn.
+    const one = mayLook ? await lookAt(object, input) : undefined;
+    mayLook &&= one?.lacksRights !== true;
+    return one;
+  });
   const found = looked.filter((one) => one !== undefined);
   return installation.isPaused ? found.map((one) => ({ ...one, finding: pausedWith(one.finding) })) : found;
 }
