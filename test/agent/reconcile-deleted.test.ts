@@ -40,7 +40,7 @@ async function remove(kind: 'operation' | 'installation', name: string): Promise
   await fixture.kubectl('delete', kind, name, '--namespace', fixture.namespace, '--wait=false');
 }
 
-describe('an Operation object that somebody deletes', () => {
+describe.concurrent('an Operation object that somebody deletes', () => {
   it('under way ends it as lost, and the next push is carried out', async () => {
     const { hub } = fixture;
     const want = await installed();
@@ -73,7 +73,7 @@ describe('an Operation object that somebody deletes', () => {
   });
 });
 
-describe('an Installation object that somebody deletes', () => {
+describe.concurrent('an Installation object that somebody deletes', () => {
   it('during an upgrade is put together again: it ends as an upgrade, and what ran before can be gone back to', async () => {
     const { hub } = fixture;
     const want = await installed();
@@ -90,23 +90,9 @@ describe('an Installation object that somebody deletes', () => {
     const back = fixture.offer({ ...want, generation: 3, kind: 'rollback', toGeneration: 1 });
     expect(await hub.end(back)).toMatchObject({ state: 'succeeded' });
   });
-
-  it('while the agent is away makes no upgrade an install, which asks nobody', async () => {
-    const { hub } = fixture;
-    const want = await installed();
-    await agent.stop();
-    await remove('installation', want.name);
-    agent = await fixture.start();
-    await fixture.policy({ rules: { install: 'allow', upgrade: 'deny' } });
-    const upgrade = fixture.offer({ ...want, generation: 2, kind: 'install', parameters: { text: 'b' } });
-    expect(await hub.end(upgrade)).toMatchObject({ state: 'denied' });
-    expect(await fixture.get('Installation', want.name)).toMatchObject({
-      status: { state: 'failed', observedGeneration: 1, history: [{ generation: 1 }] },
-    });
-  });
 });
 
-describe('a workload that somebody deletes while it is rolled out', () => {
+describe.concurrent('a workload that somebody deletes while it is rolled out', () => {
   it('ends the rollout, and what ran before is put back', async () => {
     const { hub } = fixture;
     const want = await installed();
@@ -122,6 +108,22 @@ describe('a workload that somebody deletes while it is rolled out', () => {
       state: 'rolled-back',
       reason: 'objects-gone',
       message: expect.stringContaining(`Deployment/${want.name} is not there any more`),
+    });
+  });
+});
+
+describe('an Installation object that somebody deletes while the agent is away', () => {
+  it('makes no upgrade an install, which asks nobody', async () => {
+    const { hub } = fixture;
+    const want = await installed();
+    await agent.stop();
+    await remove('installation', want.name);
+    agent = await fixture.start();
+    await fixture.policy({ rules: { install: 'allow', upgrade: 'deny' } });
+    const upgrade = fixture.offer({ ...want, generation: 2, kind: 'install', parameters: { text: 'b' } });
+    expect(await hub.end(upgrade)).toMatchObject({ state: 'denied' });
+    expect(await fixture.get('Installation', want.name)).toMatchObject({
+      status: { state: 'failed', observedGeneration: 1, history: [{ generation: 1 }] },
     });
   });
 });

@@ -1,4 +1,6 @@
-import { satisfies, gte, coerce } from 'semver';
+import coerce from 'semver/functions/coerce.js';
+import gte from 'semver/functions/gte.js';
+import satisfies from 'semver/functions/satisfies.js';
 import {
   LIMITS,
   parseBoundedJson,
