@@ -171,7 +171,7 @@ describe('with a service that runs', () => {
     const agent = ['deployment', 'steward-agent', '-n', stack.agentNamespace];
     await stack.kubectl(['patch', ...agent, '--type=merge', '-p', JSON.stringify(patch)]);
     await stack.kubectl(['rollout', 'status', ...agent, '--timeout=60s']);
-    const id = await push('lost', { kind: 'upgrade', version: '1.0.0', parameters: { message: 'by another user' } });
+    const id = await push('lost', { kind: 'upgrade', version: '1.0.0' });
     expect(await stack.finished(id)).toMatchObject({ state: 'succeeded' });
     const spec = [
       'get',
