@@ -80,8 +80,8 @@ export function malformed(what: string): KubeError {
   return new KubeError(`the API server's answer is ${what}`, { status: 0, reason: 'Malformed' });
 }
 
-export function apiVersionOf(ref: ResourceRef): string {
-  return ref.group === '' ? ref.version : `${ref.group}/${ref.version}`;
+export function apiVersionOf({ group, version }: Pick<ResourceRef, 'group' | 'version'>): string {
+  return group === '' ? version : `${group}/${version}`;
 }
 
 /** `namespace/name`, or the name alone. */

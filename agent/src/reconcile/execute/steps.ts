@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { OPERATION_LABEL } from '@steward/shared';
 import type { KubeClient, KubeObject, ResourceRef } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
+import { apiVersionOf } from '../../kube/object.ts';
 import type { InventoryEntry } from '../../operations/installation-object.ts';
 import { persist } from '../../operations/persist.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
@@ -153,8 +154,8 @@ async function remove(
   { entry, propagation }: Extract<Step, { type: 'remove' }>,
   { kube, signal }: StepContext,
 ): Promise<StepResult> {
-  const { group, version, kind, namespace, name } = entry;
-  const ref = await persist(() => kube.resourceOf(group === '' ? version : `${group}/${version}`, kind), signal);
+  const { kind, namespace, name } = entry;
+  const ref = await persist(() => kube.resourceOf(apiVersionOf(entry), kind), signal);
   if (!ref) return NOTHING;
   const live = await persist(() => kube.get(ref, namespace, name, { signal }), signal);
   const uid = live?.metadata.uid;

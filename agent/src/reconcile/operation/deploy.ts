@@ -134,22 +134,13 @@ async function tellPlan(run: Run, plan: OperationPlan): Promise<void> {
   await run.move({ state: run.record.status.state, phase: 'plan', message, tellsPlan: true, also });
 }
 
-/** The journal says that it is running before the first change. */
 async function begin(run: Run, { meta, hooks }: ReleaseSet, told: OperationPlan): Promise<void> {
-  const now = run.context.now();
   const hasHooks = hooksAt(hooks, momentsOf(run)?.before).length > 0;
-  run.beginWriting();
-  await run.move({
-    state: 'running',
+  await run.begin({
     phase: hasHooks ? 'pre-hooks' : 'apply',
     message: `${hasHooks ? 'running hooks before' : 'applying'}: ${countsOf(told.changes)}`,
-    tellsPlan: true,
-    also: {
-      plan: told,
-      planDigest: told.digest,
-      startedAt: now.toISOString(),
-      deadlineAt: new Date(now.getTime() + meta.deadlineSeconds * 1_000).toISOString(),
-    },
+    told,
+    lastsMs: meta.deadlineSeconds * 1_000,
   });
 }
 

@@ -2,12 +2,12 @@ import { grantName, type OperationPlan } from '@steward/shared';
 import type { InventoryEntry } from '../../operations/installation-object.ts';
 import { sentences } from '../../sentences.ts';
 import { executeStep } from '../execute/steps.ts';
-import { done, failed, type Failure, type Outcome } from '../outcome.ts';
+import { done, failed, type Outcome } from '../outcome.ts';
 import { inParallel } from '../plan/parallel.ts';
 import { toldPlan } from '../plan/told-plan.ts';
 import { loadDecision, obtainConsent, type Planned } from './consent.ts';
 import { refuse } from './deploy.ts';
-import { removeSets, unneededSets } from './good-generations.ts';
+import { endRemoved, endUnfinished } from './end-of-installation.ts';
 import type { Run } from './run.ts';
 
 const DEADLINE_MS = 5 * 60_000;
@@ -21,13 +21,15 @@ export async function leave(run: Run): Promise<void> {
   if (run.record.status.state !== 'running') {
     const agreed = await prepare(run);
     if (!agreed.ok) return refuse(run, agreed.failure);
-    await begin(run, agreed.value.told);
+    const message = `letting go of ${countOf(run.installation.status.inventory)}`;
+    await run.begin({ phase: 'apply', message, told: agreed.value.told, lastsMs: DEADLINE_MS });
   }
   // Nobody is to put right what others change from here on, or to tell of it.
   run.context.monitors.end(run.installation.name);
   const given = await run.span('give-back', () => giveBack(run));
-  if (given.ok) await finish(run);
-  else await endUnfinished(run, given.failure);
+  if (!given.ok) return endUnfinished(run, given.failure);
+  const message = `${run.title} is done. ${whatIsLeft(run, run.installation.status.inventory)}`;
+  await endRemoved(run, { stays: [], message });
 }
 
 async function prepare(run: Run): Promise<Outcome<Planned<void>>> {
@@ -53,23 +55,6 @@ function countOf({ length }: readonly InventoryEntry[]): string {
   return length === 1 ? '1 object' : `${length} objects`;
 }
 
-async function begin(run: Run, told: OperationPlan): Promise<void> {
-  const now = run.context.now();
-  run.beginWriting();
-  await run.move({
-    state: 'running',
-    phase: 'apply',
-    message: `letting go of ${countOf(run.installation.status.inventory)}`,
-    tellsPlan: true,
-    also: {
-      plan: told,
-      planDigest: told.digest,
-      startedAt: now.toISOString(),
-      deadlineAt: new Date(now.getTime() + DEADLINE_MS).toISOString(),
-    },
-  });
-}
-
 async function giveBack(run: Run): Promise<Outcome<void>> {
   const { context, helmRelease: release, signal } = run;
   const { kube, config, now } = context;
@@ -82,31 +67,6 @@ async function giveBack(run: Run): Promise<Outcome<void>> {
   return refused && !refused.ok ? refused : done(undefined);
 }
 
-async function finish(run: Run): Promise<void> {
-  const { context, installation, record } = run;
-  const { history, inventory } = installation.status;
-  const unneeded = unneededSets(
-    history.map(({ renderRef }) => renderRef),
-    [],
-  );
-  const message = `${run.title} is done. ${whatIsLeft(run, inventory)}`;
-  await context.installations.write(installation.name, {
-    state: 'removed',
-    observedGeneration: record.spec.generation,
-    version: null,
-    releaseDigest: null,
-    health: null,
-    drift: null,
-    message: message.slice(0, 1_000),
-    history: [],
-    inventory: [],
-    watched: [],
-    unneeded,
-  });
-  await run.move({ state: 'succeeded', phase: 'done', message });
-  await removeSets(context, unneeded);
-}
-
 /** The rights are the customer's to take back: the agent holds none to do that. */
 function whatIsLeft({ context, installation, helmRelease }: Run, inventory: readonly InventoryEntry[]): string {
   const { namespace } = installation;
@@ -117,12 +77,4 @@ function whatIsLeft({ context, installation, helmRelease }: Run, inventory: read
     `kubectl --namespace ${namespace} delete role,rolebinding ${grant}`,
     `kubectl label namespace ${namespace} steward.dev/installation- steward.dev/organization-`,
   ].join('\n');
-}
-
-/** Some of it is given back: the next try goes on from here. */
-async function endUnfinished(run: Run, { reason, message: why }: Failure): Promise<void> {
-  const message = `${run.title} is not finished: ${why}`;
-  run.context.monitors.watch(run.installation, run.installation.status.watched);
-  await run.context.installations.write(run.installation.name, { state: 'failed', message: message.slice(0, 1_000) });
-  await run.move({ state: 'failed', phase: 'done', reason, message });
 }

@@ -4,6 +4,8 @@ import {
   titleOfOperation,
   type IfUnderWay,
   type OperationKind,
+  type OperationPhase,
+  type OperationPlan,
   type OperationState,
   type RunState,
 } from '@steward/shared';
@@ -120,10 +122,27 @@ export class Run {
     return true;
   }
 
-  /** From here on nothing but its own end ends it. @throws Interruption when one came before */
-  beginWriting(): void {
+  /**
+   * From here on nothing but its own end ends it. The journal says so, with what was agreed to, before the first change.
+   * @throws Interruption when one came before
+   */
+  async begin(agreed: { phase: OperationPhase; message: string; told: OperationPlan; lastsMs: number }): Promise<void> {
+    const { phase, message, told, lastsMs } = agreed;
+    const now = this.context.now();
     this.#interrupt.signal.throwIfAborted();
     this.#isWriting = true;
+    await this.move({
+      state: 'running',
+      phase,
+      message,
+      tellsPlan: true,
+      also: {
+        plan: told,
+        planDigest: told.digest,
+        startedAt: now.toISOString(),
+        deadlineAt: new Date(now.getTime() + lastsMs).toISOString(),
+      },
+    });
   }
 
   async move(move: Move): Promise<void> {

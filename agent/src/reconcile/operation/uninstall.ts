@@ -3,6 +3,7 @@ import { waveOf, type HookEvent, type OperationPhase, type OperationPlan } from 
 import { WATCHED } from '../../collect/namespace-objects.ts';
 import type { KubeObject } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
+import { apiVersionOf } from '../../kube/object.ts';
 import type { InventoryEntry } from '../../operations/installation-object.ts';
 import { persist } from '../../operations/persist.ts';
 import { executeStep } from '../execute/steps.ts';
@@ -11,7 +12,7 @@ import { hooksAt } from '../hooks/hook-object.ts';
 import { planHooks } from '../hooks/plan-hooks.ts';
 import { setAsItRuns } from '../run-state/with-run-state.ts';
 import { runHooks } from '../hooks/run-hooks.ts';
-import { done, failed, type Failure, type Outcome } from '../outcome.ts';
+import { done, failed, type Outcome } from '../outcome.ts';
 import { inventoryKey, reasonToKeep } from '../plan/inventory.ts';
 import { inOrderOfRemoval } from '../plan/kind-order.ts';
 import { inParallel } from '../plan/parallel.ts';
@@ -20,7 +21,7 @@ import { sentences } from '../../sentences.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
 import { loadDecision, obtainConsent, type Planned } from './consent.ts';
 import { refuse } from './deploy.ts';
-import { removeSets, unneededSets } from './good-generations.ts';
+import { endRemoved, endUnfinished } from './end-of-installation.ts';
 import type { Run } from './run.ts';
 
 /** With the wave that it is of: as it lives, since the inventory does not have it. */
@@ -45,13 +46,16 @@ export async function uninstall(run: Run): Promise<void> {
   if (run.record.status.state !== 'running') {
     const agreed = await prepare(run);
     if (!agreed.ok) return refuse(run, agreed.failure);
-    await begin(run, agreed.value.told);
+    const { told } = agreed.value;
+    const message = `removing: ${countsOf(told.changes)}`;
+    await run.begin({ phase: 'apply', message, told, lastsMs: DEADLINE_MS });
   }
   // What goes now is no failure of the service.
   run.context.monitors.end(run.installation.name);
   const stays = await carryOut(run);
-  if (stays.ok) await finish(run, stays.value);
-  else await endUnfinished(run, stays.failure);
+  if (!stays.ok) return endUnfinished(run, stays.failure);
+  const message = `${run.title} is done. ${leftOver(stays.value, run.installation.namespace)}`;
+  await endRemoved(run, { stays: stays.value, message });
 }
 
 /** Hooks, what was applied, hooks, and then what the hooks made. @returns what stays */
@@ -114,23 +118,6 @@ async function prepare(run: Run): Promise<Outcome<Planned<Removal>>> {
   return planned.ok ? run.span('approve', () => obtainConsent(run, planned.value, replan)) : planned;
 }
 
-async function begin(run: Run, told: OperationPlan): Promise<void> {
-  const now = run.context.now();
-  run.beginWriting();
-  await run.move({
-    state: 'running',
-    phase: 'apply',
-    message: `removing: ${countsOf(told.changes)}`,
-    tellsPlan: true,
-    also: {
-      plan: told,
-      planDigest: told.digest,
-      startedAt: now.toISOString(),
-      deadlineAt: new Date(now.getTime() + DEADLINE_MS).toISOString(),
-    },
-  });
-}
-
 async function planRemoval(run: Run, signal: AbortSignal): Promise<Outcome<Removal>> {
   const { deleteVolumes } = run.record.spec.desired;
   const entries = new Map(run.installation.status.inventory.map((entry) => [inventoryKey(entry), entry]));
@@ -177,8 +164,8 @@ async function loadClaims({ context, installation }: Run, signal: AbortSignal): 
 /** Undefined when it is gone or another one; null when it may not be looked at. */
 async function load(run: Run, entry: InventoryEntry, signal: AbortSignal): Promise<KubeObject | undefined | null> {
   const { kube } = run.context;
-  const { group, version, kind, namespace, name, uid } = entry;
-  const ref = await persist(() => kube.resourceOf(group === '' ? version : `${group}/${version}`, kind), signal);
+  const { kind, namespace, name, uid } = entry;
+  const ref = await persist(() => kube.resourceOf(apiVersionOf(entry), kind), signal);
   if (!ref) return undefined;
   try {
     const live = await persist(() => kube.get(ref, namespace, name, { signal }), signal);
@@ -242,31 +229,6 @@ async function awaitGone(run: Run, group: readonly InventoryEntry[]): Promise<Ou
   }
 }
 
-async function finish(run: Run, stays: InventoryEntry[]): Promise<void> {
-  const { context, installation, record } = run;
-  const { history } = installation.status;
-  const unneeded = unneededSets(
-    history.map(({ renderRef }) => renderRef),
-    [],
-  );
-  const message = `${run.title} is done. ${leftOver(stays, installation.namespace)}`;
-  await context.installations.write(installation.name, {
-    state: 'removed',
-    observedGeneration: record.spec.generation,
-    version: null,
-    releaseDigest: null,
-    health: null,
-    message: message.slice(0, 1_000),
-    history: [],
-    inventory: stays,
-    watched: [],
-    unneeded,
-  });
-  // Before the end is written: no later operation would remove what a kill leaves of them, and there are passwords in them.
-  await removeSets(context, unneeded);
-  await run.move({ state: 'succeeded', phase: 'done', message });
-}
-
 function leftOver(stays: readonly InventoryEntry[], namespace: string): string {
   const lines = [`kubectl delete namespace ${namespace}`];
   if (stays.length === 0) return `Only the empty namespace stays; to remove it:\n${lines.join('\n')}`;
@@ -275,12 +237,4 @@ function leftOver(stays: readonly InventoryEntry[], namespace: string): string {
     lines.unshift(`kubectl --namespace ${namespace} delete ${kind.toLowerCase()} ${names}`);
   }
   return `These stay with what is in them, to be removed by you when nobody needs them any more:\n${lines.join('\n')}`;
-}
-
-/** Part of it is gone: nothing to go back to, but the next try goes on from here. */
-async function endUnfinished(run: Run, { reason, message: why }: Failure): Promise<void> {
-  const message = `${run.title} is not finished: ${why}`;
-  run.context.monitors.watch(run.installation, run.installation.status.watched);
-  await run.context.installations.write(run.installation.name, { state: 'failed', message: message.slice(0, 1_000) });
-  await run.move({ state: 'failed', phase: 'done', reason, message });
 }

@@ -1,6 +1,7 @@
 import { waveOf } from '@steward/shared';
 import type { KubeClient, KubeObject } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
+import { apiVersionOf } from '../../kube/object.ts';
 import type { InventoryEntry } from '../../operations/installation-object.ts';
 import { persist } from '../../operations/persist.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
@@ -102,8 +103,4 @@ async function planRemoval(entry: InventoryEntry, { kube, signal }: PlanInput): 
     if (isKubeError(error) && error.status === 403) return { entry, action: 'keep', wave: 0 };
     throw error;
   }
-}
-
-function apiVersionOf({ group, version }: InventoryEntry): string {
-  return group === '' ? version : `${group}/${version}`;
 }
