@@ -1,24 +1,20 @@
-import { CreatedInstallation, Installation, type Cluster } from '@steward/shared';
+import { Installation, type Cluster } from '@steward/shared';
 import type { Command } from 'commander';
 import { CliError, usageError } from '../cli-error.ts';
 import { findCluster } from '../clusters/find-cluster.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import type { HubClient } from '../hub-api/hub-client.ts';
-import { changedParameters, withParameterOptions, type ParameterOptions } from '../installations/parameters.ts';
-import { followOperation } from '../operations/follow.ts';
+import { createInstallation, type CreateOptions } from '../installations/create-installation.ts';
+import { changedParameters, withParameterOptions } from '../installations/parameters.ts';
 import { commonFields, pushOperation, withChangeOptions, type ChangeOptions } from '../operations/push-operation.ts';
 import { addCommand, type Invocation, type Session } from '../program/command.ts';
-import { printable } from '../terminal/terminal.ts';
 import { clusterOfCustomer } from './cluster-of-customer.ts';
 
-interface AdoptOptions extends ParameterOptions, ChangeOptions {
+interface AdoptOptions extends CreateOptions, ChangeOptions {
   cluster?: string;
   customer?: string;
   releaseName?: string;
-  namespace?: string;
   name?: string;
-  version?: string;
-  channel?: string;
   acceptDifferences?: boolean;
 }
 
@@ -49,32 +45,14 @@ async function adoptFirst(
   invocation: Invocation<AdoptOptions>,
   { cluster, name, releaseName }: { cluster: Cluster; name: string; releaseName: string },
 ): Promise<ExitCode | void> {
-  const { terminal, options, args, output, note } = invocation;
-  const { namespace, version, channel, acceptDifferences } = options;
-  const hub = await invocation.hub();
-  const parameters = await changedParameters({}, options, terminal.cwd);
-  const created = await hub.postOnce(CreatedInstallation, '/installations', {
-    name,
-    service: args[0] ?? '',
-    cluster: cluster.name,
-    customer: cluster.customer,
-    ...(namespace === undefined ? {} : { namespace }),
-    ...(version === undefined ? {} : { version }),
-    ...(channel === undefined ? {} : { channel }),
-    ...(parameters === undefined ? {} : { parameters }),
-    adopt: { releaseName, ...(acceptDifferences ? { acceptDifferences } : {}) },
-  });
-  if (!output.isTable && !options.watch) return output.data(created);
-  const { installation } = created;
-  note(
-    `${installation.name}: takes over the Helm release ${releaseName} in namespace ${installation.namespace} of ${cluster.customer}/${cluster.name} as ${installation.service} ${installation.version}`,
-  );
-  note('The customer gives the agent its rights there with this line; nothing runs differently by it:');
-  if (output.isTable) output.lines([printable(created.grantCommand)]);
-  else output.item(created);
-  if (options.watch)
-    return followOperation(created.operation.id, { hub, terminal, output, note, timeoutMs: options.timeout });
-  note(`Follow it with: steward operations watch ${created.operation.id}`);
+  const { options, args } = invocation;
+  const { acceptDifferences } = options;
+  const words = ({ name: named, namespace, service, version }: Installation): string[] => [
+    `${named}: takes over the Helm release ${releaseName} in namespace ${namespace} of ${cluster.customer}/${cluster.name} as ${service} ${version}`,
+    'The customer gives the agent its rights there with this line; nothing runs differently by it:',
+  ];
+  const adopt = { releaseName, ...(acceptDifferences ? { acceptDifferences } : {}) };
+  return createInstallation(invocation, { cluster, name, service: args[0] ?? '', adopt, words });
 }
 
 /** With other values, or the differences accepted: the same installation, the same rights. */

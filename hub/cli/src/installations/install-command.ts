@@ -1,57 +1,34 @@
-import { CreatedInstallation } from '@steward/shared';
+import type { Installation } from '@steward/shared';
 import type { Command } from 'commander';
 import { usageError } from '../cli-error.ts';
 import { installAgent, type InstallAgentOptions } from '../customer/install-agent.ts';
 import { findCluster } from '../clusters/find-cluster.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import { withWatchOptions } from '../operations/push-operation.ts';
-import { followOperation } from '../operations/follow.ts';
 import { addCommand, collect, type Invocation, type Session } from '../program/command.ts';
-import { printable } from '../terminal/terminal.ts';
-import { changedParameters, withParameterOptions, type ParameterOptions } from './parameters.ts';
+import { createInstallation, type CreateOptions } from './create-installation.ts';
+import { withParameterOptions } from './parameters.ts';
 
-export interface InstallServiceOptions extends ParameterOptions {
+export interface InstallServiceOptions extends CreateOptions {
   cluster?: string;
   name?: string;
-  namespace?: string;
-  version?: string;
-  channel?: string;
-  watch?: boolean;
-  timeout?: number;
 }
 
 /** The vendor's side: a service on a customer's cluster. */
 async function installService(invocation: Invocation<InstallOptions>): Promise<ExitCode | void> {
-  const { terminal, options, args, output, note } = invocation;
+  const { options, args } = invocation;
   const service = args[0] ?? '';
-  const { version, channel, namespace, name = service } = options;
+  const { version, channel, name = service } = options;
   if (options.cluster === undefined)
     throw usageError('on which cluster?', 'Give --cluster; see `steward cluster list`.');
   if (version !== undefined && channel !== undefined) throw usageError('--version and --channel: give one of them');
   const hub = await invocation.hub();
   const cluster = await findCluster(hub, options.cluster);
-  const parameters = await changedParameters({}, options, terminal.cwd);
-  const created = await hub.postOnce(CreatedInstallation, '/installations', {
-    name,
-    service,
-    cluster: cluster.name,
-    customer: cluster.customer,
-    ...(namespace === undefined ? {} : { namespace }),
-    ...(version === undefined ? {} : { version }),
-    ...(channel === undefined ? {} : { channel }),
-    ...(parameters === undefined ? {} : { parameters }),
-  });
-  if (!output.isTable && !options.watch) return output.data(created);
-  const { installation } = created;
-  note(
-    `${installation.name}: ${service} ${installation.version} for ${cluster.customer}/${cluster.name}, namespace ${installation.namespace}`,
-  );
-  note('The customer gives it its rights with this line (not needed when the agent is installed after now):');
-  if (output.isTable) output.lines([printable(created.grantCommand)]);
-  else output.item(created);
-  if (options.watch)
-    return followOperation(created.operation.id, { hub, terminal, output, note, timeoutMs: options.timeout });
-  note(`Follow it with: steward operations watch ${created.operation.id}`);
+  const words = ({ version: installed, namespace }: Installation): string[] => [
+    `${name}: ${service} ${installed} for ${cluster.customer}/${cluster.name}, namespace ${namespace}`,
+    'The customer gives it its rights with this line (not needed when the agent is installed after now):',
+  ];
+  return createInstallation(invocation, { cluster, name, service, words });
 }
 
 type InstallOptions = InstallServiceOptions & InstallAgentOptions;
