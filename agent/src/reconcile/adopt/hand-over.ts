@@ -2,14 +2,15 @@ import { HOOK_LABEL, OPERATION_LABEL, PAUSED_ANNOTATION } from '@steward/shared'
 import { STOPPED_ANNOTATION } from '../../collect/objects/workload.ts';
 import type { KubeObject, MergePatch, ResourceRef } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
+import { apiVersionOf } from '../../kube/object.ts';
 import { persist } from '../../operations/persist.ts';
 import type { Step, StepContext, StepResult } from '../execute/steps.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
 import { HELM_MANAGER, helmMarks, STEWARD_LABELS, type HelmRelease } from './helm-marks.ts';
 import { givenBack, takenOver } from './managed-fields.ts';
 
-/** The rights were reviewed before. */
-const GRANTED = { forbiddenRetries: 5 };
+/** An admission rule may refuse for a moment what it let pass before. */
+const TRIED_BEFORE = { forbiddenRetries: 5 };
 /** Controllers write the status of what they look after all the time. */
 const MAX_CONFLICTS = 20;
 const NOTHING: StepResult = { uid: undefined, generation: 0 };
@@ -37,8 +38,8 @@ export async function giveBack(
   context: StepContext,
 ): Promise<Outcome<StepResult>> {
   const { kube, fieldManager, signal } = context;
-  const { group, version, kind, namespace, name, uid, hook } = entry;
-  const ref = await persist(() => kube.resourceOf(group === '' ? version : `${group}/${version}`, kind), signal);
+  const { kind, namespace, name, uid, hook } = entry;
+  const ref = await persist(() => kube.resourceOf(apiVersionOf(entry), kind), signal);
   if (!ref) return done(NOTHING);
   await rewrite({ ref, namespace, name }, context, (live) => {
     if (uid !== undefined && live.metadata.uid !== uid) return 'gone';
@@ -75,7 +76,7 @@ async function rewrite(
   patchOf: (live: KubeObject) => MergePatch | 'gone' | undefined,
 ): Promise<boolean> {
   for (let conflicts = 0; ; conflicts += 1) {
-    const live = await persist(() => kube.get(ref, namespace, name, { signal }), signal, GRANTED);
+    const live = await persist(() => kube.get(ref, namespace, name, { signal }), signal);
     const patch = live ? patchOf(live) : 'gone';
     if (patch === 'gone' || !live) return false;
     if (patch === undefined) return true;
@@ -84,7 +85,7 @@ async function rewrite(
       await persist(
         () => kube.mergePatch(ref, namespace, name, bound, { fieldManager: HELM_MANAGER, signal }),
         signal,
-        GRANTED,
+        TRIED_BEFORE,
       );
       return true;
     } catch (error) {

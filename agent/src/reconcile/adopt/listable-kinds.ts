@@ -1,6 +1,7 @@
 import type { ReleasePermission } from '@steward/shared';
 import type { KubeClient, KubeObject, ResourceRef } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
+import { apiVersionOf } from '../../kube/object.ts';
 import { persist } from '../../operations/persist.ts';
 
 /** The kinds of a release's own objects that the agent may list in the namespace: never Secrets. */
@@ -12,7 +13,7 @@ export async function listableKinds(
   const own = permissions.filter(({ verbs, names }) => verbs.includes('list') && verbs.includes('patch') && !names);
   const found = await Promise.all(
     own.map(({ apiGroup, apiVersion, kind }) => {
-      const version = apiGroup === '' ? apiVersion : `${apiGroup}/${apiVersion}`;
+      const version = apiVersionOf({ group: apiGroup, version: apiVersion });
       return persist(() => kube.resourceOf(version, kind), signal);
     }),
   );

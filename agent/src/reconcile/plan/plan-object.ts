@@ -62,10 +62,11 @@ export interface FoundObject {
   isHelms?: boolean;
 }
 
-/** The rights were reviewed before; but what a quota or admission refuses is forbidden too, and stays so. */
-const GRANTED = { forbiddenRetries: 2 };
-/** Nothing is written yet, so a person is told rather than made to wait; some six seconds are a webhook's own restart. */
-const TRIED = { ...GRANTED, webhookRetries: 6 };
+/**
+ * Nothing is written yet, so a person is told rather than made to wait: what a quota or admission refuses mostly stays so, and
+ * some six seconds are a webhook's own restart.
+ */
+const TRIED = { forbiddenRetries: 2, webhookRetries: 6 };
 
 /** Thrown inside, to end the parallel reads at the first refusal. */
 export class Refused extends Error {
@@ -87,8 +88,8 @@ export async function findObject(object: KubeObject, input: ObjectPlanInput): Pr
   const { name, namespace } = object.metadata;
   const what = `${object.kind}/${name}`;
   const ref = await loadRef(object, input);
-  const live = await persist(() => kube.get(ref, namespace, name, { signal }), signal, GRANTED).catch(
-    (error: unknown) => refuse(error, what),
+  const live = await persist(() => kube.get(ref, namespace, name, { signal }), signal).catch((error: unknown) =>
+    refuse(error, what),
   );
   if (!live) return { ref, object, live };
   const owner = isOwn(live, ours.get(inventoryKey({ ...ref, ...object.metadata })), input)

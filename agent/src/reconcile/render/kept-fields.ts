@@ -8,6 +8,7 @@ import {
 } from '@steward/shared';
 import type { KubeClient, KubeObject } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
+import { apiVersionOf } from '../../kube/object.ts';
 import { persist } from '../../operations/persist.ts';
 import { done, type Outcome } from '../outcome.ts';
 import { refusalOf } from '../plan/refusal.ts';
@@ -23,9 +24,6 @@ export interface KeptFieldsInput {
   lastGood: string | undefined;
   signal: AbortSignal;
 }
-
-/** The rights were reviewed before. */
-const GRANTED = { forbiddenRetries: 2 };
 
 /**
  * What the release makes once, as it was made: field by field from the stored set of the last good generation, and what
@@ -68,12 +66,12 @@ async function loadLive(
   if (!permission) return done(undefined);
   const { apiGroup, apiVersion } = permission;
   const ref = await persist(
-    () => kube.resourceOf(apiGroup === '' ? apiVersion : `${apiGroup}/${apiVersion}`, kind),
+    () => kube.resourceOf(apiVersionOf({ group: apiGroup, version: apiVersion }), kind),
     signal,
   );
   if (!ref) return done(undefined);
   try {
-    return done(await persist(() => kube.get(ref, namespace, name, { signal }), signal, GRANTED));
+    return done(await persist(() => kube.get(ref, namespace, name, { signal }), signal));
   } catch (error) {
     if (isKubeError(error)) return { ok: false, failure: refusalOf(error, `${kind}/${name}`) };
     throw error;

@@ -19,8 +19,6 @@ const MAX_LOOKUPS = 50;
 const MAX_BYTES = 1024 * 1024;
 const MAX_LISTED = 500;
 const NOTHING = '{}';
-/** The rights were reviewed before. */
-const GRANTED = { forbiddenRetries: 2 };
 
 /**
  * Answers what the templates of one rendering look up: objects of the installation's own namespace that the signed
@@ -65,11 +63,11 @@ export class Lookups {
   async #read(ref: ResourceRef, { apiVersion, kind, namespace, name }: Lookup): Promise<object> {
     const { kube, signal } = this.#input;
     if (name !== '') {
-      const found = await persist(() => kube.get(ref, namespace, name, { signal }), signal, GRANTED);
+      const found = await persist(() => kube.get(ref, namespace, name, { signal }), signal);
       return found ? withoutManagers(found) : {};
     }
     const options = { maxObjects: MAX_LISTED, signal };
-    const items = await persist(() => kube.list(ref, namespace, options), signal, GRANTED);
+    const items = await persist(() => kube.list(ref, namespace, options), signal);
     return { apiVersion, kind: `${kind}List`, metadata: {}, items: items.map(withoutManagers) };
   }
 
