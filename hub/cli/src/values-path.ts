@@ -1,11 +1,8 @@
+import { isRecord } from '@steward/shared';
 import { parse } from 'yaml';
 import { usageError } from './cli-error.ts';
 
 export type Values = Record<string, unknown>;
-
-export function isRecord(value: unknown): value is Values {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
 
 /** The value at a dotted path; undefined when a part of the way is missing. */
 export function valueAt(values: unknown, path: string): unknown {

@@ -1,3 +1,5 @@
+import { isRecord } from '../json.ts';
+
 /**
  * The way to a field of an object: keys of maps, and names (else positions) of items of lists. Written as
  * `spec.template.spec.containers[web].image`, with keys that hold other signs in quotes: `data["tls.crt"]`.
@@ -77,8 +79,4 @@ export function withFieldAt(object: unknown, path: FieldPath, change: (value: un
   const changed = withFieldAt(inside(object, step), rest, change);
   if (Array.isArray(object)) return object.with(Number(step), changed);
   return { ...(isRecord(object) ? object : {}), [step]: changed };
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

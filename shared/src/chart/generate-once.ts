@@ -2,6 +2,7 @@ import { canonicalJson } from '../json.ts';
 import type { ReleaseGenerated } from '../release/release.ts';
 import { fieldAt, parseFieldPath, pathWithItem, pathWithKey, withFieldAt, type FieldPath } from './field-path.ts';
 import type { RenderedObject } from './pod-specs.ts';
+import { isRecord } from '../json.ts';
 
 /** A field of an object as it was made first. */
 export interface KeptField {
@@ -80,8 +81,4 @@ function walk(a: unknown, b: unknown, path: string, found: (path: string) => boo
   if (Array.isArray(a) && Array.isArray(b) && a.length === b.length)
     return a.every((item: unknown, index) => walk(item, b[index], pathWithItem(path, item, index), found));
   return found(path);
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

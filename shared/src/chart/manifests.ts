@@ -2,6 +2,7 @@ import { parseDocument, type DocumentOptions, type SchemaOptions, type Tags } fr
 import { LIMITS } from '../limits.ts';
 import { isTestHook } from './hooks.ts';
 import { decodeRenderedObject, type RenderedObject } from './pod-specs.ts';
+import { isRecord } from '../json.ts';
 
 /** An object of a rendered chart, and the template it came from (`shop/templates/service.yaml`). */
 export interface SourcedObject {
@@ -95,8 +96,4 @@ function withPlainData(object: RenderedObject): RenderedObject {
   if (texts.some(([, text]) => typeof text !== 'string')) return object;
   const encoded = texts.map(([key, text]) => [key, Buffer.from(String(text)).toString('base64')]);
   return { ...rest, data: { ...(isRecord(rest['data']) ? rest['data'] : {}), ...Object.fromEntries(encoded) } };
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

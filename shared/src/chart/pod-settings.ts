@@ -1,12 +1,9 @@
 import type { Static } from 'typebox';
 import type { ReleaseExceptions } from '../release/release.ts';
 import { containersOf, podSpecOf } from './pod-specs.ts';
+import { isRecord } from '../json.ts';
 
 type Exceptions = Static<typeof ReleaseExceptions>;
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
 
 function textOf(value: unknown): string {
   return typeof value === 'string' ? value : (JSON.stringify(value) ?? '');

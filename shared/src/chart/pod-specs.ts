@@ -1,5 +1,6 @@
 import Type, { type Static } from 'typebox';
 import { compile, type Decoded } from '../schema.ts';
+import { isRecord } from '../json.ts';
 
 /** As much of a rendered object as every reader of a chart needs. */
 export const RenderedObject = Type.Object({
@@ -42,10 +43,6 @@ const POD_SPEC_PATHS: Readonly<Record<string, readonly string[]>> = {
 /** Whether the kind, of Kubernetes itself, makes pods. */
 export function makesPods(kind: string): boolean {
   return kind in POD_SPEC_PATHS;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** The pod spec inside a workload of Kubernetes itself; undefined for other objects and for a workload without one. */

@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox';
-import { containersOf, fieldAt, normalizeImage, podSpecOf, type RenderedObject } from '@steward/shared';
+import { containersOf, fieldAt, normalizeImage, podSpecOf, type RenderedObject, isRecord } from '@steward/shared';
 import type { KubeClient, KubeObject, ResourceRef } from '../../kube/client.ts';
 import { isOfRelease, type HelmRelease } from './helm-marks.ts';
 import { listIfAllowed } from './listable-kinds.ts';
@@ -85,8 +85,4 @@ function isSelected({ metadata }: KubeObject, labels: Record<string, unknown>): 
 function hasEnded(pod: KubeObject): boolean {
   const phase = fieldAt(pod, ['status', 'phase']);
   return phase === 'Succeeded' || phase === 'Failed';
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,4 +1,4 @@
-import { HOOK_LABEL, OPERATION_LABEL } from '@steward/shared';
+import { HOOK_LABEL, OPERATION_LABEL, isRecord } from '@steward/shared';
 import { STOPPED_ANNOTATION } from '../../collect/objects/workload.ts';
 import type { KubeObject } from '../../kube/client.ts';
 import { fieldManagersOf, type Managed, type OwnedFields } from '../plan/field-owners.ts';
@@ -80,7 +80,7 @@ function unionOf(entries: readonly Managed[]): OwnedFields | undefined {
 function union(left: OwnedFields, right: OwnedFields): OwnedFields {
   const entries = Object.entries(right).map(([key, value]) => {
     const other = left[key];
-    return [key, isFields(other) && isFields(value) ? union(other, value) : value] as const;
+    return [key, isRecord(other) && isRecord(value) ? union(other, value) : value] as const;
   });
   return { ...left, ...Object.fromEntries(entries) };
 }
@@ -89,9 +89,5 @@ function forget(fields: Record<string, unknown>, [key, ...rest]: readonly string
   if (key === undefined) return;
   const inner = fields[key];
   if (rest.length === 0) delete fields[key];
-  else if (isFields(inner)) forget(inner, rest);
-}
-
-export function isFields(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  else if (isRecord(inner)) forget(inner, rest);
 }

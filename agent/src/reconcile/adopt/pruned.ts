@@ -1,7 +1,6 @@
-import { canonicalJson } from '@steward/shared';
+import { canonicalJson, isRecord } from '@steward/shared';
 import type { KubeObject } from '../../kube/client.ts';
 import type { OwnedFields } from '../plan/field-owners.ts';
-import { isFields } from './managed-fields.ts';
 
 /**
  * An object without the fields that somebody owns and the wanted one does not have: what an apply leaves when those are ours.
@@ -14,11 +13,11 @@ export function pruned(live: KubeObject, wanted: KubeObject, owned: OwnedFields)
 
 function prune(live: unknown, wanted: unknown, owned: OwnedFields): unknown {
   if (Array.isArray(live)) return pruneList(live, Array.isArray(wanted) ? wanted : [], owned);
-  if (!isFields(live)) return live;
-  const inside = isFields(wanted) ? wanted : {};
+  if (!isRecord(live)) return live;
+  const inside = isRecord(wanted) ? wanted : {};
   const kept = Object.entries(live).flatMap(([key, value]): [string, unknown][] => {
     const fields = owned[`f:${key}`];
-    if (!isFields(fields)) return [[key, value]];
+    if (!isRecord(fields)) return [[key, value]];
     const left = pruneField(value, inside[key], fields);
     return left === undefined ? [] : [[key, left]];
   });
@@ -37,7 +36,7 @@ function pruneList(live: readonly unknown[], wanted: readonly unknown[], owned: 
   return live.flatMap((item): unknown[] => {
     const key = Object.keys(owned).find((candidate) => isItem(candidate, item));
     const fields = key === undefined ? undefined : owned[key];
-    if (key === undefined || !isFields(fields)) return [item];
+    if (key === undefined || !isRecord(fields)) return [item];
     const same = wanted.find((other) => isItem(key, other));
     return same === undefined ? [] : [prune(item, same, fields)];
   });
@@ -47,10 +46,10 @@ function pruneList(live: readonly unknown[], wanted: readonly unknown[], owned: 
 function isItem(key: string, item: unknown): boolean {
   const [how, json] = [key.slice(0, 2), key.slice(2)];
   if (how === 'v:') return json === canonicalJson(item);
-  if (how !== 'k:' || !isFields(item)) return false;
+  if (how !== 'k:' || !isRecord(item)) return false;
   const named: unknown = parse(json);
   return (
-    isFields(named) &&
+    isRecord(named) &&
     Object.entries(named).every(
       ([field, value]) => canonicalJson(item[field] ?? DEFAULTS[field] ?? null) === canonicalJson(value),
     )
@@ -70,7 +69,7 @@ function parse(json: string): unknown {
 
 function isEmpty(value: unknown): boolean {
   if (Array.isArray(value)) return value.length === 0;
-  return isFields(value) && Object.keys(value).length === 0;
+  return isRecord(value) && Object.keys(value).length === 0;
 }
 
 /** The merge patch that makes `to` of `from`; undefined when there is nothing to change. Lists are said whole. */
@@ -82,7 +81,7 @@ export function mergePatchOf(
   for (const key of new Set([...Object.keys(from), ...Object.keys(to)])) {
     const [before, after] = [from[key], to[key]];
     if (after === undefined) patch[key] = null;
-    else if (isFields(before) && isFields(after)) {
+    else if (isRecord(before) && isRecord(after)) {
       const inner = mergePatchOf(before, after);
       if (inner) patch[key] = inner;
     } else if (canonicalJson(before ?? null) !== canonicalJson(after)) patch[key] = after;

@@ -1,4 +1,4 @@
-import { fieldAt, parseFieldPath, type FieldPath, type ReleaseDrift } from '@steward/shared';
+import { fieldAt, parseFieldPath, type FieldPath, type ReleaseDrift, isRecord } from '@steward/shared';
 import { STOPPED_ANNOTATION } from '../../collect/objects/workload.ts';
 import type { KubeObject } from '../../kube/client.ts';
 import { autoscalersOf } from '../run-state/autoscalers.ts';
@@ -146,8 +146,4 @@ function withKey(object: Record<string, unknown>, key: string, value: unknown): 
 
 function nameOf(item: unknown): string | undefined {
   return isRecord(item) && typeof item['name'] === 'string' ? item['name'] : undefined;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -7,6 +7,7 @@ import {
   podSpecOf,
   sha256,
   type RenderedObject,
+  isRecord,
 } from '@steward/shared';
 import type { Command } from 'commander';
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -21,7 +22,7 @@ import { findInstallation } from '../installations/find-installation.ts';
 import { addCommand, type Invocation, type Session } from '../program/command.ts';
 import { chartRenderer, findHelm } from '../render/helm.ts';
 import { objectName, readRendered } from '../render/rendered-set.ts';
-import { isRecord, type Values } from '../values-path.ts';
+import { type Values } from '../values-path.ts';
 import { chartFile, exportNotes, helmCommands, imageList, readme } from './export-folder.ts';
 import { pinnedValues, type PinnedValues, type RenderedParts } from './pinned-values.ts';
 

@@ -1,5 +1,5 @@
-import { normalizeImage, parseImageReference, type ReleaseImage } from '@steward/shared';
-import { isRecord, mergeValues, type Values } from '../values-path.ts';
+import { normalizeImage, parseImageReference, type ReleaseImage, isRecord } from '@steward/shared';
+import { mergeValues, type Values } from '../values-path.ts';
 
 /** What a chart renders to: its images, and by name each object without them. */
 export interface RenderedParts {

@@ -1,4 +1,4 @@
-import { compile, LIMITS, sha256 } from '@steward/shared';
+import { compile, LIMITS, sha256, isRecord } from '@steward/shared';
 import { readFile, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import semver from 'semver';
@@ -6,7 +6,7 @@ import Type, { type Static } from 'typebox';
 import { parse, parseDocument } from 'yaml';
 import { CliError, messageOf, usageError } from '../cli-error.ts';
 import { EXIT } from '../exit-codes.ts';
-import { isRecord, mergeValues, parseSetting, typedLike, valueAt, withValue, type Values } from '../values-path.ts';
+import { mergeValues, parseSetting, typedLike, valueAt, withValue, type Values } from '../values-path.ts';
 import { readChartArchive, readChartFolder, type ChartFiles } from './chart-files.ts';
 import { packChart } from './pack.ts';
 

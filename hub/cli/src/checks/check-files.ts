@@ -1,9 +1,8 @@
-import { containersOf, podSpecOf, type RenderedObject } from '@steward/shared';
+import { containersOf, podSpecOf, type RenderedObject, isRecord } from '@steward/shared';
 import type { Findings } from '../findings/finding.ts';
 import type { StewardYaml } from '../steward-yaml/steward-yaml.ts';
 import type { YamlSource } from '../steward-yaml/yaml-source.ts';
 import { objectName } from '../render/rendered-set.ts';
-import { isRecord } from '../values-path.ts';
 import { INSTALLATION, withPlaceholder } from './permissions.ts';
 
 function portsOf(service: RenderedObject): (string | number)[] {

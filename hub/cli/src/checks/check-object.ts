@@ -12,10 +12,10 @@ import {
   type Release,
   WAVE_ANNOTATION,
   type RenderedObject,
+  isRecord,
 } from '@steward/shared';
 import type { Severity } from '../findings/finding.ts';
 import { objectName } from '../render/rendered-set.ts';
-import { isRecord } from '../values-path.ts';
 import { groupOf, kindOf } from './kinds.ts';
 
 /** Something wrong with one rendered object. */

@@ -1,5 +1,12 @@
-import { isOwnRole, makesPods, rightsOfRole, type Lookup, type Release, type RenderedObject } from '@steward/shared';
-import { isRecord } from '../values-path.ts';
+import {
+  isOwnRole,
+  makesPods,
+  rightsOfRole,
+  type Lookup,
+  type Release,
+  type RenderedObject,
+  isRecord,
+} from '@steward/shared';
 import { kindOf, kindOfResource } from './kinds.ts';
 
 type Permission = Release['permissions'][number];

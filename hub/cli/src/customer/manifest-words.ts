@@ -1,5 +1,4 @@
-import { commentOf, type KubeManifest } from '@steward/shared';
-import { isRecord } from '../values-path.ts';
+import { commentOf, type KubeManifest, isRecord } from '@steward/shared';
 
 function list(value: unknown): string[] {
   return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];

@@ -1,3 +1,4 @@
+import { isRecord } from '@steward/shared';
 import type { Command } from 'commander';
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
@@ -5,7 +6,7 @@ import { messageOf, usageError } from '../cli-error.ts';
 import { Findings } from '../findings/finding.ts';
 import { collect } from '../program/command.ts';
 import { YamlSource } from '../steward-yaml/yaml-source.ts';
-import { isRecord, mergeValues, parseSetting, withoutValue, withValue, type Values } from '../values-path.ts';
+import { mergeValues, parseSetting, withoutValue, withValue, type Values } from '../values-path.ts';
 
 /** Flags that say which parameters an installation shall have. */
 export interface ParameterOptions {

@@ -1,4 +1,5 @@
-import { isRecord, type Values } from '../values-path.ts';
+import { isRecord } from '@steward/shared';
+import { type Values } from '../values-path.ts';
 
 /** A place in a values schema that cannot be opened to the hub, and why. `path` leads through the schema document. */
 export interface SchemaProblem {

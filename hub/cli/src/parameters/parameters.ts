@@ -1,10 +1,11 @@
+import { isRecord } from '@steward/shared';
 import type { Release } from '@steward/shared';
 import type { Chart } from '../chart/chart.ts';
 import type { Findings, Place } from '../findings/finding.ts';
 import { STEWARD_YAML } from '../steward-yaml/read-steward-yaml.ts';
 import type { Knob, StewardYaml } from '../steward-yaml/steward-yaml.ts';
 import { YamlSource } from '../steward-yaml/yaml-source.ts';
-import { isRecord, valueAt, type Values } from '../values-path.ts';
+import { valueAt, type Values } from '../values-path.ts';
 import { closedSchemaAt } from './closed-schema.ts';
 
 const SCHEMA_FILE = 'values.schema.json';

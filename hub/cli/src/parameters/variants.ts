@@ -1,4 +1,5 @@
-import { isRecord, valueAt, withValue, type Values } from '../values-path.ts';
+import { isRecord } from '@steward/shared';
+import { valueAt, withValue, type Values } from '../values-path.ts';
 
 /** One way a customer may set the chart: what differs from its defaults. */
 export interface Variant {
