@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { CreateOperation } from './api/fleet.ts';
+import { CreateOperation } from './api/create-operation.ts';
 import { ConnectClaims } from './frames/enrolment.ts';
 import { compile } from './schema.ts';
 

@@ -15,7 +15,15 @@ const watching = new AbortController();
 
 beforeAll(async () => {
   fixture = await ReconcileFixture.create(inject('kubeconfig'));
-  web = await fixture.publish({ chart: 'web' });
+  web = await fixture.publish({
+    chart: 'web',
+    change: (release) => {
+      const memory = { minimum: '16Mi', maximum: '128Mi' };
+      const cpu = { minimum: '1m', maximum: '1' };
+      const resize = { kind: 'Deployment' as const, name: '${installation}', container: 'probe', cpu, memory };
+      release.remedies = { resize: [resize] };
+    },
+  });
   store = await fixture.publish({ chart: 'store' });
   const ref = await fixture.admin.resourceOf('v1', 'Pod');
   if (!ref) throw new Error('no Pods');
@@ -225,6 +233,27 @@ describe('scale', () => {
     expect(end).toMatchObject({ state: 'rolled-back', reason: 'pod-refused' });
     expect(replicasOf(await one.workload())).toBe(2);
     expect(fixture.hub.observed[one.installationId]).toMatchObject({ state: 'rolled-back', observedGeneration: 2 });
+    await one.agent.stop();
+  });
+});
+
+describe('resize', () => {
+  it('replaces the pods by larger ones inside what is offered, and a later upgrade keeps that', async () => {
+    const one = await installed(web);
+    const container = `Deployment/${one.name}/probe`;
+    const sized = (memoryLimit: string): RunState => ({
+      ...AS_RELEASED,
+      resources: { [container]: { memoryLimit, cpuRequest: '5m' } },
+    });
+    const outside = await one.end({ kind: 'resize', runState: sized('1Gi') });
+    expect(outside).toMatchObject({ state: 'failed', reason: 'not-offered' });
+    expect(pods.get(one.name)?.size).toBe(1);
+    const inside = await one.end({ kind: 'resize', runState: sized('128Mi') });
+    expect(inside).toMatchObject({ state: 'succeeded', message: expect.stringContaining('memory limit 128Mi') });
+    expect(pods.get(one.name)?.size).toBe(2);
+    await one.end({ kind: 'upgrade', runState: sized('128Mi'), parameters: { text: 'b' } });
+    const spec = { containers: [{ resources: { limits: { memory: '128Mi' }, requests: { cpu: '5m' } } }] };
+    expect(await one.livePods()).toMatchObject([{ spec }]);
     await one.agent.stop();
   });
 });

@@ -1,4 +1,12 @@
-import type { Installation, Operation, OperationState, Problem, RunState } from '@steward/shared';
+import {
+  RUN_STATE_FEATURE,
+  type Installation,
+  type Operation,
+  type OperationState,
+  type Problem,
+  type ReleaseRemedies,
+  type RunState,
+} from '@steward/shared';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ApiAnswer } from '../support/api.ts';
 import type { FakeAgent } from '../support/fake-agent.ts';
@@ -8,10 +16,21 @@ import { waitUntil } from '../support/wait-until.ts';
 import { startFleet, type Fleet } from './fleet/world.ts';
 
 let fleet: Fleet;
+const remedies: ReleaseRemedies = {
+  resize: [
+    {
+      kind: 'StatefulSet',
+      name: '${installation}',
+      container: 'nats',
+      cpu: { minimum: '100m', maximum: '2' },
+      memory: { minimum: '64Mi', maximum: '1Gi' },
+    },
+  ],
+};
 
 beforeAll(async () => {
   fleet = await startFleet();
-  await fleet.publish('1.0.0');
+  await fleet.publish('1.0.0', { remedies });
   await fleet.publish('1.1.0');
 });
 afterAll(() => fleet.end());
@@ -174,6 +193,59 @@ describe('a remedy', () => {
       '409 conflict',
       expect.stringContaining('nothing of'),
     ]);
+  });
+});
+
+describe('a resize', () => {
+  /** Of the one container that is offered. */
+  const sizes = async ({ id }: Running, size: unknown) => {
+    const { name } = await installation(id);
+    return { [`StatefulSet/${name}/nats`]: size };
+  };
+
+  it('adds to what a container was given before, is kept by an upgrade, and given back by name', async () => {
+    const running = await installed();
+    await done(running, { kind: 'resize', resources: await sizes(running, { memoryLimit: '512Mi' }) });
+    const second = await done(running, { kind: 'resize', resources: await sizes(running, { cpuRequest: '500m' }) });
+    const resources = await sizes(running, { memoryLimit: '512Mi', cpuRequest: '500m' });
+    expect(second).toMatchObject({
+      operation: { kind: 'resize' },
+      runState: { resources },
+      parameters: { replicas: 3 },
+    });
+    expect(await installation(running.id)).toMatchObject({ runState: { resources } });
+    expect(await done(running, { kind: 'upgrade', version: '1.1.0' })).toMatchObject({ runState: { resources } });
+    const back = await done(running, { kind: 'resize', resources: await sizes(running, null) });
+    expect(back.runState).toEqual({ stopped: false, replicas: {} });
+    expect(await installation(running.id)).not.toHaveProperty('runState');
+  });
+
+  it('is refused outside of what the release that runs offers, with what it offers', async () => {
+    const running = await installed();
+    for (const [resources, said] of [
+      [await sizes(running, { memoryLimit: '2Gi' }), 'memory 64Mi to 1Gi'],
+      [{ 'StatefulSet/nats/nats': { memoryLimit: '512Mi' } }, 'does not offer'],
+    ] as const) {
+      const answer = await push(running.id, { kind: 'resize', resources });
+      const { detail } = answer.body as unknown as Problem;
+      expect([problemOf(answer), detail]).toEqual(['400 invalid-request', expect.stringContaining(said)]);
+    }
+    await done(running, { kind: 'upgrade', version: '1.1.0' });
+    const resources = await sizes(running, { memoryLimit: '512Mi' });
+    expect(problemOf(await push(running.id, { kind: 'resize', resources }))).toBe('400 invalid-request');
+  });
+
+  it('is sent to no agent that would leave it out, nor an upgrade that would take it back', async () => {
+    const running = await installed();
+    const resources = await sizes(running, { memoryLimit: '512Mi' });
+    await done(running, { kind: 'resize', resources });
+    await running.agent.close();
+    const queued = (await push(running.id, { kind: 'upgrade', version: '1.1.0' })).body;
+    await running.agent.connect({ hello: { features: [RUN_STATE_FEATURE] } });
+    await waitUntil(async () => (await operation(queued.id)).state === 'failed', { what: 'the upgrade to be ended' });
+    expect(await operation(queued.id)).toMatchObject({ reasonCode: 'agent-too-old' });
+    expect(problemOf(await push(running.id, { kind: 'resize', resources }))).toBe('409 conflict');
+    expect(problemOf(await push(running.id, { kind: 'stop' }))).toBe('409 conflict');
   });
 });
 

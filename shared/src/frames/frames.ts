@@ -18,8 +18,14 @@ const Generation = Type.Integer({ minimum: 0 });
 /** In `features`: the agent carries out restart, stop, start and scale, and keeps `runState` over everything else. */
 export const RUN_STATE_FEATURE = 'run-state';
 
+/** In `features`: the agent carries out resize, and keeps `runState.resources`. */
+export const RESIZE_FEATURE = 'resize';
+
 /** In `features`: the agent takes over what Helm runs, knows a release name of its own, and lets go again. */
 export const ADOPT_FEATURE = 'adopt';
+
+/** What this version says in `features`. */
+export const FEATURES: readonly string[] = [RUN_STATE_FEATURE, ADOPT_FEATURE, RESIZE_FEATURE];
 
 /** Agent → hub, first frame. 1–2 kB, no full state. */
 export const Hello = Type.Object({

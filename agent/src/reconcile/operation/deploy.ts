@@ -85,9 +85,10 @@ async function prepare(run: Run): Promise<Outcome<Prepared>> {
   const source = await imageSourceOf(run);
   if (!source.ok) return source;
   const images = source.value;
-  const possible = checkRunState(prepared.value.set.objects, run.runState, run.presentRunState);
+  const { runState, presentRunState, isAsFound } = run;
+  const { objects, meta } = prepared.value.set;
+  const possible = checkRunState(objects, runState, presentRunState, meta.remedies);
   if (!possible.ok) return possible;
-  const { runState, isAsFound } = run;
   const set = setAsItRuns(prepared.value.set, { runState, isAsFound, images });
   const { state } = run.record.status;
   const also = { renderRef, images };
@@ -107,7 +108,8 @@ async function prepare(run: Run): Promise<Outcome<Prepared>> {
  */
 async function imageSourceOf(run: Run): Promise<Outcome<ImageSource>> {
   if (run.kind === 'adopt') return done(AS_SIGNED);
-  if (run.sameSet && run.kind !== 'restart') return done(run.sameSet.images ?? AS_SIGNED);
+  if (run.sameSet && !run.kinds.some((kind) => kind === 'restart' || kind === 'resize'))
+    return done(run.sameSet.images ?? AS_SIGNED);
   const { kube, config } = run.context;
   const { namespace } = config;
   return loadImageSource(kube, { namespace, installation: run.installation.name, signal: run.untilWriting });

@@ -16,6 +16,7 @@ import type { HelmRelease } from '../adopt/helm-marks.ts';
 import type { ReconcileContext } from '../context.ts';
 import type { Failure, Outcome } from '../outcome.ts';
 import { classify } from '../run-state/classes.ts';
+import { remedyText } from '../run-state/remedy-text.ts';
 import { Spans } from './spans.ts';
 
 /** Why an operation ends before it has changed anything. */
@@ -178,23 +179,11 @@ export class Run {
     return this.kinds[0];
   }
 
-  /** `upgrade of shop to 2.0.0`; of a scale, what to. */
+  /** `upgrade of shop to 2.0.0`; of a scale or a resize, what to. */
   get title(): string {
     const { desired } = this.record.spec;
     const title = titleOfOperation(this.kind, desired.name, desired.release.version);
-    const scaled = this.kind === 'scale' ? scaledText(this.presentRunState, this.runState) : '';
-    return scaled === '' ? title : `${title} to ${scaled}`;
+    const changed = remedyText(this.kind, this.presentRunState, this.runState);
+    return changed === '' ? title : `${title} to ${changed}`;
   }
 }
-
-/** `Deployment/web=3, StatefulSet/db=as released` */
-function scaledText(from: RunState, to: RunState): string {
-  const names = [...new Set([...Object.keys(from.replicas), ...Object.keys(to.replicas)])].sort();
-  return names
-    .filter((name) => from.replicas[name] !== to.replicas[name])
-    .slice(0, MAX_NAMED)
-    .map((name) => `${name}=${to.replicas[name] ?? 'as released'}`)
-    .join(', ');
-}
-
-const MAX_NAMED = 10;

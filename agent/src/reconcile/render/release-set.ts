@@ -7,6 +7,7 @@ import {
   LIMITS,
   Release,
   ReleaseDrift,
+  ReleaseRemedies,
   RenderedObject,
   sha256,
   type ChartHook,
@@ -31,6 +32,8 @@ export const SetMeta = Type.Object({
   /** Going back after one of its hooks has run needs no person. */
   isRollbackSafe: Type.Optional(Type.Boolean()),
   drift: Type.Optional(ReleaseDrift),
+  /** What may be changed of how it runs, with the real names. */
+  remedies: Type.Optional(ReleaseRemedies),
   /** Of what was adopted. */
   found: Type.Optional(Type.Array(FoundImage)),
 });

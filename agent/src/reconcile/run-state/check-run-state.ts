@@ -1,7 +1,8 @@
-import type { RunState } from '@steward/shared';
+import type { ReleaseRemedies, RunState } from '@steward/shared';
 import type { KubeObject } from '../../kube/client.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
 import { autoscalersOf } from './autoscalers.ts';
+import { checkSizes } from './sizes.ts';
 import { fieldsOf, isOf } from './with-run-state.ts';
 
 const MAX_NAMED = 20;
@@ -11,7 +12,12 @@ const MAX_NAMED = 20;
  * asked for earlier and a newer release has no place for is left out.
  * @returns what people should know of it, in sentences for the plan
  */
-export function checkRunState(objects: readonly KubeObject[], wanted: RunState, present: RunState): Outcome<string[]> {
+export function checkRunState(
+  objects: readonly KubeObject[],
+  wanted: RunState,
+  present: RunState,
+  offered: ReleaseRemedies = {},
+): Outcome<string[]> {
   const asked = Object.keys(wanted.replicas).filter((name) => wanted.replicas[name] !== present.replicas[name]);
   const autoscalers = autoscalersOf(objects);
   const scalable = namesOf(objects, ['Deployment', 'StatefulSet']);
@@ -33,10 +39,13 @@ export function checkRunState(objects: readonly KubeObject[], wanted: RunState, 
   const isRestart = wanted.restartToken !== undefined && wanted.restartToken !== present.restartToken;
   const restart = isRestart ? restartNotes(objects) : done([]);
   if (!restart.ok) return restart;
+  const sizes = checkSizes(objects, { wanted, present }, offered);
+  if (!sizes.ok) return sizes;
   return done([
     ...restart.value,
     ...(wanted.stopped ? stopNotes(objects) : []),
     ...unusedNotes(wanted, scalable, autoscalers),
+    ...sizes.value,
   ]);
 }
 

@@ -70,5 +70,6 @@ export function changedKinds(from: RunState, to: RunState): RemedyKind[] {
   if (from.restartToken !== to.restartToken) kinds.push('restart');
   if (from.stopped !== to.stopped) kinds.push(to.stopped ? 'stop' : 'start');
   if (canonicalJson(from.replicas) !== canonicalJson(to.replicas)) kinds.push('scale');
+  if (canonicalJson(from.resources ?? {}) !== canonicalJson(to.resources ?? {})) kinds.push('resize');
   return kinds;
 }

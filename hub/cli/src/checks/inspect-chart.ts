@@ -24,6 +24,7 @@ import { checkHooksOf, hooksIn } from './hooks.ts';
 import { checkLookup, foundAmong, lookupPermissions, lookupWords } from './lookups.ts';
 import { checkGenerateOnce, stabilityProblems } from './stability.ts';
 import { permissionsOf, withPlaceholder, type NamedRender } from './permissions.ts';
+import { checkRemedies } from './remedies/check-remedies.ts';
 
 /** Everything a release says of a chart, as far as the chart itself tells it. */
 export interface Inspection {
@@ -247,6 +248,7 @@ export async function inspectChart(chart: Chart, renderer: Renderer, options: In
     const defaults = results[0].objects.map(({ object }) => object);
     const how = { releaseName: PLACEHOLDER, findings };
     checkProbes(yaml, source, defaults, how);
+    checkRemedies(yaml, source, defaults, how);
     checkUsers(defaults, how);
     checkGenerateOnce(
       yaml,

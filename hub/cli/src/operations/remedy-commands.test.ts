@@ -13,6 +13,8 @@ afterEach(async () => {
 
 const workloads = [{ kind: 'StatefulSet', name: 'nats', health: 'healthy' as const, ready: 3, wanted: 3 }];
 const knob = { name: 'redundancy', title: 'Servers', path: 'redundancy', options: ['1', '3'] };
+const cpu = { minimum: '100m', maximum: '2' };
+const memory = { minimum: '64Mi', maximum: '1Gi' };
 const release = {
   kind: 'steward.dev/release/v1',
   service: 'nats',
@@ -26,6 +28,7 @@ const release = {
   permissions: [],
   exceptions: {},
   knobs: [knob],
+  remedies: { resize: [{ kind: 'StatefulSet', name: '${installation}', container: 'nats', cpu, memory }] },
   upgrade: { deadlineSeconds: 60, settleSeconds: 0 },
   display: { name: 'NATS' },
   minimumAgentVersion: '0.1.0',
@@ -72,6 +75,15 @@ it.each([
   ['scale nats nats=5', { kind: 'scale', replicas: { 'StatefulSet/nats': 5 } }],
   ['scale nats nats=default', { kind: 'scale', replicas: { 'StatefulSet/nats': null } }],
   ['set nats redundancy=3', { kind: 'upgrade', parameters: { a: 1, redundancy: 3 } }],
+  [
+    'resize nats nats --memory-request 128Mi --memory-limit 1Gi',
+    { kind: 'resize', resources: { 'StatefulSet/nats/nats': { memoryRequest: '128Mi', memoryLimit: '1Gi' } } },
+  ],
+  [
+    'resize nats nats/nats --cpu-limit 500m',
+    { kind: 'resize', resources: { 'StatefulSet/nats/nats': { cpuLimit: '500m' } } },
+  ],
+  ['resize nats nats --default', { kind: 'resize', resources: { 'StatefulSet/nats/nats': null } }],
 ])('%s is sent with the generation that was seen', async (line, body) => {
   const { code, sent } = await steward(line);
   expect(sent).toEqual({ ...body, expectedGeneration: 4 });
@@ -125,6 +137,10 @@ it.each([
   ['scale nats', 'missing required argument'],
   ['set nats size=5', 'redundancy = as the chart says (1, 3): Servers'],
   ['set nats redundancy=2', 'redundancy takes 1, 3, not 2'],
+  ['resize nats nats', 'Give --cpu-request, --cpu-limit, --memory-request, --memory-limit or --default.'],
+  ['resize nats nats --cpu-limit 4', 'CPU limit 4 of StatefulSet/nats/nats is not offered'],
+  ['resize nats web --cpu-limit 1', 'It offers: StatefulSet/nats/nats: CPU 100m to 2, memory 64Mi to 1Gi'],
+  ['resize nats nats --default --cpu-limit 1', 'no amount goes with it'],
 ])('%s is wrong use, and says what would be right', async (line, said) => {
   const { code, terminal, sent } = await steward(line);
   expect([code, sent]).toEqual([2, undefined]);

@@ -1,4 +1,3 @@
-import type { RemedyKind } from '@steward/shared';
 import type { Command } from 'commander';
 import { usageError } from '../cli-error.ts';
 import type { ExitCode } from '../exit-codes.ts';
@@ -8,12 +7,13 @@ import { scaleRequest } from '../installations/scale-request.ts';
 import { addCommand, type CommandSpec, type Invocation, type Session } from '../program/command.ts';
 import { confirm } from '../terminal/prompt.ts';
 import { commonFields, pushOperation, withChangeOptions, type ChangeOptions } from './push-operation.ts';
+import { RESIZE } from './resize-command.ts';
 
 interface StopOptions extends ChangeOptions {
   yes?: boolean;
 }
 
-async function push(invocation: Invocation<ChangeOptions>, kind: Exclude<RemedyKind, 'scale'>) {
+async function push(invocation: Invocation<ChangeOptions>, kind: 'restart' | 'stop' | 'start') {
   const installation = await findInstallation(await invocation.hub(), invocation.args[0] ?? '');
   const fields = commonFields(invocation.options, installation.generation);
   return pushOperation(invocation, installation.id, { kind, ...fields });
@@ -106,11 +106,12 @@ const SET: CommandSpec<ChangeOptions> = {
   run: runSet,
 };
 
-/** What helps without another version: restart, stop, start, scale, and the knobs. */
+/** What helps without another version: restart, stop, start, scale, resize, and the knobs. */
 export function addRemedyCommands(program: Command, session: Session): void {
   addCommand(program, session, RESTART);
   addCommand(program, session, STOP);
   addCommand(program, session, START);
   addCommand(program, session, SCALE);
+  addCommand(program, session, RESIZE);
   addCommand(program, session, SET);
 }

@@ -21,7 +21,7 @@ function displayOf(chart: Chart, { yaml }: Inspection): Release['display'] {
   };
 }
 
-type Declared = Pick<Release, 'permissions' | 'exceptions' | 'definitions' | 'generateOnce' | 'drift'>;
+type Declared = Pick<Release, 'permissions' | 'exceptions' | 'definitions' | 'generateOnce' | 'drift' | 'remedies'>;
 
 /** What a release lets the agent do, and how it is to treat what the chart renders to. */
 export function declaredContent({ yaml, permissions, definitions }: Inspection): Declared {
@@ -31,6 +31,7 @@ export function declaredContent({ yaml, permissions, definitions }: Inspection):
     ...(definitions.length === 0 ? {} : { definitions }),
     ...(yaml.generateOnce === undefined ? {} : { generateOnce: yaml.generateOnce }),
     ...(yaml.drift === undefined ? {} : { drift: yaml.drift }),
+    ...(yaml.remedies === undefined ? {} : { remedies: yaml.remedies }),
   };
 }
 

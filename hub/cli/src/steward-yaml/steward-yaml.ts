@@ -1,4 +1,11 @@
-import { ReleaseDrift, ReleaseExceptions, ReleaseGenerated, ReleaseUpgradeRules, Slug } from '@steward/shared';
+import {
+  ReleaseDrift,
+  ReleaseExceptions,
+  ReleaseGenerated,
+  ReleaseRemedies,
+  ReleaseUpgradeRules,
+  Slug,
+} from '@steward/shared';
 import Type, { type Static } from 'typebox';
 
 const Path = Type.String({
@@ -106,6 +113,12 @@ export const StewardYaml = Type.Object(
         ...closed,
         description:
           "What becomes of fields that somebody else changed: put right or only told, and which ones are others' to set.",
+      }),
+    ),
+    remedies: Type.Optional(
+      Type.Object(ReleaseRemedies.properties, {
+        ...closed,
+        description: 'What support may change of how it runs, inside bounds that are signed with the release.',
       }),
     ),
     exceptions: Type.Optional(

@@ -1,0 +1,81 @@
+import Type, { type Static } from 'typebox';
+import { amountOf } from '../quantity.ts';
+import { CpuAmount, MemoryAmount, SIZE_FIELDS, sizeFieldText, type ContainerSize } from './resize.ts';
+
+const closed = { additionalProperties: false } as const;
+const Name = Type.String({
+  minLength: 1,
+  maxLength: 253,
+  description: "`${installation}` stands for the installation's name",
+});
+
+/** A container whose CPU or memory support may change, and between what. What is not named stays the chart's. */
+export const ResizeOffer = Type.Object(
+  {
+    kind: Type.Unsafe<'Deployment' | 'StatefulSet' | 'DaemonSet'>({
+      type: 'string',
+      enum: ['Deployment', 'StatefulSet', 'DaemonSet'],
+    }),
+    name: Name,
+    container: Type.String({ minLength: 1, maxLength: 63, pattern: '^[a-z0-9]([a-z0-9-]*[a-z0-9])?$' }),
+    cpu: Type.Optional(Type.Object({ minimum: CpuAmount, maximum: CpuAmount }, closed)),
+    memory: Type.Optional(Type.Object({ minimum: MemoryAmount, maximum: MemoryAmount }, closed)),
+  },
+  closed,
+);
+export type ResizeOffer = Static<typeof ResizeOffer>;
+
+/** What support may do to how a release runs beyond what every release allows, inside bounds that the vendor signs. */
+export const ReleaseRemedies = Type.Object({
+  resize: Type.Optional(Type.Array(ResizeOffer, { maxItems: 50, description: 'Requests and limits of containers.' })),
+});
+export type ReleaseRemedies = Static<typeof ReleaseRemedies>;
+
+/** With the installation's name in place of what stands for it. */
+export function offeredBy(remedies: ReleaseRemedies | undefined, releaseName: string): ReleaseRemedies {
+  const named = <O extends { name: string }>(offer: O): O => ({
+    ...offer,
+    name: offer.name.replaceAll('${installation}', releaseName),
+  });
+  return { ...(remedies?.resize && { resize: remedies.resize.map(named) }) };
+}
+
+export function containerOf({ kind, name, container }: Pick<ResizeOffer, 'kind' | 'name' | 'container'>): string {
+  return `${kind}/${name}/${container}`;
+}
+
+/** Why a container may not be given this size, in words; undefined when the release offers it. */
+export function problemOfSize(
+  container: string,
+  size: ContainerSize,
+  { resize = [] }: ReleaseRemedies,
+): string | undefined {
+  const offer = resize.find((one) => containerOf(one) === container);
+  if (!offer) {
+    const known = resize.map(resizeOfferText).join('; ') || 'nothing';
+    return `this release does not offer to resize ${container}; it offers: ${known}`;
+  }
+  for (const field of SIZE_FIELDS) {
+    const wanted = size[field];
+    if (wanted === undefined) continue;
+    const bounds = offer[field.startsWith('cpu') ? 'cpu' : 'memory'];
+    if (!isWithin(wanted, bounds))
+      return `${sizeFieldText(field)} ${wanted} of ${container} is not offered: ${resizeOfferText(offer)}`;
+  }
+  return undefined;
+}
+
+function isWithin(wanted: string, bounds: ResizeOffer['cpu']): boolean {
+  const [amount, least, most] = [wanted, bounds?.minimum, bounds?.maximum].map(amountOf);
+  return amount !== undefined && least !== undefined && most !== undefined && amount >= least && amount <= most;
+}
+
+/** `Deployment/web/server: CPU 100m to 2, memory 64Mi to 1Gi` */
+export function resizeOfferText(offer: ResizeOffer): string {
+  const { cpu, memory } = offer;
+  const parts = [
+    ...(cpu ? [`CPU ${cpu.minimum} to ${cpu.maximum}`] : []),
+    ...(memory ? [`memory ${memory.minimum} to ${memory.maximum}`] : []),
+  ];
+  return `${containerOf(offer)}: ${parts.join(', ')}`;
+}
