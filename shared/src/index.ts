@@ -7,6 +7,7 @@ export * from './health.ts';
 export * from './quantity.ts';
 export * from './remedies/workload.ts';
 export * from './remedies/resize.ts';
+export * from './remedies/autoscale.ts';
 export * from './remedies/offers.ts';
 export * from './run-state.ts';
 export * from './operation.ts';

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { OPERATION_KINDS, type RunState } from '@steward/shared';
 import type { KubeObject } from '../../agent/src/kube/client.ts';
+import { remedyPermissions } from '../../hub/cli/src/checks/remedies/check-remedies.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import { writesToDieAt } from './deaths.ts';
 import { ReconcileFixture, type Published, type RunningAgent } from './reconcile-fixture.ts';
@@ -21,7 +22,9 @@ beforeAll(async () => {
       const memory = { minimum: '16Mi', maximum: '128Mi' };
       const cpu = { minimum: '1m', maximum: '1' };
       const resize = { kind: 'Deployment' as const, name: '${installation}', container: 'probe', cpu, memory };
-      release.remedies = { resize: [resize] };
+      const autoscale = { kind: 'Deployment' as const, name: '${installation}', minimum: 1, maximum: 3 };
+      release.remedies = { resize: [resize], autoscale: [autoscale] };
+      release.permissions.push(...remedyPermissions(release));
     },
   });
   store = await fixture.publish({ chart: 'store' });
@@ -255,6 +258,46 @@ describe('resize', () => {
     const spec = { containers: [{ resources: { limits: { memory: '128Mi' }, requests: { cpu: '5m' } } }] };
     expect(await one.livePods()).toMatchObject([{ spec }]);
     await one.agent.stop();
+  });
+});
+
+describe('autoscale', () => {
+  const scaler = async (name: string): Promise<KubeObject | undefined> => {
+    const ref = await fixture.admin.resourceOf('autoscaling/v2', 'HorizontalPodAutoscaler');
+    return ref && fixture.admin.get(ref, name, `steward-deployment-${name}`);
+  };
+
+  it('leaves the count to the cluster over an upgrade and a stop, and takes it back once after a kill', async () => {
+    const one = await installed(web);
+    const workload = `Deployment/${one.name}`;
+    const on: RunState = { ...AS_RELEASED, autoscale: { [workload]: { minimum: 2, maximum: 3, cpuPercent: 70 } } };
+    const blind = await one.end({ kind: 'autoscale', runState: on });
+    expect(blind).toMatchObject({ state: 'failed', reason: 'not-offered' });
+    const measured: RunState = { ...on, resources: { [`${workload}/probe`]: { cpuRequest: '5m' } } };
+    const end = await one.end({ kind: 'autoscale', runState: measured });
+    // There is nothing in this cluster that measures.
+    expect(end).toMatchObject({ state: 'succeeded', message: expect.stringContaining('cannot measure yet') });
+    expect(replicasOf(await one.workload())).toBe(2);
+    await one.end({ kind: 'upgrade', runState: measured, parameters: { replicas: 1, text: 'b' } });
+    expect(await one.livePods()).toHaveLength(2);
+    await one.end({ kind: 'stop', runState: { ...measured, stopped: true }, parameters: { replicas: 1, text: 'b' } });
+    expect(await one.livePods()).toHaveLength(0);
+    await one.end({ kind: 'start', runState: measured, parameters: { replicas: 1, text: 'b' } });
+    expect(await one.livePods()).toHaveLength(2);
+    expect(fixture.hub.events.filter(({ installationId }) => installationId === one.installationId)).toEqual([]);
+    expect(await fixture.get('Installation', one.name)).not.toMatchObject({ status: { drift: expect.anything() } });
+    await one.agent.stop();
+    const name = `steward-deployment-${one.name}`;
+    const mortal = await fixture.start({ write: 1, of: `HorizontalPodAutoscaler/${name}`, when: 'after' });
+    const { autoscale: _, ...runState } = measured;
+    const off = fixture.offer(one.next({ kind: 'autoscale', runState, parameters: { replicas: 1, text: 'b' } }));
+    await mortal.client.died;
+    mortal.kill();
+    const next = await fixture.start();
+    expect(await fixture.hub.end(off)).toMatchObject({ state: 'succeeded' });
+    expect([await scaler(one.name), replicasOf(await one.workload())]).toEqual([undefined, 1]);
+    expect(await one.livePods()).toHaveLength(1);
+    await next.stop();
   });
 });
 

@@ -1,9 +1,11 @@
 import {
+  RESIZE_FEATURE,
   RUN_STATE_FEATURE,
   type Installation,
   type Operation,
   type OperationState,
   type Problem,
+  type Release,
   type ReleaseRemedies,
   type RunState,
 } from '@steward/shared';
@@ -26,11 +28,22 @@ const remedies: ReleaseRemedies = {
       memory: { minimum: '64Mi', maximum: '1Gi' },
     },
   ],
+  autoscale: [{ kind: 'StatefulSet', name: '${installation}', minimum: 1, maximum: 9 }],
 };
+const permissions: Release['permissions'] = [
+  {
+    apiGroup: 'autoscaling',
+    apiVersion: 'v2',
+    kind: 'HorizontalPodAutoscaler',
+    resource: 'horizontalpodautoscalers',
+    verbs: ['get', 'list', 'watch', 'create', 'patch', 'delete'],
+    reason: 'to scale the service by load',
+  },
+];
 
 beforeAll(async () => {
   fleet = await startFleet();
-  await fleet.publish('1.0.0', { remedies });
+  await fleet.publish('1.0.0', { remedies, permissions });
   await fleet.publish('1.1.0');
 });
 afterAll(() => fleet.end());
@@ -246,6 +259,41 @@ describe('a resize', () => {
     expect(await operation(queued.id)).toMatchObject({ reasonCode: 'agent-too-old' });
     expect(problemOf(await push(running.id, { kind: 'resize', resources }))).toBe('409 conflict');
     expect(problemOf(await push(running.id, { kind: 'stop' }))).toBe('409 conflict');
+  });
+});
+
+describe('an autoscale', () => {
+  const bounds = { minimum: 2, maximum: 6, cpuPercent: 70 };
+
+  it('takes the count over from scale until it is switched off', async () => {
+    const running = await installed();
+    const workload = `StatefulSet/${(await installation(running.id)).name}`;
+    await done(running, { kind: 'scale', replicas: { [workload]: 5 } });
+    const on = await done(running, { kind: 'autoscale', autoscale: { [workload]: bounds } });
+    const runState = { stopped: false, replicas: { [workload]: 5 }, autoscale: { [workload]: bounds } };
+    expect(on).toMatchObject({ operation: { kind: 'autoscale' }, runState });
+    expect(problemOf(await push(running.id, { kind: 'scale', replicas: { [workload]: 4 } }))).toBe('409 conflict');
+    expect(await done(running, { kind: 'upgrade', version: '1.1.0' })).toMatchObject({ runState });
+    const off = await done(running, { kind: 'autoscale', autoscale: { [workload]: null } });
+    expect(off.runState).toEqual({ stopped: false, replicas: { [workload]: 5 } });
+    expect(await done(running, { kind: 'scale', replicas: { [workload]: 4 } })).toMatchObject({
+      runState: { replicas: { [workload]: 4 } },
+    });
+  });
+
+  it('is refused outside of what is offered, and by an agent that does not know of it', async () => {
+    const running = await installed();
+    const workload = `StatefulSet/${(await installation(running.id)).name}`;
+    const ask = async (name: string, change: object) =>
+      problemOf(await push(running.id, { kind: 'autoscale', autoscale: { [name]: { ...bounds, ...change } } }));
+    expect(await ask(workload, { maximum: 10 })).toBe('400 invalid-request');
+    expect(await ask(workload, { minimum: 7 })).toBe('400 invalid-request');
+    expect(await ask(workload, { cpuPercent: 0 })).toBe('400 invalid-request');
+    expect(await ask('Deployment/other', {})).toBe('400 invalid-request');
+    await running.agent.close();
+    await running.agent.connect({ hello: { features: [RUN_STATE_FEATURE, RESIZE_FEATURE] } });
+    const isOld = async () => (await ask(workload, {})) === '409 conflict';
+    await waitUntil(isOld, { what: 'the hub to know that the agent is old' });
   });
 });
 

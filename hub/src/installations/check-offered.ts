@@ -1,4 +1,4 @@
-import { offeredBy, problemOfSize, type CreateOperation, type Release } from '@steward/shared';
+import { offeredBy, problemOfAutoscale, problemOfSize, type CreateOperation, type Release } from '@steward/shared';
 import { ProblemError } from '../http/problem.ts';
 
 /** What a remedy asks for, against what the release that runs offers; the agent holds it against the signed release again. @throws ProblemError `invalid-request` */
@@ -10,11 +10,21 @@ export function checkOffered(wanted: CreateOperation, release: Release, releaseN
 }
 
 function problemOf(wanted: CreateOperation, release: Release, releaseName: string): string | undefined {
-  if (wanted.kind !== 'resize') return undefined;
-  const offered = offeredBy(release.remedies, releaseName);
-  for (const [container, size] of Object.entries(wanted.resources)) {
-    const problem = size ? problemOfSize(container, size, offered) : undefined;
-    if (problem !== undefined) return problem;
+  const offered = offeredBy(release, releaseName);
+  if (wanted.kind === 'resize')
+    return firstProblem(wanted.resources, (container, size) => problemOfSize(container, size, offered));
+  if (wanted.kind !== 'autoscale') return undefined;
+  return firstProblem(wanted.autoscale, (workload, bounds) => problemOfAutoscale(workload, bounds, offered));
+}
+
+/** What is given back or switched off needs no offer. */
+function firstProblem<T>(
+  wanted: Record<string, T | null>,
+  problem: (name: string, value: T) => string | undefined,
+): string | undefined {
+  for (const [name, value] of Object.entries(wanted)) {
+    const found = value === null ? undefined : problem(name, value);
+    if (found !== undefined) return found;
   }
   return undefined;
 }

@@ -1,5 +1,6 @@
 import {
   AS_RELEASED,
+  AUTOSCALE_FEATURE,
   compile,
   isRemedy,
   RESIZE_FEATURE,
@@ -33,8 +34,9 @@ export function readRunState(json: unknown): RunState {
 /** Undefined when it runs as its release says, and always did. */
 export function shownRunState(json: unknown): RunState | undefined {
   const runState = readRunState(json);
-  const { stopped, restartToken, replicas, resources = {} } = runState;
-  const isOther = stopped || restartToken !== undefined || [replicas, resources].some((all) => !isEmpty(all));
+  const { stopped, restartToken, replicas, resources, autoscale } = runState;
+  const isOther =
+    stopped || restartToken !== undefined || [replicas, resources, autoscale].some((all) => !isEmpty(all));
   return isOther ? runState : undefined;
 }
 
@@ -44,7 +46,8 @@ export function featuresNeeded(kind: OperationKind, json: unknown): string[] {
   const runState = shownRunState(json);
   if (!isRemedy(kind) && !runState) return [];
   const isResized = kind === 'resize' || !isEmpty(runState?.resources);
-  return [RUN_STATE_FEATURE, ...(isResized ? [RESIZE_FEATURE] : [])];
+  const isAutoscaled = kind === 'autoscale' || !isEmpty(runState?.autoscale);
+  return [RUN_STATE_FEATURE, ...(isResized ? [RESIZE_FEATURE] : []), ...(isAutoscaled ? [AUTOSCALE_FEATURE] : [])];
 }
 
 function isEmpty(all: object = {}): boolean {
@@ -71,17 +74,24 @@ export function runStateAfter(wanted: CreateOperation, present: RunState): RunSt
         });
       return { ...present, restartToken: randomUUID() };
     case 'scale':
-      return { ...present, replicas: scaled(present.replicas, wanted.replicas) };
+      return { ...present, replicas: scaled(present, wanted.replicas) };
     case 'resize':
       return resized(present, wanted.resources);
+    case 'autoscale':
+      return autoscaled(present, wanted.autoscale);
   }
 }
 
 function scaled(
-  present: RunState['replicas'],
+  { replicas: before, autoscale = {} }: RunState,
   wanted: Extract<CreateOperation, { kind: 'scale' }>['replicas'],
 ): RunState['replicas'] {
-  const replicas = withoutNulls({ ...present, ...wanted });
+  const taken = Object.keys(wanted).find((workload) => wanted[workload] !== null && workload in autoscale);
+  if (taken !== undefined)
+    throw new ProblemError('conflict', `${taken} is autoscaled, so its count is not set by hand`, {
+      action: 'change its bounds with `steward autoscale`, or switch that off first',
+    });
+  const replicas = withoutNulls({ ...before, ...wanted });
   checkBounds({ ...AS_RELEASED, replicas }, 'scaled');
   return replicas;
 }
@@ -95,6 +105,15 @@ function resized(
   const resources = withoutNulls({ ...before, ...Object.fromEntries(changed) });
   checkBounds({ ...AS_RELEASED, resources }, 'resized');
   return isEmpty(resources) ? present : { ...present, resources };
+}
+
+function autoscaled(
+  { autoscale: before = {}, ...present }: RunState,
+  wanted: Extract<CreateOperation, { kind: 'autoscale' }>['autoscale'],
+): RunState {
+  const autoscale = withoutNulls({ ...before, ...wanted });
+  checkBounds({ ...AS_RELEASED, autoscale }, 'autoscaled');
+  return isEmpty(autoscale) ? present : { ...present, autoscale };
 }
 
 function withoutNulls<T>(all: Record<string, T | null>): Record<string, T> {

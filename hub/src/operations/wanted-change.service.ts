@@ -69,6 +69,7 @@ export class WantedChangeService {
       case 'scale':
         return { change: await this.#asItRuns(tx, installation, wanted.kind) };
       case 'resize':
+      case 'autoscale':
         return { change: await this.#asOffered(tx, installation, wanted) };
     }
   }

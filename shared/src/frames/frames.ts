@@ -21,11 +21,14 @@ export const RUN_STATE_FEATURE = 'run-state';
 /** In `features`: the agent carries out resize, and keeps `runState.resources`. */
 export const RESIZE_FEATURE = 'resize';
 
+/** In `features`: the agent carries out autoscale, and keeps `runState.autoscale`. */
+export const AUTOSCALE_FEATURE = 'autoscale';
+
 /** In `features`: the agent takes over what Helm runs, knows a release name of its own, and lets go again. */
 export const ADOPT_FEATURE = 'adopt';
 
 /** What this version says in `features`. */
-export const FEATURES: readonly string[] = [RUN_STATE_FEATURE, ADOPT_FEATURE, RESIZE_FEATURE];
+export const FEATURES: readonly string[] = [RUN_STATE_FEATURE, ADOPT_FEATURE, RESIZE_FEATURE, AUTOSCALE_FEATURE];
 
 /** Agent → hub, first frame. 1–2 kB, no full state. */
 export const Hello = Type.Object({

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { compile } from '../schema.ts';
-import { offeredBy, problemOfSize, type ReleaseRemedies } from './offers.ts';
+import { offeredBy, problemOfAutoscale, problemOfSize, type ReleaseRemedies } from './offers.ts';
 import { ContainerSize, ResizeRequest } from './resize.ts';
 
 const signed: ReleaseRemedies = {
@@ -15,7 +15,7 @@ const signed: ReleaseRemedies = {
     { kind: 'StatefulSet', name: 'db', container: 'postgres', memory: { minimum: '1Gi', maximum: '8Gi' } },
   ],
 };
-const offered = offeredBy(signed, 'shop');
+const offered = offeredBy({ remedies: signed, permissions: [] }, 'shop');
 const web = 'Deployment/shop-web/server';
 
 describe('what a release offers to resize', () => {
@@ -41,7 +41,34 @@ describe('what a release offers to resize', () => {
   });
 
   it('is nothing where the release says nothing', () => {
-    expect(problemOfSize(web, { cpuRequest: '1' }, offeredBy(undefined, 'shop'))).toContain('it offers: nothing');
+    expect(problemOfSize(web, { cpuRequest: '1' }, offeredBy({ permissions: [] }, 'shop'))).toContain(
+      'it offers: nothing',
+    );
+  });
+});
+
+describe('what a release offers to autoscale', () => {
+  const autoscale = [{ kind: 'Deployment' as const, name: '${installation}', minimum: 2, maximum: 6 }];
+  const verbs = ['get', 'list', 'watch', 'create', 'patch', 'delete'];
+  const right = { apiGroup: 'autoscaling', kind: 'HorizontalPodAutoscaler', verbs };
+  const offers = offeredBy({ remedies: { autoscale }, permissions: [right] }, 'shop');
+
+  it.each([
+    ['Deployment/shop', 2, 6, undefined],
+    ['Deployment/shop', 3, 3, undefined],
+    ['Deployment/shop', 1, 6, 'it offers: Deployment/shop: 2 to 6 pods'],
+    ['Deployment/shop', 2, 7, 'from 2 to 7 pods'],
+    ['Deployment/shop', 5, 3, 'above the maximum'],
+    ['StatefulSet/shop', 2, 6, 'does not offer'],
+  ])('%s from %d to %d: %s', (workload, minimum, maximum, said) => {
+    const problem = problemOfAutoscale(workload, { minimum, maximum, cpuPercent: 70 }, offers);
+    if (said === undefined) expect(problem).toBeUndefined();
+    else expect(problem).toContain(said);
+  });
+
+  it('is nothing without the right to make an autoscaler', () => {
+    for (const permissions of [[], [{ ...right, verbs: ['get'] }], [{ ...right, apiGroup: 'other.example' }]])
+      expect(offeredBy({ remedies: { autoscale }, permissions }, 'shop')).toEqual({});
   });
 });
 

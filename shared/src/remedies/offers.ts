@@ -1,6 +1,8 @@
 import Type, { type Static } from 'typebox';
 import { amountOf } from '../quantity.ts';
+import type { Autoscale } from './autoscale.ts';
 import { CpuAmount, MemoryAmount, SIZE_FIELDS, sizeFieldText, type ContainerSize } from './resize.ts';
+import { MAX_REPLICAS } from './workload.ts';
 
 const closed = { additionalProperties: false } as const;
 const Name = Type.String({
@@ -25,19 +27,51 @@ export const ResizeOffer = Type.Object(
 );
 export type ResizeOffer = Static<typeof ResizeOffer>;
 
+/** A workload that support may let an autoscaler scale, and between how many pods at most. */
+export const AutoscaleOffer = Type.Object(
+  {
+    kind: Type.Unsafe<'Deployment' | 'StatefulSet'>({ type: 'string', enum: ['Deployment', 'StatefulSet'] }),
+    name: Name,
+    minimum: Type.Integer({ minimum: 1, maximum: MAX_REPLICAS }),
+    maximum: Type.Integer({ minimum: 1, maximum: MAX_REPLICAS }),
+  },
+  closed,
+);
+export type AutoscaleOffer = Static<typeof AutoscaleOffer>;
+
 /** What support may do to how a release runs beyond what every release allows, inside bounds that the vendor signs. */
 export const ReleaseRemedies = Type.Object({
   resize: Type.Optional(Type.Array(ResizeOffer, { maxItems: 50, description: 'Requests and limits of containers.' })),
+  autoscale: Type.Optional(
+    Type.Array(AutoscaleOffer, { maxItems: 50, description: 'Workloads that may be scaled by load.' }),
+  ),
 });
 export type ReleaseRemedies = Static<typeof ReleaseRemedies>;
 
-/** With the installation's name in place of what stands for it. */
-export function offeredBy(remedies: ReleaseRemedies | undefined, releaseName: string): ReleaseRemedies {
+interface Signed {
+  remedies?: ReleaseRemedies;
+  permissions: readonly { apiGroup: string; kind: string; verbs: readonly string[] }[];
+}
+
+/**
+ * What a release offers, with the installation's name in place of what stands for it. No autoscaler without the right to
+ * make one: that is signed too, and shown to who grants it.
+ */
+export function offeredBy({ remedies, permissions }: Signed, releaseName: string): ReleaseRemedies {
   const named = <O extends { name: string }>(offer: O): O => ({
     ...offer,
     name: offer.name.replaceAll('${installation}', releaseName),
   });
-  return { ...(remedies?.resize && { resize: remedies.resize.map(named) }) };
+  const mayAutoscale = permissions.some(
+    ({ apiGroup, kind, verbs }) =>
+      apiGroup === 'autoscaling' &&
+      kind === 'HorizontalPodAutoscaler' &&
+      ['get', 'create', 'patch', 'delete'].every((verb) => verbs.includes(verb)),
+  );
+  return {
+    ...(remedies?.resize && { resize: remedies.resize.map(named) }),
+    ...(remedies?.autoscale && mayAutoscale && { autoscale: remedies.autoscale.map(named) }),
+  };
 }
 
 export function containerOf({ kind, name, container }: Pick<ResizeOffer, 'kind' | 'name' | 'container'>): string {
@@ -78,4 +112,22 @@ export function resizeOfferText(offer: ResizeOffer): string {
     ...(memory ? [`memory ${memory.minimum} to ${memory.maximum}`] : []),
   ];
   return `${containerOf(offer)}: ${parts.join(', ')}`;
+}
+
+/** Why a workload may not be scaled so, in words; undefined when the release offers it. */
+export function problemOfAutoscale(
+  workload: string,
+  { minimum, maximum }: Autoscale,
+  { autoscale = [] }: ReleaseRemedies,
+): string | undefined {
+  if (minimum > maximum) return `the minimum of ${minimum} pods of ${workload} is above the maximum of ${maximum}`;
+  const offer = autoscale.find(({ kind, name }) => `${kind}/${name}` === workload);
+  if (offer && minimum >= offer.minimum && maximum <= offer.maximum) return undefined;
+  const known = autoscale.map(autoscaleOfferText).join('; ') || 'nothing';
+  return `this release does not offer to autoscale ${workload} from ${minimum} to ${maximum} pods; it offers: ${known}`;
+}
+
+/** `Deployment/web: 2 to 10 pods` */
+export function autoscaleOfferText({ kind, name, minimum, maximum }: AutoscaleOffer): string {
+  return `${kind}/${name}: ${minimum} to ${maximum} pods`;
 }

@@ -6,6 +6,9 @@ export const SCALABLE_WORKLOAD = `^(Deployment|StatefulSet)/${NAME}$`;
 /** A container that can be resized, as `Deployment/web/server`. */
 export const RESIZABLE_CONTAINER = `^(Deployment|StatefulSet|DaemonSet)/${NAME}/[a-z0-9]([a-z0-9-]*[a-z0-9])?$`;
 
+/** Of one workload. */
+export const MAX_REPLICAS = 1_000;
+
 const MAX_NAMED = 100;
 
 /** Of an object whose keys are workloads. */

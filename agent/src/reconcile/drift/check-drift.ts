@@ -120,7 +120,12 @@ function planInputOf(
     organization: context.config.organization,
     installation: name,
     ours: new Map(status.inventory.map((entry) => [inventoryKey(entry), entry])),
-    neverOurs: neverOursOf(set.objects, set.meta.drift, status.desired ? releaseNameOf(status.desired) : name),
+    neverOurs: neverOursOf(
+      set.objects,
+      set.meta.drift,
+      status.desired ? releaseNameOf(status.desired) : name,
+      status.inventory,
+    ),
     isRepair: true,
     mayAskLess: true,
     signal,

@@ -8,6 +8,7 @@ import { makePlan, type ObjectPlan } from '../plan/make-plan.ts';
 import { countsOf } from '../plan/told-plan.ts';
 import { kindsToWatch } from '../monitors.ts';
 import type { ReleaseSet, SetMeta } from '../render/release-set.ts';
+import { awaitScalers, unmeasuredScalers } from '../rollout/await-scalers.ts';
 import { checkRunState } from '../run-state/check-run-state.ts';
 import { setAsItRuns } from '../run-state/with-run-state.ts';
 import { sentences } from '../../sentences.ts';
@@ -164,7 +165,10 @@ async function forward(run: Run, set: ReleaseSet, plan: ObjectPlan | undefined):
     await run.move({ state: 'running', phase: 'roll-out', message: 'applied; waiting until everything is ready' });
   }
   if (run.record.status.phase !== 'post-hooks') {
-    const ready = await run.span('roll-out', () => rollOut(run, set, { isWayBack: false }));
+    const ready = await run.span('roll-out', async () => {
+      const scaled = isAutoscaling(run) ? await awaitScalers(scalersOf(run, set)) : done(undefined);
+      return scaled.ok ? rollOut(run, set, { isWayBack: false }) : scaled;
+    });
     if (!ready.ok) return ready;
   }
   const event = momentsOf(run)?.after;
@@ -173,7 +177,18 @@ async function forward(run: Run, set: ReleaseSet, plan: ObjectPlan | undefined):
   return run.span('post-hooks', () => runHooks(run, set, options));
 }
 
-async function finish(run: Run, { meta }: ReleaseSet): Promise<void> {
+/** While it is stopped an autoscaler rests. */
+function isAutoscaling({ kinds, runState }: Run): boolean {
+  return kinds.includes('autoscale') && !runState.stopped;
+}
+
+function scalersOf(run: Run, { objects }: ReleaseSet): Parameters<typeof awaitScalers>[0] {
+  const { kube, now } = run.context;
+  return { kube, objects, deadlineMs: deadlineOf(run, false), now, signal: run.whileWorking };
+}
+
+async function finish(run: Run, set: ReleaseSet): Promise<void> {
+  const { meta } = set;
   const { context, record, installation } = run;
   const { generation } = record.spec;
   const { history, counters } = installation.status;
@@ -205,7 +220,8 @@ async function finish(run: Run, { meta }: ReleaseSet): Promise<void> {
     counters: withCounter(counters, meta),
     unneeded,
   });
-  const message = sentences(`done: ${run.title}`, ...stillGrowing(run, meta));
+  const unmeasured = isAutoscaling(run) ? await unmeasuredScalers(scalersOf(run, set)) : [];
+  const message = sentences(`done: ${run.title}`, ...stillGrowing(run, meta), ...unmeasured).slice(0, 4_000);
   await run.move({ state: 'succeeded', phase: 'done', message });
   await removeSets(context, unneeded);
 }

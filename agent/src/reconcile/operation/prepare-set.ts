@@ -239,6 +239,6 @@ function metaOf(run: Run, { release, digest, signedBy }: VerifiedRelease): SetMe
     ...(release.upgrade.replace && { replace: release.upgrade.replace }),
     ...(release.upgrade.rollback === 'safe' && { isRollbackSafe: true }),
     ...(release.drift && { drift: release.drift }),
-    ...(release.remedies && { remedies: offeredBy(release.remedies, run.helmRelease.releaseName) }),
+    ...(release.remedies && { remedies: offeredBy(release, run.helmRelease.releaseName) }),
   };
 }

@@ -15,6 +15,7 @@ import { kindsToWatch } from '../monitors.ts';
 import { entryOf } from '../plan/inventory.ts';
 import { inParallel } from '../plan/parallel.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
+import { possibleScalers } from '../run-state/own-scalers.ts';
 import { withCounter } from './good-generations.ts';
 
 /** Good generations are seldom further apart: a remedy takes the place of the one before. */
@@ -74,7 +75,7 @@ async function restoreStatus(
     observedGeneration: newest.generation,
     message: `Somebody deleted this object; it was put together again from stored sets, of which the newest is ${meta.version}. Push that version to be certain of what runs`,
     history,
-    inventory: await inventoryOf(context, name, objects, signal),
+    inventory: await inventoryOf(context, name, [...objects, ...possibleScalers(objects, meta.remedies ?? {})], signal),
     watched: kindsToWatch(meta.permissions),
     counters: stored.reduce<InstallationStatus['counters']>((all, { set }) => withCounter(all, set.meta), {}),
     ...(hooks.length > 0 &&

@@ -172,14 +172,14 @@ export class Run {
   /** No pod is replaced for the name of its image: in an adoption, and where only the count of what was adopted changes. */
   get isAsFound(): boolean {
     if (this.kind === 'adopt') return true;
-    return this.sameSet?.isAsFound === true && this.kinds.every((kind) => kind === 'scale');
+    return this.sameSet?.isAsFound === true && this.kinds.every((kind) => kind === 'scale' || kind === 'autoscale');
   }
 
   get kind(): OperationKind {
     return this.kinds[0];
   }
 
-  /** `upgrade of shop to 2.0.0`; of a scale or a resize, what to. */
+  /** `upgrade of shop to 2.0.0`; of a scale, a resize or an autoscale, what to. */
   get title(): string {
     const { desired } = this.record.spec;
     const title = titleOfOperation(this.kind, desired.name, desired.release.version);

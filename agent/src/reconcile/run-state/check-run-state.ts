@@ -2,7 +2,8 @@ import type { ReleaseRemedies, RunState } from '@steward/shared';
 import type { KubeObject } from '../../kube/client.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
 import { autoscalersOf } from './autoscalers.ts';
-import { checkSizes } from './sizes.ts';
+import { checkAutoscale, withOwnScalers } from './own-scalers.ts';
+import { checkSizes, withSizes } from './sizes.ts';
 import { fieldsOf, isOf } from './with-run-state.ts';
 
 const MAX_NAMED = 20;
@@ -19,7 +20,7 @@ export function checkRunState(
   offered: ReleaseRemedies = {},
 ): Outcome<string[]> {
   const asked = Object.keys(wanted.replicas).filter((name) => wanted.replicas[name] !== present.replicas[name]);
-  const autoscalers = autoscalersOf(objects);
+  const autoscalers = autoscalersOf(withOwnScalers(objects, wanted, offered));
   const scalable = namesOf(objects, ['Deployment', 'StatefulSet']);
   const unknown = asked.filter((name) => !scalable.includes(name));
   if (unknown.length > 0) {
@@ -41,11 +42,15 @@ export function checkRunState(
   if (!restart.ok) return restart;
   const sizes = checkSizes(objects, { wanted, present }, offered);
   if (!sizes.ok) return sizes;
+  const sized = objects.map((object) => withSizes(object, wanted, offered));
+  const autoscale = checkAutoscale(sized, { wanted, present }, offered);
+  if (!autoscale.ok) return autoscale;
   return done([
     ...restart.value,
     ...(wanted.stopped ? stopNotes(objects) : []),
     ...unusedNotes(wanted, scalable, autoscalers),
     ...sizes.value,
+    ...autoscale.value,
   ]);
 }
 

@@ -71,5 +71,6 @@ export function changedKinds(from: RunState, to: RunState): RemedyKind[] {
   if (from.stopped !== to.stopped) kinds.push(to.stopped ? 'stop' : 'start');
   if (canonicalJson(from.replicas) !== canonicalJson(to.replicas)) kinds.push('scale');
   if (canonicalJson(from.resources ?? {}) !== canonicalJson(to.resources ?? {})) kinds.push('resize');
+  if (canonicalJson(from.autoscale ?? {}) !== canonicalJson(to.autoscale ?? {})) kinds.push('autoscale');
   return kinds;
 }

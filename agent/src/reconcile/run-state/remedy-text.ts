@@ -1,4 +1,4 @@
-import { canonicalJson, sizeText, type OperationKind, type RunState } from '@steward/shared';
+import { autoscaleText, canonicalJson, sizeText, type OperationKind, type RunState } from '@steward/shared';
 
 const MAX_NAMED = 10;
 
@@ -7,6 +7,8 @@ export function remedyText(kind: OperationKind, from: RunState, to: RunState): s
   if (kind === 'scale') return changed(from.replicas, to.replicas, (name, count) => `${name}=${count}`);
   if (kind === 'resize')
     return changed(from.resources ?? {}, to.resources ?? {}, (name, size) => `${name} with ${sizeText(size)}`);
+  if (kind === 'autoscale')
+    return changed(from.autoscale ?? {}, to.autoscale ?? {}, (name, bounds) => `${name} from ${autoscaleText(bounds)}`);
   return '';
 }
 

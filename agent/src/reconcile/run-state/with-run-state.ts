@@ -7,6 +7,7 @@ import { withImageSource } from '../images/with-image-source.ts';
 import { withFoundImages } from '../adopt/found-images.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
 import { autoscalersOf, isScaledObject } from './autoscalers.ts';
+import { ownScalerName, withOwnScalers } from './own-scalers.ts';
 import { withSizes } from './sizes.ts';
 
 /** In every pod template: another value replaces every pod once, by the workload's own way of rolling out. */
@@ -29,8 +30,9 @@ export function withRunState(
   runState: RunState,
   offered: ReleaseRemedies = {},
 ): KubeObject[] {
-  const autoscalers = autoscalersOf(objects);
-  return objects.map((object) => {
+  const all = withOwnScalers(objects, runState, offered);
+  const autoscalers = autoscalersOf(all);
+  return all.map((object) => {
     const name = `${object.kind}/${object.metadata.name}`;
     if (isOf(object, 'batch', 'CronJob')) return runState.stopped ? suspended(object) : object;
     if (isScaledObject(object)) return runState.stopped ? annotated(object, KEDA_PAUSED) : object;
@@ -38,7 +40,10 @@ export function withRunState(
     const sized = withSizes(object, runState, offered);
     const restarted = runState.restartToken === undefined ? sized : withRestart(sized, runState.restartToken);
     if (runState.stopped) return stopped(restarted);
-    const replicas = autoscalers.has(name) ? undefined : runState.replicas[name];
+    const scaler = autoscalers.get(name);
+    // With ours it begins with as few as it may have; the count of what runs is the autoscaler's.
+    const first = scaler?.name === ownScalerName(object) ? scaler.minReplicas : undefined;
+    const replicas = scaler ? first : runState.replicas[name];
     return replicas === undefined ? restarted : withSpec(restarted, { replicas });
   });
 }

@@ -1,4 +1,4 @@
-import { resizeOfferText, type Release, type ReleaseDetails } from '@steward/shared';
+import { autoscaleOfferText, resizeOfferText, type Release, type ReleaseDetails } from '@steward/shared';
 import { detailLines } from '../output/table.ts';
 import { localTime } from '../output/time.ts';
 import type { Paint } from '../terminal/terminal.ts';
@@ -69,6 +69,7 @@ export function releaseLines(details: ReleaseDetails, paint: Paint): string[] {
       paint,
     ),
     ...section('May be resized', (release.remedies?.resize ?? []).map(resizeOfferText), paint),
+    ...section('May be autoscaled', (release.remedies?.autoscale ?? []).map(autoscaleOfferText), paint),
     ...section(
       'Made once, and kept by upgrades',
       (release.generateOnce ?? []).map(({ kind, name, fields }) => `${kind}/${name}: ${fields?.join(', ') ?? 'all'}`),

@@ -24,7 +24,7 @@ import { checkHooksOf, hooksIn } from './hooks.ts';
 import { checkLookup, foundAmong, lookupPermissions, lookupWords } from './lookups.ts';
 import { checkGenerateOnce, stabilityProblems } from './stability.ts';
 import { permissionsOf, withPlaceholder, type NamedRender } from './permissions.ts';
-import { checkRemedies } from './remedies/check-remedies.ts';
+import { checkRemedies, remedyPermissions } from './remedies/check-remedies.ts';
 
 /** Everything a release says of a chart, as far as the chart itself tells it. */
 export interface Inspection {
@@ -271,6 +271,6 @@ export async function inspectChart(chart: Chart, renderer: Renderer, options: In
   const hooks = hooksIn(renders);
   checkHooksOf(hooks, yaml, findings);
   const images = new Set(renders.flatMap(({ objects }) => objects.flatMap((object) => imagesOf(object))));
-  const permissions = permissionsOf(renders, lookupPermissions(renders, NAMESPACE));
+  const permissions = permissionsOf(renders, [...remedyPermissions(yaml), ...lookupPermissions(renders, NAMESPACE)]);
   return { yaml, parameters, permissions, hooks, definitions, images: [...images].toSorted() };
 }

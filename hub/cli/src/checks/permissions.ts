@@ -140,11 +140,11 @@ function isCovered(wanted: Permission, given: readonly Permission[]): boolean {
 
 /**
  * The rights the agent needs in the installation's namespace, from everything the chart renders to with its defaults and
- * their variants, and for what they look up. Never a wildcard; Secrets and Roles by exact name, and never listed.
+ * their variants, and for what they look up and the remedies make. Never a wildcard; Secrets and Roles by exact name, and never listed.
  */
-export function permissionsOf(renders: readonly NamedRender[], lookedUp: readonly Permission[] = []): Permission[] {
+export function permissionsOf(renders: readonly NamedRender[], more: readonly Permission[] = []): Permission[] {
   const own = ownPermissions(renders).toSorted((a, b) => (a.apiGroup + a.kind < b.apiGroup + b.kind ? -1 : 1));
   const watched = watchPermissions(renders.flatMap(({ objects }) => objects));
-  const others = [...givenPermissions(renders), ...lookedUp].filter((wanted) => !isCovered(wanted, own));
+  const others = [...givenPermissions(renders), ...more].filter((wanted) => !isCovered(wanted, own));
   return [...own, ...others, ...watched.filter((wanted) => !isCovered(wanted, own))];
 }

@@ -7,13 +7,14 @@ import {
   type ContainerSize,
   type Installation,
   type Release,
+  type ReleaseRemedies,
   type ResizeOffer,
 } from '@steward/shared';
 import { usageError } from '../cli-error.ts';
 
-/** What a release lets support resize, by the names that it has in an installation. */
-export function resizable(release: Release, { name, releaseName = name }: Installation): ResizeOffer[] {
-  return offeredBy(release.remedies, releaseName).resize ?? [];
+/** What a release lets support change, by the names that it has in an installation. */
+export function offersOf(release: Release, { name, releaseName = name }: Installation): ReleaseRemedies {
+  return offeredBy(release, releaseName);
 }
 
 /**

@@ -25,10 +25,22 @@ const release = {
   images: [],
   parameters: { properties: { redundancy: { type: 'integer' } } },
   basicParameters: [],
-  permissions: [],
+  permissions: [
+    {
+      apiGroup: 'autoscaling',
+      apiVersion: 'v2',
+      kind: 'HorizontalPodAutoscaler',
+      resource: 'horizontalpodautoscalers',
+      verbs: ['get', 'create', 'patch', 'delete'],
+      reason: 'to scale by load',
+    },
+  ],
   exceptions: {},
   knobs: [knob],
-  remedies: { resize: [{ kind: 'StatefulSet', name: '${installation}', container: 'nats', cpu, memory }] },
+  remedies: {
+    resize: [{ kind: 'StatefulSet', name: '${installation}', container: 'nats', cpu, memory }],
+    autoscale: [{ kind: 'StatefulSet', name: '${installation}', minimum: 2, maximum: 9 }],
+  },
   upgrade: { deadlineSeconds: 60, settleSeconds: 0 },
   display: { name: 'NATS' },
   minimumAgentVersion: '0.1.0',
@@ -83,6 +95,11 @@ it.each([
     'resize nats nats/nats --cpu-limit 500m',
     { kind: 'resize', resources: { 'StatefulSet/nats/nats': { cpuLimit: '500m' } } },
   ],
+  [
+    'autoscale nats nats --min 2 --max 5',
+    { kind: 'autoscale', autoscale: { 'StatefulSet/nats': { minimum: 2, maximum: 5, cpuPercent: 70 } } },
+  ],
+  ['autoscale nats StatefulSet/nats --off', { kind: 'autoscale', autoscale: { 'StatefulSet/nats': null } }],
   ['resize nats nats --default', { kind: 'resize', resources: { 'StatefulSet/nats/nats': null } }],
 ])('%s is sent with the generation that was seen', async (line, body) => {
   const { code, sent } = await steward(line);
@@ -140,11 +157,25 @@ it.each([
   ['resize nats nats', 'Give --cpu-request, --cpu-limit, --memory-request, --memory-limit or --default.'],
   ['resize nats nats --cpu-limit 4', 'CPU limit 4 of StatefulSet/nats/nats is not offered'],
   ['resize nats web --cpu-limit 1', 'It offers: StatefulSet/nats/nats: CPU 100m to 2, memory 64Mi to 1Gi'],
+  ['autoscale nats nats --min 2', 'Give --min and --max (and --cpu), or --off.'],
+  ['autoscale nats nats --min 2 --max 10', 'StatefulSet/nats: 2 to 9 pods'],
+  ['autoscale nats nats --min 0 --max 2', 'a whole number from 1'],
+  ['autoscale nats nats --off --max 2', 'no bounds go with it'],
   ['resize nats nats --default --cpu-limit 1', 'no amount goes with it'],
 ])('%s is wrong use, and says what would be right', async (line, said) => {
   const { code, terminal, sent } = await steward(line);
   expect([code, sent]).toEqual([2, undefined]);
   expect(terminal.stderr()).toContain(said);
+});
+
+it('autoscales on from the bounds there are, when only some are given', async () => {
+  const autoscale = { 'StatefulSet/nats': { minimum: 2, maximum: 5, cpuPercent: 60 } };
+  const { sent } = await steward('autoscale nats nats --max 7', {
+    'GET /installations': () => ({
+      items: [installation({ runState: { stopped: false, replicas: {}, autoscale }, workloads })],
+    }),
+  });
+  expect(sent).toMatchObject({ autoscale: { 'StatefulSet/nats': { minimum: 2, maximum: 7, cpuPercent: 60 } } });
 });
 
 it('shows what is kept and the knobs with what they are at', async () => {
@@ -154,6 +185,8 @@ it('shows what is kept and the knobs with what they are at', async () => {
   });
   expect(terminal.stdout()).toContain('stopped, StatefulSet/nats at 5 pods');
   expect(terminal.stdout()).toContain('redundancy = as the chart says (1, 3): Servers');
+  expect(terminal.stdout()).toContain('StatefulSet/nats/nats: CPU 100m to 2, memory 64Mi to 1Gi');
+  expect(terminal.stdout()).toContain('StatefulSet/nats: 2 to 9 pods');
 });
 
 it.each([

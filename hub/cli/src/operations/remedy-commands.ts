@@ -6,6 +6,7 @@ import { basisOf, loadRelease, turnedKnobs } from '../installations/knobs.ts';
 import { scaleRequest } from '../installations/scale-request.ts';
 import { addCommand, type CommandSpec, type Invocation, type Session } from '../program/command.ts';
 import { confirm } from '../terminal/prompt.ts';
+import { AUTOSCALE } from './autoscale-command.ts';
 import { commonFields, pushOperation, withChangeOptions, type ChangeOptions } from './push-operation.ts';
 import { RESIZE } from './resize-command.ts';
 
@@ -90,7 +91,7 @@ const SCALE: CommandSpec<ChangeOptions> = {
   about:
     `A workload is a Deployment or StatefulSet, by its name or as Deployment/web. ${KEPT} \`default\` gives the count back to the release. ` +
     'Where the release has a knob for it, `steward set` is better: the vendor has said what else must change with it. ' +
-    'What an autoscaler scales is refused.',
+    'What an autoscaler scales is refused (`steward autoscale`).',
   examples: ['steward scale shop web=5 --watch', 'steward scale shop web=default StatefulSet/db=3'],
   options: withChangeOptions,
   run: runScale,
@@ -106,12 +107,13 @@ const SET: CommandSpec<ChangeOptions> = {
   run: runSet,
 };
 
-/** What helps without another version: restart, stop, start, scale, resize, and the knobs. */
+/** What helps without another version: restart, stop, start, scale, resize, autoscale, and the knobs. */
 export function addRemedyCommands(program: Command, session: Session): void {
   addCommand(program, session, RESTART);
   addCommand(program, session, STOP);
   addCommand(program, session, START);
   addCommand(program, session, SCALE);
   addCommand(program, session, RESIZE);
+  addCommand(program, session, AUTOSCALE);
   addCommand(program, session, SET);
 }

@@ -3,7 +3,7 @@ import { usageError } from '../cli-error.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import { findInstallation } from '../installations/find-installation.ts';
 import { loadRelease } from '../installations/knobs.ts';
-import { offeredContainer, resizable, wantedSize } from '../installations/resize-request.ts';
+import { offeredContainer, offersOf, wantedSize } from '../installations/resize-request.ts';
 import type { CommandSpec, Invocation } from '../program/command.ts';
 import { commonFields, pushOperation, withChangeOptions, type ChangeOptions } from './push-operation.ts';
 
@@ -16,7 +16,7 @@ async function runResize(invocation: Invocation<ResizeOptions>): Promise<ExitCod
   const [wanted = '', which = ''] = args;
   const hub = await invocation.hub();
   const installation = await findInstallation(hub, wanted);
-  const offers = resizable(await loadRelease(hub, installation), installation);
+  const { resize: offers = [] } = offersOf(await loadRelease(hub, installation), installation);
   const { resources: kept = {} } = installation.runState ?? {};
   // A newer version may no longer offer what is to be given back.
   const container = options.default && which in kept ? which : offeredContainer(offers, which);

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { document, inspect } from '../../testing/inspected-chart.ts';
+import { document, inspect, type Inspected } from '../../testing/inspected-chart.ts';
 
 const render = ({ releaseName }: { releaseName: string }): string =>
   document(
@@ -20,6 +20,35 @@ async function problemsOf(...offers: string[]): Promise<string[]> {
   const told = findings.items.filter(({ severity }) => severity === 'error');
   return told.map(({ code, message }) => `${code}: ${message}`);
 }
+
+it('asks for the right to make autoscalers only where one is offered, and for none that the chart has itself', async () => {
+  const offer = (name: string): Record<string, string> => ({
+    'steward.yaml': `remedies:\n  autoscale:\n    - { kind: Deployment, name: "${name}", minimum: 1, maximum: 4 }\n`,
+  });
+  const scalers = ({ inspection }: Inspected): unknown[] =>
+    inspection.permissions.filter(({ kind }) => kind === 'HorizontalPodAutoscaler').map(({ verbs }) => verbs);
+  const offering = await inspect(render, offer('${installation}'));
+  expect([offering.findings.hasErrors, scalers(offering)]).toEqual([
+    false,
+    [['get', 'list', 'watch', 'create', 'patch', 'delete']],
+  ]);
+  expect(scalers(await inspect(render))).toEqual([]);
+  const own = document(
+    'hpa.yaml',
+    `apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: { name: web }
+spec: { scaleTargetRef: { kind: Deployment, name: qx7inst }, maxReplicas: 3 }`,
+  );
+  const both = await inspect((request) => render(request) + own, offer('${installation}'));
+  expect(both.findings.items.map(({ message }) => message)).toContainEqual(
+    expect.stringContaining('the chart has an autoscaler for it'),
+  );
+  expect((await inspect(render, offer('web'))).findings.items).toMatchObject([
+    {},
+    { code: 'remedy', message: 'there is no workload Deployment/web' },
+  ]);
+});
 
 const server = 'name: "${installation}", container: server';
 
