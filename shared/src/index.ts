@@ -3,6 +3,7 @@ export * from './limits.ts';
 export * from './close-codes.ts';
 export * from './schema.ts';
 export * from './json.ts';
+export * from './namespace.ts';
 export * from './health.ts';
 export * from './quantity.ts';
 export * from './remedies/workload.ts';
