@@ -10,6 +10,7 @@ export * from './remedies/workload.ts';
 export * from './remedies/resize.ts';
 export * from './remedies/autoscale.ts';
 export * from './remedies/offers.ts';
+export * from './remedies/schedule.ts';
 export * from './run-state.ts';
 export * from './operation.ts';
 export * from './release/release.ts';

@@ -1,6 +1,7 @@
 import Type, { type Static } from 'typebox';
 import { AutoscaledWorkloads, autoscaleText } from './remedies/autoscale.ts';
 import { ResizedContainers, sizeText } from './remedies/resize.ts';
+import { Schedule, scheduleText } from './remedies/schedule.ts';
 import { MAX_REPLICAS, ofWorkloads } from './remedies/workload.ts';
 
 const Replicas = { type: 'integer', minimum: 0, maximum: MAX_REPLICAS } as const;
@@ -35,6 +36,8 @@ export const RunState = Type.Object({
   resources: Type.Optional(ResizedContainers),
   /** Workloads whose count is an autoscaler's of ours; a count in `replicas` waits meanwhile. */
   autoscale: Type.Optional(AutoscaledWorkloads),
+  /** When it is stopped, beside `stopped`. */
+  schedule: Type.Optional(Schedule),
 });
 export type RunState = Static<typeof RunState>;
 
@@ -42,7 +45,7 @@ export type RunState = Static<typeof RunState>;
 export const AS_RELEASED: RunState = { stopped: false, replicas: {} };
 
 /** By kind, with what it says to do: the operations that change how an installation runs and nothing else. */
-export const REMEDY_KINDS = ['restart', 'stop', 'start', 'scale', 'resize', 'autoscale'] as const;
+export const REMEDY_KINDS = ['restart', 'stop', 'start', 'scale', 'resize', 'autoscale', 'schedule'] as const;
 export type RemedyKind = (typeof REMEDY_KINDS)[number];
 
 export function isRemedy(kind: string): kind is RemedyKind {
@@ -50,9 +53,16 @@ export function isRemedy(kind: string): kind is RemedyKind {
 }
 
 /** In words, for people: `everything is stopped; Deployment/web runs 3 pods`; undefined when all is as released. */
-export function runStateText({ stopped, replicas, resources = {}, autoscale = {} }: RunState): string | undefined {
+export function runStateText({
+  stopped,
+  replicas,
+  resources = {},
+  autoscale = {},
+  schedule,
+}: RunState): string | undefined {
   const parts = [
     ...(stopped ? ['stopped'] : []),
+    ...(schedule ? [scheduleText(schedule)] : []),
     ...shown(replicas, 'scaled', (workload, count) => `${workload} at ${podsText(count)}`),
     ...shown(autoscale, 'autoscaled', (workload, bounds) => `${workload} autoscaled, ${autoscaleText(bounds)}`),
     ...shown(resources, 'resized', (container, size) => `${container} with ${sizeText(size)}`),

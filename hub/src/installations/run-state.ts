@@ -3,9 +3,11 @@ import {
   AUTOSCALE_FEATURE,
   compile,
   isRemedy,
+  problemOfSchedule,
   RESIZE_FEATURE,
   RUN_STATE_FEATURE,
   RunState,
+  SCHEDULE_FEATURE,
   type CreateOperation,
   type OperationKind,
 } from '@steward/shared';
@@ -34,9 +36,11 @@ export function readRunState(json: unknown): RunState {
 /** Undefined when it runs as its release says, and always did. */
 export function shownRunState(json: unknown): RunState | undefined {
   const runState = readRunState(json);
-  const { stopped, restartToken, replicas, resources, autoscale } = runState;
+  const { stopped, restartToken, schedule, replicas, resources, autoscale } = runState;
   const isOther =
-    stopped || restartToken !== undefined || [replicas, resources, autoscale].some((all) => !isEmpty(all));
+    stopped ||
+    (restartToken ?? schedule) !== undefined ||
+    [replicas, resources, autoscale].some((all) => !isEmpty(all));
   return isOther ? runState : undefined;
 }
 
@@ -47,7 +51,12 @@ export function featuresNeeded(kind: OperationKind, json: unknown): string[] {
   if (!isRemedy(kind) && !runState) return [];
   const isResized = kind === 'resize' || !isEmpty(runState?.resources);
   const isAutoscaled = kind === 'autoscale' || !isEmpty(runState?.autoscale);
-  return [RUN_STATE_FEATURE, ...(isResized ? [RESIZE_FEATURE] : []), ...(isAutoscaled ? [AUTOSCALE_FEATURE] : [])];
+  return [
+    RUN_STATE_FEATURE,
+    ...(isResized ? [RESIZE_FEATURE] : []),
+    ...(isAutoscaled ? [AUTOSCALE_FEATURE] : []),
+    ...(kind === 'schedule' || runState?.schedule ? [SCHEDULE_FEATURE] : []),
+  ];
 }
 
 function isEmpty(all: object = {}): boolean {
@@ -79,6 +88,8 @@ export function runStateAfter(wanted: CreateOperation, present: RunState): RunSt
       return resized(present, wanted.resources);
     case 'autoscale':
       return autoscaled(present, wanted.autoscale);
+    case 'schedule':
+      return scheduled(present, wanted.schedule);
   }
 }
 
@@ -114,6 +125,13 @@ function autoscaled(
   const autoscale = withoutNulls({ ...before, ...wanted });
   checkBounds({ ...AS_RELEASED, autoscale }, 'autoscaled');
   return isEmpty(autoscale) ? present : { ...present, autoscale };
+}
+
+function scheduled({ schedule: _before, ...present }: RunState, wanted: RunState['schedule'] | null): RunState {
+  if (!wanted) return present;
+  const problem = problemOfSchedule(wanted);
+  if (problem !== undefined) throw new ProblemError('invalid-request', problem);
+  return { ...present, schedule: wanted };
 }
 
 function withoutNulls<T>(all: Record<string, T | null>): Record<string, T> {

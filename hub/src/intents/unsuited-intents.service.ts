@@ -9,7 +9,8 @@ import type { IntentRow } from './intents.repository.ts';
 
 const NOT_STARTED: ReadonlySet<OperationState> = new Set(['queued', 'offered', 'awaiting-approval']);
 
-const WHAT_IT_LACKS = 'installations that are stopped, scaled, autoscaled, restarted or resized, or that were adopted';
+const WHAT_IT_LACKS =
+  'installations that are stopped, scaled, autoscaled, restarted, resized or scheduled, or that were adopted';
 
 /** Keeps from an agent what it would not understand, or of which it would silently leave something out. */
 @Injectable()

@@ -27,7 +27,7 @@ export class OperationsController {
   @Answers(Operation, {
     status: 201,
     summary:
-      'pushes an upgrade, a rollback, a restart, a stop, a start, a scale, a resize, an autoscale, an uninstall, an adopt or a leave',
+      'pushes an upgrade, a rollback, a restart, a stop, a start, a scale, a resize, an autoscale, a schedule, an uninstall, an adopt or a leave',
   })
   create(
     @Tenant() context: TenantContext,

@@ -67,6 +67,7 @@ export class WantedChangeService {
       case 'stop':
       case 'start':
       case 'scale':
+      case 'schedule':
         return { change: await this.#asItRuns(tx, installation, wanted.kind) };
       case 'resize':
       case 'autoscale':

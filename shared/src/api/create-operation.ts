@@ -2,6 +2,7 @@ import Type, { type Static } from 'typebox';
 import { Slug } from '../release/release.ts';
 import { AutoscaleRequest } from '../remedies/autoscale.ts';
 import { ResizeRequest } from '../remedies/resize.ts';
+import { Schedule } from '../remedies/schedule.ts';
 import { ScaleRequest } from '../run-state.ts';
 import { Version } from './catalog.ts';
 
@@ -13,7 +14,7 @@ const common = { expectedGeneration: Type.Optional(Type.Integer()), notAfterSeco
 /**
  * `upgrade`: `version` or `channel` and/or `parameters` (absent: as they are). `rollback`: `toGeneration` (absent: the last good one before the current).
  * `adopt`: once more, of an installation that has not been taken over yet (absent parameters: as they are). `leave`: everything of it stays
- * and Steward lets go. `restart`, `stop`, `start`, `scale`, `resize`, `autoscale` leave release and parameters as they run; a later upgrade keeps what they changed.
+ * and Steward lets go. `restart`, `stop`, `start`, `scale`, `resize`, `autoscale`, `schedule` (null: none) leave release and parameters as they run; a later upgrade keeps what they changed.
  * `expectedGeneration` refuses with `conflict` when somebody else was faster. `notAfterSeconds` is how long it may wait to be started (default 1 day).
  */
 export const CreateOperation = Type.Union([
@@ -62,6 +63,10 @@ export const CreateOperation = Type.Union([
   Type.Object({ kind: Type.Literal('resize'), resources: ResizeRequest, ...common }, { additionalProperties: false }),
   Type.Object(
     { kind: Type.Literal('autoscale'), autoscale: AutoscaleRequest, ...common },
+    { additionalProperties: false },
+  ),
+  Type.Object(
+    { kind: Type.Literal('schedule'), schedule: Type.Union([Schedule, Type.Null()]), ...common },
     { additionalProperties: false },
   ),
 ]);

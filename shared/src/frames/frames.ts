@@ -24,11 +24,20 @@ export const RESIZE_FEATURE = 'resize';
 /** In `features`: the agent carries out autoscale, and keeps `runState.autoscale`. */
 export const AUTOSCALE_FEATURE = 'autoscale';
 
+/** In `features`: the agent carries out schedule, and keeps `runState.schedule`. */
+export const SCHEDULE_FEATURE = 'schedule';
+
 /** In `features`: the agent takes over what Helm runs, knows a release name of its own, and lets go again. */
 export const ADOPT_FEATURE = 'adopt';
 
 /** What this version says in `features`. */
-export const FEATURES: readonly string[] = [RUN_STATE_FEATURE, ADOPT_FEATURE, RESIZE_FEATURE, AUTOSCALE_FEATURE];
+export const FEATURES: readonly string[] = [
+  RUN_STATE_FEATURE,
+  ADOPT_FEATURE,
+  RESIZE_FEATURE,
+  AUTOSCALE_FEATURE,
+  SCHEDULE_FEATURE,
+];
 
 /** Agent → hub, first frame. 1–2 kB, no full state. */
 export const Hello = Type.Object({
@@ -127,7 +136,15 @@ export const ResultFrame = Type.Object({
   at: Time,
 });
 
-export const EVENT_KINDS = ['health.changed', 'drift.found', 'drift.repaired', 'drift.contested', 'gap'] as const;
+export const EVENT_KINDS = [
+  'health.changed',
+  'drift.found',
+  'drift.repaired',
+  'drift.contested',
+  'schedule.stopped',
+  'schedule.started',
+  'gap',
+] as const;
 export type EventKind = (typeof EVENT_KINDS)[number];
 
 /**

@@ -1,6 +1,7 @@
 import { AS_RELEASED, canonicalJson, isRemedy, type OperationPlan } from '@steward/shared';
 import { AS_SIGNED, type ImageSource } from '../../operations/image-source.ts';
 import type { HistoryEntry } from '../../operations/installation-object.ts';
+import { writtenSchedule } from '../../operations/schedule-status.ts';
 import { judgeAdoption } from '../adopt/judge-adoption.ts';
 import { done, failed, type Failure, type Outcome } from '../outcome.ts';
 import { loadImageSource } from '../images/load-image-source.ts';
@@ -11,6 +12,7 @@ import type { ReleaseSet, SetMeta } from '../render/release-set.ts';
 import { awaitScalers, unmeasuredScalers } from '../rollout/await-scalers.ts';
 import { checkRunState } from '../run-state/check-run-state.ts';
 import { setAsItRuns } from '../run-state/with-run-state.ts';
+import { startedByHand } from '../schedule/due-turn.ts';
 import { sentences } from '../../sentences.ts';
 import { loadDecision, obtainConsent, type Planned } from './consent.ts';
 import { describePlan } from './describe-plan.ts';
@@ -66,7 +68,7 @@ async function endHalted(run: Run, set: ReleaseSet, { ifUnderWay, message }: Hal
 async function resume(run: Run): Promise<Outcome<Prepared>> {
   const { renderRef } = run.record.status;
   if (renderRef === undefined) throw new Error(`${run.record.name} is running without a stored set`);
-  const { runState, isAsFound, record } = run;
+  const { runsAs: runState, isAsFound, record } = run;
   const set = setAsItRuns(await run.context.renders.load(renderRef), {
     runState,
     isAsFound,
@@ -86,7 +88,7 @@ async function prepare(run: Run): Promise<Outcome<Prepared>> {
   const source = await imageSourceOf(run);
   if (!source.ok) return source;
   const images = source.value;
-  const { runState, presentRunState, isAsFound } = run;
+  const { runsAs: runState, presentRunState, isAsFound } = run;
   const { objects, meta } = prepared.value.set;
   const possible = checkRunState(objects, runState, presentRunState, meta.remedies);
   if (!possible.ok) return possible;
@@ -178,7 +180,7 @@ async function forward(run: Run, set: ReleaseSet, plan: ObjectPlan | undefined):
 }
 
 /** While it is stopped an autoscaler rests. */
-function isAutoscaling({ kinds, runState }: Run): boolean {
+function isAutoscaling({ kinds, runsAs: runState }: Run): boolean {
   return kinds.includes('autoscale') && !runState.stopped;
 }
 
@@ -219,6 +221,9 @@ async function finish(run: Run, set: ReleaseSet): Promise<void> {
     history: kept,
     counters: withCounter(counters, meta),
     unneeded,
+    ...(run.kind === 'start' && {
+      schedule: writtenSchedule(startedByHand(run.runState.schedule, context.now().getTime())),
+    }),
   });
   const unmeasured = isAutoscaling(run) ? await unmeasuredScalers(scalersOf(run, set)) : [];
   const message = sentences(`done: ${run.title}`, ...stillGrowing(run, meta), ...unmeasured).slice(0, 4_000);

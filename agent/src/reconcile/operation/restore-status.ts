@@ -1,7 +1,7 @@
 import { INSTALLATION_LABEL, ORGANIZATION_LABEL } from '@steward/shared';
 import type { KubeObject } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
-import { InstallationGoneError } from '../../operations/installations.ts';
+import { InstallationGoneError, type StatusPatch } from '../../operations/installations.ts';
 import {
   MAX_HISTORY,
   type HistoryEntry,
@@ -54,7 +54,7 @@ function isBlank({ history, inventory, observedGeneration }: InstallationStatus)
 async function restoreStatus(
   context: ReconcileContext,
   { name, before, signal }: { name: string; before: number; signal: AbortSignal },
-): Promise<Partial<InstallationStatus> | undefined> {
+): Promise<StatusPatch | undefined> {
   const generations = Array.from({ length: Math.min(LOOK_BACK, before - 1) }, (_, index) => before - 1 - index);
   const found = await inParallel(generations, WIDTH, async (generation) => {
     const stored = await context.renders.find(name, generation);

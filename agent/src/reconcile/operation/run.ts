@@ -17,6 +17,7 @@ import type { ReconcileContext } from '../context.ts';
 import type { Failure, Outcome } from '../outcome.ts';
 import { classify } from '../run-state/classes.ts';
 import { remedyText } from '../run-state/remedy-text.ts';
+import { asScheduled } from '../schedule/due-turn.ts';
 import { Spans } from './spans.ts';
 
 /** Why an operation ends before it has changed anything. */
@@ -44,6 +45,9 @@ export class Halt extends Error {
     this.requestedBy = requestedBy;
   }
 }
+
+/** Of these no pod is another one afterwards. */
+const COUNT_ONLY: ReadonlySet<OperationKind> = new Set(['scale', 'autoscale', 'schedule']);
 
 /** One operation being carried out: what it is about, how it says what it does, and what may still end it. */
 export class Run {
@@ -163,6 +167,11 @@ export class Run {
     }
   }
 
+  /** With what its schedule has made of it, which an operation leaves as it is; to start it is to start it. */
+  get runsAs(): RunState {
+    return this.kind === 'start' ? this.runState : asScheduled(this.runState, this.installation.status.schedule);
+  }
+
   /** As which the chart is rendered, and whose objects an adoption takes over. */
   get helmRelease(): HelmRelease {
     const { desired } = this.record.spec;
@@ -172,7 +181,7 @@ export class Run {
   /** No pod is replaced for the name of its image: in an adoption, and where only the count of what was adopted changes. */
   get isAsFound(): boolean {
     if (this.kind === 'adopt') return true;
-    return this.sameSet?.isAsFound === true && this.kinds.every((kind) => kind === 'scale' || kind === 'autoscale');
+    return this.sameSet?.isAsFound === true && this.kinds.every((kind) => COUNT_ONLY.has(kind));
   }
 
   get kind(): OperationKind {

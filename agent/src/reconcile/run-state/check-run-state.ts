@@ -1,4 +1,4 @@
-import type { ReleaseRemedies, RunState } from '@steward/shared';
+import { canonicalJson, problemOfSchedule, type ReleaseRemedies, type RunState } from '@steward/shared';
 import type { KubeObject } from '../../kube/client.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
 import { autoscalersOf } from './autoscalers.ts';
@@ -40,6 +40,10 @@ export function checkRunState(
   const isRestart = wanted.restartToken !== undefined && wanted.restartToken !== present.restartToken;
   const restart = isRestart ? restartNotes(objects) : done([]);
   if (!restart.ok) return restart;
+  const { schedule } = wanted;
+  const isScheduled = schedule && canonicalJson(schedule) !== canonicalJson(present.schedule);
+  const unkept = isScheduled ? problemOfSchedule(schedule) : undefined;
+  if (unkept !== undefined) return failed('unknown-time-zone', unkept);
   const sizes = checkSizes(objects, { wanted, present }, offered);
   if (!sizes.ok) return sizes;
   const sized = objects.map((object) => withSizes(object, wanted, offered));

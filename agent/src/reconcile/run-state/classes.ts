@@ -72,5 +72,6 @@ export function changedKinds(from: RunState, to: RunState): RemedyKind[] {
   if (canonicalJson(from.replicas) !== canonicalJson(to.replicas)) kinds.push('scale');
   if (canonicalJson(from.resources ?? {}) !== canonicalJson(to.resources ?? {})) kinds.push('resize');
   if (canonicalJson(from.autoscale ?? {}) !== canonicalJson(to.autoscale ?? {})) kinds.push('autoscale');
+  if (canonicalJson(from.schedule) !== canonicalJson(to.schedule)) kinds.push('schedule');
   return kinds;
 }

@@ -1,4 +1,11 @@
-import { autoscaleText, canonicalJson, sizeText, type OperationKind, type RunState } from '@steward/shared';
+import {
+  autoscaleText,
+  canonicalJson,
+  scheduleText,
+  sizeText,
+  type OperationKind,
+  type RunState,
+} from '@steward/shared';
 
 const MAX_NAMED = 10;
 
@@ -9,6 +16,7 @@ export function remedyText(kind: OperationKind, from: RunState, to: RunState): s
     return changed(from.resources ?? {}, to.resources ?? {}, (name, size) => `${name} with ${sizeText(size)}`);
   if (kind === 'autoscale')
     return changed(from.autoscale ?? {}, to.autoscale ?? {}, (name, bounds) => `${name} from ${autoscaleText(bounds)}`);
+  if (kind === 'schedule') return to.schedule ? scheduleText(to.schedule) : 'none';
   return '';
 }
 

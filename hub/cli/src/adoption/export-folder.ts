@@ -36,6 +36,7 @@ export function exportNotes({ madeUp, runState }: InstallationExport, open: read
     ...(scaled.length > 0
       ? [`It is scaled by hand: ${scaled.join(', ')}. helm upgrade goes back to the chart's count.`]
       : []),
+    ...(runState?.schedule ? ['It is stopped and started by a schedule of Steward, which ends with it.'] : []),
     ...(resized.length > 0
       ? [`Resized by Steward: ${resized.join(', ')}. helm upgrade goes back to the chart's requests and limits.`]
       : []),

@@ -64,8 +64,10 @@ const details = {
   },
 };
 
-async function steward(
-  line: string,
+const steward = (line: string, routes?: Record<string, TestRoute>) => stewardWith(line.split(' '), routes);
+
+async function stewardWith(
+  words: string[],
   routes: Record<string, TestRoute> = {},
 ): Promise<{ code: number; terminal: TestTerminal; sent: unknown }> {
   hub = await startTestHub({
@@ -75,7 +77,7 @@ async function steward(
     ...routes,
   });
   const terminal = testTerminal({ env: { STEWARD_URL: hub.url, STEWARD_TOKEN: 'secret-token' } });
-  const code = await runSteward(line.split(' '), terminal);
+  const code = await runSteward(words, terminal);
   const post = hub.requests.find(({ method }) => method === 'POST');
   return { code, terminal, sent: post && JSON.parse(post.body.toString()) };
 }
@@ -99,6 +101,7 @@ it.each([
     'autoscale nats nats --min 2 --max 5',
     { kind: 'autoscale', autoscale: { 'StatefulSet/nats': { minimum: 2, maximum: 5, cpuPercent: 70 } } },
   ],
+  ['schedule nats --off', { kind: 'schedule', schedule: null }],
   ['autoscale nats StatefulSet/nats --off', { kind: 'autoscale', autoscale: { 'StatefulSet/nats': null } }],
   ['resize nats nats --default', { kind: 'resize', resources: { 'StatefulSet/nats/nats': null } }],
 ])('%s is sent with the generation that was seen', async (line, body) => {
@@ -157,6 +160,8 @@ it.each([
   ['resize nats nats', 'Give --cpu-request, --cpu-limit, --memory-request, --memory-limit or --default.'],
   ['resize nats nats --cpu-limit 4', 'CPU limit 4 of StatefulSet/nats/nats is not offered'],
   ['resize nats web --cpu-limit 1', 'It offers: StatefulSet/nats/nats: CPU 100m to 2, memory 64Mi to 1Gi'],
+  ['schedule nats --time-zone UTC', 'Give --stop'],
+  ['schedule nats --off --time-zone UTC', 'no windows go with it'],
   ['autoscale nats nats --min 2', 'Give --min and --max (and --cpu), or --off.'],
   ['autoscale nats nats --min 2 --max 10', 'StatefulSet/nats: 2 to 9 pods'],
   ['autoscale nats nats --min 0 --max 2', 'a whole number from 1'],
@@ -166,6 +171,19 @@ it.each([
   const { code, terminal, sent } = await steward(line);
   expect([code, sent]).toEqual([2, undefined]);
   expect(terminal.stderr()).toContain(said);
+});
+
+it('schedules by windows and a place, and refuses a place that is not known before it asks', async () => {
+  const line = ['schedule', 'nats', '--stop', 'mon-tue 20:00-06:00', '--time-zone'];
+  const run = async (place: string) => {
+    await hub?.stop();
+    const { terminal: _, ...rest } = await stewardWith([...line, place]);
+    return rest;
+  };
+  const stop = [{ days: ['mon', 'tue'], from: '20:00', to: '06:00' }];
+  const sent = { kind: 'schedule', schedule: { timeZone: 'Europe/Berlin', stop }, expectedGeneration: 4 };
+  expect(await run('Europe/Berlin')).toEqual({ code: 0, sent });
+  expect(await run('Europe/Atlantis')).toEqual({ code: 2, sent: undefined });
 });
 
 it('autoscales on from the bounds there are, when only some are given', async () => {

@@ -9,6 +9,7 @@ import { confirm } from '../terminal/prompt.ts';
 import { AUTOSCALE } from './autoscale-command.ts';
 import { commonFields, pushOperation, withChangeOptions, type ChangeOptions } from './push-operation.ts';
 import { RESIZE } from './resize-command.ts';
+import { SCHEDULE } from './schedule-command.ts';
 
 interface StopOptions extends ChangeOptions {
   yes?: boolean;
@@ -79,7 +80,8 @@ const STOP: CommandSpec<StopOptions> = {
 const START: CommandSpec<ChangeOptions> = {
   usage: 'start <installation>',
   summary: 'run a stopped installation again, with the counts it had',
-  about: 'Also one that was scaled or upgraded while it was stopped: it comes up as it is wanted by then.',
+  about:
+    'Also one that was scaled or upgraded while it was stopped: it comes up as it is wanted by then. One that its schedule has stopped runs until that window ends.',
   examples: ['steward start nats --watch'],
   options: withChangeOptions,
   run: (invocation) => push(invocation, 'start'),
@@ -107,7 +109,7 @@ const SET: CommandSpec<ChangeOptions> = {
   run: runSet,
 };
 
-/** What helps without another version: restart, stop, start, scale, resize, autoscale, and the knobs. */
+/** What helps without another version: restart, stop, start, scale, resize, autoscale, schedule, and the knobs. */
 export function addRemedyCommands(program: Command, session: Session): void {
   addCommand(program, session, RESTART);
   addCommand(program, session, STOP);
@@ -115,5 +117,6 @@ export function addRemedyCommands(program: Command, session: Session): void {
   addCommand(program, session, SCALE);
   addCommand(program, session, RESIZE);
   addCommand(program, session, AUTOSCALE);
+  addCommand(program, session, SCHEDULE);
   addCommand(program, session, SET);
 }
