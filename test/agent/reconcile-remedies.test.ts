@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
-import { OPERATION_KINDS, type RunState } from '@steward/shared';
+import { OPERATION_KINDS, WEEKDAYS, type RunState, type Schedule } from '@steward/shared';
 import type { KubeObject } from '../../agent/src/kube/client.ts';
 import { remedyPermissions } from '../../hub/cli/src/checks/remedies/check-remedies.ts';
 import { waitUntil } from '../support/wait-until.ts';
@@ -298,6 +298,72 @@ describe('autoscale', () => {
     expect([await scaler(one.name), replicasOf(await one.workload())]).toEqual([undefined, 1]);
     expect(await one.livePods()).toHaveLength(1);
     await next.stop();
+  });
+});
+
+describe('a schedule', () => {
+  const HOUR_MS = 3_600_000;
+  /** Of a window that has been open for two hours, and will be for some more. */
+  function openSchedule(): Schedule {
+    const clock = (ms: number): string => new Date(ms).toISOString().slice(11, 16);
+    const from = Date.now() - 2 * HOUR_MS;
+    const day = WEEKDAYS[(new Date(from).getUTCDay() + 6) % 7] ?? 'mon';
+    return { timeZone: 'UTC', stop: [{ days: [day], from: clock(from), to: clock(from + 8 * HOUR_MS) }] };
+  }
+  const podsAre = (one: Running, count: number) =>
+    waitUntil(async () => (await one.livePods()).length === count, { what: `${count} pods`, timeoutMs: 30_000 });
+
+  it('stops it by itself, goes on with that after a kill, and holds while the customer says no', async () => {
+    const one = await installed(web);
+    await one.agent.stop();
+    const runState: RunState = { ...AS_RELEASED, schedule: openSchedule() };
+    const mortal = await fixture.start({ write: 1, of: `Deployment/${one.name}`, when: 'before' });
+    const set = fixture.offer(one.next({ kind: 'schedule', runState }));
+    await mortal.client.died;
+    mortal.kill();
+    await fixture.policy({ rules: {}, freeze: true }, 'frozen');
+    const waiting = await fixture.start();
+    const held = { schedule: { held: expect.stringContaining('freezes') } };
+    const isHeld = async () => JSON.stringify(await fixture.get('Installation', one.name)).includes('freezes');
+    await waitUntil(isHeld, { what: 'the schedule to be held' });
+    expect(await fixture.get('Installation', one.name)).toMatchObject({ status: held });
+    expect(await fixture.hub.end(set)).toMatchObject({ state: 'succeeded' });
+    expect(await one.livePods()).toHaveLength(1);
+    await waiting.stop();
+    await fixture.policy({ rules: {}, freeze: false }, 'frozen');
+    const agent = await fixture.start();
+    await podsAre(one, 0);
+    await waitUntil(() => JSON.stringify(fixture.hub.health[one.installationId] ?? '').includes('StoppedBySchedule'), {
+      what: 'the health to say why',
+    });
+    expect(fixture.hub.health[one.installationId]).toMatchObject({ health: 'healthy' });
+    const told = fixture.hub.events.filter(({ installationId }) => installationId === one.installationId);
+    expect(told.map(({ kind }) => kind).filter((kind) => kind !== 'health.changed')).toEqual(['schedule.stopped']);
+    expect(await one.end({ kind: 'upgrade', runState, parameters: { text: 'b' } })).toMatchObject({
+      state: 'succeeded',
+    });
+    expect(await one.livePods()).toHaveLength(0);
+    await one.end({ kind: 'schedule', runState: AS_RELEASED, parameters: { text: 'b' } });
+    await podsAre(one, 1);
+    await agent.stop();
+  });
+
+  it('gives way to who starts it by hand until its window ends, also over a restart of the agent', async () => {
+    const one = await installed(web);
+    const runState: RunState = { ...AS_RELEASED, schedule: openSchedule() };
+    await one.end({ kind: 'schedule', runState });
+    await podsAre(one, 0);
+    expect(await one.end({ kind: 'start', runState })).toMatchObject({ state: 'succeeded' });
+    expect(await one.livePods()).toHaveLength(1);
+    await one.agent.stop();
+    const agent = await fixture.start();
+    expect(await one.end({ kind: 'upgrade', runState, parameters: { text: 'b' } })).toMatchObject({
+      state: 'succeeded',
+    });
+    expect(await one.livePods()).toHaveLength(1);
+    const schedule = { isStopped: false, overriddenUntil: expect.any(String) };
+    expect(await fixture.get('Installation', one.name)).toMatchObject({ status: { schedule } });
+    await agent.stop();
   });
 });
 

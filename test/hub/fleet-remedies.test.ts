@@ -297,6 +297,39 @@ describe('an autoscale', () => {
   });
 });
 
+describe('a schedule', () => {
+  const stop = [{ days: ['mon', 'fri'], from: '20:00', to: '06:00' }];
+
+  it('is sent with all that follows, beside a stop by hand, until it is taken away', async () => {
+    const running = await installed();
+    const schedule = { timeZone: 'Europe/Berlin', stop };
+    expect(await done(running, { kind: 'schedule', schedule })).toMatchObject({
+      operation: { kind: 'schedule' },
+      runState: { stopped: false, schedule },
+    });
+    expect(await done(running, { kind: 'stop' })).toMatchObject({ runState: { stopped: true, schedule } });
+    expect(await done(running, { kind: 'start' })).toMatchObject({ runState: { stopped: false, schedule } });
+    expect(await done(running, { kind: 'upgrade', version: '1.1.0' })).toMatchObject({ runState: { schedule } });
+    expect(await installation(running.id)).toMatchObject({ runState: { schedule } });
+    await done(running, { kind: 'schedule', schedule: null });
+    expect(await installation(running.id)).not.toHaveProperty('runState');
+  });
+
+  it('is refused when it cannot be kept, and by an agent that does not know of it', async () => {
+    const running = await installed();
+    const ask = async (schedule: object) => problemOf(await push(running.id, { kind: 'schedule', schedule }));
+    expect(await ask({ timeZone: 'Europe/Atlantis', stop })).toBe('400 invalid-request');
+    const days = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'];
+    expect(await ask({ timeZone: 'UTC', stop: [{ days, from: '00:00', to: '24:00' }] })).toBe('400 invalid-request');
+    expect(await ask({ timeZone: 'UTC', stop: [{ days, from: '8pm', to: '24:00' }] })).toBe('400 invalid-request');
+    expect(await ask({ timeZone: 'UTC', stop: [] })).toBe('400 invalid-request');
+    await running.agent.close();
+    await running.agent.connect({ hello: { features: [RUN_STATE_FEATURE] } });
+    const isOld = async () => (await ask({ timeZone: 'UTC', stop })) === '409 conflict';
+    await waitUntil(isOld, { what: 'the hub to know that the agent is old' });
+  });
+});
+
 describe('beside versions that do not know of it', () => {
   it('an old agent is sent nothing that it would leave out, and the API says so', async () => {
     const running = await installed();

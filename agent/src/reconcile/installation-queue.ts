@@ -13,6 +13,7 @@ import { removeSets, unneededSets } from './operation/good-generations.ts';
 import { readOrRestore } from './operation/restore-status.ts';
 import { Halt, Interruption, Run } from './operation/run.ts';
 import { uninstall } from './operation/uninstall.ts';
+import { expireAt } from './run-expiry.ts';
 import type { Schedules } from './schedule/schedules.ts';
 
 const CARRIED_OUT_BY: Partial<Record<OperationKind, (run: Run) => Promise<void>>> = { uninstall, leave };
@@ -21,7 +22,6 @@ const RETRY_DELAYS_MS = [1_000, 5_000, 20_000];
 const ERROR_WAKE_MS = 30_000;
 /** Longer than a lease: whoever holds it then is the one to go on, and a last write of a predecessor has arrived. */
 const FENCED_WAKE_MS = 45_000;
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * The operations of one installation, one at a time, the newest generation first: an older one that has written nothing
@@ -280,25 +280,6 @@ async function accept(run: Run): Promise<void> {
     phase: 'verify',
     message: `accepted: ${run.title}, asked for by ${requestedBy}${because}`,
   });
-}
-
-/** Ends the operation when its time to be started is over, by the API server's clock. @returns what stops waiting */
-function expireAt(run: Run): () => void {
-  const { notAfter } = run.record.spec.desired.operation;
-  const message = `${run.title} was to be started before ${notAfter}, and was not`;
-  let timer: NodeJS.Timeout | undefined;
-  const wait = (): void => {
-    const waitMs = Date.parse(notAfter) - run.context.now().getTime();
-    // No timer is as long as a year.
-    if (waitMs > MAX_TIMER_MS) timer = setTimeout(wait, MAX_TIMER_MS);
-    else
-      timer = setTimeout(
-        () => run.interrupt(new Interruption('expired', { reason: 'expired', message })),
-        Math.max(0, waitMs),
-      );
-  };
-  wait();
-  return () => clearTimeout(timer);
 }
 
 function superseded(generation: number): Interruption {

@@ -68,7 +68,13 @@ export class ExportService {
   /** What replaces pods names their images by digest. */
   async #isAsAdopted(tx: EntityManager, id: string, generation: number): Promise<boolean> {
     if ((await this.operations.kindOfGeneration(tx, id, generation)) !== 'adopt') return false;
-    return !(await this.operations.hasEndedWellSince(tx, id, generation, ['restart', 'stop', 'start', 'resize']));
+    return !(await this.operations.hasEndedWellSince(tx, id, generation, [
+      'restart',
+      'stop',
+      'start',
+      'resize',
+      'schedule',
+    ]));
   }
 
   async #running(tx: EntityManager, id: string): Promise<Running> {

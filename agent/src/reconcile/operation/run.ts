@@ -47,7 +47,7 @@ export class Halt extends Error {
 }
 
 /** Of these no pod is another one afterwards. */
-const COUNT_ONLY: ReadonlySet<OperationKind> = new Set(['scale', 'autoscale', 'schedule']);
+const COUNT_ONLY: ReadonlySet<OperationKind> = new Set(['scale', 'autoscale']);
 
 /** One operation being carried out: what it is about, how it says what it does, and what may still end it. */
 export class Run {

@@ -34,7 +34,10 @@ interface ScalersOptions {
   signal: AbortSignal;
 }
 
-/** Resolves when the cluster's autoscaler holds every workload that it is to scale for us within its bounds. */
+/**
+ * Resolves when the cluster's autoscaler holds every workload that it is to scale for us within its bounds, and has tried to
+ * measure it.
+ */
 export async function awaitScalers(options: ScalersOptions): Promise<Outcome<void>> {
   const { deadlineMs, now, signal } = options;
   for (;;) {
@@ -86,7 +89,7 @@ export function readScaler(name: string, live: unknown): Looked {
   );
   return {
     name,
-    isActive: able?.status === 'True' && isInside,
+    isActive: able?.status === 'True' && active !== undefined && isInside,
     able: able?.message ?? 'No controller has looked at it',
     blind: active?.status === 'False' ? (active.message ?? '') : undefined,
   };

@@ -3,10 +3,15 @@ import type { KubeObject } from '../../kube/client.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
 import { autoscalersOf } from './autoscalers.ts';
 import { checkAutoscale, withOwnScalers } from './own-scalers.ts';
-import { checkSizes, withSizes } from './sizes.ts';
+import { checkSizes } from './sizes.ts';
 import { fieldsOf, isOf } from './with-run-state.ts';
 
 const MAX_NAMED = 20;
+
+interface Change {
+  wanted: RunState;
+  present: RunState;
+}
 
 /**
  * Whether a set can run as it is wanted, before anything is written. What is asked for now must be possible; what was
@@ -18,6 +23,20 @@ export function checkRunState(
   wanted: RunState,
   present: RunState,
   offered: ReleaseRemedies = {},
+): Outcome<string[]> {
+  const notes: string[] = [];
+  for (const check of [checkScale, checkRestart, checkStop, checkSizes, checkAutoscale]) {
+    const found = check(objects, { wanted, present }, offered);
+    if (!found.ok) return found;
+    notes.push(...found.value);
+  }
+  return done(notes);
+}
+
+function checkScale(
+  objects: readonly KubeObject[],
+  { wanted, present }: Change,
+  offered: ReleaseRemedies,
 ): Outcome<string[]> {
   const asked = Object.keys(wanted.replicas).filter((name) => wanted.replicas[name] !== present.replicas[name]);
   const autoscalers = autoscalersOf(withOwnScalers(objects, wanted, offered));
@@ -37,25 +56,7 @@ export function checkRunState(
     const message = `${name} is scaled by ${scaler.kind}/${scaler.name} (${bounds}), which would undo it`;
     return failed('autoscaled', `${message}. Change its bounds instead`);
   }
-  const isRestart = wanted.restartToken !== undefined && wanted.restartToken !== present.restartToken;
-  const restart = isRestart ? restartNotes(objects) : done([]);
-  if (!restart.ok) return restart;
-  const { schedule } = wanted;
-  const isScheduled = schedule && canonicalJson(schedule) !== canonicalJson(present.schedule);
-  const unkept = isScheduled ? problemOfSchedule(schedule) : undefined;
-  if (unkept !== undefined) return failed('unknown-time-zone', unkept);
-  const sizes = checkSizes(objects, { wanted, present }, offered);
-  if (!sizes.ok) return sizes;
-  const sized = objects.map((object) => withSizes(object, wanted, offered));
-  const autoscale = checkAutoscale(sized, { wanted, present }, offered);
-  if (!autoscale.ok) return autoscale;
-  return done([
-    ...restart.value,
-    ...(wanted.stopped ? stopNotes(objects) : []),
-    ...unusedNotes(wanted, scalable, autoscalers),
-    ...sizes.value,
-    ...autoscale.value,
-  ]);
+  return done(unusedNotes(wanted, scalable, autoscalers));
 }
 
 function namesOf(objects: readonly KubeObject[], kinds: readonly string[]): string[] {
@@ -65,7 +66,8 @@ function namesOf(objects: readonly KubeObject[], kinds: readonly string[]): stri
 }
 
 /** The pods of a workload with the strategy OnDelete are replaced when somebody deletes them, and not before. */
-function restartNotes(objects: readonly KubeObject[]): Outcome<string[]> {
+function checkRestart(objects: readonly KubeObject[], { wanted, present }: Change): Outcome<string[]> {
+  if (wanted.restartToken === undefined || wanted.restartToken === present.restartToken) return done([]);
   const workloads = objects.filter(
     (object) => namesOf([object], ['Deployment', 'StatefulSet', 'DaemonSet']).length > 0,
   );
@@ -77,10 +79,14 @@ function restartNotes(objects: readonly KubeObject[]): Outcome<string[]> {
   return done([`Pods of ${waiting.join(', ')} are replaced when somebody deletes them (OnDelete)`]);
 }
 
-function stopNotes(objects: readonly KubeObject[]): string[] {
+function checkStop(objects: readonly KubeObject[], { wanted, present }: Change): Outcome<string[]> {
+  const { schedule } = wanted;
+  const isNew = schedule && canonicalJson(schedule) !== canonicalJson(present.schedule);
+  const problem = isNew ? problemOfSchedule(schedule) : undefined;
+  if (problem !== undefined) return failed('unknown-time-zone', problem);
   const pods = objects.filter(({ apiVersion, kind }) => apiVersion === 'v1' && kind === 'Pod');
-  if (pods.length === 0) return [];
-  return [`${pods.map(({ metadata }) => `Pod/${metadata.name}`).join(', ')} cannot be stopped and goes on`];
+  if (pods.length === 0 || !(wanted.stopped || schedule)) return done([]);
+  return done([`${pods.map(({ metadata }) => `Pod/${metadata.name}`).join(', ')} cannot be stopped and goes on`]);
 }
 
 function unusedNotes(

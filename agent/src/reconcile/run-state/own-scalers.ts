@@ -14,6 +14,7 @@ import {
 import type { KubeObject } from '../../kube/client.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
 import { autoscalersOf } from './autoscalers.ts';
+import { withSizes } from './sizes.ts';
 
 const KIND = 'HorizontalPodAutoscaler';
 
@@ -97,7 +98,7 @@ export function givenBack(
 }
 
 /**
- * Whether workloads can be scaled by load as is asked now. @param objects with their sizes, without autoscalers of ours
+ * Whether workloads can be scaled by load as is asked now.
  * @returns what was asked for earlier and waits, in sentences
  */
 export function checkAutoscale(
@@ -108,7 +109,8 @@ export function checkAutoscale(
   const waiting: string[] = [];
   const theirs = autoscalersOf(objects);
   for (const [name, bounds] of Object.entries(wanted.autoscale ?? {})) {
-    const workload = objects.find((one) => isScalable(one) && `${one.kind}/${one.metadata.name}` === name);
+    const found = objects.find((one) => isScalable(one) && `${one.kind}/${one.metadata.name}` === name);
+    const workload = found && withSizes(found, wanted, offered);
     const scaler = theirs.get(name);
     const isAsked = canonicalJson(present.autoscale?.[name]) !== canonicalJson(bounds);
     const refused = !workload

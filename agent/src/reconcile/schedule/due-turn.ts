@@ -7,19 +7,17 @@ export function dueTurn(
   status: ScheduleStatus | undefined,
   nowMs: number,
 ): ScheduleStatus | undefined {
-  const end = schedule && windowEndMs(schedule, nowMs);
-  const { overriddenUntil } = status ?? {};
+  const { isStopped: wasStopped, until: before, overriddenUntil, isTurning = false, held } = status ?? RUNNING;
   const isOverridden = overriddenUntil !== undefined && Date.parse(overriddenUntil) > nowMs;
-  const isStopped = end !== undefined && !isOverridden;
-  const until = isStopped ? new Date(end).toISOString() : undefined;
-  const isSame = status ? isStopped === status.isStopped && until === status.until : !isStopped;
-  if (isSame && status?.isTurning !== true && status?.held === undefined) return undefined;
-  return {
-    isStopped,
-    ...(until !== undefined && { until }),
-    ...(isOverridden && overriddenUntil !== undefined && { overriddenUntil }),
-  };
+  const end = schedule && !isOverridden ? windowEndMs(schedule, nowMs) : undefined;
+  const until = end === undefined ? undefined : new Date(end).toISOString();
+  const isStopped = until !== undefined;
+  const isSame = isStopped === wasStopped && until === before;
+  if (isSame && !isTurning && held === undefined) return undefined;
+  return { isStopped, ...(isStopped && { until }), ...(isOverridden && { overriddenUntil }) };
 }
+
+const RUNNING: ScheduleStatus = { isStopped: false };
 
 /** Of who starts it by hand: the window that is open counts no more. */
 export function startedByHand(schedule: Schedule | undefined, nowMs: number): ScheduleStatus {

@@ -4,7 +4,7 @@ import { takeTurn } from './take-turn.ts';
 
 const TICK_MS = 5_000;
 /** What could not be done is tried again after this; a policy may be another one then. */
-const RETRY_MS = 30_000;
+const RETRY_MS = 10_000;
 
 export interface SchedulesOptions {
   context: ReconcileContext;

@@ -1,5 +1,6 @@
 import { AS_RELEASED, releaseNameOf } from '@steward/shared';
 import type { HistoryEntry, InstallationRecord } from '../../operations/installation-object.ts';
+import { InstallationGoneError } from '../../operations/installations.ts';
 import { writtenSchedule, type ScheduleStatus } from '../../operations/schedule-status.ts';
 import { decide } from '../../policy/decide.ts';
 import { loadPolicies } from '../../policy/load-policies.ts';
@@ -19,7 +20,8 @@ import { asScheduled, dueTurn } from './due-turn.ts';
  * @returns false when it could not be done, and is to be tried again
  */
 export async function takeTurn(context: ReconcileContext, name: string, signal: AbortSignal): Promise<boolean> {
-  const installation = await context.installations.read(name);
+  const installation = await context.installations.read(name).catch(unlessGone);
+  if (!installation) return false;
   const { state, history, observedGeneration, schedule: before } = installation.status;
   const good = history.find(({ generation }) => generation === observedGeneration);
   if (!good || (state !== 'running' && state !== 'rolled-back')) return true;
@@ -40,6 +42,11 @@ export async function takeTurn(context: ReconcileContext, name: string, signal: 
   await write(context, name, due);
   tell(context, installation, due);
   return true;
+}
+
+/** The look for drift puts it together again. */
+function unlessGone(error: unknown): undefined {
+  if (!(error instanceof InstallationGoneError)) throw error;
 }
 
 async function apply(
