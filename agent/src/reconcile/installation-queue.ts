@@ -189,7 +189,9 @@ export class InstallationQueue {
     const stopExpiry = expireAt(run);
     try {
       const begun = record.status.revision === 0 ? accept(run) : undefined;
-      await Promise.all([begun, removeSets(context, status.unneeded ?? [])]);
+      // Its own set is among them when it was killed between the end of its work and the last word; going on needs it.
+      const left = (status.unneeded ?? []).filter((reference) => reference !== record.status.renderRef);
+      await Promise.all([begun, removeSets(context, left)]);
       await (CARRIED_OUT_BY[run.kind] ?? deploy)(run);
     } catch (error) {
       if (!run.interruption || this.#signal.aborted) throw error;
