@@ -1,9 +1,9 @@
 import type { ReleaseKey } from '../release/release.ts';
 import { sha256 } from '../release/signing.ts';
 import { PRODUCT_VERSION } from '../version.ts';
+import { admissionPolicies } from './admission-policies.ts';
 import { agentDeployment } from './agent-deployment.ts';
 import { agentRoles } from './agent-roles.ts';
-import { approvalPolicy } from './approval-policy.ts';
 import { customResourceDefinitions } from './crds.ts';
 import { grantManifest, type GrantInput } from './grant-manifest.ts';
 import { withComment, type KubeManifest } from './kube-manifest.ts';
@@ -73,7 +73,7 @@ export function agentManifest(input: AgentManifestInput): KubeManifest[] {
       "Where the hub is, and whose signature a release must carry. Compare the fingerprints with the vendor's contract.",
     ),
     ...enrolmentSecret(input, namespace, labels),
-    ...approvalPolicy(organization),
+    ...admissionPolicies(organization),
     ...customResourceDefinitions(),
     agentDeployment({
       organization,

@@ -55,3 +55,8 @@ export function grantName(organization: string): string {
 export function approvalPolicyName(organization: string): string {
   return `steward-approvals-${organization}`;
 }
+
+/** The ValidatingAdmissionPolicy that keeps others out of a vendor's namespaces, and its binding. */
+export function namespacePolicyName(organization: string): string {
+  return `steward-namespaces-${organization}`;
+}
