@@ -1,16 +1,21 @@
 import { API_GROUP } from '../version.ts';
 import { withComment, type KubeManifest } from './kube-manifest.ts';
 import {
+  AGENT_CONFIG_MAP,
+  AGENT_DEPLOYMENT,
   agentNamespace,
   approvalPolicyName,
+  ENROLMENT_SECRET,
   INSTALLATION_LABEL,
   namespacePolicyName,
   ORGANIZATION_LABEL,
+  VENDOR_KEYS_ANNOTATION,
+  vendorPolicyName,
 } from './names.ts';
 
 /** The rules that the API server itself keeps for a vendor's agent. Cluster-scoped by their kind, and for that vendor's things only. */
 export function admissionPolicies(organization: string): KubeManifest[] {
-  return [...approvalPolicy(organization), ...namespacePolicy(organization)];
+  return [...approvalPolicy(organization), ...namespacePolicy(organization), ...vendorPolicy(organization)];
 }
 
 /** Makes an approval worth something: nobody writes one in another person's name, and nobody changes it later. */
@@ -86,6 +91,42 @@ function namespacePolicy(organization: string): KubeManifest[] {
   };
   const comment = `No other vendor gets rights in a namespace of ${organization}'s, or writes over whose it is.`;
   return withBinding(organization, { name: namespacePolicyName(organization), spec, comment });
+}
+
+/**
+ * A name is not a vendor: another one may have the same, or be on another hub. Whose line it is shows in the release keys that it brings,
+ * of which a vendor that changes them keeps one. Without this the second line would take the first one's agent over, with all it runs.
+ */
+function vendorPolicy(organization: string): KubeManifest[] {
+  const keysOf = (object: string): string =>
+    `${object}.metadata.?annotations[?'${VENDOR_KEYS_ANNOTATION}'].orValue('')`;
+  const rule = (apiGroup: string, resource: string, name: string): object => ({
+    apiGroups: [apiGroup],
+    apiVersions: ['v1'],
+    operations: ['UPDATE'],
+    resources: [resource],
+    resourceNames: [name],
+  });
+  const spec = {
+    failurePolicy: 'Ignore',
+    matchConstraints: {
+      namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': agentNamespace(organization) } },
+      resourceRules: [
+        rule('', 'configmaps', AGENT_CONFIG_MAP),
+        rule('', 'secrets', ENROLMENT_SECRET),
+        rule('apps', 'deployments', AGENT_DEPLOYMENT),
+      ],
+    },
+    validations: [
+      {
+        expression: `${keysOf('oldObject')} == '' || ${keysOf('oldObject')}.split(' ').exists(key, key in ${keysOf('object')}.split(' '))`,
+        message: `this agent belongs to another vendor that is called ${organization} too: none of its release keys are in this line. To replace it, take it out first: kubectl delete namespace ${agentNamespace(organization)}`,
+        reason: 'Forbidden',
+      },
+    ],
+  };
+  const comment = 'No other vendor of the same name writes over this agent.';
+  return withBinding(organization, { name: vendorPolicyName(organization), spec, comment });
 }
 
 function withBinding(
