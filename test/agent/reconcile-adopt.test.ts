@@ -225,10 +225,11 @@ describe('what plain Helm runs', () => {
     expect(hub.observed[where.installationId]).toMatchObject({ state: 'running', observedGeneration: 2 });
 
     await forgetAll();
-    await fixture.kubectl('-n', where.namespace, 'scale', 'deployment', where.name, '--replicas=0');
+    const byHand = JSON.stringify({ spec: { progressDeadlineSeconds: 77 } });
+    await fixture.kubectl('-n', where.namespace, 'patch', 'deployment', where.name, '--type=merge', '-p', byHand);
     const differs = await hub.end(fixture.offer({ ...want, generation: 3, kind: 'adopt', recovers: true }));
     expect(differs).toMatchObject({ state: 'failed', reason: 'differs' });
-    expect(differs.message).toContain('spec.replicas: 0 → 1');
+    expect(differs.message).toContain('spec.progressDeadlineSeconds: 77 → ');
     const accepted = { ...want, generation: 4, kind: 'adopt', recovers: true, acceptDifferences: true } as const;
     expect(await hub.end(fixture.offer(accepted))).toMatchObject({ state: 'succeeded' });
     expect(await secret()).toEqual(made);

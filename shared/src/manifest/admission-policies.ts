@@ -79,12 +79,12 @@ function namespacePolicy(organization: string): KubeManifest[] {
     variables: [
       { name: 'owner', expression: before(ORGANIZATION_LABEL, '') },
       { name: 'installation', expression: before(INSTALLATION_LABEL, 'the agent') },
-      { name: 'namespace', expression: `${isNamespace} ? object.metadata.name : request.namespace` },
+      { name: 'place', expression: `${isNamespace} ? object.metadata.name : request.namespace` },
     ],
     validations: [
       {
         expression: `variables.owner != '${organization}' || object.metadata.?labels[?'${ORGANIZATION_LABEL}'].orValue('${organization}') == '${organization}'`,
-        messageExpression: `'the namespace ' + variables.namespace + ' belongs to ' + variables.installation + ' of ${organization}: choose another one. If nothing of it runs there any more: kubectl label namespace ' + variables.namespace + ' ${ORGANIZATION_LABEL}-'`,
+        messageExpression: `'the namespace ' + variables.place + ' belongs to ' + variables.installation + ' of ${organization}: choose another one. If nothing of it runs there any more: kubectl label namespace ' + variables.place + ' ${ORGANIZATION_LABEL}-'`,
         reason: 'Forbidden',
       },
     ],
