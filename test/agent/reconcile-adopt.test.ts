@@ -206,6 +206,9 @@ describe('what plain Helm runs', () => {
     const keys = await fixture.publish({ chart: 'keys' });
     const where = fixture.installation();
     await fixture.grant(where.name, keys);
+    const spec = { pullSecrets: ['of-the-customer'], installations: [where.name] };
+    const source = { name: where.name, namespace: fixture.namespace };
+    await fixture.apply([{ apiVersion: 'steward.dev/v1alpha1', kind: 'ImageSource', metadata: source, spec }]);
     const runState = { ...AS_RELEASED, restartToken: randomUUID() };
     const want = { ...where, release: keys, runState };
     const installed = await hub.end(fixture.offer({ ...want, generation: 1, kind: 'install' }));
