@@ -68,6 +68,9 @@ export class ExportService {
   /** What replaces pods names their images by digest. */
   async #isAsAdopted(tx: EntityManager, id: string, generation: number): Promise<boolean> {
     if ((await this.operations.kindOfGeneration(tx, id, generation)) !== 'adopt') return false;
+    // Taken up again after its agent was reinstalled: it runs as it did before.
+    const before = await this.installations.lastSetUpTo(tx, id, generation - 1);
+    if (before) return this.#isAsAdopted(tx, id, before.generation);
     return !(await this.operations.hasEndedWellSince(tx, id, generation, ['restart', 'stop', 'start']));
   }
 
