@@ -38,6 +38,7 @@ export interface Want {
   deleteVolumes?: boolean;
   releaseName?: string;
   acceptDifferences?: boolean;
+  recovers?: boolean;
   notAfter?: Date;
 }
 
@@ -63,6 +64,7 @@ export function desiredState(want: Want): DesiredState {
       notAfter: (want.notAfter ?? new Date(Date.now() + 3_600_000)).toISOString(),
       ...(want.toGeneration !== undefined && { toGeneration: want.toGeneration }),
       ...(want.acceptDifferences === true && { acceptDifferences: true }),
+      ...(want.recovers === true && { recovers: true }),
     },
   };
 }

@@ -203,8 +203,10 @@ export class InstallationQueue {
     this.#current = run;
     const stopExpiry = expireAt(run);
     try {
-      if (record.status.revision === 0) await accept(run);
-      await removeSets(context, status.unneeded ?? []);
+      const begun = record.status.revision === 0 ? accept(run) : undefined;
+      // Its own set is among them when it was killed between the end of its work and the last word; going on needs it.
+      const left = (status.unneeded ?? []).filter((reference) => reference !== record.status.renderRef);
+      await Promise.all([begun, removeSets(context, left)]);
       await (CARRIED_OUT_BY[run.kind] ?? deploy)(run);
     } catch (error) {
       if (!run.interruption || this.#signal.aborted) throw error;

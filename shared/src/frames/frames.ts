@@ -191,6 +191,8 @@ export const DesiredFrame = Type.Object({
     toGeneration: Type.Optional(Type.Integer({ minimum: 1 })),
     /** Only with `adopt`: what runs may change. */
     acceptDifferences: Type.Optional(Type.Boolean()),
+    /** Only with `adopt`: what runs is this agent's own, and its records of it are gone. */
+    recovers: Type.Optional(Type.Boolean()),
   }),
 });
 export type DesiredState = Static<typeof DesiredFrame>;

@@ -18,6 +18,9 @@ export const HOOK_LABEL = 'steward.dev/hook';
 /** On a Job or pod that a hook made: the id of the operation that it ran for. */
 export const OPERATION_LABEL = 'steward.dev/operation';
 
+/** On the agent's settings and what is applied with them: fingerprints of the vendor's release keys, with spaces. */
+export const VENDOR_KEYS_ANNOTATION = 'steward.dev/vendor-keys';
+
 /** On an object of a service, or on its Installation: what others change of it is not put right. */
 export const PAUSED_ANNOTATION = 'steward.dev/paused';
 
@@ -54,4 +57,14 @@ export function grantName(organization: string): string {
 /** The ValidatingAdmissionPolicy for approvals in one vendor's namespace, and its binding: no vendor's manifest touches another's. */
 export function approvalPolicyName(organization: string): string {
   return `steward-approvals-${organization}`;
+}
+
+/** The ValidatingAdmissionPolicy that keeps others out of a vendor's namespaces, and its binding. */
+export function namespacePolicyName(organization: string): string {
+  return `steward-namespaces-${organization}`;
+}
+
+/** The ValidatingAdmissionPolicy that keeps another vendor of the same name from writing over an agent, and its binding. */
+export function vendorPolicyName(organization: string): string {
+  return `steward-vendor-${organization}`;
 }

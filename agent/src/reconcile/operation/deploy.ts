@@ -110,7 +110,7 @@ async function prepare(run: Run): Promise<Outcome<Prepared>> {
  * anyway follows the customer's new source.
  */
 async function imageSourceOf(run: Run): Promise<Outcome<ImageSource>> {
-  if (run.kind === 'adopt') return done(AS_SIGNED);
+  if (run.kind === 'adopt' && !run.recovers) return done(AS_SIGNED);
   if (run.sameSet && !run.kinds.some((kind) => kind === 'restart' || kind === 'resize'))
     return done(run.sameSet.images ?? AS_SIGNED);
   const { kube, config } = run.context;

@@ -184,6 +184,11 @@ export class Run {
     return this.sameSet?.isAsFound === true && this.kinds.every((kind) => COUNT_ONLY.has(kind));
   }
 
+  /** What is taken over was this agent's own before its records were lost. */
+  get recovers(): boolean {
+    return this.kind === 'adopt' && this.record.spec.desired.operation.recovers === true;
+  }
+
   get kind(): OperationKind {
     return this.kinds[0];
   }

@@ -34,6 +34,9 @@ export function classify(desired: DesiredState, status: InstallationStatus): Cla
   const plain = { runState, present, sameSet: undefined };
   const first = beginningOrEnd(desired, status);
   if (first) return { ...plain, kinds: first };
+  // What the hub thought lost is there after all: nothing is rendered, and no hook runs.
+  if (kind === 'adopt' && desired.operation.recovers === true && good && isSameContent(good, desired))
+    return { runState, present, sameSet: good, kinds: ['adopt', 'upgrade', ...changes] };
   if (kind === 'rollback') return { ...plain, kinds: ['rollback', ...changes] };
   if (!isRemedy(kind) || !good || !isSameContent(good, desired)) return { ...plain, kinds: ['upgrade', ...changes] };
   const others = changes.filter((change) => change !== kind);

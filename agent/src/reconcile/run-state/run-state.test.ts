@@ -200,6 +200,14 @@ describe('what an operation is', () => {
     expect(kindsOf(desired('leave', { action: 'remove' }))).toEqual(['leave']);
   });
 
+  it('is an adoption that asks as an upgrade does, of the very set, where the records that the hub thinks lost are there', () => {
+    const recovery = desired('adopt', { generation: 2, operation: { kind: 'adopt', recovers: true } as never });
+    expect(kindsOf(recovery, status({ history: [] }))).toEqual(['adopt']);
+    expect(classify(recovery, status())).toMatchObject({ kinds: ['adopt', 'upgrade'], sameSet: { generation: 1 } });
+    const other = { ...recovery, parameters: { a: 1 } };
+    expect(classify(other, status())).toMatchObject({ kinds: ['upgrade'], sameSet: undefined });
+  });
+
   it('leaves how it runs as it is when the hub says nothing', () => {
     const found = classify(desired('upgrade'), status({ history: [good(1, { runState: stop })] }));
     expect(found).toMatchObject({ kinds: ['upgrade'], runState: stop });

@@ -60,12 +60,11 @@ export function setAsItRuns(
     isAsFound = false,
   }: Pick<HistoryEntry, 'runState' | 'images' | 'isAsFound'>,
 ): ReleaseSet {
-  const objects = isAsFound
-    ? withFoundImages(set.objects, set.meta.found ?? [])
-    : set.objects.map((object) => withImageSource(object, images));
+  const objects = set.objects.map((object) => withImageSource(object, images));
+  const named = isAsFound ? withFoundImages(objects, set.meta.found ?? []) : objects;
   return {
     ...set,
-    objects: withRunState(objects, runState, set.meta.remedies),
+    objects: withRunState(named, runState, set.meta.remedies),
     hooks: set.hooks.map((hook) => ({ ...hook, object: withImageSource(hook.object, images) })),
   };
 }
