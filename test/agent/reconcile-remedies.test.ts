@@ -284,7 +284,8 @@ describe('autoscale', () => {
     expect(await one.livePods()).toHaveLength(0);
     await one.end({ kind: 'start', runState: measured, parameters: { replicas: 1, text: 'b' } });
     expect(await one.livePods()).toHaveLength(2);
-    expect(fixture.hub.events.filter(({ installationId }) => installationId === one.installationId)).toEqual([]);
+    const told = fixture.hub.events.filter(({ installationId }) => installationId === one.installationId);
+    expect(told.filter(({ kind }) => kind.startsWith('drift.'))).toEqual([]);
     expect(await fixture.get('Installation', one.name)).not.toMatchObject({ status: { drift: expect.anything() } });
     await one.agent.stop();
     const name = `steward-deployment-${one.name}`;
@@ -293,6 +294,8 @@ describe('autoscale', () => {
     const off = fixture.offer(one.next({ kind: 'autoscale', runState, parameters: { replicas: 1, text: 'b' } }));
     await mortal.client.died;
     mortal.kill();
+    // Nothing was applied yet that the autoscaler would have undone.
+    expect(mortal.client.writes.filter((write) => write.startsWith(`apply Deployment/`))).toEqual([]);
     const next = await fixture.start();
     expect(await fixture.hub.end(off)).toMatchObject({ state: 'succeeded' });
     expect([await scaler(one.name), replicasOf(await one.workload())]).toEqual([undefined, 1]);

@@ -101,7 +101,7 @@ export class InstallationQueue {
       for (;;) {
         const record = await this.#next();
         if (record) await this.#carryOut(record);
-        else if (this.#schedules.isDue(this.#name)) await this.#schedules.turn(this.#name);
+        else if (this.#schedules.isDue(this.#name)) await this.#turn();
         else if (this.#hasDrift) await this.#lookForDrift();
         else return false;
       }
@@ -112,6 +112,11 @@ export class InstallationQueue {
       this.#wakeLater(error instanceof FencedError ? FENCED_WAKE_MS : ERROR_WAKE_MS);
       return true;
     }
+  }
+
+  async #turn(): Promise<void> {
+    await this.#schedules.turn(this.#name);
+    this.#drifts.operationEnded(this.#name);
   }
 
   get #hasMore(): boolean {

@@ -44,6 +44,8 @@ export async function checkDrift(check: DriftCheck): Promise<boolean> {
   const { context, name, untilWriting } = check;
   const installation = await context.installations.read(name);
   const { state, history, observedGeneration, drift, schedule } = installation.status;
+  // It is being stopped or started, or may not be: what is half done is nobody's change.
+  if (schedule?.isTurning === true) return false;
   const good = history.find(({ generation }) => generation === observedGeneration);
   if ((state !== 'running' && state !== 'rolled-back') || !good) {
     if (drift) await write(check, installation, []);

@@ -17,7 +17,7 @@ import type { ReconcileContext } from '../context.ts';
 import type { Failure, Outcome } from '../outcome.ts';
 import { classify } from '../run-state/classes.ts';
 import { remedyText } from '../run-state/remedy-text.ts';
-import { asScheduled } from '../schedule/due-turn.ts';
+import { asScheduled, dueTurn } from '../schedule/due-turn.ts';
 import { Spans } from './spans.ts';
 
 /** Why an operation ends before it has changed anything. */
@@ -169,7 +169,11 @@ export class Run {
 
   /** With what its schedule has made of it, which an operation leaves as it is; to start it is to start it. */
   get runsAs(): RunState {
-    return this.kind === 'start' ? this.runState : asScheduled(this.runState, this.installation.status.schedule);
+    if (this.kind === 'start') return this.runState;
+    const { schedule } = this.installation.status;
+    // With its records it is gone what the schedule has made of it.
+    const found = this.recovers ? dueTurn(this.runState.schedule, schedule, this.context.now().getTime()) : schedule;
+    return asScheduled(this.runState, found ?? schedule);
   }
 
   /** As which the chart is rendered, and whose objects an adoption takes over. */
