@@ -261,6 +261,7 @@ export class ReconcileFixture {
       log: createLog({ level: 'debug', write: (line) => this.logged.push(line) }),
       signal: end.signal,
       driftTimings: { startSpreadMs: 100, settleMs: 300, ...driftTimings },
+      metricsTimings: { startSpreadMs: 0, intervalMs: 500 },
     });
     let peer: { stop(): Promise<void> } | undefined;
     const agent: RunningAgent = {

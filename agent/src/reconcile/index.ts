@@ -2,6 +2,8 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { DesiredState, OperationFailure } from '@steward/shared';
+import type { MetricsTimings } from '../collect/metrics/installation-metrics.ts';
+import { Metrics } from '../collect/metrics/metrics.ts';
 import { Reports } from '../collect/reports.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { isKubeError } from '../kube/error.ts';
@@ -35,6 +37,8 @@ export interface ReconcileOptions {
   renderEntry?: URL;
   /** How patient the look for drift is; as it should be unless told. */
   driftTimings?: Partial<DriftTimings>;
+  /** When metrics are looked at; as the release says unless told. */
+  metricsTimings?: Partial<MetricsTimings>;
 }
 
 /** Confirmations that cannot be written in this time come again after the next welcome. */
@@ -62,6 +66,7 @@ class Reconciler {
   readonly #context: ReconcileContext;
   readonly #reports: Reports;
   readonly #drifts: Drifts;
+  readonly #metrics: Metrics;
   readonly #queues = new Map<string, InstallationQueue>();
   /** Desired states are taken in one after the other. */
   #intake: Promise<void> = Promise.resolve();
@@ -81,7 +86,7 @@ class Reconciler {
       now,
       onHealth: (id, health, before) => reports.setHealth(id, health, before),
       expected: (name) => installations.byName(name)?.workloads ?? [],
-      remarks: (name) => installations.byName(name)?.drift ?? [],
+      remarks: (name) => [...(installations.byName(name)?.drift ?? []), ...metrics.problems(name)],
       writtenHealth: (name) => installations.byName(name)?.health,
       writeHealth: async (name, health) => {
         await installations.write(name, { health }).catch((error: unknown) => {
@@ -89,6 +94,14 @@ class Reconciler {
         });
       },
     });
+    const metrics = new Metrics({
+      now,
+      objects: (name) => monitors.objects(name),
+      onProblems: (name) => monitors.refresh(name),
+      onLook: (look) => link.sendMetrics(look),
+      timings: options.metricsTimings,
+    });
+    this.#metrics = metrics;
     this.#context = {
       kube,
       link,
@@ -140,6 +153,7 @@ class Reconciler {
   async stop(): Promise<void> {
     const { journal, monitors } = this.#context;
     this.#drifts.stop();
+    this.#metrics.stop();
     monitors.stop();
     await Promise.race([journal.stop(), delay(STOP_PATIENCE_MS, undefined, { ref: false })]);
     this.#end.abort(new Error('the agent stops'));
@@ -220,7 +234,9 @@ class Reconciler {
     return queue;
   }
 
-  #observe({ id, generation, observedGeneration, releaseDigest, version, state, message }: InstallationSummary): void {
+  #observe(summary: InstallationSummary): void {
+    const { id, generation, observedGeneration, releaseDigest, version, state, message } = summary;
+    this.#metrics.follow(summary);
     this.#reports.setObserved(id, {
       generation,
       observedGeneration,

@@ -1,3 +1,5 @@
+import Type from 'typebox';
+
 /**
  * Names of what Steward puts into a customer's cluster. They carry the organization, so that agents of two vendors live
  * side by side.
@@ -55,3 +57,6 @@ export function grantName(organization: string): string {
 export function approvalPolicyName(organization: string): string {
   return `steward-approvals-${organization}`;
 }
+
+/** A namespace's name, as Kubernetes takes it. */
+export const Namespace = Type.String({ maxLength: 63, pattern: '^[a-z0-9]([a-z0-9-]*[a-z0-9])?$' });

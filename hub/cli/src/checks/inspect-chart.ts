@@ -17,7 +17,7 @@ import { objectName, readRendered, type RenderedSet } from '../render/rendered-s
 import { readStewardYaml, STEWARD_YAML } from '../steward-yaml/read-steward-yaml.ts';
 import type { StewardYaml } from '../steward-yaml/steward-yaml.ts';
 import type { YamlSource } from '../steward-yaml/yaml-source.ts';
-import { checkProbes, checkUsers } from './check-files.ts';
+import { checkMetrics, checkProbes, checkUsers } from './check-files.ts';
 import { readDefinitions } from './definitions.ts';
 import { checkObject, type ObjectProblem } from './check-object.ts';
 import { checkHooksOf, hooksIn } from './hooks.ts';
@@ -247,6 +247,7 @@ export async function inspectChart(chart: Chart, renderer: Renderer, options: In
     const defaults = results[0].objects.map(({ object }) => object);
     const how = { releaseName: PLACEHOLDER, findings };
     checkProbes(yaml, source, defaults, how);
+    checkMetrics(yaml, source, defaults, how);
     checkUsers(defaults, how);
     checkGenerateOnce(
       yaml,

@@ -1,0 +1,56 @@
+import type { HealthReason, ReleaseMetrics } from '@steward/shared';
+import { InstallationMetrics, type InstallationMetricsOptions, type MetricsTimings } from './installation-metrics.ts';
+
+export interface MetricsOptions extends Pick<InstallationMetricsOptions, 'now' | 'onLook'> {
+  /** What is in the namespace of an installation. */
+  objects: (installation: string) => ReturnType<InstallationMetricsOptions['objects']>;
+  onProblems: (installation: string) => void;
+  timings?: Partial<MetricsTimings> | undefined;
+}
+
+/** Metrics of all installations whose releases declare any; of the others nothing is done at all. */
+export class Metrics {
+  readonly #options: MetricsOptions;
+  readonly #running = new Map<string, { text: string; metrics: InstallationMetrics }>();
+
+  constructor(options: MetricsOptions) {
+    this.#options = options;
+  }
+
+  /** Begins, goes on, or ends, as an installation is now. */
+  follow(installation: {
+    id: string;
+    name: string;
+    releaseName: string | undefined;
+    metrics: ReleaseMetrics | undefined;
+  }): void {
+    const { id, name, releaseName = name, metrics } = installation;
+    const isWanted = metrics !== undefined && metrics.endpoints.length > 0;
+    const text = isWanted ? JSON.stringify([id, releaseName, metrics]) : '';
+    const known = this.#running.get(name);
+    if ((known?.text ?? '') === text) return;
+    known?.metrics.stop();
+    this.#running.delete(name);
+    if (!isWanted) return;
+    const { objects, onProblems, timings, now, onLook } = this.#options;
+    const made = new InstallationMetrics({
+      installation: { id, releaseName, metrics },
+      objects: () => objects(name),
+      onProblems: () => onProblems(name),
+      timings: { startSpreadMs: 10_000, ...timings },
+      now,
+      onLook,
+    });
+    this.#running.set(name, { text, metrics: made });
+  }
+
+  /** What is wrong with the metrics of an installation. */
+  problems(name: string): readonly HealthReason[] {
+    return this.#running.get(name)?.metrics.problems ?? [];
+  }
+
+  stop(): void {
+    for (const { metrics } of this.#running.values()) metrics.stop();
+    this.#running.clear();
+  }
+}
