@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { DesiredState, OperationFailure } from '@steward/shared';
 import type { MetricsTimings } from '../collect/metrics/installation-metrics.ts';
 import { Metrics } from '../collect/metrics/metrics.ts';
+import type { MeasuredInstallation } from '../collect/metrics/own-page.ts';
 import { Reports } from '../collect/reports.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { isKubeError } from '../kube/error.ts';
@@ -53,7 +54,7 @@ const suffix = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
  * The reconciling half of the agent: takes desired states from the link, carries their operations out, reports health.
  * It has read the journal and attached itself to the link when it resolves; operations that an earlier run left go on.
  */
-export async function startReconcile(options: ReconcileOptions): Promise<{ stop(): Promise<void> }> {
+export async function startReconcile(options: ReconcileOptions): Promise<{ measured(): MeasuredInstallation[]; stop(): Promise<void> }> {
   const reconciler = new Reconciler(options);
   await reconciler.start();
   return reconciler;
@@ -148,6 +149,19 @@ class Reconciler {
     });
     for (const name of journal.installationsWithWork()) this.#queueOf(name).wake();
     this.#drifts.start();
+  }
+
+  /** Of every installation that is not removed. */
+  measured(): MeasuredInstallation[] {
+    const { installations, monitors } = this.#context;
+    const there = installations.all().filter(({ state }) => state !== 'removed');
+    return there.map(({ name, namespace, service }) => ({
+      name,
+      namespace,
+      service,
+      health: monitors.health(name),
+      look: this.#metrics.latest(name),
+    }));
   }
 
   async stop(): Promise<void> {

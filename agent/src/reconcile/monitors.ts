@@ -54,6 +54,10 @@ export class Monitors {
     return this.#monitored.get(name)?.monitor.view.objects;
   }
 
+  health(name: string): HealthState | undefined {
+    return this.#monitored.get(name)?.monitor.health?.health;
+  }
+
   /** The remarks about it may be others. */
   refresh(name: string): void {
     this.#monitored.get(name)?.monitor.refresh();

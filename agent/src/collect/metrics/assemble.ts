@@ -40,7 +40,6 @@ export class Assembler {
         found.set(key, { series, value });
         return key;
       };
-      put(['up', own], page.ok ? 1 : 0);
       if (page.ok) {
         const named = page.value.map(({ name, labels, value }): [string, MetricSeries] => {
           const series: MetricSeries = [name, { ...renamed(labels), ...own }];
@@ -52,6 +51,8 @@ export class Assembler {
         for (const series of before.values()) put(series, Number.NaN);
         known.set(of, before);
       }
+      // Last: a service's own metric of that name does not hide it.
+      put(['up', own], page.ok ? 1 : 0);
     }
     this.#known = known;
     return this.#lookOf(found);

@@ -39,6 +39,7 @@ export class InstallationMetrics {
   readonly #failures = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
   #problems: HealthReason[] = [];
+  #latest: MetricsLook | undefined;
 
   constructor(options: InstallationMetricsOptions) {
     this.#options = options;
@@ -47,6 +48,11 @@ export class InstallationMetrics {
 
   get problems(): readonly HealthReason[] {
     return this.#problems;
+  }
+
+  /** Undefined while there is nothing to look at. */
+  get latest(): MetricsLook | undefined {
+    return this.#latest;
   }
 
   /** Safe twice. */
@@ -75,9 +81,11 @@ export class InstallationMetrics {
     if (this.#end.signal.aborted) return;
     for (const { target, page } of answers)
       if (!page.ok) problems.set(target.endpoint.name, `pod ${target.pod}, port ${target.port}: ${page.error}`);
+    this.#latest = undefined;
     if (answers.length > 0) {
       const { table, values, leftOut } = this.#assembler.add(answers);
-      onLook({ installationId: installation.id, table: table.id, series: table.series, t0, values });
+      this.#latest = { installationId: installation.id, table: table.id, series: table.series, t0, values };
+      onLook(this.#latest);
       const first = installation.metrics.endpoints[0]?.name ?? '';
       if (leftOut > 0) problems.set(first, `${leftOut} series are too many and were left out: collect fewer metrics`);
     }

@@ -1,4 +1,5 @@
 import type { HealthReason, ReleaseMetrics } from '@steward/shared';
+import type { MetricsLook } from '../../link/link.ts';
 import { InstallationMetrics, type InstallationMetricsOptions, type MetricsTimings } from './installation-metrics.ts';
 
 export interface MetricsOptions extends Pick<InstallationMetricsOptions, 'now' | 'onLook'> {
@@ -47,6 +48,11 @@ export class Metrics {
   /** What is wrong with the metrics of an installation. */
   problems(name: string): readonly HealthReason[] {
     return this.#running.get(name)?.metrics.problems ?? [];
+  }
+
+  /** What was measured of an installation last, if it is measured and was there. */
+  latest(name: string): MetricsLook | undefined {
+    return this.#running.get(name)?.metrics.latest;
   }
 
   stop(): void {
