@@ -54,7 +54,9 @@ const suffix = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
  * The reconciling half of the agent: takes desired states from the link, carries their operations out, reports health.
  * It has read the journal and attached itself to the link when it resolves; operations that an earlier run left go on.
  */
-export async function startReconcile(options: ReconcileOptions): Promise<{ measured(): MeasuredInstallation[]; stop(): Promise<void> }> {
+export async function startReconcile(
+  options: ReconcileOptions,
+): Promise<{ measured(): MeasuredInstallation[]; stop(): Promise<void> }> {
   const reconciler = new Reconciler(options);
   await reconciler.start();
   return reconciler;
@@ -96,6 +98,7 @@ class Reconciler {
       },
     });
     const metrics = new Metrics({
+      kube,
       now,
       objects: (name) => monitors.objects(name),
       onProblems: (name) => monitors.refresh(name),

@@ -30,6 +30,10 @@ export type ReleaseMetricsEndpoint = Static<typeof ReleaseMetricsEndpoint>;
 /** What the agent measures of a service and sends to the hub. Signed, so the customer can read it before the install. */
 export const ReleaseMetrics = Type.Object({
   intervalSeconds: Type.Integer({ minimum: 15, maximum: 3_600, default: 60 }),
+  /** CPU and memory of the pods, where the cluster has the metrics API. */
+  resources: Type.Optional(
+    Type.Boolean({ description: "CPU and memory of the pods, by the cluster's metrics API where it has one." }),
+  ),
   endpoints: Type.Array(ReleaseMetricsEndpoint, { maxItems: 10 }),
 });
 export type ReleaseMetrics = Static<typeof ReleaseMetrics>;

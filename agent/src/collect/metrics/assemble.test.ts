@@ -3,13 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { Assembler, type Answer } from './assemble.ts';
 
 const answer = (pod: string, numbers: Record<string, number> | string, labels = {}): Answer => ({
-  target: {
-    endpoint: { name: 'web', service: 's', port: 1, collect: ['a'] },
-    pod,
-    uid: `u-${pod}`,
-    ip: '10.0.0.1',
-    port: 1,
-  },
+  key: `web u-${pod}`,
+  own: { endpoint: 'web', pod },
   page:
     typeof numbers === 'string'
       ? { ok: false, error: numbers }

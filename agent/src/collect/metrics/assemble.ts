@@ -1,9 +1,12 @@
 import { canonicalJson, LIMITS, sha256, type Decoded, type MetricSeries } from '@steward/shared';
 import type { Sample } from './exposition.ts';
-import type { Target } from './targets.ts';
 
+/** What there is to know of one pod from one place. */
 export interface Answer {
-  target: Target;
+  /** The same as long as it is the same pod and place. */
+  key: string;
+  /** Labels that the agent adds. */
+  own: { pod: string; endpoint?: string };
   page: Decoded<Sample[]>;
 }
 
@@ -32,9 +35,7 @@ export class Assembler {
   add(answers: readonly Answer[]): Look {
     const known = new Map<string, Map<string, MetricSeries>>();
     const found = new Map<string, { series: MetricSeries; value: number }>();
-    for (const { target, page } of answers) {
-      const of = `${target.endpoint.name} ${target.uid}`;
-      const own = { endpoint: target.endpoint.name, pod: target.pod };
+    for (const { key: of, own, page } of answers) {
       const put = (series: MetricSeries, value: number): string => {
         const key = canonicalJson(series);
         found.set(key, { series, value });
@@ -52,7 +53,7 @@ export class Assembler {
         known.set(of, before);
       }
       // Last: a service's own metric of that name does not hide it.
-      put(['up', own], page.ok ? 1 : 0);
+      if (own.endpoint !== undefined) put(['up', own], page.ok ? 1 : 0);
     }
     this.#known = known;
     return this.#lookOf(found);

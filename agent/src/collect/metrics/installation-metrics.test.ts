@@ -2,6 +2,7 @@ import { createServer, type Server } from 'node:http';
 import { once } from 'node:events';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { MetricsLook } from '../../link/link.ts';
+import { FakeApiServer, status } from '../../testing/fake-api-server.ts';
 import { eventually } from '../../testing/eventually.ts';
 import { endpointsView } from '../objects/endpoints.ts';
 import { podView } from '../objects/pod.ts';
@@ -12,6 +13,7 @@ let answer: (path: string) => { status?: number; body: string } | undefined = ()
 const asked: string[] = [];
 
 beforeAll(async () => {
+  await kube.start();
   server = createServer((request, response) => {
     asked.push(request.url ?? '');
     const given = answer(request.url ?? '');
@@ -22,10 +24,12 @@ beforeAll(async () => {
 afterAll(() => {
   server.closeAllConnections();
   server.close();
+  return kube.stop();
 });
 
 const looks: MetricsLook[] = [];
-const installation = { id: 'i', name: 'shop', releaseName: undefined };
+const installation = { id: 'i', name: 'shop', namespace: 'shop', releaseName: undefined };
+const kube = new FakeApiServer();
 
 function start() {
   const address = server.address();
@@ -42,6 +46,7 @@ function start() {
   if (!pod || !slice) throw new Error('not read');
   let told = 0;
   const metrics = new Metrics({
+    kube: kube.client(),
     objects: () => ({ pods: new Map([['n/web-1', pod]]), endpoints: new Map([['n/s', slice]]) }),
     now: () => new Date(),
     onLook: (look) => looks.push(look),
@@ -94,5 +99,54 @@ it.each([
   answer = () => ({ body: 'jobs 1' });
   await eventually(() => expect(metrics.problems('shop')).toEqual([]));
   expect(told()).toBe(2);
+  metrics.stop();
+});
+
+const usage = (cpu: string, memory: string) => ({ usage: { cpu, memory } });
+
+it('measures CPU and memory of the pods where the cluster can, and where it cannot says so without asking on and on', async () => {
+  const { metrics } = start();
+  const declared = { intervalSeconds: 15, resources: true, endpoints: [] };
+  let isThere = false;
+  kube.seen.length = 0;
+  kube.intercept = () =>
+    isThere
+      ? {
+          status: 200,
+          body: {
+            kind: 'PodMetricsList',
+            metadata: {},
+            items: [
+              { metadata: { name: 'web-1' }, containers: [usage('12500000n', '64Mi'), usage('5m', '1Ki')] },
+              { metadata: { name: 'of-no-pod-we-know' }, containers: [] },
+            ],
+          },
+        }
+      : status(404, 'NotFound', 'the server could not find the requested resource');
+  looks.length = 0;
+  metrics.follow({ ...installation, metrics: declared });
+  await eventually(() =>
+    expect(metrics.problems('shop')).toEqual([
+      {
+        code: 'MetricsUnavailable',
+        object: 'Namespace/shop',
+        message: 'no CPU and memory of the pods: this cluster has no metrics API (metrics-server brings it)',
+      },
+    ]),
+  );
+  expect(looks).toEqual([]);
+  expect(kube.seen.map(({ path }) => path)).toEqual(['/apis/metrics.k8s.io/v1beta1/namespaces/shop/pods']);
+  metrics.follow({ ...installation, metrics: undefined });
+  isThere = true;
+  metrics.follow({ ...installation, metrics: declared });
+  await eventually(() =>
+    expect(looks.at(-1)).toMatchObject({
+      series: [
+        ['pod_cpu_cores', { pod: 'web-1' }],
+        ['pod_memory_bytes', { pod: 'web-1' }],
+      ],
+      values: [0.0175, 64 * 1024 * 1024 + 1024],
+    }),
+  );
   metrics.stop();
 });

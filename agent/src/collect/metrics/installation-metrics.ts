@@ -1,9 +1,12 @@
-import type { HealthReason, ReleaseMetrics } from '@steward/shared';
+import type { Decoded, HealthReason, ReleaseMetrics } from '@steward/shared';
+import type { KubeClient } from '../../kube/client.ts';
 import type { MetricsLook } from '../../link/link.ts';
 import type { NamespaceObjects } from '../namespace-objects.ts';
 import { Assembler, type Answer } from './assemble.ts';
-import { parseExposition } from './exposition.ts';
+import { parseExposition, type Sample } from './exposition.ts';
 import { fetchPage } from './fetch-page.ts';
+import { loadPodResources } from './pod-resources.ts';
+import { Problems } from './problems.ts';
 import { serviceOf, targetsOf, type Target } from './targets.ts';
 
 export interface MetricsTimings {
@@ -14,7 +17,8 @@ export interface MetricsTimings {
 }
 
 export interface InstallationMetricsOptions {
-  installation: { id: string; releaseName: string; metrics: ReleaseMetrics };
+  kube: Pick<KubeClient, 'list'>;
+  installation: { id: string; namespace: string; releaseName: string; metrics: ReleaseMetrics };
   /** What is in its namespace; undefined while that is not watched. */
   objects: () => Pick<NamespaceObjects, 'pods' | 'endpoints'> | undefined;
   now: () => Date;
@@ -27,19 +31,18 @@ export interface InstallationMetricsOptions {
 const WIDTH = 4;
 const ROUND_MS = 10_000;
 const PAGE_MS = 5_000;
-/** A pod that just ends or begins is no news. */
-const PATIENCE = 2;
+/** A cluster without the metrics API is not asked at every look whether it has one now. */
+const MISSING_MS = 600_000;
 
 /** Looks at the metrics of one installation at the interval that its release declares, and tells what there is and what is wrong. */
 export class InstallationMetrics {
   readonly #options: InstallationMetricsOptions;
   readonly #assembler = new Assembler();
   readonly #end = new AbortController();
-  /** By endpoint: in how many looks, one after the other, something was wrong. */
-  readonly #failures = new Map<string, number>();
+  readonly #problems = new Problems();
   #timer: NodeJS.Timeout | undefined;
-  #problems: HealthReason[] = [];
   #latest: MetricsLook | undefined;
+  #missing: { error: string; untilMs: number } | undefined;
 
   constructor(options: InstallationMetricsOptions) {
     this.#options = options;
@@ -47,7 +50,7 @@ export class InstallationMetrics {
   }
 
   get problems(): readonly HealthReason[] {
-    return this.#problems;
+    return this.#problems.told;
   }
 
   /** Undefined while there is nothing to look at. */
@@ -72,54 +75,84 @@ export class InstallationMetrics {
   }
 
   async #round(): Promise<void> {
-    const { installation, objects, now, onLook } = this.#options;
+    const { installation, objects, now, onLook, onProblems } = this.#options;
     const there = objects();
     if (!there) return;
     const t0 = now().toISOString();
-    const { targets, problems } = targetsOf(installation.metrics, there, installation.releaseName);
-    const answers = await this.#ask(targets);
+    const found = targetsOf(installation.metrics, there, installation.releaseName);
+    const round = AbortSignal.any([this.#end.signal, AbortSignal.timeout(ROUND_MS)]);
+    const [pages, resources] = await Promise.all([this.#ask(found.targets, round), this.#askResources(there, round)]);
     if (this.#end.signal.aborted) return;
-    for (const { target, page } of answers)
-      if (!page.ok) problems.set(target.endpoint.name, `pod ${target.pod}, port ${target.port}: ${page.error}`);
+    for (const [name, why] of found.problems) this.#complain(name, why);
     this.#latest = undefined;
-    if (answers.length > 0) {
-      const { table, values, leftOut } = this.#assembler.add(answers);
+    const { table, values, leftOut } = this.#assembler.add([...pages, ...resources]);
+    if (values.length > 0) {
       this.#latest = { installationId: installation.id, table: table.id, series: table.series, t0, values };
       onLook(this.#latest);
-      const first = installation.metrics.endpoints[0]?.name ?? '';
-      if (leftOut > 0) problems.set(first, `${leftOut} series are too many and were left out: collect fewer metrics`);
     }
-    this.#tell(problems);
+    const fewer = 'are too many and were left out: collect fewer metrics, or metrics with fewer labels';
+    if (leftOut > 0) this.#problems.add(this.#namespace, 'left-out', `${leftOut} series ${fewer}`);
+    if (this.#problems.end()) onProblems();
   }
 
   /** A few at a time, all of them within a bound; in the order of the targets. */
-  async #ask(targets: readonly Target[]): Promise<Answer[]> {
+  async #ask(targets: readonly Target[], round: AbortSignal): Promise<Answer[]> {
     const answers: Answer[] = [];
-    const round = AbortSignal.any([this.#end.signal, AbortSignal.timeout(ROUND_MS)]);
     const queue = targets.entries();
     const lane = async (): Promise<void> => {
       for (const [at, target] of queue) {
-        const page = await fetchPage(target, AbortSignal.any([round, AbortSignal.timeout(PAGE_MS)]));
-        const wanted = new Set(target.endpoint.collect);
-        answers[at] = { target, page: page.ok ? parseExposition(page.value, wanted) : page };
+        const { endpoint, pod, uid } = target;
+        const page = await readPage(target, AbortSignal.any([round, AbortSignal.timeout(PAGE_MS)]));
+        answers[at] = { key: `${endpoint.name} ${uid}`, own: { endpoint: endpoint.name, pod }, page };
       }
     };
     await Promise.all(Array.from({ length: WIDTH }, lane));
+    for (const [at, { endpoint, pod, port }] of targets.entries()) {
+      const page = answers[at]?.page;
+      if (page?.ok === false) this.#complain(endpoint.name, `pod ${pod}, port ${port}: ${page.error}`);
+    }
     return answers;
   }
 
-  #tell(problems: ReadonlyMap<string, string>): void {
-    const { releaseName, metrics } = this.#options.installation;
-    const told = metrics.endpoints.flatMap((endpoint): HealthReason[] => {
-      const problem = problems.get(endpoint.name);
-      const count = problem === undefined ? 0 : (this.#failures.get(endpoint.name) ?? 0) + 1;
-      this.#failures.set(endpoint.name, count);
-      if (problem === undefined || count < PATIENCE) return [];
-      const message = `no metrics of endpoint "${endpoint.name}": ${problem}`.slice(0, 1_000);
-      return [{ code: 'MetricsUnavailable', object: `Service/${serviceOf(endpoint, releaseName)}`, message }];
+  /** Of the pods that run; one that just started has no figures yet. */
+  async #askResources({ pods }: Pick<NamespaceObjects, 'pods'>, round: AbortSignal): Promise<Answer[]> {
+    const { kube, installation } = this.#options;
+    if (installation.metrics.resources !== true) return [];
+    const found = await this.#resources(kube, installation.namespace, round);
+    if (!found.ok) this.#problems.add(this.#namespace, 'resources', `no CPU and memory of the pods: ${found.error}`);
+    const running = [...pods.values()].filter(({ phase, goneByMs }) => phase === 'Running' && goneByMs === undefined);
+    return running.map(({ name: pod, uid }) => {
+      const page: Decoded<Sample[]> = found.ok ? { ok: true, value: found.value.get(pod) ?? [] } : found;
+      return { key: `resources ${uid}`, own: { pod }, page };
     });
-    const isSame = JSON.stringify(told) === JSON.stringify(this.#problems);
-    this.#problems = told;
-    if (!isSame) this.#options.onProblems();
   }
+
+  async #resources(
+    kube: Pick<KubeClient, 'list'>,
+    namespace: string,
+    round: AbortSignal,
+  ): ReturnType<typeof loadPodResources> {
+    const nowMs = performance.now();
+    if (this.#missing && nowMs < this.#missing.untilMs) return { ok: false, error: this.#missing.error };
+    const found = await loadPodResources(kube, namespace, round);
+    const isMissing = !found.ok && found.isMissing === true;
+    this.#missing = isMissing ? { error: found.error, untilMs: nowMs + MISSING_MS } : undefined;
+    return found;
+  }
+
+  get #namespace(): string {
+    return `Namespace/${this.#options.installation.namespace}`;
+  }
+
+  #complain(name: string, why: string): void {
+    const { metrics, releaseName } = this.#options.installation;
+    const endpoint = metrics.endpoints.find((one) => one.name === name);
+    if (!endpoint) return;
+    this.#problems.add(`Service/${serviceOf(endpoint, releaseName)}`, name, `no metrics of endpoint "${name}": ${why}`);
+  }
+}
+
+async function readPage(target: Target, signal: AbortSignal): Promise<Decoded<Sample[]>> {
+  const page = await fetchPage(target, signal);
+  return page.ok ? parseExposition(page.value, new Set(target.endpoint.collect)) : page;
 }

@@ -2,7 +2,7 @@ import type { HealthReason, ReleaseMetrics } from '@steward/shared';
 import type { MetricsLook } from '../../link/link.ts';
 import { InstallationMetrics, type InstallationMetricsOptions, type MetricsTimings } from './installation-metrics.ts';
 
-export interface MetricsOptions extends Pick<InstallationMetricsOptions, 'now' | 'onLook'> {
+export interface MetricsOptions extends Pick<InstallationMetricsOptions, 'kube' | 'now' | 'onLook'> {
   /** What is in the namespace of an installation. */
   objects: (installation: string) => ReturnType<InstallationMetricsOptions['objects']>;
   onProblems: (installation: string) => void;
@@ -13,6 +13,7 @@ export interface MetricsOptions extends Pick<InstallationMetricsOptions, 'now' |
 export class Metrics {
   readonly #options: MetricsOptions;
   readonly #running = new Map<string, { text: string; metrics: InstallationMetrics }>();
+  #isStopped = false;
 
   constructor(options: MetricsOptions) {
     this.#options = options;
@@ -22,20 +23,22 @@ export class Metrics {
   follow(installation: {
     id: string;
     name: string;
+    namespace: string;
     releaseName: string | undefined;
     metrics: ReleaseMetrics | undefined;
   }): void {
-    const { id, name, releaseName = name, metrics } = installation;
-    const isWanted = metrics !== undefined && metrics.endpoints.length > 0;
-    const text = isWanted ? JSON.stringify([id, releaseName, metrics]) : '';
+    const { id, name, namespace, releaseName = name, metrics } = installation;
+    const isWanted = metrics !== undefined && (metrics.endpoints.length > 0 || metrics.resources === true);
+    const text = isWanted ? JSON.stringify([id, namespace, releaseName, metrics]) : '';
     const known = this.#running.get(name);
-    if ((known?.text ?? '') === text) return;
+    if (this.#isStopped || (known?.text ?? '') === text) return;
     known?.metrics.stop();
     this.#running.delete(name);
     if (!isWanted) return;
-    const { objects, onProblems, timings, now, onLook } = this.#options;
+    const { kube, objects, onProblems, timings, now, onLook } = this.#options;
     const made = new InstallationMetrics({
-      installation: { id, releaseName, metrics },
+      kube,
+      installation: { id, namespace, releaseName, metrics },
       objects: () => objects(name),
       onProblems: () => onProblems(name),
       timings: { startSpreadMs: 10_000, ...timings },
@@ -55,7 +58,9 @@ export class Metrics {
     return this.#running.get(name)?.metrics.latest;
   }
 
+  /** For good: what still ends elsewhere must not begin anything here. */
   stop(): void {
+    this.#isStopped = true;
     for (const { metrics } of this.#running.values()) metrics.stop();
     this.#running.clear();
   }

@@ -83,6 +83,7 @@ export const Probe = Type.Object(
 export const Metrics = Type.Object(
   {
     intervalSeconds: Type.Optional(ReleaseMetrics.properties.intervalSeconds),
+    resources: ReleaseMetrics.properties.resources,
     endpoints: Type.Optional(
       Type.Array(
         Type.Object(ReleaseMetricsEndpoint.properties, {
