@@ -2,7 +2,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { DesiredState, OperationFailure } from '@steward/shared';
-import type { MetricsTimings } from '../collect/metrics/installation-metrics.ts';
+import type { LookOptions } from '../collect/metrics/installation-metrics.ts';
 import { Metrics } from '../collect/metrics/metrics.ts';
 import type { MeasuredInstallation } from '../collect/metrics/own-page.ts';
 import { Reports } from '../collect/reports.ts';
@@ -38,8 +38,8 @@ export interface ReconcileOptions {
   renderEntry?: URL;
   /** How patient the look for drift is; as it should be unless told. */
   driftTimings?: Partial<DriftTimings>;
-  /** When metrics are looked at; as the release says unless told. */
-  metricsTimings?: Partial<MetricsTimings>;
+  /** How metrics are looked at; as it should be unless told. */
+  looks?: Partial<LookOptions>;
 }
 
 /** Confirmations that cannot be written in this time come again after the next welcome. */
@@ -103,7 +103,7 @@ class Reconciler {
       objects: (name) => monitors.objects(name),
       onProblems: (name) => monitors.refresh(name),
       onLook: (look) => link.sendMetrics(look),
-      timings: options.metricsTimings,
+      looks: options.looks,
     });
     this.#metrics = metrics;
     this.#context = {

@@ -51,7 +51,7 @@ function start() {
     now: () => new Date(),
     onLook: (look) => looks.push(look),
     onProblems: () => (told += 1),
-    timings: { startSpreadMs: 0, intervalMs: 5 },
+    looks: { startSpreadMs: 0, intervalMs: 5 },
   });
   const declared = {
     intervalSeconds: 15,

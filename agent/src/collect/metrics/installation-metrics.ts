@@ -4,16 +4,18 @@ import type { MetricsLook } from '../../link/link.ts';
 import type { NamespaceObjects } from '../namespace-objects.ts';
 import { Assembler, type Answer } from './assemble.ts';
 import { parseExposition, type Sample } from './exposition.ts';
-import { fetchPage } from './fetch-page.ts';
+import type { fetchPage } from './fetch-page.ts';
 import { loadPodResources } from './pod-resources.ts';
 import { Problems } from './problems.ts';
 import { serviceOf, targetsOf, type Target } from './targets.ts';
 
-export interface MetricsTimings {
+/** How looks are made; as it should be unless told, which only tests do. */
+export interface LookOptions {
   /** The first look comes within this time: agents that start together must not ask together. */
   startSpreadMs: number;
-  /** In place of what the release says; only tests have it. */
+  /** In place of what the release says. */
   intervalMs?: number;
+  fetchPage: typeof fetchPage;
 }
 
 export interface InstallationMetricsOptions {
@@ -22,7 +24,7 @@ export interface InstallationMetricsOptions {
   /** What is in its namespace; undefined while that is not watched. */
   objects: () => Pick<NamespaceObjects, 'pods' | 'endpoints'> | undefined;
   now: () => Date;
-  timings: MetricsTimings;
+  looks: LookOptions;
   onLook: (look: MetricsLook) => void;
   /** There are others than before. */
   onProblems: () => void;
@@ -46,7 +48,7 @@ export class InstallationMetrics {
 
   constructor(options: InstallationMetricsOptions) {
     this.#options = options;
-    this.#plan(Math.random() * options.timings.startSpreadMs);
+    this.#plan(Math.random() * options.looks.startSpreadMs);
   }
 
   get problems(): readonly HealthReason[] {
@@ -68,8 +70,8 @@ export class InstallationMetrics {
     if (this.#end.signal.aborted) return;
     this.#timer = setTimeout(() => {
       const startedMs = performance.now();
-      const { timings, installation } = this.#options;
-      const intervalMs = timings.intervalMs ?? installation.metrics.intervalSeconds * 1_000;
+      const { looks, installation } = this.#options;
+      const intervalMs = looks.intervalMs ?? installation.metrics.intervalSeconds * 1_000;
       void this.#round().finally(() => this.#plan(Math.max(0, intervalMs - (performance.now() - startedMs))));
     }, waitMs).unref();
   }
@@ -102,7 +104,7 @@ export class InstallationMetrics {
     const lane = async (): Promise<void> => {
       for (const [at, target] of queue) {
         const { endpoint, pod, uid } = target;
-        const page = await readPage(target, AbortSignal.any([round, AbortSignal.timeout(PAGE_MS)]));
+        const page = await this.#readPage(target, AbortSignal.any([round, AbortSignal.timeout(PAGE_MS)]));
         answers[at] = { key: `${endpoint.name} ${uid}`, own: { endpoint: endpoint.name, pod }, page };
       }
     };
@@ -112,6 +114,11 @@ export class InstallationMetrics {
       if (page?.ok === false) this.#complain(endpoint.name, `pod ${pod}, port ${port}: ${page.error}`);
     }
     return answers;
+  }
+
+  async #readPage(target: Target, signal: AbortSignal): Promise<Decoded<Sample[]>> {
+    const page = await this.#options.looks.fetchPage(target, signal);
+    return page.ok ? parseExposition(page.value, new Set(target.endpoint.collect)) : page;
   }
 
   /** Of the pods that run; one that just started has no figures yet. */
@@ -150,9 +157,4 @@ export class InstallationMetrics {
     if (!endpoint) return;
     this.#problems.add(`Service/${serviceOf(endpoint, releaseName)}`, name, `no metrics of endpoint "${name}": ${why}`);
   }
-}
-
-async function readPage(target: Target, signal: AbortSignal): Promise<Decoded<Sample[]>> {
-  const page = await fetchPage(target, signal);
-  return page.ok ? parseExposition(page.value, new Set(target.endpoint.collect)) : page;
 }

@@ -1,12 +1,13 @@
 import type { HealthReason, ReleaseMetrics } from '@steward/shared';
 import type { MetricsLook } from '../../link/link.ts';
-import { InstallationMetrics, type InstallationMetricsOptions, type MetricsTimings } from './installation-metrics.ts';
+import { fetchPage } from './fetch-page.ts';
+import { InstallationMetrics, type InstallationMetricsOptions, type LookOptions } from './installation-metrics.ts';
 
 export interface MetricsOptions extends Pick<InstallationMetricsOptions, 'kube' | 'now' | 'onLook'> {
   /** What is in the namespace of an installation. */
   objects: (installation: string) => ReturnType<InstallationMetricsOptions['objects']>;
   onProblems: (installation: string) => void;
-  timings?: Partial<MetricsTimings> | undefined;
+  looks?: Partial<LookOptions> | undefined;
 }
 
 /** Metrics of all installations whose releases declare any; of the others nothing is done at all. */
@@ -35,13 +36,13 @@ export class Metrics {
     known?.metrics.stop();
     this.#running.delete(name);
     if (!isWanted) return;
-    const { kube, objects, onProblems, timings, now, onLook } = this.#options;
+    const { kube, objects, onProblems, looks, now, onLook } = this.#options;
     const made = new InstallationMetrics({
       kube,
       installation: { id, namespace, releaseName, metrics },
       objects: () => objects(name),
       onProblems: () => onProblems(name),
-      timings: { startSpreadMs: 10_000, ...timings },
+      looks: { startSpreadMs: 10_000, fetchPage, ...looks },
       now,
       onLook,
     });

@@ -1,5 +1,6 @@
 import type { LatestMetrics, MetricRange } from '@steward/shared';
 import { afterEach, expect, it } from 'vitest';
+import { metricsLines } from '../catalog/release-lines.ts';
 import { runSteward } from '../program/program.ts';
 import { ids, installation } from '../testing/fleet.ts';
 import { startTestHub, type TestHub } from '../testing/test-hub.ts';
@@ -70,4 +71,11 @@ it('writes labels, numbers and courses', () => {
   expect(labelsText({ b: 'x"y', a: '1' })).toBe(String.raw`a="1", b="x\"y"`);
   expect([1234567, 0.000123456, null].map(numberText)).toEqual(['1234567', '0.0001235', '-']);
   expect([spark([5, 5, null, 5]), spark([]), spark([null, 0, 7])]).toEqual(['▁▁ ▁', '', ' ▁█']);
+});
+
+it('says in words what a release sends', () => {
+  const endpoint = { name: 'web', service: '${installation}', port: 'http', collect: ['jobs', 'up_total'] };
+  const lines = metricsLines({ metrics: { intervalSeconds: 30, resources: true, endpoints: [endpoint] } });
+  expect(lines).toEqual(['CPU and memory of each pod', '${installation}:http/metrics: jobs, up_total', 'every 30 s']);
+  expect(metricsLines({})).toEqual([]);
 });
