@@ -39,7 +39,8 @@ export default defineConfig({
           provide: { everyDeath: false },
           globalSetup: ['test/support/helm-setup.ts', 'test/support/cluster-setup.ts'],
           ...long,
-          fileParallelism: false,
+          // These mostly wait for pods. Each has an agent and namespaces of its own; none may end what all share.
+          maxWorkers: 2,
         },
       },
       {

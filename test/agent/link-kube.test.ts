@@ -1,9 +1,7 @@
-import { basename, dirname } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { KubeClient, KubeObject, ResourceRef, Watch } from '../../agent/src/kube/client.ts';
 import { kubeconfigEndpoint } from '../../agent/src/kube/credentials.ts';
 import { createKubeClient } from '../../agent/src/kube/kube-api.ts';
-import { attach } from '../cluster/cluster.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
 const kubeconfig = inject('kubeconfig');
@@ -104,25 +102,5 @@ describe('the Kubernetes client on a real API server', () => {
     await kube.remove(maps, namespace, 'w');
     await waitUntil(() => events.length === 3, { what: 'all is heard' });
     expect(events).toEqual(['set w', 'set w', 'delete w']);
-  });
-
-  it('goes on by itself when the API server was killed, and misses nothing', async () => {
-    const events: string[] = [];
-    const view = watch(events);
-    await apply(watched('before'));
-    await waitUntil(() => view.objects.size === 1, { what: 'the first is heard' });
-    const cluster = await attach(basename(dirname(kubeconfig)));
-    await cluster?.component('kube-apiserver', 'kill');
-    await waitUntil(() => apply(watched('after')), {
-      what: 'the API server answers',
-      timeoutMs: 60_000,
-      intervalMs: 200,
-    });
-    await kube.remove(maps, namespace, 'before');
-    await waitUntil(() => view.isCurrent && [...view.objects.keys()].join() === `${namespace}/after`, {
-      what: 'the view is as it should be',
-      timeoutMs: 30_000,
-    });
-    expect(events.toSorted()).toEqual(['delete before', 'set after', 'set before']);
   });
 });

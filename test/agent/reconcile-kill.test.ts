@@ -1,9 +1,6 @@
-import { basename, dirname } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { DesiredState } from '@steward/shared';
 import type { KubeObject } from '../../agent/src/kube/client.ts';
-import { attach } from '../cluster/cluster.ts';
-import { waitUntil } from '../support/wait-until.ts';
 import { writesToDieAt } from './deaths.ts';
 import type { Death } from './killable-client.ts';
 import { ReconcileFixture, type Published } from './reconcile-fixture.ts';
@@ -165,31 +162,5 @@ describe('an agent killed while it waits', () => {
     const written = paused.client.writes.slice(before);
     expect(written.filter((write) => !write.startsWith('patchStatus Operation/'))).toEqual([]);
     await Promise.all([paused.stop(), other.stop()]);
-  });
-});
-
-describe('while the API server is away', () => {
-  it.each(['accepted', 'running'] as const)('an operation that is %s goes on when it is back', async (state) => {
-    const { hub } = fixture;
-    await fixture.policy({ rules: { upgrade: 'allow', uninstall: 'allow' } });
-    const web = await fixture.publish({ chart: 'web' });
-    const where = fixture.installation();
-    await fixture.grant(where.name, web);
-    const agent = await fixture.start();
-    const want = { ...where, release: web };
-    expect(await hub.end(fixture.offer({ ...want, generation: 1, kind: 'install' }))).toMatchObject({
-      state: 'succeeded',
-    });
-    const upgrade = fixture.offer({ ...want, generation: 2, kind: 'upgrade', parameters: { text: 'b' } });
-    await hub.reach(upgrade, { state });
-    const cluster = await attach(basename(dirname(inject('kubeconfig'))));
-    await cluster?.component('kube-apiserver', 'kill');
-    expect(await hub.end(upgrade, 90_000)).toMatchObject({ state: 'succeeded' });
-    await waitUntil(() => hub.agrees() && hub.health[where.installationId]?.health === 'healthy', {
-      what: 'it to be healthy',
-      timeoutMs: 60_000,
-    });
-    expect(hub.contradictions).toEqual([]);
-    await agent.stop();
   });
 });

@@ -10,8 +10,9 @@ declare module 'vitest' {
   }
 }
 
+const older = process.env['STEWARD_TEST_KUBERNETES']?.replaceAll('.', '-');
 /** Name of the cluster that all levels of test share; each test has namespaces of its own in it. Another name for runs side by side. */
-export const TEST_CLUSTER = process.env['STEWARD_TEST_CLUSTER'] ?? 'test';
+export const TEST_CLUSTER = process.env['STEWARD_TEST_CLUSTER'] ?? (older === undefined ? 'test' : `test-${older}`);
 
 /** Brings the shared cluster up, or finds it up. It stays, so that the next run starts in a second; `npm run clean -- test` removes it. */
 export async function setup(project: TestProject): Promise<void> {

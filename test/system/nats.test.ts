@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { attach } from '../cluster/cluster.ts';
 import { TEST_CLUSTER } from '../support/cluster-setup.ts';
 import { startNatsLoad } from '../support/nats-load.ts';
+import { outsideAddress } from '../support/outside-address.ts';
 import { startStackHere } from '../support/stack-of-test.ts';
 import type { Stack } from '../support/stack.ts';
 import { waitUntil } from '../support/wait-until.ts';
@@ -13,6 +14,7 @@ const NATS = join(import.meta.dirname, '../../deploy/catalog/nats');
 describe('NATS under management', () => {
   let stack: Stack;
   let servers: string;
+  let namespace: string;
 
   const publish = (version: string, image: string, tag: string): Promise<void> =>
     stack.publish(NATS, {
@@ -22,10 +24,8 @@ describe('NATS under management', () => {
     });
   const upgrade = async (version: string): Promise<OperationDetails> => {
     const { id } = await stack.installation('nats');
-    const { id: operation } = await stack.api.post<Operation>(`/installations/${id}/operations`, {
-      kind: 'upgrade',
-      version,
-    });
+    const wanted = { kind: 'upgrade', version };
+    const { id: operation } = await stack.api.post<Operation>(`/installations/${id}/operations`, wanted);
     return stack.finished(operation, 170_000);
   };
   const healthy = (version: string): Promise<Installation> =>
@@ -37,8 +37,20 @@ describe('NATS under management', () => {
       { what: `NATS ${version} is healthy`, timeoutMs: 60_000, intervalMs: 200 },
     );
 
+  /** Of each server, MiB: as the running server says, not the file it was given. */
+  const storageLimits = async (): Promise<number[]> => {
+    const path = `/api/v1/namespaces/${namespace}/pods`;
+    const answers = await Promise.all(
+      [0, 1, 2].map((index) => stack.kubectl(['get', '--raw', `${path}/nats-${index}:8222/proxy/jsz`])),
+    );
+    return answers.map((text) =>
+      Math.round((JSON.parse(text) as { config: { max_storage: number } }).config.max_storage / 2 ** 20),
+    );
+  };
+
   beforeAll(async () => {
     stack = await startStackHere();
+    namespace = `${stack.organization}-nats`;
     const { older, newer } = inject('natsImages');
     await publish('2.14.9', older, '2.14');
     await publish('2.15.2', newer, '2.15');
@@ -48,22 +60,8 @@ describe('NATS under management', () => {
     const { operation } = await stack.install('nats', 'nats', { version: '2.14.9' });
     expect(await stack.finished(operation.id)).toMatchObject({ state: 'succeeded' });
     await healthy('2.14.9');
-    // The way in for the test's clients; the customer's own object beside the service's.
-    const namespace = `${stack.organization}-nats`;
-    const selector = JSON.parse(
-      await stack.kubectl(['get', 'service', 'nats', '-n', namespace, '-o', 'jsonpath={.spec.selector}']),
-    ) as object;
-    const service = {
-      apiVersion: 'v1',
-      kind: 'Service',
-      metadata: { name: 'outside', namespace },
-      spec: { type: 'NodePort', selector, ports: [{ name: 'client', port: 4222 }] },
-    };
-    const created = JSON.parse(await stack.kubectl(['apply', '-o', 'json', '-f', '-'], JSON.stringify(service))) as {
-      spec: { ports: { nodePort: number }[] };
-    };
     const cluster = await attach(TEST_CLUSTER);
-    servers = `${cluster?.nodeAddress}:${created.spec.ports[0]?.nodePort}`;
+    servers = await outsideAddress(stack, cluster?.nodeAddress ?? '', { namespace, service: 'nats', port: 4222 });
   });
   afterAll(() => stack?.stop());
 
@@ -74,6 +72,15 @@ describe('NATS under management', () => {
     expect(result).toMatchObject({ failed: 0, lost: 0, unconsumed: 0 });
     expect(result.acked).toBeGreaterThan(100);
     await healthy('2.15.2');
+  });
+
+  it('gives streams more of each volume when its storage knob is raised, while clients go on', async () => {
+    const load = await startNatsLoad({ servers });
+    const before = await storageLimits();
+    await stack.mustSteward('set', 'nats', 'storage=90', '--watch');
+    expect(await load.stop()).toMatchObject({ failed: 0, lost: 0, unconsumed: 0 });
+    expect(before).toEqual(Array(3).fill(819));
+    expect(await storageLimits()).toEqual(Array(3).fill(921));
   });
 
   it('comes back from a bad upgrade with its clients connected, and both sides say what runs', async () => {
@@ -89,14 +96,7 @@ describe('NATS under management', () => {
     const { stdout, stderr, code } = await stack.steward('uninstall', 'nats', '--watch', '--yes');
     expect({ code, stderr }).toMatchObject({ code: 0 });
     expect(stdout + stderr).toMatch(/delete persistentvolumeclaim data-nats-0 data-nats-1 data-nats-2/);
-    const claims = await stack.kubectl([
-      'get',
-      'persistentvolumeclaims',
-      '-n',
-      `${stack.organization}-nats`,
-      '-o',
-      'name',
-    ]);
+    const claims = await stack.kubectl(['get', 'persistentvolumeclaims', '-n', namespace, '-o', 'name']);
     expect(claims.trim().split('\n')).toHaveLength(3);
   });
 });

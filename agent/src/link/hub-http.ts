@@ -37,6 +37,8 @@ export interface Refusal {
   hubTimeMs: number | undefined;
 }
 
+/** A connection for requests is closed when it was not used for so long. */
+const IDLE_MS = 5_000;
 const MAX_PROBLEM_BYTES = 64 * 1024;
 const decodeProblem = compile(Problem);
 
@@ -50,9 +52,11 @@ export class HubHttp {
   constructor({ hubUrl, caPem, proxyEnv }: HubHttpOptions) {
     this.hubUrl = hubUrl;
     const isSecure = hubUrl.protocol === 'https:';
+    // What is fetched one after another shares a connection, which soon ends: thousands of agents may be upgraded at once.
+    const shared = { proxyEnv, keepAlive: true, timeout: IDLE_MS };
     this.agent = isSecure
-      ? new HttpsAgent({ proxyEnv, ...(caPem !== undefined && { ca: caPem }) })
-      : new HttpAgent({ proxyEnv });
+      ? new HttpsAgent({ ...shared, ...(caPem !== undefined && { ca: caPem }) })
+      : new HttpAgent(shared);
     const proxy = isSecure
       ? (proxyEnv['https_proxy'] ?? proxyEnv['HTTPS_PROXY'])
       : (proxyEnv['http_proxy'] ?? proxyEnv['HTTP_PROXY']);

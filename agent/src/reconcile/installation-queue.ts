@@ -188,8 +188,8 @@ export class InstallationQueue {
     this.#current = run;
     const stopExpiry = expireAt(run);
     try {
-      if (record.status.revision === 0) await accept(run);
-      await removeSets(context, status.unneeded ?? []);
+      const begun = record.status.revision === 0 ? accept(run) : undefined;
+      await Promise.all([begun, removeSets(context, status.unneeded ?? [])]);
       await (CARRIED_OUT_BY[run.kind] ?? deploy)(run);
     } catch (error) {
       if (!run.interruption || this.#signal.aborted) throw error;

@@ -18,22 +18,26 @@ interface Recipe {
   takes: string;
 }
 
-const kubernetesVersion = '1.36.3';
-const [major = '', minor = ''] = kubernetesVersion.split('.');
-const version = 'k8s.io/component-base/version';
-
-const recipes = {
-  kube: {
-    folder: 'kube',
+function kubernetes(folder: string, version: string): Recipe {
+  const [major = '', minor = ''] = version.split('.');
+  const variable = 'k8s.io/component-base/version';
+  return {
+    folder,
     package: '.',
     variables: {
-      [`${version}.gitVersion`]: `v${kubernetesVersion}`,
-      [`${version}.gitMajor`]: major,
-      [`${version}.gitMinor`]: minor,
-      [`${version}.gitTreeState`]: 'clean',
+      [`${variable}.gitVersion`]: `v${version}`,
+      [`${variable}.gitMajor`]: major,
+      [`${variable}.gitMinor`]: minor,
+      [`${variable}.gitTreeState`]: 'clean',
     },
     takes: '6 to 10 minutes',
-  },
+  };
+}
+
+const recipes = {
+  kube: kubernetes('kube', '1.36.3'),
+  // Older ones are not to be had whole as modules.
+  'kube-1.34': kubernetes('kube-1.34', '1.34.3'),
   coredns: { folder: 'coredns', package: '.', variables: {}, takes: 'about 2 minutes' },
   helm: { folder: 'helm', package: 'helm.sh/helm/v4/cmd/helm', variables: {}, takes: '1 to 4 minutes' },
   'node-init': { folder: 'node-init', package: '.', variables: {}, takes: 'seconds' },

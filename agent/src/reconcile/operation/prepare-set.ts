@@ -109,11 +109,14 @@ async function downloadAndRender(
   const { kube, link } = run.context;
   const signal = run.untilWriting;
   const { digest } = verified.release.chart;
-  const chart = await download(run, () => link.fetchChart(digest, signal));
+  const [chart, kubeVersion, apiVersions] = await Promise.all([
+    download(run, () => link.fetchChart(digest, signal)),
+    persist(() => kube.version(), signal),
+    persist(() => kube.apiVersions(), signal),
+  ]);
   if (!chart.ok) return chart;
   if (sha256(chart.value) !== digest)
     return failed('digest-mismatch', `the chart is not the one the release names, ${digest}`);
-  const [kubeVersion, apiVersions] = await persist(() => Promise.all([kube.version(), kube.apiVersions()]), signal);
   return run.span('render', () => renderOnce(run, { verified, chart: chart.value, kubeVersion, apiVersions }, bounded));
 }
 

@@ -1,0 +1,165 @@
+import { request } from 'node:http';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { OperationDetails } from '@steward/shared';
+import { up } from '../cluster/cluster.ts';
+import { natsImage, probeImage } from '../cluster/images.ts';
+import { startNatsLoad } from '../support/nats-load.ts';
+import { outsideAddress } from '../support/outside-address.ts';
+import { waitUntil } from '../support/wait-until.ts';
+import { withBenchStack, type BenchStack } from './bench-stack.ts';
+import { progress, rounded, type Figures } from './figures.ts';
+
+const STATELESS = join(import.meta.dirname, 'stateless');
+const NATS = join(import.meta.dirname, '../../deploy/catalog/nats');
+const REQUESTS_PER_SECOND = 100;
+const REQUEST_LIMIT_MS = 5_000;
+const ABSENT = `sha256:${'0'.repeat(64)}`;
+
+interface RequestsResult {
+  requests: number;
+  failedRequests: number;
+  slowestRequestMs: number;
+  reasons: string[];
+}
+
+/** Each on a connection of its own and never again: one that fails has failed. */
+function get(url: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const sent = request(url, { agent: false, timeout: REQUEST_LIMIT_MS }, (response) => {
+      response.resume();
+      response.on('end', () =>
+        response.statusCode === 200 ? resolve() : reject(new Error(`status ${response.statusCode}`)),
+      );
+      response.on('error', reject);
+    });
+    sent.on('timeout', () => sent.destroy(new Error('no answer in time')));
+    sent.on('error', reject);
+    sent.end();
+  });
+}
+
+/** Asks at a constant rate, whatever becomes of the answers, until it is stopped. */
+function startRequests(url: string): { stop(): Promise<RequestsResult> } {
+  const result: RequestsResult = { requests: 0, failedRequests: 0, slowestRequestMs: 0, reasons: [] };
+  const reasons = new Set<string>();
+  const stopping = new AbortController();
+  const ask = async (): Promise<void> => {
+    const startedAt = performance.now();
+    try {
+      await get(url);
+    } catch (error) {
+      result.failedRequests += 1;
+      reasons.add(String(error));
+    }
+    result.slowestRequestMs = Math.max(result.slowestRequestMs, performance.now() - startedAt);
+  };
+  const asked: Promise<void>[] = [];
+  const run = async (): Promise<void> => {
+    const startedAt = performance.now();
+    while (!stopping.signal.aborted) {
+      const waitMs = startedAt + (result.requests * 1_000) / REQUESTS_PER_SECOND - performance.now();
+      if (waitMs > 1) await sleep(waitMs);
+      result.requests += 1;
+      asked.push(ask());
+    }
+    await Promise.all(asked);
+  };
+  const running = run();
+  return {
+    stop: async () => {
+      stopping.abort();
+      await running;
+      return { ...result, slowestRequestMs: rounded(result.slowestRequestMs), reasons: [...reasons] };
+    },
+  };
+}
+
+/** Carries out one after another and says how each ended. @throws Error when one ends otherwise than it must */
+async function carryOut(
+  stack: BenchStack,
+  name: string,
+  steps: readonly { wanted: object; ends: OperationDetails['state'] }[],
+): Promise<void> {
+  const { id } = await stack.installation(name);
+  for (const { wanted, ends } of steps) {
+    const { id: operation } = await stack.fast.post<OperationDetails>(`/installations/${id}/operations`, wanted);
+    const { kind, state, message } = await stack.finished(operation, 300_000);
+    if (state !== ends) throw new Error(`${kind} of ${name}: ${state} instead of ${ends}: ${message}`);
+    progress(`${kind} of ${name}: ${state}`);
+  }
+}
+
+async function stateless(stack: BenchStack, nodeAddress: string): Promise<RequestsResult> {
+  const images = await Promise.all(
+    ['1', '2'].map(async (tag) => `steward.test/probe:${tag}=${(await probeImage(tag)).digest}`),
+  );
+  const publish = (version: string, args: readonly string[]): Promise<void> =>
+    stack.publish(STATELESS, { version, images, args });
+  await publish('1.0.0', ['--set', 'image.tag=1']);
+  await publish('2.0.0', ['--set', 'image.tag=2']);
+  await publish('3.0.0', ['--set', 'image.tag=2', '--set', 'readinessPath=/never']);
+  const { operation } = await stack.install('web', 'stateless', { version: '1.0.0' });
+  await stack.finished(operation.id);
+  const namespace = `${stack.organization}-web`;
+  const address = await outsideAddress(stack, nodeAddress, { namespace, service: 'web', port: 8080 });
+  const url = `http://${address}/version`;
+  await waitUntil(() => get(url).then(() => true), { what: 'the port is open' });
+  const load = startRequests(url);
+  await carryOut(stack, 'web', [
+    { wanted: { kind: 'upgrade', version: '2.0.0' }, ends: 'succeeded' },
+    { wanted: { kind: 'upgrade', version: '3.0.0' }, ends: 'rolled-back' },
+    { wanted: { kind: 'restart' }, ends: 'succeeded' },
+    { wanted: { kind: 'rollback' }, ends: 'succeeded' },
+  ]);
+  return load.stop();
+}
+
+async function nats(stack: BenchStack, nodeAddress: string): Promise<Figures> {
+  const publish = (version: string, image: string, tag: string): Promise<void> =>
+    stack.publish(NATS, {
+      version,
+      images: [image],
+      args: ['--app-version', tag, '--set', 'image.repository=steward.test/nats', '--set', 'storage.size=1Gi'],
+    });
+  const [older, newer] = [await natsImage('2.14'), await natsImage('2.15')];
+  await publish('2.14.9', `${older.ref}=${older.digest}`, '2.14');
+  await publish('2.15.2', `${newer.ref}=${newer.digest}`, '2.15');
+  await publish('2.16.0', `steward.test/nats:2.16=${ABSENT}`, '2.16');
+  const { operation } = await stack.install('nats', 'nats', { version: '2.14.9' });
+  await stack.finished(operation.id, 170_000);
+  const namespace = `${stack.organization}-nats`;
+  const servers = await outsideAddress(stack, nodeAddress, { namespace, service: 'nats', port: 4222 });
+  const load = await startNatsLoad({ servers });
+  await carryOut(stack, 'nats', [
+    { wanted: { kind: 'upgrade', version: '2.15.2' }, ends: 'succeeded' },
+    { wanted: { kind: 'upgrade', version: '2.16.0' }, ends: 'rolled-back' },
+    { wanted: { kind: 'restart' }, ends: 'succeeded' },
+  ]);
+  const { acked, failed, lost, unconsumed, retried, longestPauseMs } = await load.stop();
+  return { acked, failed, lost, unconsumed, retried, longestPauseMs };
+}
+
+/**
+ * A stateless service and NATS under constant load while each is upgraded, badly upgraded, restarted, and put back. Requests that
+ * failed have no second try; a write is lost that was acknowledged and is not in the stream, or was never acknowledged.
+ */
+export async function bench(): Promise<Figures> {
+  return withBenchStack(async (stack) => {
+    const cluster = await up({ name: 'bench', log: progress });
+    for (const image of [await probeImage('2'), await natsImage('2.14'), await natsImage('2.15')])
+      await cluster.importImage(image.archivePath);
+    await stack.policy({ upgrade: 'allow', rollback: 'allow', restart: 'allow' });
+    const { reasons, ...web } = await stateless(stack, cluster.nodeAddress);
+    for (const reason of reasons) progress(`a request failed: ${reason}`);
+    const written = await nats(stack, cluster.nodeAddress);
+    return {
+      ...web,
+      acknowledgedWrites: written['acked'] ?? 0,
+      lostWrites: (written['lost'] ?? 0) + (written['failed'] ?? 0),
+      unconsumedWrites: written['unconsumed'] ?? 0,
+      retriedWrites: written['retried'] ?? 0,
+      longestPauseBetweenAcksMs: written['longestPauseMs'] ?? 0,
+    };
+  });
+}
