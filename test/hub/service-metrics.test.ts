@@ -6,6 +6,7 @@ import { waitUntil } from '../support/wait-until.ts';
 import { startFleet, type Fleet } from './fleet/world.ts';
 
 let fleet: Fleet;
+const agents: FakeAgent[] = [];
 
 beforeAll(async () => {
   fleet = await startFleet();
@@ -35,6 +36,7 @@ async function installed(): Promise<{
   look: (n: number, rest: Partial<MetricsFrame>) => MetricsFrame;
 }> {
   const { cluster, agent } = await fleet.connected();
+  agents.push(agent);
   const { installation } = await fleet.install(cluster.name);
   const { id } = installation;
   return { agent, id, look: (n, rest) => ({ installationId: id, table: TABLE, t0: minute(n), values: [], ...rest }) };
@@ -58,47 +60,6 @@ async function rejected(id: string): Promise<string[]> {
   );
   return found.map(({ problem }) => problem);
 }
-
-describe('the days of metrics', () => {
-  const days = async (parent: string): Promise<string[]> => {
-    const found = await query<{ name: string }>(
-      `SELECT c.relname AS name FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = $1::regclass ORDER BY 1`,
-      [parent],
-    );
-    return found.map(({ name }) => name.replace(`${parent}_`, ''));
-  };
-
-  it('come and go as partitions of the owner, to which nobody else has a right', async () => {
-    const { agent, look } = await installed();
-    agent.metrics(look(0, { series, values: [1, 10, 1] }));
-    await agent.acked();
-    // A hub that is told to stop waits for its agents to go.
-    await agent.close();
-    const made = await days('metric_batches');
-    expect(made).toHaveLength(5);
-    const [last = ''] = made.slice(-1);
-    for (const parent of ['metric_batches', 'metric_tables']) {
-      await query(`DROP TABLE ${parent}_${last}`);
-      await query(
-        `CREATE TABLE ${parent}_20200102 PARTITION OF ${parent} FOR VALUES FROM ('2020-01-02') TO ('2020-01-03')`,
-      );
-      await query(`ALTER TABLE ${parent}_20200102 OWNER TO ${OWNER}`);
-    }
-    await fleet.running.restart();
-    for (const parent of ['metric_batches', 'metric_tables'])
-      await waitUntil(async () => (await days(parent)).join() === made.join(), { what: `the days of ${parent}` });
-    const [rights] = await query<{ count: number }>(
-      `SELECT count(*)::int AS count FROM pg_class, unnest(ARRAY['${OWNER}_app', '${OWNER}_system']) AS role
-       WHERE relispartition AND relkind = 'r' AND has_table_privilege(role, oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE')`,
-    );
-    expect(rights?.count).toBe(0);
-    const [call] = await query<object>(
-      `SELECT has_function_privilege('${OWNER}_app', 'steward_metric_days(integer)', 'EXECUTE') AS app,
-              has_function_privilege('${OWNER}_system', 'steward_metric_days(integer)', 'EXECUTE') AS system`,
-    );
-    expect(call).toEqual({ app: false, system: true });
-  });
-});
 
 describe('what an agent measures', () => {
   it('is one row for each look, and is answered by range and as it was last', async () => {
@@ -188,5 +149,46 @@ describe('what an agent measures', () => {
     for (const rest of ['', 'name=no-name', 'name=jobs&stepSeconds=1', `name=jobs&${range(5, 4)}`])
       expect((await call(rest)).status, rest).toBe(400);
     expect((await call('name=jobs')).body).toMatchObject({ series: [], leftOut: 0 });
+  });
+});
+
+describe('the days of metrics', () => {
+  const days = async (parent: string): Promise<string[]> => {
+    const found = await query<{ name: string }>(
+      `SELECT c.relname AS name FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = $1::regclass ORDER BY 1`,
+      [parent],
+    );
+    return found.map(({ name }) => name.replace(`${parent}_`, ''));
+  };
+
+  it('come and go as partitions of the owner, to which nobody else has a right', async () => {
+    const { agent, look } = await installed();
+    agent.metrics(look(0, { series, values: [1, 10, 1] }));
+    await agent.acked();
+    // A hub that is told to stop waits for its agents to go.
+    for (const one of agents) await one.kill();
+    const made = await days('metric_batches');
+    expect(made).toHaveLength(5);
+    const [last = ''] = made.slice(-1);
+    for (const parent of ['metric_batches', 'metric_tables']) {
+      await query(`DROP TABLE ${parent}_${last}`);
+      await query(
+        `CREATE TABLE ${parent}_20200102 PARTITION OF ${parent} FOR VALUES FROM ('2020-01-02') TO ('2020-01-03')`,
+      );
+      await query(`ALTER TABLE ${parent}_20200102 OWNER TO ${OWNER}`);
+    }
+    await fleet.running.restart();
+    for (const parent of ['metric_batches', 'metric_tables'])
+      await waitUntil(async () => (await days(parent)).join() === made.join(), { what: `the days of ${parent}` });
+    const [rights] = await query<{ count: number }>(
+      `SELECT count(*)::int AS count FROM pg_class, unnest(ARRAY['${OWNER}_app', '${OWNER}_system']) AS role
+       WHERE relispartition AND relkind = 'r' AND has_table_privilege(role, oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE')`,
+    );
+    expect(rights?.count).toBe(0);
+    const [call] = await query<object>(
+      `SELECT has_function_privilege('${OWNER}_app', 'steward_metric_days(integer)', 'EXECUTE') AS app,
+              has_function_privilege('${OWNER}_system', 'steward_metric_days(integer)', 'EXECUTE') AS system`,
+    );
+    expect(call).toEqual({ app: false, system: true });
   });
 });
