@@ -1,4 +1,10 @@
-import { releaseNameOf, type DesiredState, type HealthReason, type HealthState } from '@steward/shared';
+import {
+  releaseNameOf,
+  type DesiredState,
+  type HealthReason,
+  type HealthState,
+  type ReleaseMetrics,
+} from '@steward/shared';
 import type { KubeClient, KubeObject } from '../kube/client.ts';
 import { isKubeError } from '../kube/error.ts';
 import { apiVersionOf } from '../kube/object.ts';
@@ -18,6 +24,8 @@ export interface InstallationSummary extends KnownInstallation {
   /** As it was written down last. */
   health: HealthState | undefined;
   watched: readonly string[];
+  /** What is measured of it. */
+  metrics: ReleaseMetrics | undefined;
   /** Workloads that were applied, as `Deployment/web`. */
   workloads: readonly string[];
   /** What others changed of it and a person has to know. */
@@ -146,7 +154,7 @@ export class Installations {
   }
 
   #keep({ id, name, service, namespace, status }: InstallationRecord): void {
-    const { generation, observedGeneration, state, version, releaseDigest, message, health, watched } = status;
+    const { generation, observedGeneration, state, version, releaseDigest, message, health, watched, metrics } = status;
     const summary: InstallationSummary = {
       id,
       name,
@@ -161,6 +169,7 @@ export class Installations {
       message,
       health,
       watched,
+      metrics,
       workloads: status.inventory
         .filter(({ group, kind, uid }) => group === 'apps' && WORKLOADS.has(kind) && uid !== undefined)
         .map((entry) => `${entry.kind}/${entry.name}`),

@@ -1,6 +1,7 @@
 import Type, { type Static } from 'typebox';
 import { HealthReason, HealthState, WorkloadHealth } from '../health.ts';
 import { IfUnderWay, OperationKind, OperationPhase, OperationPlan, OperationState } from '../operation.ts';
+import { Namespace } from '../manifest/names.ts';
 import { Digest, ReleaseName, Slug } from '../release/release.ts';
 import { RunState, ScaleRequest } from '../run-state.ts';
 import { Version } from './catalog.ts';
@@ -8,7 +9,6 @@ import { PageQuery } from './people.ts';
 
 const Uuid = Type.String({ format: 'uuid' });
 const Time = Type.String({ format: 'date-time' });
-export const Namespace = Type.String({ maxLength: 63, pattern: '^[a-z0-9]([a-z0-9-]*[a-z0-9])?$' });
 
 /** What the latest good change brought. */
 export const InEffect = Type.Object({ version: Version, parameters: Type.Record(Type.String(), Type.Unknown()) });

@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox';
 import { ReleaseEnvelope, ReleaseKey, ReleaseName, Slug } from '../release/release.ts';
-import { Namespace } from './fleet.ts';
+import { Namespace } from '../manifest/names.ts';
 
 /**
  * What the agent's manifest is made of, for those who check every part and build it themselves (`steward install`):

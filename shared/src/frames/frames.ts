@@ -10,6 +10,7 @@ import {
 } from '../operation.ts';
 import { Digest, ReleaseName, Slug } from '../release/release.ts';
 import { RunState } from '../run-state.ts';
+import { MetricsFrame } from './metrics-frame.ts';
 
 const Uuid = Type.String({ format: 'uuid' });
 const Time = Type.String({ format: 'date-time' });
@@ -194,6 +195,7 @@ export const AGENT_FRAMES = {
   observed: ObservedFrame,
   result: ResultFrame,
   event: EventFrame,
+  metrics: MetricsFrame,
 } as const;
 
 export const HUB_FRAMES = {

@@ -242,5 +242,6 @@ function metaOf(run: Run, { release, digest, signedBy }: VerifiedRelease): SetMe
     ...(release.upgrade.replace && { replace: release.upgrade.replace }),
     ...(release.upgrade.rollback === 'safe' && { isRollbackSafe: true }),
     ...(release.drift && { drift: release.drift }),
+    ...(release.metrics && { metrics: release.metrics }),
   };
 }

@@ -7,6 +7,7 @@ import {
   LIMITS,
   Release,
   ReleaseDrift,
+  ReleaseMetrics,
   RenderedObject,
   sha256,
   type ChartHook,
@@ -31,6 +32,7 @@ export const SetMeta = Type.Object({
   /** Going back after one of its hooks has run needs no person. */
   isRollbackSafe: Type.Optional(Type.Boolean()),
   drift: Type.Optional(ReleaseDrift),
+  metrics: Type.Optional(ReleaseMetrics),
   /** Of what was adopted. */
   found: Type.Optional(Type.Array(FoundImage)),
 });
