@@ -1,7 +1,7 @@
 import { runInNewContext } from 'node:vm';
 import Type from 'typebox';
 import { expect, it } from 'vitest';
-import { CreateOperation } from './api/fleet.ts';
+import { CreateOperation } from './api/create-operation.ts';
 import { ConnectClaims } from './frames/enrolment.ts';
 import { compile } from './schema.ts';
 

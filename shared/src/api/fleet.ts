@@ -1,9 +1,9 @@
 import Type, { type Static } from 'typebox';
 import { HealthReason, HealthState, WorkloadHealth } from '../health.ts';
 import { IfUnderWay, OperationKind, OperationPhase, OperationPlan, OperationState } from '../operation.ts';
-import { Namespace } from '../manifest/names.ts';
+import { Namespace } from '../namespace.ts';
 import { Digest, ReleaseName, Slug } from '../release/release.ts';
-import { RunState, ScaleRequest } from '../run-state.ts';
+import { RunState } from '../run-state.ts';
 import { Version } from './catalog.ts';
 import { PageQuery } from './people.ts';
 
@@ -83,63 +83,6 @@ export const CreatedInstallation = Type.Object({
   grantCommand: Type.String(),
 });
 export type CreatedInstallation = Static<typeof CreatedInstallation>;
-
-const Reason = Type.Optional(Type.String({ maxLength: 500 }));
-/** For how long it may wait to be started: up to a year. */
-const NotAfterSeconds = Type.Optional(Type.Integer({ minimum: 10, maximum: 31_536_000 }));
-const common = { expectedGeneration: Type.Optional(Type.Integer()), notAfterSeconds: NotAfterSeconds, reason: Reason };
-
-/**
- * `upgrade`: `version` or `channel` and/or `parameters` (absent: as they are). `rollback`: `toGeneration` (absent: the last good one before the current).
- * `adopt`: once more, of an installation that has not been taken over yet (absent parameters: as they are). `leave`: everything of it stays
- * and Steward lets go. `restart`, `stop`, `start`, `scale` leave release and parameters as they run; a later upgrade keeps what they changed.
- * `expectedGeneration` refuses with `conflict` when somebody else was faster. `notAfterSeconds` is how long it may wait to be started (default 1 day).
- */
-export const CreateOperation = Type.Union([
-  Type.Object(
-    {
-      kind: Type.Literal('upgrade'),
-      version: Type.Optional(Version),
-      channel: Type.Optional(Slug),
-      parameters: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
-      ...common,
-    },
-    { additionalProperties: false },
-  ),
-  Type.Object(
-    {
-      kind: Type.Literal('rollback'),
-      toGeneration: Type.Optional(Type.Integer({ minimum: 1, maximum: 2_147_483_647 })),
-      ...common,
-    },
-    { additionalProperties: false },
-  ),
-  Type.Object(
-    {
-      kind: Type.Literal('uninstall'),
-      deleteVolumes: Type.Optional(Type.Boolean()),
-      ...common,
-    },
-    { additionalProperties: false },
-  ),
-  Type.Object(
-    {
-      kind: Type.Literal('adopt'),
-      version: Type.Optional(Version),
-      channel: Type.Optional(Slug),
-      parameters: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
-      acceptDifferences: AcceptDifferences,
-      ...common,
-    },
-    { additionalProperties: false },
-  ),
-  Type.Object({ kind: Type.Literal('leave'), ...common }, { additionalProperties: false }),
-  Type.Object({ kind: Type.Literal('restart'), ...common }, { additionalProperties: false }),
-  Type.Object({ kind: Type.Literal('stop'), ...common }, { additionalProperties: false }),
-  Type.Object({ kind: Type.Literal('start'), ...common }, { additionalProperties: false }),
-  Type.Object({ kind: Type.Literal('scale'), replicas: ScaleRequest, ...common }, { additionalProperties: false }),
-]);
-export type CreateOperation = Static<typeof CreateOperation>;
 
 /** Without `ifUnderWay`, an operation that has changed something already goes on. */
 export const CancelOperation = Type.Object({ ifUnderWay: Type.Optional(IfUnderWay) }, { additionalProperties: false });

@@ -1,5 +1,3 @@
-import Type from 'typebox';
-
 /**
  * Names of what Steward puts into a customer's cluster. They carry the organization, so that agents of two vendors live
  * side by side.
@@ -70,5 +68,3 @@ export function namespacePolicyName(organization: string): string {
 export function vendorPolicyName(organization: string): string {
   return `steward-vendor-${organization}`;
 }
-/** A namespace's name, as Kubernetes takes it. */
-export const Namespace = Type.String({ maxLength: 63, pattern: '^[a-z0-9]([a-z0-9-]*[a-z0-9])?$' });

@@ -73,5 +73,8 @@ export function changedKinds(from: RunState, to: RunState): RemedyKind[] {
   if (from.restartToken !== to.restartToken) kinds.push('restart');
   if (from.stopped !== to.stopped) kinds.push(to.stopped ? 'stop' : 'start');
   if (canonicalJson(from.replicas) !== canonicalJson(to.replicas)) kinds.push('scale');
+  if (canonicalJson(from.resources ?? {}) !== canonicalJson(to.resources ?? {})) kinds.push('resize');
+  if (canonicalJson(from.autoscale ?? {}) !== canonicalJson(to.autoscale ?? {})) kinds.push('autoscale');
+  if (canonicalJson(from.schedule) !== canonicalJson(to.schedule)) kinds.push('schedule');
   return kinds;
 }

@@ -124,6 +124,10 @@ describe('before anything is written', () => {
     expect(checkRunState([onDelete], restart, AS_RELEASED)).toMatchObject({ ok: true, value: [matching(/OnDelete/)] });
     expect(checkRunState([config], restart, AS_RELEASED)).toMatchObject({ ok: false });
     expect(checkRunState([config], restart, restart)).toEqual({ ok: true, value: [] });
+    const kept = { timeZone: 'UTC', stop: [{ days: ['mon' as const], from: '20:00', to: '06:00' }] };
+    const lost = { ...AS_RELEASED, schedule: { ...kept, timeZone: 'Europe/Atlantis' } };
+    expect(checkRunState([web], lost, AS_RELEASED)).toMatchObject({ failure: { reason: 'unknown-time-zone' } });
+    expect(checkRunState([web], { ...AS_RELEASED, schedule: kept }, AS_RELEASED)).toEqual({ ok: true, value: [] });
     const pod = object('v1', 'Pod', 'lonely', {});
     const stop = { stopped: true, replicas: {} };
     expect(checkRunState([pod], stop, AS_RELEASED)).toMatchObject({ ok: true, value: [matching(/Pod\/lonely/)] });
