@@ -1,6 +1,12 @@
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { AGENT_LEASE } from '@steward/shared';
+import {
+  agentEntries,
+  expositionOf,
+  installationEntries,
+  type MeasuredInstallation,
+} from './collect/metrics/own-page.ts';
 import type { AgentConfig } from './config.ts';
 import { startHealthServer } from './health-server.ts';
 import { loadClusterUid } from './identity/cluster-uid.ts';
@@ -23,7 +29,12 @@ export interface PeerDependencies {
   log: Log;
   signal: AbortSignal;
 }
-export type StartPeer = (dependencies: PeerDependencies) => Promise<{ stop(): Promise<void> }>;
+export interface Peer {
+  /** What there is, for the agent's own page of metrics. */
+  measured(): MeasuredInstallation[];
+  stop(): Promise<void>;
+}
+export type StartPeer = (dependencies: PeerDependencies) => Promise<Peer>;
 
 export interface AgentOptions {
   config: AgentConfig;
@@ -38,6 +49,7 @@ const RETRY_MS = 5_000;
 export async function runAgent({ config, log, startPeer, signal }: AgentOptions): Promise<void> {
   const kube = createKubeClient(endpointOf(config));
   let link: HubLink | undefined;
+  let peer: Peer | undefined;
   const health = await startHealthServer({
     host: config.healthHost,
     port: config.healthPort,
@@ -45,6 +57,11 @@ export async function runAgent({ config, log, startPeer, signal }: AgentOptions)
       isReady: link?.isConnected ?? false,
       message: link?.state.message ?? 'The agent waits for its lease, or for the API server.',
     }),
+    metrics: () =>
+      expositionOf([
+        ...agentEntries(link?.isConnected ?? false),
+        ...(peer?.measured() ?? []).flatMap((installation) => installationEntries(installation)),
+      ]),
   });
   const election = new Election({ kube, namespace: config.namespace, name: AGENT_LEASE, holder: config.replica, log });
   try {
@@ -55,7 +72,11 @@ export async function runAgent({ config, log, startPeer, signal }: AgentOptions)
       signal.addEventListener('abort', stop, { once: true });
       const holding = election.hold(giveBack.signal).then(stop);
       link = createLink({ config, kube, election, log });
-      await work({ kube, link, config, log, signal: term.signal }, startPeer);
+      await work({ kube, link, config, log, signal: term.signal }, async (dependencies) => {
+        peer = await startPeer(dependencies);
+        return peer;
+      });
+      peer = undefined;
       signal.removeEventListener('abort', stop);
       giveBack.abort();
       await holding;
@@ -90,7 +111,7 @@ function createLink(parts: { config: AgentConfig; kube: KubeClient; election: El
     http: new HubHttp({ hubUrl, caPem: config.hubCaPem, proxyEnv: config.proxyEnv }),
     store: new IdentityStore(kube, namespace),
     readToken: () => config.enrolmentToken()?.reveal(),
-    loadClusterUid: () => loadClusterUid(kube, namespace),
+    loadClusterUid: (signal) => loadClusterUid(kube, namespace, signal),
     loadKubernetesVersion: () => kube.version(),
     mayDial: () => election.confirm(),
     status,

@@ -7,7 +7,12 @@ import { startHealthServer } from './health-server.ts';
 let server: Server;
 beforeAll(async () => {
   const readiness = (): { isReady: boolean; message: string } => ({ isReady: false, message: 'not connected' });
-  server = await startHealthServer({ host: '127.0.0.1', port: 0, readiness });
+  server = await startHealthServer({
+    host: '127.0.0.1',
+    port: 0,
+    readiness,
+    metrics: () => 'steward_agent_connected 0\n',
+  });
 });
 afterAll(() => {
   server.closeAllConnections();
@@ -26,6 +31,7 @@ async function ask(target: string): Promise<string> {
 it('answers the kubelet, and outlives whatever a stranger sends', async () => {
   for (const target of ['//', '///', 'http://[', '/%', '*', '/readyz/..//'])
     expect(await ask(target)).toContain(' 404 ');
+  expect(await ask('/metrics')).toMatch(/ 200 [^]*version=0\.0\.4[^]*steward_agent_connected 0/);
   expect(await ask('/livez')).toContain(' 200 ');
   expect(await ask('/readyz?verbose')).toMatch(/ 503 [^]*not connected/);
 });

@@ -6,17 +6,21 @@ export interface HealthServerOptions {
   port: number;
   /** Whether the agent does its work, in a sentence. */
   readiness: () => { isReady: boolean; message: string };
+  /** For the customer's Prometheus. */
+  metrics: () => string;
 }
 
 /**
  * `/livez` answers as long as the process turns over; it knows nothing of the hub, so that a hub that is away restarts nobody.
- * `/readyz` says whether the agent is connected, and if not, why.
+ * `/readyz` says whether the agent is connected, and if not, why. `/metrics` is for the customer's own Prometheus.
  */
-export function startHealthServer({ host, port, readiness }: HealthServerOptions): Promise<Server> {
+export function startHealthServer({ host, port, readiness, metrics }: HealthServerOptions): Promise<Server> {
   const server = createServer((request, response) => {
     // Not by URL, which throws for what anybody may send: that would end the agent.
     const [pathname] = (request.url ?? '/').split('?', 1);
     if (pathname === '/livez') return void response.end('ok\n');
+    if (pathname === '/metrics')
+      return void response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4' }).end(metrics());
     if (pathname !== '/readyz') return void response.writeHead(404).end();
     const { isReady, message } = readiness();
     return void response.writeHead(isReady ? 200 : 503, { 'content-type': 'text/plain' }).end(`${message}\n`);

@@ -16,6 +16,7 @@ import { EnrolmentModule } from './enrolment/enrolment.module.ts';
 import { GatewayModule } from './gateway/gateway.module.ts';
 import { InstallModule } from './install/install.module.ts';
 import { InstallationsModule } from './installations/installations.module.ts';
+import { ServiceMetricsModule } from './service-metrics/service-metrics.module.ts';
 import { HttpModule } from './http/http.module.ts';
 import { LOGGER } from './log.ts';
 import { PageModule } from './page/page.module.ts';
@@ -55,6 +56,7 @@ const FEATURES: NonNullable<DynamicModule['imports']> = [
   EnrolmentModule,
   InstallModule,
   InstallationsModule,
+  ServiceMetricsModule,
   GatewayModule,
   OpenApiModule,
   TelemetryModule,

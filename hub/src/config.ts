@@ -31,6 +31,7 @@ const Environment = Type.Object({
   STEWARD_ORGANIZATION: Type.Optional(Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,39}(:.{1,100})?$' })),
   STEWARD_OWNER_EMAIL: Type.Optional(Type.String({ pattern: '^[^\\s@]+@[^\\s@]+$' })),
   STEWARD_FEED_KEEP_EVENTS: Type.Optional(Type.String({ pattern: '^[1-9][0-9]{0,7}$' })),
+  STEWARD_METRICS_KEEP_DAYS: Type.Optional(Type.String({ pattern: '^([3-9]|[1-9][0-9]{1,2})$' })),
   STEWARD_LOG_LEVEL: Type.Optional(Type.Unsafe<(typeof LOG_LEVELS)[number]>({ type: 'string', enum: [...LOG_LEVELS] })),
   STEWARD_AGENT_IMAGE: Type.Optional(Type.String({ pattern: '^[^\\s]{1,500}$' })),
   OTEL_EXPORTER_OTLP_ENDPOINT: Type.Optional(Type.String({ pattern: '^https?://\\S+$' })),
@@ -44,6 +45,7 @@ const DEFAULTS = {
   STEWARD_TLS: 'self',
   STEWARD_ORGANIZATION: 'vendor:Vendor',
   STEWARD_FEED_KEEP_EVENTS: '100000',
+  STEWARD_METRICS_KEEP_DAYS: '30',
   STEWARD_LOG_LEVEL: 'info',
   STEWARD_AGENT_IMAGE: `ghcr.io/steward-dev/agent:${PRODUCT_VERSION}`,
 } as const;
@@ -62,6 +64,7 @@ const EXPECTED: Record<string, string> = {
   STEWARD_ORGANIZATION: 'a slug, or slug:Name, as in acme:Acme Corporation',
   STEWARD_OWNER_EMAIL: 'an e-mail address',
   STEWARD_FEED_KEEP_EVENTS: 'a number from 1 to 99999999',
+  STEWARD_METRICS_KEEP_DAYS: 'a number from 3 to 999',
   STEWARD_LOG_LEVEL: `one of ${LOG_LEVELS.join(', ')}`,
   STEWARD_AGENT_IMAGE: 'an image reference, as in registry.example/steward-agent:0.1.0',
   OTEL_EXPORTER_OTLP_ENDPOINT: 'http://host:4318',
@@ -99,6 +102,8 @@ export interface Config {
   ownerEmail: string;
   /** Events of the live feed that are kept per organization, for readers who come back. */
   feedKeepEvents: number;
+  /** Days after which what agents measured is dropped. */
+  metricsKeepDays: number;
   logLevel: (typeof LOG_LEVELS)[number];
   /** What install manifests run. */
   agentImage: string;
@@ -193,6 +198,7 @@ export function loadConfig(environment: Readonly<Record<string, string | undefin
     organization: { slug, name: name.join(':') || slug },
     ownerEmail: given.STEWARD_OWNER_EMAIL ?? `owner@${slug}.example`,
     feedKeepEvents: Number(given.STEWARD_FEED_KEEP_EVENTS),
+    metricsKeepDays: Number(given.STEWARD_METRICS_KEEP_DAYS),
     logLevel: given.STEWARD_LOG_LEVEL,
     agentImage: given.STEWARD_AGENT_IMAGE,
     ...(otlpEndpoint === undefined ? {} : { otlpEndpoint }),

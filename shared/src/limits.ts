@@ -33,6 +33,14 @@ export const LIMITS = {
   /** Silence after which the hub shows a cluster as stale, then as offline. */
   staleAfterMs: 75_000,
   offlineAfterMs: 150_000,
+  /** Series that are kept of one installation, and characters of a label's value. */
+  maxMetricSeries: 1_000,
+  maxMetricLabelLength: 200,
+  /** After so long an agent sends every value again, also those that have not changed. */
+  metricsFullMs: 600_000,
+  /** Points and series of one answer. */
+  maxMetricPoints: 1_000,
+  maxAnsweredSeries: 200,
   /** Rows in one page of a list. */
   defaultPageSize: 50,
   maxPageSize: 200,

@@ -1,5 +1,7 @@
 const FACTORS: Readonly<Record<string, number>> = {
   '': 1,
+  n: 1e-9,
+  u: 1e-6,
   m: 1e-3,
   k: 1e3,
   M: 1e6,
@@ -18,7 +20,7 @@ const FACTORS: Readonly<Record<string, number>> = {
 /** A Kubernetes quantity (`8Gi`, `1e9`, `500M`) as a number of its unit; undefined when it is none. */
 export function amountOf(quantity: unknown): number | undefined {
   if (typeof quantity === 'number') return quantity;
-  const found = /^([0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?)(m|k|[KMGTPE]i?)?$/.exec(
+  const found = /^([0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?)([num]|k|[KMGTPE]i?)?$/.exec(
     typeof quantity === 'string' ? quantity : '',
   );
   const factor = FACTORS[found?.[2] ?? ''];

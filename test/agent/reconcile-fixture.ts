@@ -240,7 +240,11 @@ export class ReconcileFixture {
     return { installationId: randomUUID(), name, namespace: name };
   }
 
-  async start(death?: Death, driftTimings: ReconcileOptions['driftTimings'] = {}): Promise<RunningAgent> {
+  async start(
+    death?: Death,
+    driftTimings: ReconcileOptions['driftTimings'] = {},
+    looks?: ReconcileOptions['looks'],
+  ): Promise<RunningAgent> {
     const endpoint = kubeconfigEndpoint(this.#kubeconfig);
     const { cert: _cert, key: _key, ...tls } = endpoint.tls;
     const raw = createKubeClient({ ...endpoint, tls, authorization: async () => `Bearer ${this.#token}` });
@@ -261,6 +265,7 @@ export class ReconcileFixture {
       log: createLog({ level: 'debug', write: (line) => this.logged.push(line) }),
       signal: end.signal,
       driftTimings: { startSpreadMs: 100, settleMs: 300, ...driftTimings },
+      ...(looks && { looks }),
     });
     let peer: { stop(): Promise<void> } | undefined;
     const agent: RunningAgent = {

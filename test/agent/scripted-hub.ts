@@ -13,6 +13,7 @@ import type {
   HealthReport,
   Link,
   LinkPeer,
+  MetricsLook,
   ObservedReport,
   ResultRecord,
 } from '../../agent/src/link/link.ts';
@@ -83,6 +84,7 @@ export class ScriptedHub {
   readonly health: HealthReport['set'] = {};
   readonly observed: ObservedReport['set'] = {};
   readonly events: EventRecord[] = [];
+  readonly looks: MetricsLook[] = [];
   isAway = false;
   acks = true;
   #link: Link | undefined;
@@ -107,6 +109,9 @@ export class ScriptedHub {
       },
       sendEvent: (event) => {
         if (alive(link)) this.events.push(event);
+      },
+      sendMetrics: (look) => {
+        if (alive(link)) this.looks.push(look);
       },
       fetchRelease: async (digest) => Buffer.from(JSON.stringify(this.#fetch(this.releases, digest))),
       fetchChart: async (digest) => this.#fetch(this.charts, digest),

@@ -1,11 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { once } from 'node:events';
 import { up } from '../cluster/cluster.ts';
+import { probeImage } from '../cluster/images.ts';
 import { startFaultProxy } from '../support/fault-proxy.ts';
 import { withClient } from '../support/postgres.ts';
 import { waitUntil } from '../support/wait-until.ts';
-import { withBenchStack } from './bench-stack.ts';
+import { withBenchStack, type BenchStack } from './bench-stack.ts';
 import { progress, rounded, type Figures } from './figures.ts';
 
 const MINUTES = 5;
@@ -32,29 +36,63 @@ async function rowsWritten(url: string): Promise<number> {
   });
 }
 
-/** All bytes on the wire both ways, TLS included, of one idle agent with one healthy installation; rows by PostgreSQL's own count. */
+/** The chart of the tests that serves a page of metrics, looked at once a minute. */
+async function meteredChart(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'steward-bench-'));
+  await cp(join(import.meta.dirname, '../charts/metered'), folder, { recursive: true });
+  const file = join(folder, 'steward.yaml');
+  const yaml = await readFile(file, 'utf8');
+  await writeFile(file, yaml.replace('intervalSeconds: 15', 'intervalSeconds: 60'));
+  return folder;
+}
+
+/**
+ * All bytes on the wire both ways, TLS included, of one idle agent with one healthy installation, and then with one beside it that is measured
+ * once a minute; rows by PostgreSQL's own count.
+ */
 export async function bench(): Promise<Figures> {
   const { hostAddress } = await up({ name: 'bench', log: progress });
   const hubPort = await freePort(hostAddress);
   const proxy = await startFaultProxy({ host: hostAddress, port: hubPort }, hostAddress);
+  const metered = await meteredChart();
+  const install = async (stack: BenchStack, name: string, service: string): Promise<void> => {
+    const { operation } = await stack.install(name, service);
+    await stack.finished(operation.id);
+    await waitUntil(async () => (await stack.installation(name)).health === 'healthy', {
+      what: `${name} is healthy`,
+      timeoutMs: 60_000,
+    });
+  };
+  const measure = async (url: string): Promise<{ bytes: number; rows: number }> => {
+    const [bytesBefore, rowsBefore] = [proxy.bytes(), await rowsWritten(url)];
+    progress(`measuring for ${MINUTES} minutes …`);
+    await sleep(MINUTES * 60_000);
+    return {
+      bytes: rounded((proxy.bytes() - bytesBefore) / MINUTES),
+      rows: rounded((((await rowsWritten(url)) - rowsBefore) / MINUTES) * MINUTES_A_DAY),
+    };
+  };
   try {
     return await withBenchStack(
       async (stack) => {
-        const { operation } = await stack.install('idle', 'bench');
-        await stack.finished(operation.id);
-        await waitUntil(async () => (await stack.installation('idle')).health === 'healthy', {
-          what: 'healthy',
-          timeoutMs: 60_000,
+        await install(stack, 'idle', 'bench');
+        await sleep(20_000);
+        const off = await measure(stack.databaseUrl);
+        const { ref, digest } = await probeImage('1', progress);
+        await stack.publish(metered, { images: [`${ref}=${digest}`], args: ['--channel', 'stable'] });
+        await install(stack, 'metered', 'metered');
+        // What it cannot measure is told after the second look, once.
+        await waitUntil(async () => (await stack.installation('metered')).reasons.length === 2, {
+          what: 'what is wrong to be told',
+          timeoutMs: 180_000,
         });
         await sleep(20_000);
-        const url = stack.databaseUrl;
-        const [bytesBefore, rowsBefore] = [proxy.bytes(), await rowsWritten(url)];
-        progress(`measuring for ${MINUTES} minutes …`);
-        await sleep(MINUTES * 60_000);
-        const [bytes, rows] = [proxy.bytes() - bytesBefore, (await rowsWritten(url)) - rowsBefore];
+        const on = await measure(stack.databaseUrl);
         return {
-          bytesPerMinute: rounded(bytes / MINUTES),
-          rowsPerDay: rounded((rows / MINUTES) * MINUTES_A_DAY),
+          bytesPerMinute: off.bytes,
+          rowsPerDay: off.rows,
+          bytesPerMinuteMetrics: on.bytes,
+          rowsPerDayMetrics: on.rows,
           minutes: MINUTES,
         };
       },
@@ -62,5 +100,6 @@ export async function bench(): Promise<Figures> {
     );
   } finally {
     await proxy.stop();
+    await rm(metered, { recursive: true });
   }
 }

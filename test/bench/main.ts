@@ -8,6 +8,7 @@ const BENCHES: Record<string, () => Promise<{ bench: Bench }>> = {
   'health-latency': () => import('./health-latency.ts'),
   'idle-wire': () => import('./idle-wire.ts'),
   'agent-memory': () => import('./agent-memory.ts'),
+  metrics: () => import('./metrics.ts'),
   'zero-downtime': () => import('./zero-downtime.ts'),
   start: () => import('./start.ts'),
 };

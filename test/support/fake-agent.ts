@@ -228,6 +228,12 @@ export class FakeAgent {
     return frame;
   }
 
+  metrics(b: AgentFrameOf<'metrics'>['b']): AgentFrameOf<'metrics'> {
+    const frame: AgentFrameOf<'metrics'> = { t: 'metrics', ...this.streams.next('metrics'), b };
+    this.#record(frame);
+    return frame;
+  }
+
   /** Resolves when every record that was sent is acked. */
   async acked(): Promise<void> {
     for (let first = this.streams.unacked[0]; first; first = this.streams.unacked[0]) {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { AgentFrameOf } from '@steward/shared';
 
-export type RecordFrame = AgentFrameOf<'result'> | AgentFrameOf<'event'>;
+export type RecordFrame = AgentFrameOf<'result' | 'event' | 'metrics'>;
 
 /** An agent's record streams: their names, their sequences, and what no ack has covered yet. */
 export class FakeStreams {
@@ -10,7 +10,7 @@ export class FakeStreams {
   unacked: RecordFrame[] = [];
   readonly #sequences = new Map<string, number>();
 
-  next(stream: 'results' | 'events'): { s: string; q: number } {
+  next(stream: 'results' | 'events' | 'metrics'): { s: string; q: number } {
     const s = `${stream}.${this.incarnation}`;
     const q = (this.#sequences.get(s) ?? 0) + 1;
     this.#sequences.set(s, q);

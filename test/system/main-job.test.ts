@@ -1,10 +1,11 @@
 import { join } from 'node:path';
-import type { Installation, Operation, OperationDetails } from '@steward/shared';
+import type { Installation, MetricRange, Operation, OperationDetails } from '@steward/shared';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { startStackHere } from '../support/stack-of-test.ts';
 import type { Stack } from '../support/stack.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
+const METERED = join(import.meta.dirname, '../charts/metered');
 const HELLO = join(import.meta.dirname, '../../deploy/catalog/hello');
 const NOWHERE = `steward.test/probe:9=sha256:${'0'.repeat(64)}`;
 
@@ -20,6 +21,7 @@ describe('a service from chart to cluster', () => {
       images: [one],
       args: ['--set', 'image.tag=1', '--channel', 'stable'],
     });
+    await stack.publish(METERED, { images: [one], args: ['--channel', 'stable'] });
     await stack.publish(HELLO, { version: '1.1.0', images: [two], args: ['--set', 'image.tag=2'] });
     await stack.publish(HELLO, { version: '1.2.0', images: [NOWHERE], args: ['--set', 'image.tag=9'] });
   });
@@ -67,6 +69,11 @@ describe('a service from chart to cluster', () => {
     expect(operation).toMatchObject({ state: 'succeeded', phase: 'done' });
     const installation = await healthy('1.0.0');
     expect(installation.workloads).toContainEqual(expect.objectContaining({ kind: 'Deployment', health: 'healthy' }));
+  });
+
+  it('installs a service that is measured beside it', async () => {
+    const created = await stack.install('metered', 'metered');
+    expect(await stack.finished(created.operation.id)).toMatchObject({ state: 'succeeded' });
   });
 
   it('waits for the customer when no policy allows an upgrade, and goes on when kubectl approves it', async () => {
@@ -158,5 +165,33 @@ describe('a service from chart to cluster', () => {
       'name',
     ]);
     expect(left.split('\n').filter((name) => name && !name.includes('kube-root-ca'))).toEqual([]);
+  });
+
+  it('shows what is measured, on the hub and on the page of the agent', async () => {
+    const steward = (...args: string[]): Promise<string> => stack.mustSteward('metrics', 'metered', ...args);
+    const table = await waitUntil(
+      async () => {
+        const text = await steward();
+        return text.includes('jobs_waiting') ? text : undefined;
+      },
+      { what: 'steward metrics to show it', timeoutMs: 60_000, intervalMs: 500 },
+    );
+    expect(table).toMatch(/jobs_done_total +endpoint="page", pod="metered-[^"]+" +12\n/);
+    expect(table).toMatch(/up +endpoint="none", pod="metered-[^"]+" +0\n/);
+    expect(table).not.toContain('not_for_the_vendor');
+    const { series } = JSON.parse(await steward('jobs_waiting', '--since', '10m', '--output', 'json')) as MetricRange;
+    expect(series).toMatchObject([{ labels: { queue: 'mail', endpoint: 'page' } }]);
+    expect(series[0]?.values).toContain(7);
+    const reasons = async () => (await stack.installation('metered')).reasons.map(({ message }) => message);
+    await waitUntil(async () => (await reasons()).length === 2, {
+      what: 'what is wrong to be told',
+      timeoutMs: 60_000,
+    });
+    expect((await reasons()).join()).toMatch(/no metrics API .*"none": pod metered-\S+, port 8080: it answered 404/);
+    const agents = ['get', 'pods', '-n', stack.agentNamespace, '-o', 'jsonpath={.items[0].metadata.name}'];
+    const proxy = `/api/v1/namespaces/${stack.agentNamespace}/pods/${await stack.kubectl(agents)}:8080/proxy/metrics`;
+    const page = await stack.kubectl(['get', '--raw', proxy]);
+    expect(page).toContain('steward_agent_connected 1\n');
+    expect(page).toMatch(/jobs_waiting\{[^}]*installation="metered"[^}]*\} 7\n/);
   });
 });

@@ -44,6 +44,7 @@ function pod(change: Partial<PodView> = {}): PodView {
     owner: 'ReplicaSet/web-1',
     revision: '1',
     phase: 'Running',
+    ip: undefined,
     isReady: true,
     hasBeenReady: true,
     createdMs: nowMs - 60_000,
@@ -57,6 +58,8 @@ function pod(change: Partial<PodView> = {}): PodView {
 }
 const unready = (change: Partial<PodView> = {}): PodView => pod({ isReady: false, ...change });
 const crashing = unready({ problems: [{ code: 'CrashLoopBackOff', message: 'ended with exit code 1', restarts: 4 }] });
+
+const slices = { service: 'web', pods: [], ports: [] };
 
 interface Parts {
   workloads?: WorkloadView[];
@@ -173,19 +176,19 @@ describe('the health of a namespace', () => {
     ['a claim whose volume is lost', { claims: [{ ...claim, phase: 'Lost' }] }, 'unhealthy', ['ClaimLost']],
     [
       'a service without a ready address for a while, though its pods are well',
-      { endpoints: [{ service: 'web', ready: 0, total: 2, unreadySinceMs: nowMs - ENDPOINTS_PATIENCE_MS }] },
+      { endpoints: [{ ...slices, ready: 0, total: 2, unreadySinceMs: nowMs - ENDPOINTS_PATIENCE_MS }] },
       'unhealthy',
       ['EndpointsUnready'],
     ],
     [
       'a service whose addresses lag behind its pods',
-      { endpoints: [{ service: 'web', ready: 0, total: 2, unreadySinceMs: nowMs - 100 }] },
+      { endpoints: [{ ...slices, ready: 0, total: 2, unreadySinceMs: nowMs - 100 }] },
       'healthy',
       [],
     ],
     [
       'a service that selects nothing',
-      { endpoints: [{ service: 'web', ready: 0, total: 0, unreadySinceMs: 0 }] },
+      { endpoints: [{ ...slices, ready: 0, total: 0, unreadySinceMs: 0 }] },
       'healthy',
       [],
     ],

@@ -7,7 +7,7 @@ import { Backoff, RECONNECT_POLICY, type ReconnectPolicy } from './backoff.ts';
 import { CONNECTION_TIMINGS, type ConnectionTimings } from './connection.ts';
 import { downloadChart, downloadRelease } from './download.ts';
 import { DownloadError } from './link.ts';
-import type { EventRecord, HealthReport, Link, LinkPeer, ObservedReport, ResultRecord } from './link.ts';
+import type { EventRecord, HealthReport, Link, LinkPeer, MetricsLook, ObservedReport, ResultRecord } from './link.ts';
 import { Outbound } from './outbound.ts';
 import { runSession, type SessionEnd } from './session.ts';
 import { verdictOnPreparation, verdictOnSession, type Verdict } from './verdict.ts';
@@ -106,6 +106,10 @@ export class HubLink implements Link {
 
   sendEvent(event: EventRecord): void {
     this.#outbound.sendEvent(event);
+  }
+
+  sendMetrics(look: MetricsLook): void {
+    this.#outbound.sendMetrics(look);
   }
 
   async fetchRelease(digest: string, signal: AbortSignal): Promise<Uint8Array> {

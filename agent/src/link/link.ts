@@ -1,4 +1,4 @@
-import type { AgentFrameOf, DesiredState, HubFrameOf } from '@steward/shared';
+import type { AgentFrameOf, DesiredState, HubFrameOf, MetricSeries } from '@steward/shared';
 
 type Body<T extends { b: unknown }> = T['b'];
 export type HealthReport = Body<AgentFrameOf<'health'>>;
@@ -6,6 +6,15 @@ export type ObservedReport = Body<AgentFrameOf<'observed'>>;
 export type ResultRecord = Body<AgentFrameOf<'result'>>;
 export type EventRecord = Body<AgentFrameOf<'event'>>;
 export type CancelRequest = Body<HubFrameOf<'operation.cancel'>>;
+
+/** What there was to measure of one installation at one moment, all of it: the series of a table in its order, NaN where there was no number. */
+export interface MetricsLook {
+  installationId: string;
+  table: string;
+  series: MetricSeries[];
+  t0: string;
+  values: readonly number[];
+}
 
 /**
  * The side of the agent that the link speaks for. All methods are called one at a time and must return at once
@@ -43,6 +52,8 @@ export interface Link {
   /** A transition that has been written to its Operation object before. In order per operation. */
   sendResult(result: ResultRecord): void;
   sendEvent(event: EventRecord): void;
+  /** Waits in a bounded queue; what is dropped is told as one event `gap`. */
+  sendMetrics(look: MetricsLook): void;
   /**
    * Downloads by HTTPS with the agent's identity, bounded in size and time; the digest is checked here too.
    * @throws DownloadError with a sentence that says why, and whether to try again

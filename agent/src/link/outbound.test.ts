@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { decodeAgentFrame, type AgentFrame, type HubFrameOf } from '@steward/shared';
-import { resultOf, TestPeer } from '../testing/test-link.ts';
+import { decodeAgentFrame, METRICS_FEATURE, type AgentFrame, type HubFrameOf } from '@steward/shared';
+import { INSTALLATION_ID, resultOf, TestPeer } from '../testing/test-link.ts';
 import { inFrames, mergeReports, Outbound, type Wire } from './outbound.ts';
 import { Outbox } from './outbox.ts';
 
@@ -149,5 +149,53 @@ describe('a socket that is full', () => {
     outbound.sendResult(resultOf(2));
     outbound.onAck('events.incarnation', 1);
     expect(second.frames.at(-1)).toMatchObject({ t: 'result', q: 5 });
+  });
+});
+
+describe('metrics', () => {
+  const stores = { ...welcome, features: [METRICS_FEATURE] };
+  const look = (second: number) => ({
+    installationId: INSTALLATION_ID,
+    table: '00000000000000aa',
+    series: [['up', {}] as [string, Record<string, string>]],
+    t0: new Date(Date.parse(at) + second * 1_000).toISOString(),
+    values: [second],
+  });
+
+  it('go after events, and what was dropped is told as an event of its own when the hub is back', () => {
+    const outbound = new Outbound('incarnation', () => new TestPeer());
+    for (let second = 0; second < 603; second += 1) outbound.sendMetrics(look(second));
+    outbound.sendEvent(event('first'));
+    const wire = new SlowWire();
+    outbound.open(wire, stores);
+    expect(wire.frames.slice(0, 4)).toMatchObject([
+      { t: 'heartbeat' },
+      { t: 'event', b: { message: 'first' } },
+      { t: 'event', b: { kind: 'gap', lost: 3 } },
+      { t: 'metrics', s: 'metrics.incarnation', q: 4, b: { values: [3] } },
+    ]);
+    outbound.onAck('metrics.incarnation', 603);
+    outbound.close();
+    const next = new SlowWire();
+    outbound.open(next, stores);
+    expect(next.frames.filter(({ t }) => t === 'metrics')).toEqual([]);
+  });
+
+  it('are not kept for a hub that stores none', () => {
+    const outbound = new Outbound('incarnation', () => new TestPeer());
+    outbound.sendMetrics(look(0));
+    const old = new SlowWire();
+    outbound.open(old, welcome);
+    outbound.sendMetrics(look(1));
+    outbound.onAck('metrics.incarnation', 0);
+    outbound.close();
+    const wire = new SlowWire();
+    outbound.open(wire, stores);
+    outbound.sendMetrics(look(2));
+    outbound.onAck('events.incarnation', 0);
+    expect([old, wire].map(({ frames }) => frames.map(({ t }) => t))).toEqual([
+      ['heartbeat'],
+      ['heartbeat', 'metrics'],
+    ]);
   });
 });

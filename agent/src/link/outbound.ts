@@ -1,5 +1,6 @@
-import { encodeFrame, LIMITS, type AgentFrame, type HubFrameOf } from '@steward/shared';
-import type { EventRecord, HealthReport, LinkPeer, ObservedReport, ResultRecord } from './link.ts';
+import { encodeFrame, LIMITS, METRICS_FEATURE, type AgentFrame, type HubFrameOf } from '@steward/shared';
+import type { EventRecord, HealthReport, LinkPeer, MetricsLook, ObservedReport, ResultRecord } from './link.ts';
+import { MetricsOutbox } from './metrics-outbox.ts';
 import { Outbox } from './outbox.ts';
 
 /** Where frames go: one connection. */
@@ -14,14 +15,18 @@ type Welcome = HubFrameOf<'welcome'>['b'];
 const MAX_BUFFERED_BYTES = 256 * 1024;
 
 /**
- * The direction to the hub. Lanes, the first that has something goes first: control, results, reports, events. While there is no
- * welcomed connection only events are kept; the rest is asked from the peer again.
+ * The direction to the hub. Lanes, the first that has something goes first: control, results, reports, events, metrics. While there is no
+ * welcomed connection only events and metrics are kept; the rest is asked from the peer again.
  */
 export class Outbound {
   readonly #peer: () => LinkPeer;
   readonly #events: Outbox;
+  readonly #metrics = new MetricsOutbox();
   readonly #resultStream: string;
   readonly #eventStream: string;
+  readonly #metricsStream: string;
+  /** Whether the hub stores metrics, as the last one said; until one has spoken, it may. */
+  #areMetricsTaken = true;
   #wire: Wire | undefined;
   #results: { sequence: number; result: ResultRecord }[] = [];
   #unsentResults = 0;
@@ -36,6 +41,7 @@ export class Outbound {
     this.#events = events;
     this.#resultStream = `results.${incarnation}`;
     this.#eventStream = `events.${incarnation}`;
+    this.#metricsStream = `metrics.${incarnation}`;
   }
 
   /** The hub welcomed this connection: take up where its cursors say. */
@@ -50,6 +56,9 @@ export class Outbound {
     const committed = welcome.cursors[this.#eventStream] ?? 0;
     this.#events.ack(committed);
     this.#sentEvents = committed;
+    this.#areMetricsTaken = welcome.features.includes(METRICS_FEATURE);
+    this.#metrics.open(this.#areMetricsTaken ? (welcome.cursors[this.#metricsStream] ?? 0) : Number.MAX_SAFE_INTEGER);
+    this.#tellLostMetrics();
     this.heartbeat();
     this.#flush();
   }
@@ -106,8 +115,18 @@ export class Outbound {
     this.#planFlush();
   }
 
+  sendMetrics(look: MetricsLook): void {
+    if (!this.#areMetricsTaken) return;
+    this.#metrics.add(look);
+    this.#planFlush();
+  }
+
   onAck(stream: string, upTo: number): void {
     if (stream === this.#eventStream) this.#events.ack(upTo);
+    if (stream === this.#metricsStream) {
+      this.#metrics.ack(upTo);
+      this.#tellLostMetrics();
+    }
     if (stream === this.#resultStream) this.#ackResults(upTo);
     this.#flush();
   }
@@ -156,9 +175,21 @@ export class Outbound {
       return this.#nextFrame();
     }
     const [entry] = this.#events.after(this.#sentEvents);
-    if (!entry) return undefined;
+    if (!entry) return this.#nextMetrics();
     this.#sentEvents = entry.sequence;
     return encodeFrame({ t: 'event', s: this.#eventStream, q: entry.sequence, b: entry.event });
+  }
+
+  #nextMetrics(): string | undefined {
+    const next = this.#metrics.next();
+    return next && encodeFrame({ t: 'metrics', s: this.#metricsStream, q: next.sequence, b: next.body });
+  }
+
+  #tellLostMetrics(): void {
+    const lost = this.#metrics.takeLost();
+    if (lost === 0) return;
+    const message = `${lost} looks at metrics were dropped while the hub was away`;
+    this.#events.add({ kind: 'gap', message, lost, at: new Date().toISOString() });
   }
 
   #sendReports(): void {

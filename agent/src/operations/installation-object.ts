@@ -1,5 +1,13 @@
 import Type, { type Static } from 'typebox';
-import { compile, DesiredFrame, HealthState, PAUSED_ANNOTATION, RunState, type Decoded } from '@steward/shared';
+import {
+  compile,
+  DesiredFrame,
+  HealthState,
+  PAUSED_ANNOTATION,
+  ReleaseMetrics,
+  RunState,
+  type Decoded,
+} from '@steward/shared';
 import { ImageSource } from './image-source.ts';
 import { DriftStatus } from './drift-status.ts';
 import { ScheduleStatus } from './schedule-status.ts';
@@ -61,6 +69,8 @@ export const InstallationStatus = Type.Object({
   pointOfNoReturn: Type.Optional(PointOfNoReturn),
   /** Kinds that are watched for its health. */
   watched: Type.Array(Type.String()),
+  /** What is measured of it. */
+  metrics: Type.Optional(ReleaseMetrics),
   /** Stored sets that are to be removed; a kill may have come before. */
   unneeded: Type.Optional(Type.Array(Type.String())),
   /** Ids of removed installations that had this name. */

@@ -1,4 +1,11 @@
-import { releaseNameOf, type DesiredState, type HealthReason, type HealthState, type Schedule } from '@steward/shared';
+import {
+  releaseNameOf,
+  type DesiredState,
+  type HealthReason,
+  type HealthState,
+  type ReleaseMetrics,
+  type Schedule,
+} from '@steward/shared';
 import type { KubeClient, KubeObject } from '../kube/client.ts';
 import { isKubeError } from '../kube/error.ts';
 import { apiVersionOf } from '../kube/object.ts';
@@ -19,6 +26,8 @@ export interface InstallationSummary extends KnownInstallation {
   /** As it was written down last. */
   health: HealthState | undefined;
   watched: readonly string[];
+  /** What is measured of it. */
+  metrics: ReleaseMetrics | undefined;
   /** Workloads that were applied, as `Deployment/web`. */
   workloads: readonly string[];
   /** What a person has to know beside its health: what others changed, and what its schedule did. */
@@ -150,7 +159,7 @@ export class Installations {
   }
 
   #keep({ id, name, service, namespace, status }: InstallationRecord): void {
-    const { generation, observedGeneration, state, version, releaseDigest, message, health, watched } = status;
+    const { generation, observedGeneration, state, version, releaseDigest, message, health, watched, metrics } = status;
     const summary: InstallationSummary = {
       id,
       name,
@@ -165,6 +174,7 @@ export class Installations {
       message,
       health,
       watched,
+      metrics,
       workloads: status.inventory
         .filter(({ group, kind, uid }) => group === 'apps' && WORKLOADS.has(kind) && uid !== undefined)
         .map((entry) => `${entry.kind}/${entry.name}`),

@@ -2,6 +2,9 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { DesiredState, OperationFailure } from '@steward/shared';
+import type { LookOptions } from '../collect/metrics/installation-metrics.ts';
+import { Metrics } from '../collect/metrics/metrics.ts';
+import type { MeasuredInstallation } from '../collect/metrics/own-page.ts';
 import { Reports } from '../collect/reports.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { isKubeError } from '../kube/error.ts';
@@ -36,6 +39,8 @@ export interface ReconcileOptions {
   renderEntry?: URL;
   /** How patient the look for drift is; as it should be unless told. */
   driftTimings?: Partial<DriftTimings>;
+  /** How metrics are looked at; as it should be unless told. */
+  looks?: Partial<LookOptions>;
 }
 
 /** Confirmations that cannot be written in this time come again after the next welcome. */
@@ -50,7 +55,9 @@ const suffix = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
  * The reconciling half of the agent: takes desired states from the link, carries their operations out, reports health.
  * It has read the journal and attached itself to the link when it resolves; operations that an earlier run left go on.
  */
-export async function startReconcile(options: ReconcileOptions): Promise<{ stop(): Promise<void> }> {
+export async function startReconcile(
+  options: ReconcileOptions,
+): Promise<{ measured(): MeasuredInstallation[]; stop(): Promise<void> }> {
   const reconciler = new Reconciler(options);
   await reconciler.start();
   return reconciler;
@@ -63,6 +70,7 @@ class Reconciler {
   readonly #context: ReconcileContext;
   readonly #reports: Reports;
   readonly #drifts: Drifts;
+  readonly #metrics: Metrics;
   readonly #schedules: Schedules;
   readonly #queues = new Map<string, InstallationQueue>();
   /** Desired states are taken in one after the other. */
@@ -83,7 +91,7 @@ class Reconciler {
       now,
       onHealth: (id, health, before) => reports.setHealth(id, health, before),
       expected: (name) => installations.byName(name)?.workloads ?? [],
-      remarks: (name) => installations.byName(name)?.remarks ?? [],
+      remarks: (name) => [...(installations.byName(name)?.remarks ?? []), ...metrics.problems(name)],
       writtenHealth: (name) => installations.byName(name)?.health,
       writeHealth: async (name, health) => {
         await installations.write(name, { health }).catch((error: unknown) => {
@@ -91,6 +99,15 @@ class Reconciler {
         });
       },
     });
+    const metrics = new Metrics({
+      kube,
+      now,
+      objects: (name) => monitors.objects(name),
+      onProblems: (name) => monitors.refresh(name),
+      onLook: (look) => link.sendMetrics(look),
+      looks: options.looks,
+    });
+    this.#metrics = metrics;
     this.#context = {
       kube,
       link,
@@ -145,9 +162,23 @@ class Reconciler {
     this.#schedules.start();
   }
 
+  /** Of every installation that is not removed. */
+  measured(): MeasuredInstallation[] {
+    const { installations, monitors } = this.#context;
+    const there = installations.all().filter(({ state }) => state !== 'removed');
+    return there.map(({ name, namespace, service }) => ({
+      name,
+      namespace,
+      service,
+      health: monitors.health(name),
+      look: this.#metrics.latest(name),
+    }));
+  }
+
   async stop(): Promise<void> {
     const { journal, monitors } = this.#context;
     this.#drifts.stop();
+    this.#metrics.stop();
     this.#schedules.stop();
     monitors.stop();
     await Promise.race([journal.stop(), delay(STOP_PATIENCE_MS, undefined, { ref: false })]);
@@ -230,7 +261,9 @@ class Reconciler {
     return queue;
   }
 
-  #observe({ id, generation, observedGeneration, releaseDigest, version, state, message }: InstallationSummary): void {
+  #observe(summary: InstallationSummary): void {
+    const { id, generation, observedGeneration, releaseDigest, version, state, message } = summary;
+    this.#metrics.follow(summary);
     this.#reports.setObserved(id, {
       generation,
       observedGeneration,

@@ -1,6 +1,6 @@
 import type { HealthReason, HealthState, InstallationHealth } from '@steward/shared';
 import { HealthMonitor } from '../collect/health-monitor.ts';
-import type { WatchedKind } from '../collect/namespace-objects.ts';
+import type { NamespaceObjects, WatchedKind } from '../collect/namespace-objects.ts';
 import { WATCHED } from '../collect/namespace-objects.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { SetMeta } from './render/release-set.ts';
@@ -47,6 +47,15 @@ export class Monitors {
       known.monitor.watch(new Set(kinds.filter((kind): kind is WatchedKind => kind in WATCHED)));
     }
     return known.monitor;
+  }
+
+  /** What is in its namespace, while that is watched. */
+  objects(name: string): NamespaceObjects | undefined {
+    return this.#monitored.get(name)?.monitor.view.objects;
+  }
+
+  health(name: string): HealthState | undefined {
+    return this.#monitored.get(name)?.monitor.health?.health;
   }
 
   /** The remarks about it may be others. */

@@ -48,6 +48,11 @@ export function sequenceGrants(name: string): string[] {
   return [asRoles(`GRANT USAGE, SELECT ON SEQUENCE ${name} TO %1$I, %2$I`)];
 }
 
+/** The right of the system role alone to call a function. */
+export function functionGrant(signature: string): string {
+  return asRoles(`GRANT EXECUTE ON FUNCTION ${signature} TO %2$I`);
+}
+
 /** Functions the policies are made of; created by the first migration. */
 export const TENANT_FUNCTIONS = [
   `CREATE FUNCTION steward_organization() RETURNS uuid LANGUAGE sql STABLE PARALLEL SAFE AS

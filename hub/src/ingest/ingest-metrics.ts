@@ -44,7 +44,7 @@ export class IngestMetrics {
     });
   }
 
-  ingested(outcome: 'result' | 'event' | 'known' | 'rejected'): void {
+  ingested(outcome: 'result' | 'event' | 'metrics' | 'known' | 'rejected'): void {
     this.#records.inc({ outcome });
   }
 

@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { ClustersModule } from '../clusters/clusters.module.ts';
 import { FeedModule } from '../feed/feed.module.ts';
 import { InstallationsModule } from '../installations/installations.module.ts';
+import { ServiceMetricsModule } from '../service-metrics/service-metrics.module.ts';
 import { AgentStreamsRepository } from './agent-streams.repository.ts';
 import { EventsRepository } from './events.repository.ts';
 import { IngestMetrics } from './ingest-metrics.ts';
@@ -13,7 +14,7 @@ import { ResultsRepository } from './results.repository.ts';
 import { ResultsService } from './results.service.ts';
 
 @Module({
-  imports: [ClustersModule, InstallationsModule, FeedModule],
+  imports: [ClustersModule, InstallationsModule, FeedModule, ServiceMetricsModule],
   providers: [
     AgentStreamsRepository,
     EventsRepository,

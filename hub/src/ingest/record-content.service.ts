@@ -5,6 +5,7 @@ import { traceOf, type OperationRow } from '../operations/operation-row.ts';
 import type { SessionIdentity } from '../sessions/agent-session.ts';
 import type { InboundRecord } from '../sessions/inbound.ts';
 import { OperationTraces } from '../telemetry/operation-traces.service.ts';
+import { MetricRecordsRepository } from '../service-metrics/metric-records.repository.ts';
 import { EventsRepository } from './events.repository.ts';
 import { IngestMetrics } from './ingest-metrics.ts';
 import type { Result } from './results.repository.ts';
@@ -13,7 +14,7 @@ import type { SessionState } from './session-state.ts';
 
 /** What became of a record. */
 export type Stored =
-  | { kind: 'event' | 'known' }
+  | { kind: 'event' | 'metrics' | 'known' }
   | { kind: 'rejected'; problem: string }
   | { kind: 'result'; result: Result; operation: OperationRow; isEnd: boolean };
 
@@ -23,6 +24,7 @@ export class RecordContentService {
   constructor(
     private readonly results: ResultsService,
     private readonly events: EventsRepository,
+    private readonly measured: MetricRecordsRepository,
     private readonly traces: OperationTraces,
     private readonly metrics: IngestMetrics,
   ) {}
@@ -34,6 +36,10 @@ export class RecordContentService {
         return toStored(content.b, await this.results.take(tx, identity, content.b));
       case 'event':
         return this.#takeEvent(tx, identity, content.b);
+      case 'metrics': {
+        const problem = await this.measured.insert(tx, identity, content.b);
+        return problem === undefined ? { kind: 'metrics' } : { kind: 'rejected', problem };
+      }
     }
   }
 

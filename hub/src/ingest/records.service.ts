@@ -9,7 +9,7 @@ import type { AgentSession, SessionIdentity } from '../sessions/agent-session.ts
 import type { InboundRecord } from '../sessions/inbound.ts';
 import { AgentStreamsRepository } from './agent-streams.repository.ts';
 import { fence, FencedError } from './fence.ts';
-import { freshRecords } from './fresh-records.ts';
+import { freshRecords, isCursorKept } from './fresh-records.ts';
 import { IngestMetrics } from './ingest-metrics.ts';
 import { RecordContentService, type Stored } from './record-content.service.ts';
 import type { SessionState } from './session-state.ts';
@@ -69,7 +69,7 @@ export class RecordsService {
         if (one.kind === 'rejected') await this.#reject(tx, { identity, stream, record, problem: one.problem });
         stored.push(one);
       }
-      await this.streams.advance(tx, identity, stream, records.at(-1)?.sequence ?? 0);
+      if (isCursorKept(stream)) await this.streams.advance(tx, identity, stream, records.at(-1)?.sequence ?? 0);
       return stored;
     });
   }
@@ -86,7 +86,7 @@ export class RecordsService {
     await this.database.asSystem(async (tx) => {
       await fence(tx, identity);
       for (const record of records) await this.#reject(tx, { identity, stream, record, problem });
-      await this.streams.advance(tx, identity, stream, records.at(-1)?.sequence ?? 0);
+      if (isCursorKept(stream)) await this.streams.advance(tx, identity, stream, records.at(-1)?.sequence ?? 0);
     });
     return records.map(() => ({ kind: 'rejected', problem }));
   }

@@ -8,6 +8,7 @@ import { RunState2006000000000 } from './2006-run-state.ts';
 import { IfUnderWay2007000000000 } from './2007-if-under-way.ts';
 import { Adopt2010000000000 } from './2010-adopt.ts';
 import { MovedCluster2015000000000 } from './2015-moved-cluster.ts';
+import { Metrics2020000000000 } from './2020-metrics.ts';
 
 /** A migration's class name ends in 13 digits, by which TypeORM orders them: the number of the file (four digits), then zeros. */
 export interface MigrationClass {
@@ -15,7 +16,7 @@ export interface MigrationClass {
   readonly name: string;
 }
 
-/** Every migration, in order. 1xxx: organizations, people, feed. 2xxx: catalog, clusters, installations, operations. */
+/** Every migration, in order. 1xxx: organizations, people, feed. 2xxx: catalog, clusters, installations, operations, metrics. */
 export const MIGRATIONS: readonly MigrationClass[] = [
   Tenants1001000000000,
   Feed1002000000000,
@@ -26,4 +27,5 @@ export const MIGRATIONS: readonly MigrationClass[] = [
   IfUnderWay2007000000000,
   Adopt2010000000000,
   MovedCluster2015000000000,
+  Metrics2020000000000,
 ];

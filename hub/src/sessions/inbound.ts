@@ -1,6 +1,6 @@
 import { decodeAgentFrame, type AgentFrame, type AgentFrameOf, type FrameError } from '@steward/shared';
 
-export type RecordFrame = AgentFrameOf<'result'> | AgentFrameOf<'event'>;
+export type RecordFrame = AgentFrameOf<'result' | 'event' | 'metrics'>;
 export type ControlFrame = Exclude<AgentFrame, RecordFrame>;
 export type BadRecord = Extract<FrameError, { kind: 'bad-record' }>;
 
@@ -27,7 +27,7 @@ function read(text: string): Inbound {
     return { kind: 'records', stream: error.stream, records: [{ sequence: error.sequence, content: error }] };
   }
   const { frame } = decoded;
-  if (frame.t !== 'result' && frame.t !== 'event') return { kind: 'frame', frame };
+  if (frame.t !== 'result' && frame.t !== 'event' && frame.t !== 'metrics') return { kind: 'frame', frame };
   // The codec refuses a record without stream and sequence.
   return { kind: 'records', stream: frame.s ?? '', records: [{ sequence: frame.q ?? 0, content: frame }] };
 }

@@ -30,7 +30,7 @@ function decodersOf(frames: Record<string, TSchema>): Map<string, Decoder<unknow
 }
 const agentDecoders = decodersOf(AGENT_FRAMES);
 const hubDecoders = decodersOf(HUB_FRAMES);
-const RECORD_TYPES: ReadonlySet<string> = new Set(['result', 'event']);
+const RECORD_TYPES: ReadonlySet<string> = new Set(['result', 'event', 'metrics']);
 
 function decode<F>(text: string, decoders: Map<string, Decoder<unknown>>): DecodedFrame<F> {
   const bad = (message: string): DecodedFrame<F> => ({ ok: false, error: { kind: 'bad-frame', message } });

@@ -10,6 +10,7 @@ import {
 } from '../operation.ts';
 import { Digest, ReleaseName, Slug } from '../release/release.ts';
 import { RunState } from '../run-state.ts';
+import { METRICS_FEATURE, MetricsFrame } from './metrics-frame.ts';
 
 const Uuid = Type.String({ format: 'uuid' });
 const Time = Type.String({ format: 'date-time' });
@@ -37,6 +38,7 @@ export const FEATURES: readonly string[] = [
   RESIZE_FEATURE,
   AUTOSCALE_FEATURE,
   SCHEDULE_FEATURE,
+  METRICS_FEATURE,
 ];
 
 /** Agent → hub, first frame. 1–2 kB, no full state. */
@@ -220,6 +222,7 @@ export const AGENT_FRAMES = {
   observed: ObservedFrame,
   result: ResultFrame,
   event: EventFrame,
+  metrics: MetricsFrame,
 } as const;
 
 export const HUB_FRAMES = {

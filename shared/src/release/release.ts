@@ -1,6 +1,7 @@
 import Type, { type Static } from 'typebox';
 import { KindDefinition } from '../chart/definitions.ts';
 import { HOOK_EVENTS, type HookEvent } from '../chart/hooks.ts';
+import { ReleaseMetrics } from './metrics.ts';
 import { ReleaseRemedies } from '../remedies/offers.ts';
 
 /** DSSE payload type of a signed release. */
@@ -185,6 +186,8 @@ export const Release = Type.Object({
   remedies: Type.Optional(ReleaseRemedies),
   /** Declared by the vendor, shown with the release. */
   probes: Type.Optional(Type.Array(ReleaseProbe, { maxItems: 20 })),
+  /** What is measured of the service and sent to the hub. */
+  metrics: Type.Optional(ReleaseMetrics),
   /** What is made at the first render and stays as it is at later ones. */
   generateOnce: Type.Optional(Type.Array(ReleaseGenerated, { maxItems: 50 })),
   hooks: Type.Optional(Type.Array(ReleaseHook, { maxItems: 100 })),

@@ -24,6 +24,18 @@ export const FLEET_ROUTES: Record<string, RouteRow> = {
     call: async (world) => ({ path: `/installations/${(await createInstallation(world)).installation.id}/events` }),
     elsewhere: 'not-found',
   },
+  'GET /api/v1/installations/:id/metrics': {
+    roles: ROLES,
+    call: async (world) => ({ path: `/installations/${(await createInstallation(world)).installation.id}/metrics` }),
+    elsewhere: 'not-found',
+  },
+  'GET /api/v1/installations/:id/metrics/range': {
+    roles: ROLES,
+    call: async (world) => ({
+      path: `/installations/${(await createInstallation(world)).installation.id}/metrics/range?name=up`,
+    }),
+    elsewhere: 'not-found',
+  },
   'GET /api/v1/installations/:id/export': {
     roles: ROLES,
     call: async (world) => ({ path: `/installations/${(await createInstallation(world)).installation.id}/export` }),

@@ -48,6 +48,7 @@ const VALUES: Record<string, string> = {
   json: `'{}'::json`,
   bool: 'true',
   timestamptz: 'now()',
+  date: 'current_date',
   int2: '1',
   int4: '1',
   int8: '(random() * 1000000000)::bigint',
@@ -55,6 +56,7 @@ const VALUES: Record<string, string> = {
   numeric: '1',
   xid8: 'pg_current_xact_id()',
   _text: `'{}'::text[]`,
+  _float8: `'{}'::float8[]`,
 };
 
 async function loadColumns(client: pg.Client, table: string): Promise<Column[]> {

@@ -6,6 +6,9 @@ export interface EndpointsView {
   service: string;
   ready: number;
   total: number;
+  /** Names of the pods behind it, and at what they listen; for metrics. */
+  pods: string[];
+  ports: { name: string; port: number }[];
   /** Since when none is ready; kept by whoever watches. */
   unreadySinceMs: number | undefined;
 }
@@ -19,9 +22,23 @@ const decodeSlice = compile(
       Type.Array(
         Type.Object({
           conditions: Type.Optional(Type.Object({ ready: Flag, terminating: Flag })),
+          targetRef: Type.Optional(
+            Type.Object({ kind: Type.Optional(Type.String()), name: Type.Optional(Type.String()) }),
+          ),
         }),
       ),
     ]),
+    ports: Type.Optional(
+      Type.Union([
+        Type.Null(),
+        Type.Array(
+          Type.Object({
+            name: Type.Optional(Type.String()),
+            port: Type.Optional(Type.Union([Type.Integer(), Type.Null()])),
+          }),
+        ),
+      ]),
+    ),
   }),
 );
 
@@ -35,6 +52,8 @@ export function endpointsView(object: unknown): EndpointsView | undefined {
     service: decoded.value.metadata.labels['kubernetes.io/service-name'],
     ready: endpoints.filter(({ conditions }) => conditions?.ready !== false).length,
     total: endpoints.length,
+    pods: endpoints.flatMap(({ targetRef }) => (targetRef?.kind === 'Pod' && targetRef.name) || []),
+    ports: (decoded.value.ports ?? []).flatMap(({ name = '', port }) => (port ? { name, port } : [])),
     unreadySinceMs: undefined,
   };
 }

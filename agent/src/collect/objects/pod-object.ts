@@ -43,6 +43,8 @@ export const PodObject = Type.Object({
   status: Type.Optional(
     Type.Object({
       phase: Type.Optional(Type.String()),
+      podIP: Type.Optional(Type.String()),
+      hostIP: Type.Optional(Type.String()),
       reason: Type.Optional(Type.String()),
       message: Type.Optional(Type.String()),
       conditions: Type.Optional(

@@ -13,6 +13,8 @@ export interface PodView {
   /** The hash of the pod template this pod was made from. */
   revision: string | undefined;
   phase: string;
+  /** Its own address; none for a pod in the network of its node. */
+  ip: string | undefined;
   isReady: boolean;
   /** True once it has been ready since the agent watches it. */
   hasBeenReady: boolean;
@@ -50,6 +52,7 @@ export function podView(object: { metadata: Meta }): PodView | undefined {
     owner: ownerOf(metadata),
     revision: revisionOf(metadata.labels ?? {}),
     phase: status?.phase ?? 'Pending',
+    ip: status?.podIP === status?.hostIP ? undefined : status?.podIP,
     isReady,
     hasBeenReady: isReady,
     createdMs: Date.parse(metadata.creationTimestamp ?? ''),

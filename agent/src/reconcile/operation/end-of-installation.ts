@@ -22,6 +22,7 @@ export async function endRemoved(
     history: [],
     inventory: stays,
     watched: [],
+    metrics: null,
     unneeded,
   });
   // Before the end is written: no later operation would remove what a kill leaves of them, and there are passwords in them.

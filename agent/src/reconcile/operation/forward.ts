@@ -1,3 +1,4 @@
+import type { ReleaseMetrics } from '@steward/shared';
 import type { InventoryEntry } from '../../operations/installation-object.ts';
 import { applyPlan } from '../execute/apply-plan.ts';
 import { executeStep, type StepContext } from '../execute/steps.ts';
@@ -29,7 +30,8 @@ export async function applySet(
   if (!plan.ok) return plan;
   const coming = plan.value.objects.map(({ ref, object, uid }) => entryOf(ref, object, uid));
   const watched = kindsToWatch(set.meta.permissions);
-  await writeInventory(run, mergedInventory(inventory, coming), watched);
+  const looks = { watched, metrics: set.meta.metrics ?? null };
+  await writeInventory(run, mergedInventory(inventory, coming), looks);
   const applied = await applyPlan(plan.value, stepContext(run, isWayBack), {
     isLastFirst: run.kind === 'stop' && !isWayBack,
     // What is put back has run together before; a wave that only a later one mends must not hold it up.
@@ -39,12 +41,16 @@ export async function applySet(
   run.context.monitors.watch(run.installation, watched);
   if (!applied.ok) return applied;
   // What hooks made stays known, unless it is part of the set now.
-  await writeInventory(run, mergedInventory(hooked, applied.value), watched);
+  await writeInventory(run, mergedInventory(hooked, applied.value), looks);
   return done(undefined);
 }
 
-async function writeInventory(run: Run, inventory: InventoryEntry[], watched: string[]): Promise<void> {
-  await run.context.installations.write(run.installation.name, { inventory, watched });
+async function writeInventory(
+  run: Run,
+  inventory: InventoryEntry[],
+  looks: { watched: string[]; metrics: ReleaseMetrics | null },
+): Promise<void> {
+  await run.context.installations.write(run.installation.name, { inventory, ...looks });
   run.installation.status.inventory = inventory;
 }
 

@@ -242,6 +242,7 @@ function metaOf(run: Run, { release, digest, signedBy }: VerifiedRelease): SetMe
     ...(release.upgrade.replace && { replace: release.upgrade.replace }),
     ...(release.upgrade.rollback === 'safe' && { isRollbackSafe: true }),
     ...(release.drift && { drift: release.drift }),
+    ...(release.metrics && { metrics: release.metrics }),
     ...(release.remedies && { remedies: offeredBy(release, run.helmRelease.releaseName) }),
   };
 }

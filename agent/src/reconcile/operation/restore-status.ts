@@ -77,6 +77,7 @@ async function restoreStatus(
     history,
     inventory: await inventoryOf(context, name, [...objects, ...possibleScalers(objects, meta.remedies ?? {})], signal),
     watched: kindsToWatch(meta.permissions),
+    ...(meta.metrics && { metrics: meta.metrics }),
     counters: stored.reduce<InstallationStatus['counters']>((all, { set }) => withCounter(all, set.meta), {}),
     ...(hooks.length > 0 &&
       !meta.isRollbackSafe && {

@@ -7,6 +7,7 @@ import {
   LIMITS,
   Release,
   ReleaseDrift,
+  ReleaseMetrics,
   ReleaseRemedies,
   RenderedObject,
   sha256,
@@ -32,6 +33,7 @@ export const SetMeta = Type.Object({
   /** Going back after one of its hooks has run needs no person. */
   isRollbackSafe: Type.Optional(Type.Boolean()),
   drift: Type.Optional(ReleaseDrift),
+  metrics: Type.Optional(ReleaseMetrics),
   /** What may be changed of how it runs, with the real names. */
   remedies: Type.Optional(ReleaseRemedies),
   /** Of what was adopted. */

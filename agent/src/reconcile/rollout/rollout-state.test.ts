@@ -40,6 +40,7 @@ function pod(change: Partial<PodView> = {}): PodView {
     owner: 'ReplicaSet/web-new',
     revision: 'new',
     phase: 'Pending',
+    ip: undefined,
     isReady: false,
     hasBeenReady: false,
     createdMs: nowMs,

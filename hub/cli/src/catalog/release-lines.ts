@@ -23,6 +23,17 @@ function exceptionText(exceptions: Release['exceptions']): string {
     .join('; ');
 }
 
+/** What leaves the cluster, for the customer to read before. */
+export function metricsLines({ metrics }: Pick<Release, 'metrics'>): string[] {
+  if (!metrics) return [];
+  const endpoints = metrics.endpoints.map(
+    ({ service, port, path = '/metrics', collect }) => `${service}:${port}${path}: ${collect.join(', ')}`,
+  );
+  const resources = metrics.resources === true ? ['CPU and memory of each pod'] : [];
+  const lines = [...resources, ...endpoints];
+  return lines.length === 0 ? [] : [...lines, `every ${metrics.intervalSeconds} s`];
+}
+
 const ROLLBACK_TEXTS = {
   safe: 'a failed upgrade still goes back by itself',
   ask: 'a failed upgrade waits for a decision',
@@ -80,6 +91,7 @@ export function releaseLines(details: ReleaseDetails, paint: Paint): string[] {
       (release.hooks ?? []).map(({ object, events }) => `${object}: ${events.join(', ')}`),
       paint,
     ),
+    ...section('Measured and sent to the hub', metricsLines(release), paint),
     ...section(
       "Rights in the installation's namespace",
       release.permissions.map((entry) => permissionLine(entry)),

@@ -227,4 +227,28 @@ describe('looking at a chart', () => {
     expect(await check(probe('${installation}-web', '81'))).toMatchObject([{ code: 'probe', place: { line: 2 } }]);
     expect((await check(probe('web', '80')))[0]?.action).toContain('${installation}-web');
   });
+
+  it('checks that an endpoint of metrics names a Service of the chart, its port by name, and has its own name', async () => {
+    const service = document(
+      's.yaml',
+      'apiVersion: v1\nkind: Service\nmetadata: { name: qx7inst-web }\nspec: { ports: [{ name: http, port: 80 }] }',
+    );
+    const endpoint = (of: string, port: string): string =>
+      `    - { name: web, service: "${of}", port: ${port}, collect: [up_total] }\n`;
+    const check = async (...endpoints: string[]) =>
+      (
+        await inspect(({ releaseName }) => service.replaceAll('qx7inst', releaseName), {
+          'steward.yaml': `metrics:\n  endpoints:\n${endpoints.join('')}`,
+        })
+      ).findings.items;
+    const own = '${installation}-web';
+    expect(await check(endpoint(own, 'http'))).toEqual([]);
+    expect(await check(endpoint(own, '9090'))).toEqual([]);
+    expect(await check(endpoint(own, 'other'))).toMatchObject([{ code: 'metrics', place: { line: 3 } }]);
+    expect((await check(endpoint('web', '80')))[0]?.action).toContain('${installation}-web');
+    expect(await check(endpoint(own, '80'), endpoint(own, '81'))).toMatchObject([{ place: { line: 4 } }]);
+    expect(await check('    - { name: web, service: s, port: 1, collect: ["no.name"] }\n')).toMatchObject([
+      { code: 'schema', place: { line: 3 } },
+    ]);
+  });
 });

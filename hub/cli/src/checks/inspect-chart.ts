@@ -17,13 +17,13 @@ import { objectName, readRendered, type RenderedSet } from '../render/rendered-s
 import { readStewardYaml, STEWARD_YAML } from '../steward-yaml/read-steward-yaml.ts';
 import type { StewardYaml } from '../steward-yaml/steward-yaml.ts';
 import type { YamlSource } from '../steward-yaml/yaml-source.ts';
-import { checkProbes, checkUsers } from './check-files.ts';
+import { checkMetrics, checkProbes, checkUsers } from './check-files.ts';
 import { readDefinitions } from './definitions.ts';
 import { checkObject, type ObjectProblem } from './check-object.ts';
 import { checkHooksOf, hooksIn } from './hooks.ts';
 import { checkLookup, foundAmong, lookupPermissions, lookupWords } from './lookups.ts';
 import { checkGenerateOnce, stabilityProblems } from './stability.ts';
-import { permissionsOf, withPlaceholder, type NamedRender } from './permissions.ts';
+import { permissionsOf, RESOURCE_METRICS, withPlaceholder, type NamedRender } from './permissions.ts';
 import { checkRemedies, remedyPermissions } from './remedies/check-remedies.ts';
 
 /** Everything a release says of a chart, as far as the chart itself tells it. */
@@ -248,6 +248,7 @@ export async function inspectChart(chart: Chart, renderer: Renderer, options: In
     const defaults = results[0].objects.map(({ object }) => object);
     const how = { releaseName: PLACEHOLDER, findings };
     checkProbes(yaml, source, defaults, how);
+    checkMetrics(yaml, source, defaults, how);
     checkRemedies(yaml, source, defaults, how);
     checkUsers(defaults, how);
     checkGenerateOnce(
@@ -271,6 +272,8 @@ export async function inspectChart(chart: Chart, renderer: Renderer, options: In
   const hooks = hooksIn(renders);
   checkHooksOf(hooks, yaml, findings);
   const images = new Set(renders.flatMap(({ objects }) => objects.flatMap((object) => imagesOf(object))));
-  const permissions = permissionsOf(renders, [...remedyPermissions(yaml), ...lookupPermissions(renders, NAMESPACE)]);
+  const measured = yaml.metrics?.resources === true ? [RESOURCE_METRICS] : [];
+  const besides = [...remedyPermissions(yaml), ...lookupPermissions(renders, NAMESPACE), ...measured];
+  const permissions = permissionsOf(renders, besides);
   return { yaml, parameters, permissions, hooks, definitions, images: [...images].toSorted() };
 }

@@ -128,6 +128,16 @@ function watchPermissions(objects: readonly RenderedObject[]): Permission[] {
   return permissions;
 }
 
+/** Where a release has CPU and memory of its pods measured. Without the API, or without the right, nothing else is missing. */
+export const RESOURCE_METRICS: Permission = {
+  apiGroup: 'metrics.k8s.io',
+  apiVersion: 'v1beta1',
+  kind: 'PodMetrics',
+  resource: 'pods',
+  verbs: ['get', 'list'],
+  reason: 'to measure CPU and memory of the pods',
+};
+
 function isCovered(wanted: Permission, given: readonly Permission[]): boolean {
   return given.some(
     (entry) =>
@@ -140,11 +150,11 @@ function isCovered(wanted: Permission, given: readonly Permission[]): boolean {
 
 /**
  * The rights the agent needs in the installation's namespace, from everything the chart renders to with its defaults and
- * their variants, and for what they look up and the remedies make. Never a wildcard; Secrets and Roles by exact name, and never listed.
+ * their variants, and for what else is told. Never a wildcard; Secrets and Roles by exact name, and never listed.
  */
-export function permissionsOf(renders: readonly NamedRender[], more: readonly Permission[] = []): Permission[] {
+export function permissionsOf(renders: readonly NamedRender[], besides: readonly Permission[] = []): Permission[] {
   const own = ownPermissions(renders).toSorted((a, b) => (a.apiGroup + a.kind < b.apiGroup + b.kind ? -1 : 1));
   const watched = watchPermissions(renders.flatMap(({ objects }) => objects));
-  const others = [...givenPermissions(renders), ...more].filter((wanted) => !isCovered(wanted, own));
+  const others = [...givenPermissions(renders), ...besides].filter((wanted) => !isCovered(wanted, own));
   return [...own, ...others, ...watched.filter((wanted) => !isCovered(wanted, own))];
 }

@@ -11,6 +11,7 @@ import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { addInstallationCommands } from '../installations/installation-commands.ts';
 import { addKeyCommands } from '../keys/key-commands.ts';
 import { addLoginCommands } from '../login/login-commands.ts';
+import { addMetricsCommand } from '../metrics/metrics-command.ts';
 import { addOperationCommands } from '../operations/operation-commands.ts';
 import { addPeopleCommands } from '../people/people-commands.ts';
 import { addPublishCommands } from '../publish/publish-commands.ts';
@@ -64,6 +65,7 @@ export function buildProgram(session: Session): Command {
   addExportCommand(program, session);
   addLeaveCommand(program, session);
   addStatusCommand(program, session);
+  addMetricsCommand(program, session);
   program.commandsGroup("In the customer's own cluster:");
   addApprovalCommands(program, session);
   program.addHelpText('after', EXAMPLES);

@@ -21,7 +21,10 @@ function displayOf(chart: Chart, { yaml }: Inspection): Release['display'] {
   };
 }
 
-type Declared = Pick<Release, 'permissions' | 'exceptions' | 'definitions' | 'generateOnce' | 'drift' | 'remedies'>;
+type Declared = Pick<
+  Release,
+  'permissions' | 'exceptions' | 'definitions' | 'metrics' | 'generateOnce' | 'drift' | 'remedies'
+>;
 
 /** What a release lets the agent do, and how it is to treat what the chart renders to. */
 export function declaredContent({ yaml, permissions, definitions }: Inspection): Declared {
@@ -29,6 +32,7 @@ export function declaredContent({ yaml, permissions, definitions }: Inspection):
     permissions,
     exceptions: yaml.exceptions ?? {},
     ...(definitions.length === 0 ? {} : { definitions }),
+    ...(yaml.metrics === undefined ? {} : { metrics: { intervalSeconds: 60, endpoints: [], ...yaml.metrics } }),
     ...(yaml.generateOnce === undefined ? {} : { generateOnce: yaml.generateOnce }),
     ...(yaml.drift === undefined ? {} : { drift: yaml.drift }),
     ...(yaml.remedies === undefined ? {} : { remedies: yaml.remedies }),

@@ -2,6 +2,8 @@ import {
   ReleaseDrift,
   ReleaseExceptions,
   ReleaseGenerated,
+  ReleaseMetrics,
+  ReleaseMetricsEndpoint,
   ReleaseRemedies,
   ReleaseUpgradeRules,
   Slug,
@@ -79,6 +81,23 @@ export const Probe = Type.Object(
   { ...closed, description: 'An HTTP address that answers with 2xx while the service does its work.' },
 );
 
+export const Metrics = Type.Object(
+  {
+    intervalSeconds: Type.Optional(ReleaseMetrics.properties.intervalSeconds),
+    resources: ReleaseMetrics.properties.resources,
+    endpoints: Type.Optional(
+      Type.Array(
+        Type.Object(ReleaseMetricsEndpoint.properties, {
+          ...closed,
+          description: 'A Prometheus endpoint of the pods behind a Service.',
+        }),
+        { maxItems: 10 },
+      ),
+    ),
+  },
+  { ...closed, description: 'What the agent measures of the service and sends to the hub.' },
+);
+
 /** A service's description in the root of its chart. All of it is optional. */
 export const StewardYaml = Type.Object(
   {
@@ -86,6 +105,7 @@ export const StewardYaml = Type.Object(
     parameters: Type.Optional(Parameters),
     knobs: Type.Optional(Type.Array(Knob, { maxItems: 50 })),
     probes: Type.Optional(Type.Array(Probe, { maxItems: 20 })),
+    metrics: Type.Optional(Metrics),
     upgrade: Type.Optional(
       Type.Object(
         {
