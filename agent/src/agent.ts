@@ -111,7 +111,7 @@ function createLink(parts: { config: AgentConfig; kube: KubeClient; election: El
     http: new HubHttp({ hubUrl, caPem: config.hubCaPem, proxyEnv: config.proxyEnv }),
     store: new IdentityStore(kube, namespace),
     readToken: () => config.enrolmentToken()?.reveal(),
-    loadClusterUid: () => loadClusterUid(kube, namespace),
+    loadClusterUid: (signal) => loadClusterUid(kube, namespace, signal),
     loadKubernetesVersion: () => kube.version(),
     mayDial: () => election.confirm(),
     status,

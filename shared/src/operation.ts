@@ -26,7 +26,7 @@ export type IfUnderWay = (typeof IF_UNDER_WAY)[number];
 export const IfUnderWay = literals(IF_UNDER_WAY);
 
 /**
- * What a SupportPolicy has a rule for: stop, start and scale are one thing to the customer, how much of it runs; to adopt is to
+ * What a SupportPolicy has a rule for: stop, start, scale, resize, autoscale and schedule are one thing to the customer, how much of it runs; to adopt is to
  * install, and to leave ends an installation as an uninstall does; `repair` is what the agent does by itself.
  */
 export const POLICY_CLASSES = ['install', 'upgrade', 'rollback', 'uninstall', 'restart', 'scale', 'repair'] as const;
@@ -39,6 +39,9 @@ export function policyClassOf(kind: OperationKind | 'repair'): PolicyClass {
 const CLASS_OF_KIND: Partial<Record<OperationKind | 'repair', PolicyClass>> = {
   stop: 'scale',
   start: 'scale',
+  resize: 'scale',
+  autoscale: 'scale',
+  schedule: 'scale',
   adopt: 'install',
   leave: 'uninstall',
 };
@@ -151,7 +154,10 @@ export const OPERATION_FAILURES = {
   'way-back-failed':
     'Correct what the message names first, then push a version that works; until then it is not certain what runs.',
   'unknown-workload': 'Name a Deployment or StatefulSet of the installation: `steward installation show` lists them.',
-  autoscaled: 'Change the bounds of the autoscaler instead, by the knob or parameter that sets them.',
+  'not-offered': 'Ask for what the release offers, inside its bounds: `steward release show` lists it.',
+  'unknown-time-zone': 'Name a time zone of the IANA database that the agent knows, as Europe/Berlin or UTC.',
+  autoscaled:
+    'Change the bounds of the autoscaler instead, by what sets them: a knob, a parameter or `steward autoscale`.',
   'agent-too-old': 'Let the customer apply the install line again: it upgrades the agent. Then push it again.',
   superseded: 'Nothing: a newer generation took its place.',
   expired: 'Push it again; it was not started in time.',

@@ -1,12 +1,10 @@
 import Type, { type Static } from 'typebox';
-
-/** A workload that can be scaled, as `Deployment/web`. */
-export const SCALABLE_WORKLOAD = '^(Deployment|StatefulSet)/[a-z0-9]([a-z0-9.-]*[a-z0-9])?$';
-export const MAX_REPLICAS = 1_000;
-const MAX_SCALED = 100;
+import { AutoscaledWorkloads, autoscaleText } from './remedies/autoscale.ts';
+import { ResizedContainers, sizeText } from './remedies/resize.ts';
+import { Schedule, scheduleText } from './remedies/schedule.ts';
+import { MAX_REPLICAS, ofWorkloads } from './remedies/workload.ts';
 
 const Replicas = { type: 'integer', minimum: 0, maximum: MAX_REPLICAS } as const;
-const ofWorkloads = { maxProperties: MAX_SCALED, propertyNames: { pattern: SCALABLE_WORKLOAD, maxLength: 270 } };
 
 /** Pods wanted by workload. */
 export const ScaledReplicas = Type.Unsafe<Record<string, number>>({
@@ -34,6 +32,12 @@ export const RunState = Type.Object({
   replicas: ScaledReplicas,
   /** Stands in every pod template: another one replaces every pod once. */
   restartToken: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9-]{1,64}$' })),
+  /** CPU and memory of containers, instead of what the release says. */
+  resources: Type.Optional(ResizedContainers),
+  /** Workloads whose count is an autoscaler's of ours; a count in `replicas` waits meanwhile. */
+  autoscale: Type.Optional(AutoscaledWorkloads),
+  /** When it is stopped, beside `stopped`. */
+  schedule: Type.Optional(Schedule),
 });
 export type RunState = Static<typeof RunState>;
 
@@ -41,7 +45,7 @@ export type RunState = Static<typeof RunState>;
 export const AS_RELEASED: RunState = { stopped: false, replicas: {} };
 
 /** By kind, with what it says to do: the operations that change how an installation runs and nothing else. */
-export const REMEDY_KINDS = ['restart', 'stop', 'start', 'scale'] as const;
+export const REMEDY_KINDS = ['restart', 'stop', 'start', 'scale', 'resize', 'autoscale', 'schedule'] as const;
 export type RemedyKind = (typeof REMEDY_KINDS)[number];
 
 export function isRemedy(kind: string): kind is RemedyKind {
@@ -49,15 +53,30 @@ export function isRemedy(kind: string): kind is RemedyKind {
 }
 
 /** In words, for people: `everything is stopped; Deployment/web runs 3 pods`; undefined when all is as released. */
-export function runStateText({ stopped, replicas }: RunState): string | undefined {
-  const scaled = Object.entries(replicas).sort(([a], [b]) => (a < b ? -1 : 1));
-  const shown = scaled.slice(0, MAX_SHOWN).map(([workload, count]) => `${workload} at ${podsText(count)}`);
-  if (scaled.length > MAX_SHOWN) shown.push(`${scaled.length - MAX_SHOWN} more scaled`);
-  const parts = [...(stopped ? ['stopped'] : []), ...shown];
+export function runStateText({
+  stopped,
+  replicas,
+  resources = {},
+  autoscale = {},
+  schedule,
+}: RunState): string | undefined {
+  const parts = [
+    ...(stopped ? ['stopped'] : []),
+    ...(schedule ? [scheduleText(schedule)] : []),
+    ...shown(replicas, 'scaled', (workload, count) => `${workload} at ${podsText(count)}`),
+    ...shown(autoscale, 'autoscaled', (workload, bounds) => `${workload} autoscaled, ${autoscaleText(bounds)}`),
+    ...shown(resources, 'resized', (container, size) => `${container} with ${sizeText(size)}`),
+  ];
   return parts.length === 0 ? undefined : parts.join(', ');
 }
 
 const MAX_SHOWN = 10;
+
+function shown<T>(all: Readonly<Record<string, T>>, what: string, text: (name: string, value: T) => string): string[] {
+  const sorted = Object.entries(all).sort(([a], [b]) => (a < b ? -1 : 1));
+  const lines = sorted.slice(0, MAX_SHOWN).map(([name, value]) => text(name, value));
+  return sorted.length > MAX_SHOWN ? [...lines, `${sorted.length - MAX_SHOWN} more ${what}`] : lines;
+}
 
 function podsText(count: number): string {
   return count === 1 ? '1 pod' : `${count} pods`;

@@ -1,5 +1,7 @@
+import { runInNewContext } from 'node:vm';
+import Type from 'typebox';
 import { expect, it } from 'vitest';
-import { CreateOperation } from './api/fleet.ts';
+import { CreateOperation } from './api/create-operation.ts';
 import { ConnectClaims } from './frames/enrolment.ts';
 import { compile } from './schema.ts';
 
@@ -32,4 +34,35 @@ it('takes no time that is beyond all clocks', () => {
   const decode = compile(ConnectClaims);
   expect(decode(claims)).toMatchObject({ ok: true });
   expect(decode({ ...claims, iat: 1e308 })).toEqual({ ok: false, error: '/iat must be <= 100000000000' });
+});
+
+it('decodes also after a time limit has ended its compilation, wherever that was', () => {
+  let isHeldUp = false;
+  let n = 0;
+  do {
+    n += 1;
+    let reads = 0;
+    isHeldUp = false;
+    const schema = Type.Object({ a: Type.String() });
+    const { properties } = schema;
+    const slow = Object.defineProperty(schema, 'properties', {
+      enumerable: true,
+      get() {
+        reads += 1;
+        if (reads !== n) return properties;
+        isHeldUp = true;
+        for (;;);
+      },
+    });
+    const decode = compile(slow);
+    const work = (): unknown => decode({ a: 'b' });
+    try {
+      runInNewContext('work()', { work }, { timeout: 20 });
+    } catch (error) {
+      expect(String(error)).toContain('timed out');
+    }
+    expect(decode({ a: 'b' })).toEqual({ ok: true, value: { a: 'b' } });
+    expect(decode({ a: 1 })).toMatchObject({ ok: false });
+  } while (isHeldUp);
+  expect(n).toBeGreaterThan(2);
 });

@@ -1,4 +1,4 @@
-import { Ajv, type ErrorObject } from 'ajv';
+import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import type { Static, TSchema } from 'typebox';
 
 /** What became of bytes from outside: the typed value, or one line that says where it is wrong. */
@@ -12,9 +12,18 @@ const FORMATS: Record<string, RegExp> = {
   uri: /^[a-z][a-z0-9+.-]*:\S+$/i,
 };
 
-/** One for all: each has tables of its own, and our schemas need no check against the meta-schema (in the agent that saves 0.2 s and 7 MiB). */
-const compiler = ((made?: Ajv) => () => {
-  made ??= new Ajv({
+let compiler: Ajv | undefined;
+let isCompiling = false;
+
+/**
+ * One compiler for all: each has tables of its own, and our schemas need no check against the meta-schema (in the agent that saves 0.2 s and
+ * 7 MiB). A compilation that was ended in the middle, by a time limit of `node:vm` around what needed it first, has left its
+ * compiler unusable: the next one is by a new one.
+ */
+function compiled(schema: TSchema): ValidateFunction {
+  if (isCompiling) compiler = undefined;
+  isCompiling = true;
+  compiler ??= new Ajv({
     allErrors: false,
     strict: false,
     formats: FORMATS,
@@ -23,8 +32,10 @@ const compiler = ((made?: Ajv) => () => {
     validateSchema: false,
     addUsedSchema: false,
   });
-  return made;
-})();
+  const validate = compiler.compile(schema);
+  isCompiling = false;
+  return validate;
+}
 
 function describe(errors: ErrorObject[] | null | undefined): string {
   const first = errors?.slice(0, 3) ?? [];
@@ -58,12 +69,12 @@ function branchOf(schema: TSchema, value: unknown): TSchema | undefined {
  * come from a chart use the bounded check of the side that needs it.
  */
 export function compile<T extends TSchema>(schema: T): Decoder<Static<T>> {
-  let validate: ReturnType<Ajv['compile']> | undefined;
+  let validate: ValidateFunction | undefined;
   return (value) => {
-    validate ??= compiler().compile(schema);
+    validate ??= compiled(schema);
     if (validate(value)) return { ok: true, value: value as Static<T> };
     const branch = branchOf(schema, value);
-    const meant = branch === undefined ? validate : compiler().compile(branch);
+    const meant = branch === undefined ? validate : compiled(branch);
     return { ok: false, error: describe(meant(value) ? validate.errors : meant.errors) };
   };
 }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { agentManifest, generateReleaseKey, grantManifest, manifestYaml } from '@steward/shared';
+import { agentManifest, generateReleaseKey, grantManifest, manifestYaml, type ReleaseKey } from '@steward/shared';
 import { waitUntil } from '../support/wait-until.ts';
 import { AgentHome } from './link-process.ts';
 
@@ -41,6 +41,15 @@ afterAll(async () => {
   await home.remove();
 });
 
+/** All but the pod. @returns the versions of the objects */
+function apply(releaseKeys: ReleaseKey[], ...flags: string[]): Promise<string> {
+  const objects = agentManifest({ organization, hubUrl: 'https://hub.invalid', releaseKeys, image: 'unused' });
+  return home.kubectl(
+    ['apply', '--server-side', ...flags, '-o', 'jsonpath={.metadata.resourceVersion} ', '-f', '-'],
+    manifestYaml(objects.filter(({ kind }) => kind !== 'Deployment')),
+  );
+}
+
 function mayAgent(...question: string[]): Promise<boolean> {
   const user = `system:serviceaccount:${home.namespace}:steward-agent`;
   return home.kubectl(['auth', 'can-i', ...question, '--as', user]).then(
@@ -51,15 +60,26 @@ function mayAgent(...question: string[]): Promise<boolean> {
 
 describe('the install manifest on a real cluster', () => {
   it('may be applied again and changes nothing', async () => {
-    const key = generateReleaseKey().key;
-    const objects = agentManifest({ organization, hubUrl: 'https://hub.invalid', releaseKeys: [key], image: 'unused' });
-    const apply = (): Promise<string> =>
-      home.kubectl(
-        ['apply', '--server-side', '-o', 'jsonpath={.metadata.resourceVersion} ', '-f', '-'],
-        manifestYaml(objects.filter(({ kind }) => kind !== 'Deployment')),
-      );
-    const [first, second] = [await apply(), await apply()];
+    const [first, second] = [await apply([home.releaseKey]), await apply([home.releaseKey])];
     expect(second).toBe(first);
+  });
+
+  it('is not written over by a vendor of the same name, but by one that changes its keys', async () => {
+    const [other, next] = [generateReleaseKey().key, generateReleaseKey().key];
+    const settings = ['get', 'configmap', 'steward-agent', '-n', home.namespace, '-o', 'yaml'];
+    const before = await home.kubectl(settings);
+    const refusal = /belongs to another vendor that is called/;
+    const refused = (): Promise<boolean> =>
+      apply([other], '--dry-run=server').then(
+        () => false,
+        (error: unknown) => refusal.test(String(error)),
+      );
+    await waitUntil(refused, { what: 'the API server has taken the policy up' });
+    await expect(apply([other])).rejects.toThrow(refusal);
+    expect(await home.kubectl(settings)).toBe(before);
+    await apply([home.releaseKey, next]);
+    await apply([next]);
+    expect(await home.kubectl(settings)).toContain(next.fingerprint);
   });
 
   it.each([

@@ -81,8 +81,11 @@ export function killableClient(kube: KubeClient, death?: Death): KillableClient 
   return { kube: proxy, writes, died, kill };
 }
 
+/** `Installation/shop rolled-back`: the state when it is one that is written. */
 function describe(args: unknown[]): string {
-  const [first, , name] = args;
+  const [first, , name, patch] = args;
   const object = first as { kind?: string; metadata?: { name: string } };
-  return `${object.kind ?? ''}/${object.metadata?.name ?? String(name)}`;
+  const { state } = (patch as { status?: { state?: string } } | undefined)?.status ?? {};
+  const words = `${object.kind ?? ''}/${object.metadata?.name ?? String(name)}`;
+  return state === undefined ? words : `${words} ${state}`;
 }

@@ -33,6 +33,7 @@ export interface AgentStatus {
 export class AgentHome {
   readonly namespace: string;
   readonly kube: KubeClient;
+  readonly releaseKey = generateReleaseKey().key;
   readonly #organization: string;
   readonly #folder: string;
   readonly #adminKubeconfig: string;
@@ -68,7 +69,7 @@ export class AgentHome {
     const objects = agentManifest({
       organization,
       hubUrl: 'https://hub.invalid',
-      releaseKeys: [generateReleaseKey().key],
+      releaseKeys: [home.releaseKey],
       image: 'unused',
     });
     const yaml = manifestYaml(objects.filter(({ kind }) => kind !== 'Deployment'));

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { fieldAt, type OperationPlan } from '@steward/shared';
+import { AS_RELEASED, fieldAt, type OperationPlan } from '@steward/shared';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { KubeObject } from '../../agent/src/kube/client.ts';
 import { chartFolder } from '../charts/pack.ts';
@@ -37,6 +37,14 @@ async function helmInstall(published: Published, ...args: string[]): Promise<Pla
   await helm.run('install', releaseName, chartFolder(chart), ...options);
   await fixture.grant(where.name, published, where.namespace, releaseName);
   return { ...where, releaseName };
+}
+
+/** As when the agent's namespace is deleted and its line applied again. */
+async function forgetAll(): Promise<void> {
+  await agent.stop();
+  const everything = ['installations,operations,secrets', '--all', '-n', fixture.namespace];
+  await fixture.kubectl('delete', ...everything);
+  agent = await fixture.start();
 }
 
 interface Trace {
@@ -191,6 +199,43 @@ describe('what plain Helm runs', () => {
     const claim = await fixture.get('PersistentVolumeClaim', `data-${where.releaseName}-0`, where.namespace);
     expect(claim?.metadata.deletionTimestamp).toBeUndefined();
     expect(claim).toMatchObject({ status: { phase: 'Bound' } });
+  });
+
+  it('is taken up again as it is by an agent that was removed with all its records, and told where it differs', async () => {
+    const { hub } = fixture;
+    const keys = await fixture.publish({ chart: 'keys' });
+    const where = fixture.installation();
+    await fixture.grant(where.name, keys);
+    const spec = { pullSecrets: ['of-the-customer'], installations: [where.name] };
+    const source = { name: where.name, namespace: fixture.namespace };
+    await fixture.apply([{ apiVersion: 'steward.dev/v1alpha1', kind: 'ImageSource', metadata: source, spec }]);
+    const runState = { ...AS_RELEASED, restartToken: randomUUID() };
+    const want = { ...where, release: keys, runState };
+    const installed = await hub.end(fixture.offer({ ...want, generation: 1, kind: 'install' }));
+    expect(installed).toMatchObject({ state: 'succeeded' });
+    const place = { ...where, releaseName: where.name };
+    const secret = async (): Promise<unknown> =>
+      (await fixture.get('Secret', `${where.name}-auth`, where.namespace))?.['data'];
+    const [before, made] = [await traceOf(place), await secret()];
+
+    await forgetAll();
+    const again = fixture.offer({ ...want, generation: 2, kind: 'adopt', recovers: true });
+    expect(await hub.end(again)).toMatchObject({ state: 'succeeded' });
+    expect(planTold(again)?.summary).toContain('takes up again what it ran before');
+    expect(planOf(again)).toEqual(['keep Deployment', 'keep Secret', 'keep Secret']);
+    expect(await traceOf(place)).toEqual(before);
+    expect(await secret()).toEqual(made);
+    expect(hub.observed[where.installationId]).toMatchObject({ state: 'running', observedGeneration: 2 });
+
+    await forgetAll();
+    const byHand = JSON.stringify({ spec: { progressDeadlineSeconds: 77 } });
+    await fixture.kubectl('-n', where.namespace, 'patch', 'deployment', where.name, '--type=merge', '-p', byHand);
+    const differs = await hub.end(fixture.offer({ ...want, generation: 3, kind: 'adopt', recovers: true }));
+    expect(differs).toMatchObject({ state: 'failed', reason: 'differs' });
+    expect(differs.message).toContain('spec.progressDeadlineSeconds: 77 → ');
+    const accepted = { ...want, generation: 4, kind: 'adopt', recovers: true, acceptDifferences: true } as const;
+    expect(await hub.end(fixture.offer(accepted))).toMatchObject({ state: 'succeeded' });
+    expect(await secret()).toEqual(made);
   });
 
   it('goes there and back as often as one likes, wherever the agent dies on the way', async () => {

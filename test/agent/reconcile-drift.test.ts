@@ -377,6 +377,21 @@ describe('drift that cannot be seen for want of rights', () => {
   });
 });
 
+describe('a namespace that somebody wiped', () => {
+  it('is told, and whole again by the grant alone, with the password that was made first', async () => {
+    const password = await fixture.publish({ chart: 'password' });
+    const where = await installed(password);
+    const secret = `${where.name}-auth`;
+    const first = await live(where, 'Secret', secret);
+    await fixture.kubectl('delete', 'namespace', where.namespace);
+    await said(where, 'refused');
+    await fixture.grant(where.name, password);
+    const again = await waitUntil(() => live(where, 'Secret', secret), { what: 'it to be there', timeoutMs: 30_000 });
+    expect(again['data']).toEqual(first?.['data']);
+    await said(where, 'repaired');
+  });
+});
+
 describe('an agent that is killed', () => {
   it.each(['before', 'after'] as const)('%s it puts something right does it once, and says so', async (when) => {
     await agent.stop();

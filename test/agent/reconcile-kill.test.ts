@@ -135,8 +135,13 @@ describe('an agent killed while it waits', () => {
     await hub.reach(bad, { phase: 'roll-back' });
     expect(Date.now() - startedMs).toBeLessThan(16_000);
     agent.kill();
+    // It went back, and could not say so: what it needs to go on is still there, though it counts as unneeded already.
+    agent = await fixture.start({ write: 1, of: 'rolled-back', when: 'after' });
+    await agent.client.died;
+    expect(agent.client.writes.at(-1)).toBe(`patchStatus Installation/${where.name} rolled-back`);
     agent = await fixture.start();
     const end = await hub.end(bad);
+    expect(await fixture.get('Secret', `render-${where.name}-g2`)).toBeUndefined();
     expect(end).toMatchObject({ state: 'rolled-back', reason: 'rollout-deadline' });
     expect(hub.observed[where.installationId]).toMatchObject({ state: 'rolled-back', observedGeneration: 1 });
     expect(hub.contradictions).toEqual([]);

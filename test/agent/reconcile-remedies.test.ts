@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
-import { OPERATION_KINDS, type RunState } from '@steward/shared';
+import { OPERATION_KINDS, WEEKDAYS, type RunState, type Schedule } from '@steward/shared';
 import type { KubeObject } from '../../agent/src/kube/client.ts';
+import { remedyPermissions } from '../../hub/cli/src/checks/remedies/check-remedies.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import { writesToDieAt } from './deaths.ts';
 import { ReconcileFixture, type Published, type RunningAgent } from './reconcile-fixture.ts';
@@ -15,7 +16,17 @@ const watching = new AbortController();
 
 beforeAll(async () => {
   fixture = await ReconcileFixture.create(inject('kubeconfig'));
-  web = await fixture.publish({ chart: 'web' });
+  web = await fixture.publish({
+    chart: 'web',
+    change: (release) => {
+      const memory = { minimum: '16Mi', maximum: '128Mi' };
+      const cpu = { minimum: '1m', maximum: '1' };
+      const resize = { kind: 'Deployment' as const, name: '${installation}', container: 'probe', cpu, memory };
+      const autoscale = { kind: 'Deployment' as const, name: '${installation}', minimum: 1, maximum: 3 };
+      release.remedies = { resize: [resize], autoscale: [autoscale] };
+      release.permissions.push(...remedyPermissions(release));
+    },
+  });
   store = await fixture.publish({ chart: 'store' });
   const ref = await fixture.admin.resourceOf('v1', 'Pod');
   if (!ref) throw new Error('no Pods');
@@ -226,6 +237,136 @@ describe('scale', () => {
     expect(replicasOf(await one.workload())).toBe(2);
     expect(fixture.hub.observed[one.installationId]).toMatchObject({ state: 'rolled-back', observedGeneration: 2 });
     await one.agent.stop();
+  });
+});
+
+describe('resize', () => {
+  it('replaces the pods by larger ones inside what is offered, and a later upgrade keeps that', async () => {
+    const one = await installed(web);
+    const container = `Deployment/${one.name}/probe`;
+    const sized = (memoryLimit: string): RunState => ({
+      ...AS_RELEASED,
+      resources: { [container]: { memoryLimit, cpuRequest: '5m' } },
+    });
+    const outside = await one.end({ kind: 'resize', runState: sized('1Gi') });
+    expect(outside).toMatchObject({ state: 'failed', reason: 'not-offered' });
+    expect(pods.get(one.name)?.size).toBe(1);
+    const inside = await one.end({ kind: 'resize', runState: sized('128Mi') });
+    expect(inside).toMatchObject({ state: 'succeeded', message: expect.stringContaining('memory limit 128Mi') });
+    expect(pods.get(one.name)?.size).toBe(2);
+    await one.end({ kind: 'upgrade', runState: sized('128Mi'), parameters: { text: 'b' } });
+    const spec = { containers: [{ resources: { limits: { memory: '128Mi' }, requests: { cpu: '5m' } } }] };
+    expect(await one.livePods()).toMatchObject([{ spec }]);
+    await one.agent.stop();
+  });
+});
+
+describe('autoscale', () => {
+  const scaler = async (name: string): Promise<KubeObject | undefined> => {
+    const ref = await fixture.admin.resourceOf('autoscaling/v2', 'HorizontalPodAutoscaler');
+    return ref && fixture.admin.get(ref, name, `steward-deployment-${name}`);
+  };
+
+  it('leaves the count to the cluster over an upgrade and a stop, and takes it back once after a kill', async () => {
+    const one = await installed(web);
+    const workload = `Deployment/${one.name}`;
+    const on: RunState = { ...AS_RELEASED, autoscale: { [workload]: { minimum: 2, maximum: 3, cpuPercent: 70 } } };
+    const blind = await one.end({ kind: 'autoscale', runState: on });
+    expect(blind).toMatchObject({ state: 'failed', reason: 'not-offered' });
+    const measured: RunState = { ...on, resources: { [`${workload}/probe`]: { cpuRequest: '5m' } } };
+    const end = await one.end({ kind: 'autoscale', runState: measured });
+    // There is nothing in this cluster that measures.
+    expect(end).toMatchObject({ state: 'succeeded', message: expect.stringContaining('cannot measure yet') });
+    expect(replicasOf(await one.workload())).toBe(2);
+    await one.end({ kind: 'upgrade', runState: measured, parameters: { replicas: 1, text: 'b' } });
+    expect(await one.livePods()).toHaveLength(2);
+    await one.end({ kind: 'stop', runState: { ...measured, stopped: true }, parameters: { replicas: 1, text: 'b' } });
+    expect(await one.livePods()).toHaveLength(0);
+    await one.end({ kind: 'start', runState: measured, parameters: { replicas: 1, text: 'b' } });
+    expect(await one.livePods()).toHaveLength(2);
+    const told = fixture.hub.events.filter(({ installationId }) => installationId === one.installationId);
+    expect(told.filter(({ kind }) => kind.startsWith('drift.'))).toEqual([]);
+    expect(await fixture.get('Installation', one.name)).not.toMatchObject({ status: { drift: expect.anything() } });
+    await one.agent.stop();
+    const name = `steward-deployment-${one.name}`;
+    const mortal = await fixture.start({ write: 1, of: `HorizontalPodAutoscaler/${name}`, when: 'after' });
+    const { autoscale: _, ...runState } = measured;
+    const off = fixture.offer(one.next({ kind: 'autoscale', runState, parameters: { replicas: 1, text: 'b' } }));
+    await mortal.client.died;
+    mortal.kill();
+    // Nothing was applied yet that the autoscaler would have undone.
+    expect(mortal.client.writes.filter((write) => write.startsWith(`apply Deployment/`))).toEqual([]);
+    const next = await fixture.start();
+    expect(await fixture.hub.end(off)).toMatchObject({ state: 'succeeded' });
+    expect([await scaler(one.name), replicasOf(await one.workload())]).toEqual([undefined, 1]);
+    expect(await one.livePods()).toHaveLength(1);
+    await next.stop();
+  });
+});
+
+describe('a schedule', () => {
+  const HOUR_MS = 3_600_000;
+  /** Of a window that has been open for two hours, and will be for some more. */
+  function openSchedule(): Schedule {
+    const clock = (ms: number): string => new Date(ms).toISOString().slice(11, 16);
+    const from = Date.now() - 2 * HOUR_MS;
+    const day = WEEKDAYS[(new Date(from).getUTCDay() + 6) % 7] ?? 'mon';
+    return { timeZone: 'UTC', stop: [{ days: [day], from: clock(from), to: clock(from + 8 * HOUR_MS) }] };
+  }
+  const podsAre = (one: Running, count: number) =>
+    waitUntil(async () => (await one.livePods()).length === count, { what: `${count} pods`, timeoutMs: 30_000 });
+
+  it('stops it by itself, goes on with that after a kill, and holds while the customer says no', async () => {
+    const one = await installed(web);
+    await one.agent.stop();
+    const runState: RunState = { ...AS_RELEASED, schedule: openSchedule() };
+    const mortal = await fixture.start({ write: 1, of: `Deployment/${one.name}`, when: 'before' });
+    const set = fixture.offer(one.next({ kind: 'schedule', runState }));
+    await mortal.client.died;
+    mortal.kill();
+    await fixture.policy({ rules: {}, freeze: true }, 'frozen');
+    const waiting = await fixture.start();
+    const held = { schedule: { held: expect.stringContaining('freezes') } };
+    const isHeld = async () => JSON.stringify(await fixture.get('Installation', one.name)).includes('freezes');
+    await waitUntil(isHeld, { what: 'the schedule to be held' });
+    expect(await fixture.get('Installation', one.name)).toMatchObject({ status: held });
+    expect(await fixture.hub.end(set)).toMatchObject({ state: 'succeeded' });
+    expect(await one.livePods()).toHaveLength(1);
+    await waiting.stop();
+    await fixture.policy({ rules: {}, freeze: false }, 'frozen');
+    const agent = await fixture.start();
+    await podsAre(one, 0);
+    await waitUntil(() => JSON.stringify(fixture.hub.health[one.installationId] ?? '').includes('StoppedBySchedule'), {
+      what: 'the health to say why',
+    });
+    expect(fixture.hub.health[one.installationId]).toMatchObject({ health: 'healthy' });
+    const told = fixture.hub.events.filter(({ installationId }) => installationId === one.installationId);
+    expect(told.map(({ kind }) => kind).filter((kind) => kind !== 'health.changed')).toEqual(['schedule.stopped']);
+    expect(await one.end({ kind: 'upgrade', runState, parameters: { text: 'b' } })).toMatchObject({
+      state: 'succeeded',
+    });
+    expect(await one.livePods()).toHaveLength(0);
+    await one.end({ kind: 'schedule', runState: AS_RELEASED, parameters: { text: 'b' } });
+    await podsAre(one, 1);
+    await agent.stop();
+  });
+
+  it('gives way to who starts it by hand until its window ends, also over a restart of the agent', async () => {
+    const one = await installed(web);
+    const runState: RunState = { ...AS_RELEASED, schedule: openSchedule() };
+    await one.end({ kind: 'schedule', runState });
+    await podsAre(one, 0);
+    expect(await one.end({ kind: 'start', runState })).toMatchObject({ state: 'succeeded' });
+    expect(await one.livePods()).toHaveLength(1);
+    await one.agent.stop();
+    const agent = await fixture.start();
+    expect(await one.end({ kind: 'upgrade', runState, parameters: { text: 'b' } })).toMatchObject({
+      state: 'succeeded',
+    });
+    expect(await one.livePods()).toHaveLength(1);
+    const schedule = { isStopped: false, overriddenUntil: expect.any(String) };
+    expect(await fixture.get('Installation', one.name)).toMatchObject({ status: { schedule } });
+    await agent.stop();
   });
 });
 

@@ -39,6 +39,7 @@ export interface Want {
   deleteVolumes?: boolean;
   releaseName?: string;
   acceptDifferences?: boolean;
+  recovers?: boolean;
   notAfter?: Date;
 }
 
@@ -64,6 +65,7 @@ export function desiredState(want: Want): DesiredState {
       notAfter: (want.notAfter ?? new Date(Date.now() + 3_600_000)).toISOString(),
       ...(want.toGeneration !== undefined && { toGeneration: want.toGeneration }),
       ...(want.acceptDifferences === true && { acceptDifferences: true }),
+      ...(want.recovers === true && { recovers: true }),
     },
   };
 }

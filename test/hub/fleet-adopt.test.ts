@@ -1,12 +1,14 @@
 import {
   RUN_STATE_FEATURE,
+  type Enrolment,
   type Installation,
   type InstallationExport,
   type Operation,
   type Problem,
 } from '@steward/shared';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { FakeAgent } from '../support/fake-agent.ts';
+import { FakeAgent } from '../support/fake-agent.ts';
+import { hubAddress } from '../support/hub-address.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import { startFleet, type Fleet } from './fleet/world.ts';
 
@@ -104,5 +106,54 @@ describe('an adoption', () => {
       409,
       `the agent of "${cluster.name}" is too old to take over or let go of what runs`,
     ]);
+  });
+});
+
+describe('an agent that comes back without its records', () => {
+  it('takes up what ran, as it ran, and what was asked of it before ends', async () => {
+    const { cluster, agent } = await fleet.connected();
+    const { installation: made, operation } = await fleet.install(cluster.name, { version: '1.0.0' });
+    const { installation: unborn } = await fleet.install(cluster.name, { version: '1.0.0' });
+    await carryOut(agent, made.id, operation.id, 1);
+    const push = (wanted: object) => fleet.owner.post<Operation>(`/installations/${made.id}/operations`, wanted);
+    const stop = await push({ kind: 'stop' });
+    await carryOut(agent, made.id, stop.id, 2);
+    const upgrade = await push({ kind: 'upgrade', version: '1.1.0' });
+    await agent.waitFor('desired', ({ b }) => b.operation.id === upgrade.id);
+    await agent.carryOut(upgrade.id, ['accepted', 'running']);
+    await agent.close();
+
+    const { token } = await fleet.owner.post<Enrolment>(`/clusters/${cluster.id}/enrolment`, {});
+    const reinstalled = await FakeAgent.enrol(hubAddress(fleet.running.hub.url), token);
+    expect(await installation(made.id)).toMatchObject({ observedGeneration: 2, runningVersion: '1.0.0' });
+    await reinstalled.connect();
+    const { b } = await reinstalled.waitFor('desired', (frame) => frame.b.installationId === made.id);
+    expect(b).toMatchObject({
+      generation: 4,
+      release: { version: '1.0.0' },
+      runState: { stopped: true },
+      operation: { kind: 'adopt', recovers: true, requestedBy: 'the hub' },
+    });
+    const ended = await fleet.owner.get<Operation>(`/operations/${upgrade.id}`);
+    expect(ended).toMatchObject({ state: 'unknown', reasonCode: 'lost-track' });
+    // It never ran: it is installed as it was to be.
+    const other = await reinstalled.waitFor('desired', (frame) => frame.b.installationId === unborn.id);
+    expect(other.b).toMatchObject({ generation: 1, operation: { kind: 'install' } });
+
+    // Not begun once more while it goes on, nor when it came to nothing: then a person decides.
+    await reinstalled.close();
+    await reinstalled.connect();
+    const same = await reinstalled.waitFor('desired', (frame) => frame.b.installationId === made.id);
+    expect(same.b.operation.id).toBe(b.operation.id);
+    await reinstalled.carryOut(b.operation.id, ['failed']);
+    const forgotten = { generation: 4, observedGeneration: 0, state: 'failed' as const };
+    reinstalled.send({ t: 'observed', b: { revision: 1, full: true, set: { [made.id]: forgotten }, delete: [] } });
+    const isTold = async () => (await installation(made.id)).state === 'failed';
+    await waitUntil(isTold, { what: 'the hub shows that nobody knows what runs' });
+    const again = await push({ kind: 'adopt', acceptDifferences: true });
+    const accepted = await carryOut(reinstalled, made.id, again.id, 2);
+    expect(accepted).toMatchObject({ generation: 5, runState: { stopped: true }, operation: { recovers: true } });
+    expect(await fleet.owner.get(`/installations/${made.id}/export`)).toMatchObject({ imagesAsAdopted: false });
+    await reinstalled.close();
   });
 });

@@ -121,6 +121,35 @@ describe('enrolment', () => {
   });
 });
 
+describe('a cluster that has moved', () => {
+  it('is in its new place by one confirmation, and what is left in the old one hears why it is out', async () => {
+    const { cluster, agent } = await fleet.connected();
+    const path = `/clusters/${cluster.id}/re-enrolment`;
+    const confirm = (clusterUid: string) => fleet.owner.call<Problem>('POST', path, { clusterUid });
+    expect((await confirm('new-place')).status).toBe(409);
+    // The very identity, restored elsewhere.
+    const copy = new FakeAgent(hub, { ...agent.identity, clusterUid: 'new-place' });
+    await expect(copy.open()).rejects.toThrow('409');
+    expect(agent.isOpen).toBe(true);
+    const shown = await fleet.owner.get<Cluster>(`/clusters/${cluster.id}`);
+    expect(shown).toMatchObject({ connection: 'connected', refusedCopy: { clusterUid: 'new-place' } });
+    expect(shown.connectionMessage).toContain(
+      `if the cluster has moved there: steward cluster re-enrol ${cluster.name}`,
+    );
+    expect((await confirm('somewhere-else')).status).toBe(409);
+
+    expect((await confirm('new-place')).status).toBe(200);
+    expect((await agent.ended).code).toBe(4409);
+    await expect(agent.open()).rejects.toThrow(/409.*has moved, which was confirmed at .*remove this agent/s);
+    await copy.connect();
+    expect((await fleet.shows(cluster.id, 'connected')).connectionMessage).toContain('that it has moved from');
+    // The answer may have been lost: the same again changes nothing.
+    expect((await confirm('new-place')).status).toBe(200);
+    expect(copy.isOpen).toBe(true);
+    await copy.close();
+  });
+});
+
 describe('the story of a cluster before it is connected', () => {
   it('waiting, fetched, enrolled, connected', async () => {
     const { cluster, enrolment } = await fleet.cluster();

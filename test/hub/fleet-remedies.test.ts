@@ -1,4 +1,14 @@
-import type { Installation, Operation, OperationState, Problem, RunState } from '@steward/shared';
+import {
+  RESIZE_FEATURE,
+  RUN_STATE_FEATURE,
+  type Installation,
+  type Operation,
+  type OperationState,
+  type Problem,
+  type Release,
+  type ReleaseRemedies,
+  type RunState,
+} from '@steward/shared';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ApiAnswer } from '../support/api.ts';
 import type { FakeAgent } from '../support/fake-agent.ts';
@@ -8,10 +18,32 @@ import { waitUntil } from '../support/wait-until.ts';
 import { startFleet, type Fleet } from './fleet/world.ts';
 
 let fleet: Fleet;
+const remedies: ReleaseRemedies = {
+  resize: [
+    {
+      kind: 'StatefulSet',
+      name: '${installation}',
+      container: 'nats',
+      cpu: { minimum: '100m', maximum: '2' },
+      memory: { minimum: '64Mi', maximum: '1Gi' },
+    },
+  ],
+  autoscale: [{ kind: 'StatefulSet', name: '${installation}', minimum: 1, maximum: 9 }],
+};
+const permissions: Release['permissions'] = [
+  {
+    apiGroup: 'autoscaling',
+    apiVersion: 'v2',
+    kind: 'HorizontalPodAutoscaler',
+    resource: 'horizontalpodautoscalers',
+    verbs: ['get', 'list', 'watch', 'create', 'patch', 'delete'],
+    reason: 'to scale the service by load',
+  },
+];
 
 beforeAll(async () => {
   fleet = await startFleet();
-  await fleet.publish('1.0.0');
+  await fleet.publish('1.0.0', { remedies, permissions });
   await fleet.publish('1.1.0');
 });
 afterAll(() => fleet.end());
@@ -174,6 +206,127 @@ describe('a remedy', () => {
       '409 conflict',
       expect.stringContaining('nothing of'),
     ]);
+  });
+});
+
+describe('a resize', () => {
+  /** Of the one container that is offered. */
+  const sizes = async ({ id }: Running, size: unknown) => {
+    const { name } = await installation(id);
+    return { [`StatefulSet/${name}/nats`]: size };
+  };
+
+  it('adds to what a container was given before, is kept by an upgrade, and given back by name', async () => {
+    const running = await installed();
+    await done(running, { kind: 'resize', resources: await sizes(running, { memoryLimit: '512Mi' }) });
+    const second = await done(running, { kind: 'resize', resources: await sizes(running, { cpuRequest: '500m' }) });
+    const resources = await sizes(running, { memoryLimit: '512Mi', cpuRequest: '500m' });
+    expect(second).toMatchObject({
+      operation: { kind: 'resize' },
+      runState: { resources },
+      parameters: { replicas: 3 },
+    });
+    expect(await installation(running.id)).toMatchObject({ runState: { resources } });
+    expect(await done(running, { kind: 'upgrade', version: '1.1.0' })).toMatchObject({ runState: { resources } });
+    const back = await done(running, { kind: 'resize', resources: await sizes(running, null) });
+    expect(back.runState).toEqual({ stopped: false, replicas: {} });
+    expect(await installation(running.id)).not.toHaveProperty('runState');
+  });
+
+  it('is refused outside of what the release that runs offers, with what it offers', async () => {
+    const running = await installed();
+    for (const [resources, said] of [
+      [await sizes(running, { memoryLimit: '2Gi' }), 'memory 64Mi to 1Gi'],
+      [{ 'StatefulSet/nats/nats': { memoryLimit: '512Mi' } }, 'does not offer'],
+    ] as const) {
+      const answer = await push(running.id, { kind: 'resize', resources });
+      const { detail } = answer.body as unknown as Problem;
+      expect([problemOf(answer), detail]).toEqual(['400 invalid-request', expect.stringContaining(said)]);
+    }
+    await done(running, { kind: 'upgrade', version: '1.1.0' });
+    const resources = await sizes(running, { memoryLimit: '512Mi' });
+    expect(problemOf(await push(running.id, { kind: 'resize', resources }))).toBe('400 invalid-request');
+  });
+
+  it('is sent to no agent that would leave it out, nor an upgrade that would take it back', async () => {
+    const running = await installed();
+    const resources = await sizes(running, { memoryLimit: '512Mi' });
+    await done(running, { kind: 'resize', resources });
+    await running.agent.close();
+    const queued = (await push(running.id, { kind: 'upgrade', version: '1.1.0' })).body;
+    await running.agent.connect({ hello: { features: [RUN_STATE_FEATURE] } });
+    await waitUntil(async () => (await operation(queued.id)).state === 'failed', { what: 'the upgrade to be ended' });
+    expect(await operation(queued.id)).toMatchObject({ reasonCode: 'agent-too-old' });
+    expect(problemOf(await push(running.id, { kind: 'resize', resources }))).toBe('409 conflict');
+    expect(problemOf(await push(running.id, { kind: 'stop' }))).toBe('409 conflict');
+  });
+});
+
+describe('an autoscale', () => {
+  const bounds = { minimum: 2, maximum: 6, cpuPercent: 70 };
+
+  it('takes the count over from scale until it is switched off', async () => {
+    const running = await installed();
+    const workload = `StatefulSet/${(await installation(running.id)).name}`;
+    await done(running, { kind: 'scale', replicas: { [workload]: 5 } });
+    const on = await done(running, { kind: 'autoscale', autoscale: { [workload]: bounds } });
+    const runState = { stopped: false, replicas: { [workload]: 5 }, autoscale: { [workload]: bounds } };
+    expect(on).toMatchObject({ operation: { kind: 'autoscale' }, runState });
+    expect(problemOf(await push(running.id, { kind: 'scale', replicas: { [workload]: 4 } }))).toBe('409 conflict');
+    expect(await done(running, { kind: 'upgrade', version: '1.1.0' })).toMatchObject({ runState });
+    const off = await done(running, { kind: 'autoscale', autoscale: { [workload]: null } });
+    expect(off.runState).toEqual({ stopped: false, replicas: { [workload]: 5 } });
+    expect(await done(running, { kind: 'scale', replicas: { [workload]: 4 } })).toMatchObject({
+      runState: { replicas: { [workload]: 4 } },
+    });
+  });
+
+  it('is refused outside of what is offered, and by an agent that does not know of it', async () => {
+    const running = await installed();
+    const workload = `StatefulSet/${(await installation(running.id)).name}`;
+    const ask = async (name: string, change: object) =>
+      problemOf(await push(running.id, { kind: 'autoscale', autoscale: { [name]: { ...bounds, ...change } } }));
+    expect(await ask(workload, { maximum: 10 })).toBe('400 invalid-request');
+    expect(await ask(workload, { minimum: 7 })).toBe('400 invalid-request');
+    expect(await ask(workload, { cpuPercent: 0 })).toBe('400 invalid-request');
+    expect(await ask('Deployment/other', {})).toBe('400 invalid-request');
+    await running.agent.close();
+    await running.agent.connect({ hello: { features: [RUN_STATE_FEATURE, RESIZE_FEATURE] } });
+    const isOld = async () => (await ask(workload, {})) === '409 conflict';
+    await waitUntil(isOld, { what: 'the hub to know that the agent is old' });
+  });
+});
+
+describe('a schedule', () => {
+  const stop = [{ days: ['mon', 'fri'], from: '20:00', to: '06:00' }];
+
+  it('is sent with all that follows, beside a stop by hand, until it is taken away', async () => {
+    const running = await installed();
+    const schedule = { timeZone: 'Europe/Berlin', stop };
+    expect(await done(running, { kind: 'schedule', schedule })).toMatchObject({
+      operation: { kind: 'schedule' },
+      runState: { stopped: false, schedule },
+    });
+    expect(await done(running, { kind: 'stop' })).toMatchObject({ runState: { stopped: true, schedule } });
+    expect(await done(running, { kind: 'start' })).toMatchObject({ runState: { stopped: false, schedule } });
+    expect(await done(running, { kind: 'upgrade', version: '1.1.0' })).toMatchObject({ runState: { schedule } });
+    expect(await installation(running.id)).toMatchObject({ runState: { schedule } });
+    await done(running, { kind: 'schedule', schedule: null });
+    expect(await installation(running.id)).not.toHaveProperty('runState');
+  });
+
+  it('is refused when it cannot be kept, and by an agent that does not know of it', async () => {
+    const running = await installed();
+    const ask = async (schedule: object) => problemOf(await push(running.id, { kind: 'schedule', schedule }));
+    expect(await ask({ timeZone: 'Europe/Atlantis', stop })).toBe('400 invalid-request');
+    const days = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'];
+    expect(await ask({ timeZone: 'UTC', stop: [{ days, from: '00:00', to: '24:00' }] })).toBe('400 invalid-request');
+    expect(await ask({ timeZone: 'UTC', stop: [{ days, from: '8pm', to: '24:00' }] })).toBe('400 invalid-request');
+    expect(await ask({ timeZone: 'UTC', stop: [] })).toBe('400 invalid-request');
+    await running.agent.close();
+    await running.agent.connect({ hello: { features: [RUN_STATE_FEATURE] } });
+    const isOld = async () => (await ask({ timeZone: 'UTC', stop })) === '409 conflict';
+    await waitUntil(isOld, { what: 'the hub to know that the agent is old' });
   });
 });
 

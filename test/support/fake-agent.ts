@@ -5,8 +5,7 @@ import {
   isFinal,
   LIMITS,
   PRODUCT_VERSION,
-  ADOPT_FEATURE,
-  RUN_STATE_FEATURE,
+  FEATURES,
   SUBPROTOCOL,
   type AgentFrame,
   type AgentFrameOf,
@@ -134,7 +133,7 @@ export class FakeAgent {
   hello({ hello, clockOffsetMs = 0 }: ConnectOptions = {}): void {
     const body: Hello = {
       agentVersion: PRODUCT_VERSION,
-      features: [RUN_STATE_FEATURE, ADOPT_FEATURE],
+      features: [...FEATURES],
       kubernetesVersion: FAKE_KUBERNETES_VERSION,
       clusterUid: this.identity.clusterUid,
       incarnation: this.streams.incarnation,

@@ -114,7 +114,7 @@ function workloadVerdict(workload: WorkloadView, pods: PodView[], nowMs: number)
   return { kind, name, ready, wanted, restarts, reasons, recheckAtMs, health };
 }
 
-const STOPPED = 'it is stopped on purpose, until somebody starts it (steward start)';
+const STOPPED = 'it is stopped on purpose; steward start runs it';
 
 interface Counted {
   ready: number;

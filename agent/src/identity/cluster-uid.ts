@@ -1,5 +1,6 @@
 import type { KubeClient, ResourceRef } from '../kube/client.ts';
 import { isKubeError } from '../kube/error.ts';
+import { persist } from '../operations/persist.ts';
 
 const NAMESPACES: ResourceRef = {
   group: '',
@@ -11,13 +12,15 @@ const NAMESPACES: ResourceRef = {
 
 /**
  * What tells this cluster from another: kube-system's uid or, where the customer has not granted reading it, that of the
- * agent's own namespace.
+ * agent's own namespace. A refusal by an API server that has just started is not believed: with the other uid the agent would
+ * be taken for one in another cluster.
  * @throws KubeError
  */
-export async function loadClusterUid(kube: KubeClient, ownNamespace: string): Promise<string> {
+export async function loadClusterUid(kube: KubeClient, ownNamespace: string, signal: AbortSignal): Promise<string> {
   for (const name of ['kube-system', ownNamespace]) {
     try {
-      const uid = (await kube.get(NAMESPACES, undefined, name))?.metadata.uid;
+      const namespace = await persist(() => kube.get(NAMESPACES, undefined, name, { signal }), signal);
+      const uid = namespace?.metadata.uid;
       if (uid !== undefined) return uid;
     } catch (error) {
       if (!isKubeError(error) || error.status !== 403) throw error;

@@ -9,7 +9,7 @@ export interface HubAccessOptions {
   store: IdentityStore;
   /** Read anew at each attempt: the customer may have applied a new one. */
   readToken: () => string | undefined;
-  loadClusterUid: () => Promise<string>;
+  loadClusterUid: (signal: AbortSignal) => Promise<string>;
   loadKubernetesVersion: () => Promise<string>;
   now?: (() => number) | undefined;
 }
@@ -39,7 +39,7 @@ export class HubAccess {
   async prepare(signal: AbortSignal): Promise<Prepared> {
     const { store, http, readToken } = this.#options;
     this.#kubernetesVersion = await this.#options.loadKubernetesVersion();
-    this.#clusterUid ??= await this.#options.loadClusterUid();
+    this.#clusterUid ??= await this.#options.loadClusterUid(signal);
     this.#identity ??= (await store.load()).identity;
     if (this.#identity && !(this.#isRefused && this.#untriedToken() !== undefined)) return { ok: true, isNew: false };
     const token = readToken();

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { ADOPT_FEATURE, PRODUCT_VERSION, RUN_STATE_FEATURE, type AgentFrameOf } from '@steward/shared';
+import { FEATURES, PRODUCT_VERSION, type AgentFrameOf } from '@steward/shared';
 import { HubAccess, type HubAccessOptions } from '../identity/hub-access.ts';
 import type { Log } from '../log.ts';
 import { Backoff, RECONNECT_POLICY, type ReconnectPolicy } from './backoff.ts';
@@ -177,7 +177,7 @@ export class HubLink implements Link {
     const { installations, unfinishedOperations } = peer.summary();
     return {
       agentVersion: PRODUCT_VERSION,
-      features: [RUN_STATE_FEATURE, ADOPT_FEATURE],
+      features: [...FEATURES],
       kubernetesVersion: this.#access.kubernetesVersion,
       clusterUid: this.#access.clusterUid,
       incarnation: this.#incarnation,

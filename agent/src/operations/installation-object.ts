@@ -10,6 +10,7 @@ import {
 } from '@steward/shared';
 import { ImageSource } from './image-source.ts';
 import { DriftStatus } from './drift-status.ts';
+import { ScheduleStatus } from './schedule-status.ts';
 
 const Time = Type.String({ format: 'date-time' });
 
@@ -76,6 +77,8 @@ export const InstallationStatus = Type.Object({
   formerIds: Type.Optional(Type.Array(Type.String())),
   /** What others changed of it. */
   drift: Type.Optional(DriftStatus),
+  /** What its schedule has made of it. */
+  schedule: Type.Optional(ScheduleStatus),
 });
 export type InstallationStatus = Static<typeof InstallationStatus>;
 

@@ -4,6 +4,7 @@ import {
   type HealthReason,
   type HealthState,
   type ReleaseMetrics,
+  type Schedule,
 } from '@steward/shared';
 import type { KubeClient, KubeObject } from '../kube/client.ts';
 import { isKubeError } from '../kube/error.ts';
@@ -14,6 +15,7 @@ import { driftReasons, openDriftOf } from './drift-status.ts';
 import { decodeInstallation, type InstallationRecord, type InstallationStatus } from './installation-object.ts';
 import { INSTALLATION } from './kinds.ts';
 import { persist } from './persist.ts';
+import { scheduleReasons, type ScheduleStatus, type WrittenSchedule } from './schedule-status.ts';
 
 /** What is in memory of an installation. Inventory and history are read when an operation needs them. */
 export interface InstallationSummary extends KnownInstallation {
@@ -28,8 +30,11 @@ export interface InstallationSummary extends KnownInstallation {
   metrics: ReleaseMetrics | undefined;
   /** Workloads that were applied, as `Deployment/web`. */
   workloads: readonly string[];
-  /** What others changed of it and a person has to know. */
-  drift: readonly HealthReason[];
+  /** What a person has to know beside its health: what others changed, and what its schedule did. */
+  remarks: readonly HealthReason[];
+  /** Of the generation that runs. */
+  schedule: Schedule | undefined;
+  scheduled: ScheduleStatus | undefined;
   /** Keys of what was left as it is. */
   openDrift: readonly string[];
 }
@@ -111,7 +116,7 @@ export class Installations {
   }
 
   /** Changes these fields of its status; null would remove one. @throws InstallationGoneError */
-  async write(name: string, status: Nullable<InstallationStatus>): Promise<void> {
+  async write(name: string, status: StatusPatch): Promise<void> {
     const { kube, namespace, signal } = this.#options;
     const patch = (): Promise<KubeObject> => kube.patchStatus(INSTALLATION, namespace, name, { status }, { signal });
     const object = await persist(patch, signal).catch((error: unknown) => {
@@ -174,7 +179,9 @@ export class Installations {
         .filter(({ group, kind, uid }) => group === 'apps' && WORKLOADS.has(kind) && uid !== undefined)
         .map((entry) => `${entry.kind}/${entry.name}`),
       formerIds: status.formerIds ?? [],
-      drift: driftReasons(status.drift),
+      remarks: [...scheduleReasons(name, status.schedule), ...driftReasons(status.drift)],
+      schedule: status.history.find((entry) => entry.generation === observedGeneration)?.runState?.schedule,
+      scheduled: status.schedule,
       openDrift: openDriftOf(status.drift),
     };
     this.#known.set(name, summary);
@@ -183,3 +190,4 @@ export class Installations {
 }
 
 type Nullable<T> = { [K in keyof T]?: T[K] | null };
+export type StatusPatch = Nullable<Omit<InstallationStatus, 'schedule'>> & { schedule?: WrittenSchedule };

@@ -3,7 +3,6 @@ import {
   compile,
   DesiredFrame,
   HOOK_EVENTS,
-  OPERATION_FAILURES,
   OperationKind,
   OperationPhase,
   OperationPlan,
@@ -43,7 +42,8 @@ export type Approval = Static<typeof Approval>;
 
 /** Why an operation is on its way back, and to what. */
 export const WayBack = Type.Object({
-  reason: Type.Unsafe<OperationFailure>({ type: 'string', enum: Object.keys(OPERATION_FAILURES) }),
+  // Not by the list of them: their advice for people would be in the agent, and a word of a newer agent unreadable.
+  reason: Type.Unsafe<OperationFailure>({ type: 'string', maxLength: 64 }),
   message: Type.String(),
   generation: Type.Integer(),
   deadlineAt: Time,

@@ -29,7 +29,7 @@ describe('the policy', () => {
 
   it('has one rule for stop, start and scale, and says so', () => {
     const policies = [policy('p', { rules: { scale: 'deny', restart: 'allow' } })];
-    for (const kind of ['stop', 'start', 'scale'] as const)
+    for (const kind of ['stop', 'start', 'scale', 'resize', 'autoscale', 'schedule'] as const)
       expect(decide(kind, 'shop', policies)).toMatchObject({ effect: 'deny' });
     expect(decide('stop', 'shop', policies).message).toContain('stop (class scale) of shop');
     expect(decide('restart', 'shop', policies).effect).toBe('allow');

@@ -21,6 +21,7 @@ import { Monitors } from './monitors.ts';
 import { RENDER_FOLDER } from './render/helm.ts';
 import { RenderRoom } from './render/render-room.ts';
 import { RenderStore } from './render/render-store.ts';
+import { Schedules } from './schedule/schedules.ts';
 import { ServerTime } from './server-time.ts';
 
 export { runRenderWorker } from './render/render-worker.ts';
@@ -70,6 +71,7 @@ class Reconciler {
   readonly #reports: Reports;
   readonly #drifts: Drifts;
   readonly #metrics: Metrics;
+  readonly #schedules: Schedules;
   readonly #queues = new Map<string, InstallationQueue>();
   /** Desired states are taken in one after the other. */
   #intake: Promise<void> = Promise.resolve();
@@ -89,7 +91,7 @@ class Reconciler {
       now,
       onHealth: (id, health, before) => reports.setHealth(id, health, before),
       expected: (name) => installations.byName(name)?.workloads ?? [],
-      remarks: (name) => [...(installations.byName(name)?.drift ?? []), ...metrics.problems(name)],
+      remarks: (name) => [...(installations.byName(name)?.remarks ?? []), ...metrics.problems(name)],
       writtenHealth: (name) => installations.byName(name)?.health,
       writeHealth: async (name, health) => {
         await installations.write(name, { health }).catch((error: unknown) => {
@@ -125,6 +127,11 @@ class Reconciler {
       onDue: (name) => this.#queueOf(name).wake(),
       signal: this.#signal,
     });
+    this.#schedules = new Schedules({
+      context: this.#context,
+      onDue: (name) => this.#queueOf(name).wake(),
+      signal: this.#signal,
+    });
   }
 
   async start(): Promise<void> {
@@ -152,6 +159,7 @@ class Reconciler {
     });
     for (const name of journal.installationsWithWork()) this.#queueOf(name).wake();
     this.#drifts.start();
+    this.#schedules.start();
   }
 
   /** Of every installation that is not removed. */
@@ -171,6 +179,7 @@ class Reconciler {
     const { journal, monitors } = this.#context;
     this.#drifts.stop();
     this.#metrics.stop();
+    this.#schedules.stop();
     monitors.stop();
     await Promise.race([journal.stop(), delay(STOP_PATIENCE_MS, undefined, { ref: false })]);
     this.#end.abort(new Error('the agent stops'));
@@ -246,7 +255,8 @@ class Reconciler {
   #queueOf(name: string): InstallationQueue {
     const known = this.#queues.get(name);
     if (known) return known;
-    const queue = new InstallationQueue({ context: this.#context, drifts: this.#drifts, name, signal: this.#signal });
+    const [context, drifts, schedules] = [this.#context, this.#drifts, this.#schedules];
+    const queue = new InstallationQueue({ context, drifts, schedules, name, signal: this.#signal });
     this.#queues.set(name, queue);
     return queue;
   }

@@ -13,6 +13,8 @@ import { removeSets, unneededSets } from './operation/good-generations.ts';
 import { readOrRestore } from './operation/restore-status.ts';
 import { Halt, Interruption, Run } from './operation/run.ts';
 import { uninstall } from './operation/uninstall.ts';
+import { expireAt } from './run-expiry.ts';
+import type { Schedules } from './schedule/schedules.ts';
 
 const CARRIED_OUT_BY: Partial<Record<OperationKind, (run: Run) => Promise<void>>> = { uninstall, leave };
 /** After an unexpected error the operation is begun again from the journal, this often. */
@@ -20,16 +22,16 @@ const RETRY_DELAYS_MS = [1_000, 5_000, 20_000];
 const ERROR_WAKE_MS = 30_000;
 /** Longer than a lease: whoever holds it then is the one to go on, and a last write of a predecessor has arrived. */
 const FENCED_WAKE_MS = 45_000;
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * The operations of one installation, one at a time, the newest generation first: an older one that has written nothing
- * gives way to it, one that writes is finished before. Drift is looked at when there is none, and gives way to the first one
- * that comes. Other installations have queues of their own.
+ * gives way to it, one that writes is finished before. Its schedule is kept, and drift looked at, when there is none; drift
+ * gives way to the first one that comes. Other installations have queues of their own.
  */
 export class InstallationQueue {
   readonly #context: ReconcileContext;
   readonly #drifts: Drifts;
+  readonly #schedules: Schedules;
   readonly #name: string;
   readonly #signal: AbortSignal;
   /** What is being carried out, and what ended it before its run began. */
@@ -40,9 +42,16 @@ export class InstallationQueue {
   #look: AbortController | undefined;
   #work: Promise<void> | undefined;
 
-  constructor(options: { context: ReconcileContext; drifts: Drifts; name: string; signal: AbortSignal }) {
+  constructor(options: {
+    context: ReconcileContext;
+    drifts: Drifts;
+    schedules: Schedules;
+    name: string;
+    signal: AbortSignal;
+  }) {
     this.#context = options.context;
     this.#drifts = options.drifts;
+    this.#schedules = options.schedules;
     this.#name = options.name;
     this.#signal = options.signal;
   }
@@ -57,7 +66,7 @@ export class InstallationQueue {
     this.#work ??= this.#drain().then((isBroken) => {
       this.#work = undefined;
       // Something may have come between the last look and here.
-      if (!isBroken && (this.#context.journal.unfinished(this.#name).length > 0 || this.#hasDrift)) this.wake();
+      if (!isBroken && this.#hasMore) this.wake();
     });
   }
 
@@ -92,6 +101,7 @@ export class InstallationQueue {
       for (;;) {
         const record = await this.#next();
         if (record) await this.#carryOut(record);
+        else if (this.#schedules.isDue(this.#name)) await this.#turn();
         else if (this.#hasDrift) await this.#lookForDrift();
         else return false;
       }
@@ -102,6 +112,16 @@ export class InstallationQueue {
       this.#wakeLater(error instanceof FencedError ? FENCED_WAKE_MS : ERROR_WAKE_MS);
       return true;
     }
+  }
+
+  async #turn(): Promise<void> {
+    await this.#schedules.turn(this.#name);
+    this.#drifts.operationEnded(this.#name);
+  }
+
+  get #hasMore(): boolean {
+    const { journal } = this.#context;
+    return journal.unfinished(this.#name).length > 0 || this.#schedules.isDue(this.#name) || this.#hasDrift;
   }
 
   get #hasDrift(): boolean {
@@ -189,7 +209,9 @@ export class InstallationQueue {
     const stopExpiry = expireAt(run);
     try {
       const begun = record.status.revision === 0 ? accept(run) : undefined;
-      await Promise.all([begun, removeSets(context, status.unneeded ?? [])]);
+      // Its own set is among them when it was killed between the end of its work and the last word; going on needs it.
+      const left = (status.unneeded ?? []).filter((reference) => reference !== record.status.renderRef);
+      await Promise.all([begun, removeSets(context, left)]);
       await (CARRIED_OUT_BY[run.kind] ?? deploy)(run);
     } catch (error) {
       if (!run.interruption || this.#signal.aborted) throw error;
@@ -265,25 +287,6 @@ async function accept(run: Run): Promise<void> {
     phase: 'verify',
     message: `accepted: ${run.title}, asked for by ${requestedBy}${because}`,
   });
-}
-
-/** Ends the operation when its time to be started is over, by the API server's clock. @returns what stops waiting */
-function expireAt(run: Run): () => void {
-  const { notAfter } = run.record.spec.desired.operation;
-  const message = `${run.title} was to be started before ${notAfter}, and was not`;
-  let timer: NodeJS.Timeout | undefined;
-  const wait = (): void => {
-    const waitMs = Date.parse(notAfter) - run.context.now().getTime();
-    // No timer is as long as a year.
-    if (waitMs > MAX_TIMER_MS) timer = setTimeout(wait, MAX_TIMER_MS);
-    else
-      timer = setTimeout(
-        () => run.interrupt(new Interruption('expired', { reason: 'expired', message })),
-        Math.max(0, waitMs),
-      );
-  };
-  wait();
-  return () => clearTimeout(timer);
 }
 
 function superseded(generation: number): Interruption {

@@ -5,3 +5,9 @@
 {{- end -}}
 {{- $wanted -}}
 {{- end -}}
+
+{{- define "steward.vendorKeys" -}}
+{{- $fingerprints := list -}}
+{{- range .Values.releaseKeys }}{{ $fingerprints = append $fingerprints .fingerprint }}{{ end -}}
+steward.dev/vendor-keys: {{ join " " $fingerprints | quote }}
+{{- end -}}

@@ -64,5 +64,10 @@ it('says what is kept of how an installation runs', () => {
   const replicas = { 'StatefulSet/db': 1, 'Deployment/web': 3 };
   expect(keptText({ runState: { stopped: true, replicas } })).toBe('stopped, Deployment/web at 3, StatefulSet/db at 1');
   expect(keptText({ runState: { stopped: false, replicas: {}, restartToken: 'x' } })).toBe('');
+  const autoscale = { 'Deployment/web': { minimum: 2, maximum: 5, cpuPercent: 70 } };
+  const resources = { 'Deployment/web/server': { memoryLimit: '1Gi' } };
+  expect(keptText({ runState: { stopped: false, replicas: {}, autoscale, resources } })).toBe(
+    'Deployment/web autoscaled from 2 to 5, Deployment/web/server resized',
+  );
   expect(keptText({})).toBe('');
 });

@@ -67,8 +67,19 @@ export function moodOf(installation: Installation): Mood {
 /** How it is wanted to run other than its release says: `stopped, Deployment/web at 3`; empty for not at all. */
 export function keptText({ runState }: Pick<Installation, 'runState'>): string {
   if (!runState) return '';
-  const scaled = Object.entries(runState.replicas).map(([workload, count]) => `${workload} at ${count}`);
-  return [...(runState.stopped ? ['stopped'] : []), ...scaled.sort()].join(', ');
+  const { stopped, schedule, replicas, resources = {}, autoscale = {} } = runState;
+  const scaled = Object.entries(replicas).map(([workload, count]) => `${workload} at ${count}`);
+  const autoscaled = Object.entries(autoscale).map(
+    ([workload, { minimum, maximum }]) => `${workload} autoscaled from ${minimum} to ${maximum}`,
+  );
+  const resized = Object.keys(resources).map((container) => `${container} resized`);
+  return [
+    ...(stopped ? ['stopped'] : []),
+    ...(schedule ? ['stopped by schedule'] : []),
+    ...scaled.sort(),
+    ...autoscaled.sort(),
+    ...resized.sort(),
+  ].join(', ');
 }
 
 /** Installations that are not removed: the worst first, then by name. */

@@ -55,9 +55,7 @@ export class AgentAuthenticatorService {
       });
     if (claims.cluster !== agent.clusterUid) {
       await this.#note(clusterId, (tx) => this.agents.noteCopy(tx, clusterId, claims.cluster));
-      throw new ProblemError('wrong-cluster', 'this identity belongs to an agent in another Kubernetes cluster', {
-        action: 'remove this copy of the agent; if the cluster has moved, enrol it again (`steward cluster enrol`)',
-      });
+      throw wrongCluster(agent, claims.cluster);
     }
     const now = Date.now();
     const skewMs = Math.round(claims.iat * 1_000 - now);
@@ -87,6 +85,21 @@ export class AgentAuthenticatorService {
     this.#keys.set(publicKey, key);
     return key;
   }
+}
+
+function wrongCluster({ cluster, formerUid, movedAt }: AgentRow, uid: string): ProblemError {
+  const confirm = `\`steward cluster re-enrol ${cluster}\``;
+  return uid === formerUid && movedAt
+    ? new ProblemError(
+        'wrong-cluster',
+        `the cluster "${cluster}" has moved, which was confirmed at ${movedAt.toISOString()}`,
+        {
+          action: `remove this agent, which is left in the old place; if it has moved back, the vendor confirms it: ${confirm}`,
+        },
+      )
+    : new ProblemError('wrong-cluster', 'this identity belongs to an agent in another Kubernetes cluster', {
+        action: `remove this copy of the agent; if the cluster has moved here, the vendor confirms it: ${confirm}`,
+      });
 }
 
 function refusal(detail: string, action?: string): ProblemError {

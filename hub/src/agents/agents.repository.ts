@@ -12,6 +12,9 @@ export interface AgentRow {
   cluster: string;
   publicKey: string | null;
   clusterUid: string | null;
+  /** Where it was before it moved, and when that was confirmed. */
+  formerUid: string | null;
+  movedAt: Date | null;
   revokedAt: Date | null;
   lastIat: number;
   clockSkewMs: number | null;
@@ -25,6 +28,7 @@ export class AgentsRepository {
       tx,
       `SELECT c.id AS "clusterId", c.organization_id AS "organizationId", c.customer_id AS "customerId", o.slug AS organization,
               c.name AS cluster, c.public_key AS "publicKey", c.cluster_uid AS "clusterUid", c.revoked_at AS "revokedAt",
+              c.former_uid AS "formerUid", c.moved_at AS "movedAt",
               c.last_iat AS "lastIat", c.clock_skew_ms AS "clockSkewMs"
        FROM clusters c JOIN organizations o ON o.id = c.organization_id WHERE c.id = $1`,
       [clusterId],

@@ -1,5 +1,5 @@
 import { agentNamespace, type Cluster } from '@steward/shared';
-import { connectionOf, type ConnectionFacts } from './connection.ts';
+import { connectionOf, isRecentRefusal, type ConnectionFacts } from './connection.ts';
 
 export interface ClusterRow extends ConnectionFacts {
   id: string;
@@ -9,6 +9,8 @@ export interface ClusterRow extends ConnectionFacts {
   customer: string;
   name: string;
   createdAt: Date;
+  /** Of the Kubernetes cluster that its identity belongs to. */
+  clusterUid: string | null;
   agentVersion: string | null;
   kubernetesVersion: string | null;
   /** What the feed was told last. */
@@ -21,6 +23,7 @@ export const SELECT_CLUSTER = `
          c.created_at AS "createdAt", c.manifest_fetched_at AS "manifestFetchedAt", c.enrolled_at AS "enrolledAt",
          c.revoked_at AS "revokedAt", c.session_replica IS NOT NULL AS "hasSession", c.connected_at AS "connectedAt",
          c.last_seen_at AS "lastSeenAt", c.clock_skew_ms AS "clockSkewMs", c.refused_at AS "refusedAt", c.refused_uid AS "refusedUid",
+         c.cluster_uid AS "clusterUid", c.former_uid AS "formerUid",
          c.agent_version AS "agentVersion", c.kubernetes_version AS "kubernetesVersion", c.shown_connection AS "shownConnection",
          t.expires_at AS "tokenExpiresAt"
   FROM clusters c
@@ -42,6 +45,12 @@ function times(row: ClusterRow, now: number): Partial<Cluster> {
   return Object.fromEntries(entries.flatMap(([name, at]) => (at ? [[name, at.toISOString()]] : [])));
 }
 
+function refusedCopy({ refusedAt, refusedUid }: ClusterRow, now: number): Pick<Cluster, 'refusedCopy'> {
+  return refusedAt && refusedUid !== null && isRecentRefusal(refusedAt, now)
+    ? { refusedCopy: { clusterUid: refusedUid, at: refusedAt.toISOString() } }
+    : {};
+}
+
 /** As the API shows it. A cluster with a session counts as heard now: a silent session does not live longer than a minute. */
 export function toCluster(row: ClusterRow, hubUrl: string, now: number): Cluster {
   const names = { cluster: row.name, namespace: agentNamespace(row.organization), hubUrl };
@@ -55,5 +64,6 @@ export function toCluster(row: ClusterRow, hubUrl: string, now: number): Cluster
     ...(row.agentVersion === null ? {} : { agentVersion: row.agentVersion }),
     ...(row.kubernetesVersion === null ? {} : { kubernetesVersion: row.kubernetesVersion }),
     ...(row.clockSkewMs === null ? {} : { clockSkewMs: row.clockSkewMs }),
+    ...refusedCopy(row, now),
   };
 }

@@ -8,6 +8,7 @@ import {
   Enrolment,
   Page,
   PageQuery,
+  ReEnrol,
   RejectedRecord,
   type PageOf,
 } from '@steward/shared';
@@ -65,6 +66,17 @@ export class ClustersController {
     @DecodedBody(CreateEnrolment) wanted: CreateEnrolment,
   ): Promise<Enrolment> {
     return this.clusters.enrol(context, id, wanted);
+  }
+
+  @Post(':id/re-enrolment')
+  @Allow('owner', 'support-engineer', 'customer-admin')
+  @Answers(Cluster, { summary: 'confirms that the cluster has moved to where a copy of its agent was refused' })
+  reEnrol(
+    @Tenant() context: TenantContext,
+    @DecodedParameters(ById) { id }: { id: string },
+    @DecodedBody(ReEnrol) wanted: ReEnrol,
+  ): Promise<Cluster> {
+    return this.clusters.reEnrol(context, id, wanted);
   }
 
   @Post(':id/revoke')

@@ -67,6 +67,20 @@ export class ClustersRepository {
     if (found) await this.endSessions(tx, { clusterId: id, epoch: found.epoch, reason: 'revoked' });
   }
 
+  /** The identity belongs to another Kubernetes cluster from here on: the session in the one before ends. */
+  async move(tx: EntityManager, id: string, clusterUid: string): Promise<void> {
+    const found = await row<{ epoch: number }>(
+      tx,
+      `UPDATE clusters SET former_uid = cluster_uid, cluster_uid = $2, moved_at = now(), refused_at = NULL, refused_uid = NULL,
+              epoch = epoch + 1, session_replica = NULL,
+              last_seen_at = CASE WHEN session_replica IS NULL THEN last_seen_at ELSE now() END
+       WHERE id = $1 RETURNING epoch`,
+      [id, clusterUid],
+    );
+    // It dials again, and hears then why it is out.
+    if (found) await this.endSessions(tx, { clusterId: id, epoch: found.epoch, reason: 'replaced' });
+  }
+
   endSessions(tx: EntityManager, notice: SessionNotice): Promise<void> {
     return notify(tx, SESSION_CHANNEL, JSON.stringify(notice));
   }

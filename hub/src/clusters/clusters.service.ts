@@ -8,6 +8,7 @@ import {
   type CreateEnrolment,
   type Enrolment,
   type PageOf,
+  type ReEnrol,
 } from '@steward/shared';
 import type { EntityManager } from 'typeorm';
 import { CustomersService } from '../customers/customers.service.ts';
@@ -19,6 +20,7 @@ import { ProblemError } from '../http/problem.ts';
 import { InstallLineService } from '../install/install-line.service.ts';
 import { ClusterNewsService } from './cluster-news.service.ts';
 import type { ClusterRow } from './cluster-row.ts';
+import { isRecentRefusal } from './connection.ts';
 import { ClustersRepository } from './clusters.repository.ts';
 import { EnrolmentTokensRepository } from './enrolment-tokens.repository.ts';
 
@@ -26,6 +28,31 @@ const TOKEN_DAYS = 7;
 
 function noSuchCluster(id: string): ProblemError {
   return new ProblemError('not-found', `there is no cluster ${id}`, { action: 'see `steward cluster list`' });
+}
+
+/** Only to where the hub has seen it: whoever confirms says which place they mean. */
+function checkMayMove({ name, clusterUid, refusedAt, refusedUid, revokedAt }: ClusterRow, wanted: string): void {
+  if (revokedAt)
+    throw new ProblemError('cluster-revoked', `the cluster "${name}" is revoked`, {
+      action: `let it in again by a new install line: steward cluster enrol ${name}`,
+    });
+  if (clusterUid === wanted) return;
+  if (!refusedAt || !isRecentRefusal(refusedAt, Date.now()))
+    throw new ProblemError(
+      'conflict',
+      `no agent with the identity of "${name}" has dialled from another cluster lately`,
+      {
+        action: `start the agent in the new place; when it was refused, \`steward cluster show ${name}\` says so within minutes`,
+      },
+    );
+  if (refusedUid !== wanted)
+    throw new ProblemError(
+      'conflict',
+      `the last copy of the agent of "${name}" that was refused runs in another cluster than that`,
+      {
+        action: `look at which it is: steward cluster show ${name}`,
+      },
+    );
 }
 
 @Injectable()
@@ -77,6 +104,19 @@ export class ClustersService {
       const enrolment = await this.#newToken(tx, context, await this.#lock(tx, id), expiresInDays);
       await this.news.publish(tx, id);
       return enrolment;
+    });
+  }
+
+  /**
+   * A copy of the agent that was refused is no copy but the cluster in its new place: it has the identity from now on, and what is left in
+   * the old place is out. Again with the same uid it changes nothing. @throws ProblemError `conflict`
+   */
+  reEnrol(context: TenantContext, id: string, { clusterUid }: ReEnrol): Promise<Cluster> {
+    return this.database.inTenant(context, async (tx) => {
+      const found = await this.#lock(tx, id);
+      checkMayMove(found, clusterUid);
+      if (found.clusterUid !== clusterUid) await this.clusters.move(tx, id, clusterUid);
+      return (await this.news.publish(tx, id)) ?? this.news.show(found);
     });
   }
 

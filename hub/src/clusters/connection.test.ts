@@ -14,6 +14,7 @@ const nothing: ConnectionFacts = {
   clockSkewMs: null,
   refusedAt: null,
   refusedUid: null,
+  formerUid: null,
   tokenExpiresAt: new Date(now + 86_400_000),
 };
 const enrolled = { ...nothing, enrolledAt: ago(90_000) };
@@ -68,6 +69,12 @@ describe('the connection of a cluster', () => {
       { ...enrolled, hasSession: true, refusedAt: ago(600), refusedUid: 'uid-2' },
       'connected',
       'a copy of its agent was refused at 14:20 UTC because it runs in another cluster (uid-2)',
+    ],
+    [
+      'what is left where it was before was refused',
+      { ...enrolled, hasSession: true, refusedAt: ago(600), refusedUid: 'uid-1', formerUid: 'uid-1' },
+      'connected',
+      'in the cluster that it has moved from (uid-1) was refused at 14:20 UTC: remove it there',
     ],
   ])('when %s', (_name, facts, connection, text) => {
     const found = connectionOf({ ...nothing, ...facts }, names, now);

@@ -14,6 +14,8 @@ export interface ConnectionFacts {
   /** When something with this cluster's identity was last refused because it ran in another cluster, and which. */
   refusedAt: Date | null;
   refusedUid: string | null;
+  /** Where it was before it moved. */
+  formerUid: string | null;
   /** When the newest unused enrolment token ends. */
   tokenExpiresAt: Date | null;
 }
@@ -29,6 +31,11 @@ export interface ConnectionNames {
 export type Connection = Pick<Cluster, 'connection' | 'connectionMessage'>;
 
 const REFUSAL_SHOWN_MS = 24 * 3_600_000;
+
+/** Whether a copy that was refused then is still shown, and can be the place that the cluster has moved to. */
+export function isRecentRefusal(at: Date, now: number): boolean {
+  return now - at.getTime() < REFUSAL_SHOWN_MS;
+}
 
 /** `14:02 UTC`, with the date when it was another day. */
 export function timeText(at: Date, now: number): string {
@@ -82,19 +89,28 @@ function heard(facts: ConnectionFacts, names: ConnectionNames, now: number): Con
 }
 
 function remarks(facts: ConnectionFacts, names: ConnectionNames, now: number): string[] {
-  const { clockSkewMs, refusedAt, refusedUid } = facts;
+  const { clockSkewMs, refusedAt } = facts;
   const found: string[] = [];
   if (clockSkewMs !== null && Math.abs(clockSkewMs) > LIMITS.maxClockSkewMs) {
     const seconds = Math.round(Math.abs(clockSkewMs) / 1_000);
     const side = clockSkewMs > 0 ? 'ahead of' : 'behind';
     found.push(`its clock is ${seconds} s ${side} the hub's: set up time synchronisation on its nodes`);
   }
-  if (refusedAt && now - refusedAt.getTime() < REFUSAL_SHOWN_MS)
-    found.push(
-      `a copy of its agent was refused at ${timeText(refusedAt, now)} because it runs in another cluster (${refusedUid ?? 'unknown'}): ` +
-        `remove the copy; if the cluster has moved, enrol it again (steward cluster enrol ${names.cluster})`,
-    );
+  if (refusedAt && isRecentRefusal(refusedAt, now)) found.push(aboutCopy(facts, names, timeText(refusedAt, now)));
   return found;
+}
+
+function aboutCopy({ refusedUid, formerUid }: ConnectionFacts, { cluster, namespace }: ConnectionNames, at: string) {
+  const confirm = `steward cluster re-enrol ${cluster}`;
+  if (refusedUid !== null && refusedUid === formerUid)
+    return (
+      `its agent in the cluster that it has moved from (${refusedUid}) was refused at ${at}: remove it there (kubectl delete namespace ${namespace}); ` +
+      `if it has moved back: ${confirm}`
+    );
+  return (
+    `a copy of its agent was refused at ${at} because it runs in another cluster (${refusedUid ?? 'unknown'}): ` +
+    `remove the copy; if the cluster has moved there: ${confirm}`
+  );
 }
 
 /** How the cluster is connected, and one sentence for people: since when, or why not and what to do. */

@@ -77,7 +77,7 @@ export class EnrolmentTokensRepository {
       tx,
       `UPDATE clusters SET public_key = $2, cluster_uid = $3, agent_version = $4, kubernetes_version = $5, enrolled_at = now(), revoked_at = NULL,
               last_iat = 0, epoch = epoch + 1, session_replica = NULL, connected_at = NULL, last_seen_at = NULL,
-              refused_at = NULL, refused_uid = NULL, clock_skew_ms = NULL
+              refused_at = NULL, refused_uid = NULL, former_uid = NULL, moved_at = NULL, clock_skew_ms = NULL
        WHERE id = $1 RETURNING epoch`,
       [token.clusterId, agent.publicKey, agent.clusterUid, agent.agentVersion, agent.kubernetesVersion],
     );

@@ -9,6 +9,7 @@ import type { AgentSession, Hello, SessionRouter, Welcome } from '../sessions/ag
 import type { ControlFrame, Inbound } from '../sessions/inbound.ts';
 import { GreetingService } from './greeting.service.ts';
 import { IntentsService } from '../intents/intents.service.ts';
+import { RecoveryService } from '../recovery/recovery.service.ts';
 import { SessionLedgerService } from './session-ledger.service.ts';
 
 /** Where each frame of an agent goes. */
@@ -20,6 +21,7 @@ export class FrameRouterService implements SessionRouter {
     private readonly greeting: GreetingService,
     private readonly records: RecordsService,
     private readonly reports: ReportsService,
+    private readonly recovery: RecoveryService,
     private readonly intents: IntentsService,
     private readonly ledger: SessionLedgerService,
   ) {}
@@ -31,7 +33,8 @@ export class FrameRouterService implements SessionRouter {
     return welcome;
   }
 
-  welcomed(session: AgentSession, hello: Hello): Promise<void> {
+  async welcomed(session: AgentSession, hello: Hello): Promise<void> {
+    await this.recovery.recover(session.identity, hello);
     return this.intents.offerAgain(session, hello.unfinishedOperations);
   }
 

@@ -4,6 +4,7 @@ import { ClustersModule } from '../clusters/clusters.module.ts';
 import { IngestModule } from '../ingest/ingest.module.ts';
 import { IntentsModule } from '../intents/intents.module.ts';
 import { PresenceModule } from '../presence/presence.module.ts';
+import { RecoveryModule } from '../recovery/recovery.module.ts';
 import { SessionsModule } from '../sessions/sessions.module.ts';
 import { AgentGateway } from './agent.gateway.ts';
 import { AgentServer } from './agent-server.ts';
@@ -14,7 +15,7 @@ import { GreetingService } from './greeting.service.ts';
 import { SessionLedgerService } from './session-ledger.service.ts';
 
 @Module({
-  imports: [ClustersModule, SessionsModule, AgentsModule, IntentsModule, IngestModule, PresenceModule],
+  imports: [ClustersModule, SessionsModule, AgentsModule, RecoveryModule, IntentsModule, IngestModule, PresenceModule],
   providers: [
     AgentGateway,
     AgentServer,

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { ADOPT_FEATURE, LIMITS, METRICS_FEATURE, RUN_STATE_FEATURE } from '@steward/shared';
+import { FEATURES, LIMITS } from '@steward/shared';
 import { ClusterNewsService } from '../clusters/cluster-news.service.ts';
 import { Database } from '../db/database.ts';
 import { AgentStreamsRepository } from '../ingest/agent-streams.repository.ts';
@@ -36,7 +36,7 @@ export class GreetingService {
       welcome: {
         epoch: identity.epoch,
         serverTime: new Date(now).toISOString(),
-        features: [RUN_STATE_FEATURE, ADOPT_FEATURE, METRICS_FEATURE],
+        features: [...FEATURES],
         cursors: Object.fromEntries(cursors),
         heartbeatIntervalMs: LIMITS.heartbeatIntervalMs,
         clusterId: identity.clusterId,

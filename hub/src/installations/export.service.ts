@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { generatedName, type InstallationExport, type Release } from '@steward/shared';
+import { generatedName, type InstallationExport, type OperationKind, type Release } from '@steward/shared';
 import type { EntityManager } from 'typeorm';
 import { ChartsRepository } from '../catalog/charts/charts.repository.ts';
 import { Database } from '../db/database.ts';
@@ -16,6 +16,8 @@ interface Running {
   set: GenerationRow;
   chosen: ChosenRelease;
 }
+
+const REPLACES_PODS: readonly OperationKind[] = ['restart', 'stop', 'start', 'resize', 'schedule'];
 
 /** What plain Helm needs to go on with an installation; also of one that was left or removed. */
 @Injectable()
@@ -68,7 +70,10 @@ export class ExportService {
   /** What replaces pods names their images by digest. */
   async #isAsAdopted(tx: EntityManager, id: string, generation: number): Promise<boolean> {
     if ((await this.operations.kindOfGeneration(tx, id, generation)) !== 'adopt') return false;
-    return !(await this.operations.hasEndedWellSince(tx, id, generation, ['restart', 'stop', 'start']));
+    // Taken up again after its agent was reinstalled: it runs as it did before.
+    const before = await this.installations.lastSetUpTo(tx, id, generation - 1);
+    if (before) return this.#isAsAdopted(tx, id, before.generation);
+    return !(await this.operations.hasEndedWellSince(tx, id, generation, REPLACES_PODS));
   }
 
   async #running(tx: EntityManager, id: string): Promise<Running> {

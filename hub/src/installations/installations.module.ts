@@ -46,6 +46,12 @@ import { WantedReleaseService } from './wanted-release.service.ts';
     EndOperationService,
     IdempotencyRepository,
   ],
-  exports: [InstallationsRepository, InstallationEventsRepository, OperationsRepository, EndOperationService],
+  exports: [
+    InstallationsRepository,
+    InstallationEventsRepository,
+    OperationsRepository,
+    BeginOperationService,
+    EndOperationService,
+  ],
 })
 export class InstallationsModule {}

@@ -1,4 +1,16 @@
-import { AS_RELEASED, compile, isRemedy, RunState, type CreateOperation, type OperationKind } from '@steward/shared';
+import {
+  AS_RELEASED,
+  AUTOSCALE_FEATURE,
+  compile,
+  isRemedy,
+  problemOfSchedule,
+  RESIZE_FEATURE,
+  RUN_STATE_FEATURE,
+  RunState,
+  SCHEDULE_FEATURE,
+  type CreateOperation,
+  type OperationKind,
+} from '@steward/shared';
 import { randomUUID } from 'node:crypto';
 import { ProblemError } from '../http/problem.ts';
 
@@ -24,14 +36,31 @@ export function readRunState(json: unknown): RunState {
 /** Undefined when it runs as its release says, and always did. */
 export function shownRunState(json: unknown): RunState | undefined {
   const runState = readRunState(json);
-  return runState.stopped || runState.restartToken !== undefined || Object.keys(runState.replicas).length > 0
-    ? runState
-    : undefined;
+  const { stopped, restartToken, schedule, replicas, resources, autoscale } = runState;
+  const isOther =
+    stopped ||
+    (restartToken ?? schedule) !== undefined ||
+    [replicas, resources, autoscale].some((all) => !isEmpty(all));
+  return isOther ? runState : undefined;
 }
 
-/** Whether an agent must know of run states to do this without undoing one. */
-export function needsRunState(kind: OperationKind, json: unknown): boolean {
-  return isRemedy(kind) || (kind !== 'uninstall' && kind !== 'leave' && shownRunState(json) !== undefined);
+/** What an agent must know of to do this without undoing or leaving out how it is to run. */
+export function featuresNeeded(kind: OperationKind, json: unknown): string[] {
+  if (kind === 'uninstall' || kind === 'leave') return [];
+  const runState = shownRunState(json);
+  if (!isRemedy(kind) && !runState) return [];
+  const isResized = kind === 'resize' || !isEmpty(runState?.resources);
+  const isAutoscaled = kind === 'autoscale' || !isEmpty(runState?.autoscale);
+  return [
+    RUN_STATE_FEATURE,
+    ...(isResized ? [RESIZE_FEATURE] : []),
+    ...(isAutoscaled ? [AUTOSCALE_FEATURE] : []),
+    ...(kind === 'schedule' || runState?.schedule ? [SCHEDULE_FEATURE] : []),
+  ];
+}
+
+function isEmpty(all: object = {}): boolean {
+  return Object.keys(all).length === 0;
 }
 
 /** How it is to run after this operation; everything but a remedy leaves it as it is. @throws ProblemError `conflict` */
@@ -54,19 +83,66 @@ export function runStateAfter(wanted: CreateOperation, present: RunState): RunSt
         });
       return { ...present, restartToken: randomUUID() };
     case 'scale':
-      return { ...present, replicas: scaled(present.replicas, wanted.replicas) };
+      return { ...present, replicas: scaled(present, wanted.replicas) };
+    case 'resize':
+      return resized(present, wanted.resources);
+    case 'autoscale':
+      return autoscaled(present, wanted.autoscale);
+    case 'schedule':
+      return scheduled(present, wanted.schedule);
   }
 }
 
 function scaled(
-  present: RunState['replicas'],
+  { replicas: before, autoscale = {} }: RunState,
   wanted: Extract<CreateOperation, { kind: 'scale' }>['replicas'],
 ): RunState['replicas'] {
-  const all = Object.entries({ ...present, ...wanted });
-  const replicas = Object.fromEntries(all.filter((entry): entry is [string, number] => entry[1] !== null));
-  const decoded = decode({ ...AS_RELEASED, replicas });
-  if (decoded.ok) return replicas;
-  throw new ProblemError('invalid-request', `this cannot be scaled to: ${decoded.error}`, {
-    action: 'give some workloads back to the release first',
+  const taken = Object.keys(wanted).find((workload) => wanted[workload] !== null && workload in autoscale);
+  if (taken !== undefined)
+    throw new ProblemError('conflict', `${taken} is autoscaled, so its count is not set by hand`, {
+      action: 'change its bounds with `steward autoscale`, or switch that off first',
+    });
+  const replicas = withoutNulls({ ...before, ...wanted });
+  checkBounds({ ...AS_RELEASED, replicas }, 'scaled');
+  return replicas;
+}
+
+/** What is not named of a container stays as it was made. */
+function resized(
+  { resources: before = {}, ...present }: RunState,
+  wanted: Extract<CreateOperation, { kind: 'resize' }>['resources'],
+): RunState {
+  const changed = Object.entries(wanted).map(([name, size]) => [name, size && { ...before[name], ...size }] as const);
+  const resources = withoutNulls({ ...before, ...Object.fromEntries(changed) });
+  checkBounds({ ...AS_RELEASED, resources }, 'resized');
+  return isEmpty(resources) ? present : { ...present, resources };
+}
+
+function autoscaled(
+  { autoscale: before = {}, ...present }: RunState,
+  wanted: Extract<CreateOperation, { kind: 'autoscale' }>['autoscale'],
+): RunState {
+  const autoscale = withoutNulls({ ...before, ...wanted });
+  checkBounds({ ...AS_RELEASED, autoscale }, 'autoscaled');
+  return isEmpty(autoscale) ? present : { ...present, autoscale };
+}
+
+function scheduled({ schedule: _before, ...present }: RunState, wanted: RunState['schedule'] | null): RunState {
+  if (!wanted) return present;
+  const problem = problemOfSchedule(wanted);
+  if (problem !== undefined) throw new ProblemError('invalid-request', problem);
+  return { ...present, schedule: wanted };
+}
+
+function withoutNulls<T>(all: Record<string, T | null>): Record<string, T> {
+  return Object.fromEntries(Object.entries(all).filter((entry): entry is [string, T] => entry[1] !== null));
+}
+
+/** Each request is small enough; together they may not be. */
+function checkBounds(runState: RunState, what: string): void {
+  const decoded = decode(runState);
+  if (decoded.ok) return;
+  throw new ProblemError('invalid-request', `this cannot be ${what} to: ${decoded.error}`, {
+    action: 'give some back to the release first',
   });
 }

@@ -29,6 +29,7 @@ export function desiredFrame(row: IntentRow, traceparent: string): HubFrameOf<'d
         notAfter: row.notAfter.toISOString(),
         ...(row.toGeneration === null ? {} : { toGeneration: row.toGeneration }),
         ...(row.acceptDifferences ? { acceptDifferences: true } : {}),
+        ...(row.kind === 'adopt' && row.hasRunWell ? { recovers: true } : {}),
       },
     },
   };

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
-import { ADOPT_FEATURE, RUN_STATE_FEATURE, type OperationState } from '@steward/shared';
+import { ADOPT_FEATURE, type OperationState } from '@steward/shared';
 import { Database } from '../db/database.ts';
-import { needsRunState } from '../installations/run-state.ts';
+import { featuresNeeded } from '../installations/run-state.ts';
 import { EndOperationService } from '../operations/end-operation.service.ts';
 import type { OperationRow } from '../operations/operation-row.ts';
 import { OperationsRepository } from '../operations/operations.repository.ts';
@@ -9,7 +9,8 @@ import type { IntentRow } from './intents.repository.ts';
 
 const NOT_STARTED: ReadonlySet<OperationState> = new Set(['queued', 'offered', 'awaiting-approval']);
 
-const WHAT_IT_LACKS = 'installations that are stopped, scaled or restarted, or that were adopted';
+const WHAT_IT_LACKS =
+  'installations that are stopped, scaled, autoscaled, restarted, resized or scheduled, or that were adopted';
 
 /** Keeps from an agent what it would not understand, or of which it would silently leave something out. */
 @Injectable()
@@ -43,8 +44,8 @@ export class UnsuitedIntentsService {
 }
 
 function isSuited({ kind, runState, releaseName, agentFeatures }: IntentRow): boolean {
-  const has = (feature: string): boolean => agentFeatures?.includes(feature) === true;
   // Without Helm's name of it, all of it would be made once more beside what runs.
   const needsAdopt = kind === 'adopt' || kind === 'leave' || releaseName !== null;
-  return (!needsRunState(kind, runState) || has(RUN_STATE_FEATURE)) && (!needsAdopt || has(ADOPT_FEATURE));
+  const needed = [...featuresNeeded(kind, runState), ...(needsAdopt ? [ADOPT_FEATURE] : [])];
+  return needed.every((feature) => agentFeatures?.includes(feature) === true);
 }

@@ -7,6 +7,7 @@ import { FleetKeys2003000000000 } from './2003-fleet-keys.ts';
 import { RunState2006000000000 } from './2006-run-state.ts';
 import { IfUnderWay2007000000000 } from './2007-if-under-way.ts';
 import { Adopt2010000000000 } from './2010-adopt.ts';
+import { MovedCluster2015000000000 } from './2015-moved-cluster.ts';
 import { Metrics2020000000000 } from './2020-metrics.ts';
 
 /** A migration's class name ends in 13 digits, by which TypeORM orders them: the number of the file (four digits), then zeros. */
@@ -25,5 +26,6 @@ export const MIGRATIONS: readonly MigrationClass[] = [
   RunState2006000000000,
   IfUnderWay2007000000000,
   Adopt2010000000000,
+  MovedCluster2015000000000,
   Metrics2020000000000,
 ];

@@ -26,7 +26,8 @@ export class OperationsController {
   @Allow('owner', 'release-engineer', 'support-engineer', 'customer-admin')
   @Answers(Operation, {
     status: 201,
-    summary: 'pushes an upgrade, a rollback, a restart, a stop, a start, a scale, an uninstall, an adopt or a leave',
+    summary:
+      'pushes an upgrade, a rollback, a restart, a stop, a start, a scale, a resize, an autoscale, a schedule, an uninstall, an adopt or a leave',
   })
   create(
     @Tenant() context: TenantContext,

@@ -12,7 +12,8 @@ import { AgentAbilitiesRepository } from '../installations/agent-abilities.repos
 import type { InstallationRow } from '../installations/installation-row.ts';
 import { InstallationsRepository } from '../installations/installations.repository.ts';
 import { checkMayStart } from '../installations/may-start.ts';
-import { needsRunState, readRunState, runStateAfter } from '../installations/run-state.ts';
+import { checkOffered } from '../installations/check-offered.ts';
+import { featuresNeeded, readRunState, runStateAfter } from '../installations/run-state.ts';
 import { WantedReleaseService, type ChosenRelease } from '../installations/wanted-release.service.ts';
 import { AdoptionService } from './adoption.service.ts';
 import type { Wanted } from './begin-operation.service.ts';
@@ -66,7 +67,11 @@ export class WantedChangeService {
       case 'stop':
       case 'start':
       case 'scale':
+      case 'schedule':
         return { change: await this.#asItRuns(tx, installation, wanted.kind) };
+      case 'resize':
+      case 'autoscale':
+        return { change: await this.#asOffered(tx, installation, wanted) };
     }
   }
 
@@ -83,16 +88,21 @@ export class WantedChangeService {
   ): Promise<RunState | undefined> {
     if (wanted.kind === 'uninstall' || wanted.kind === 'leave') return undefined;
     const runState = runStateAfter(wanted, readRunState(installation.runState));
-    if (needsRunState(wanted.kind, runState)) await this.#checkAgent(tx, installation, wanted.kind);
+    await this.#checkAgent(tx, installation, wanted.kind, featuresNeeded(wanted.kind, runState));
     return runState;
   }
 
   /** An agent of before would drop how it is to run, and with it what a person asked for. */
-  async #checkAgent(tx: EntityManager, { clusterId, cluster }: InstallationRow, kind: OperationKind): Promise<void> {
-    if (await this.abilities.mayKnowRunState(tx, clusterId)) return;
+  async #checkAgent(
+    tx: EntityManager,
+    { clusterId, cluster }: InstallationRow,
+    kind: OperationKind,
+    features: readonly string[],
+  ): Promise<void> {
+    if (features.length === 0 || (await this.abilities.mayKnow(tx, clusterId, features))) return;
     throw new ProblemError(
       'conflict',
-      `the agent of "${cluster}" is too old: it knows nothing of stopping and scaling, so this ${kind} cannot be done`,
+      `the agent of "${cluster}" is too old: it does not know all of ${features.join(', ')}, so this ${kind} cannot be done`,
       { action: 'let the customer apply the install line again, which upgrades the agent' },
     );
   }
@@ -150,6 +160,13 @@ export class WantedChangeService {
       });
     const { releaseId, parameters } = found;
     return { releaseId, parameters, action: 'run', deleteVolumes: false };
+  }
+
+  async #asOffered(tx: EntityManager, installation: InstallationRow, wanted: CreateOperation): Promise<Change> {
+    const change = await this.#asItRuns(tx, installation, wanted.kind);
+    const { release } = await this.wantedRelease.byId(tx, change.releaseId);
+    checkOffered(wanted, release, installation.releaseName ?? installation.name);
+    return change;
   }
 
   async #rollback(tx: EntityManager, installation: InstallationRow, toGeneration: number | undefined): Promise<Change> {

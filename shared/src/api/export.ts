@@ -2,7 +2,7 @@ import Type, { type Static } from 'typebox';
 import { Digest, ReleaseImage, ReleaseName, Slug } from '../release/release.ts';
 import { RunState } from '../run-state.ts';
 import { Version } from './catalog.ts';
-import { Namespace } from '../manifest/names.ts';
+import { Namespace } from '../namespace.ts';
 
 /**
  * All that plain Helm needs to go on with what runs. The chart itself is beside it, at `installations/:id/chart`.

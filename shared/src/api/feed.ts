@@ -1,5 +1,6 @@
 import Type, { type Static } from 'typebox';
-import { Cluster, Installation, Operation, OperationTransition } from './fleet.ts';
+import { Cluster } from './clusters.ts';
+import { Installation, Operation, OperationTransition } from './fleet.ts';
 
 /**
  * What the live feed (`GET /api/v1/feed`, server-sent events) carries. The SSE `id` resumes by `Last-Event-ID`; `event` is the type;

@@ -1,67 +1,14 @@
 import Type, { type Static } from 'typebox';
 import { HealthReason, HealthState, WorkloadHealth } from '../health.ts';
 import { IfUnderWay, OperationKind, OperationPhase, OperationPlan, OperationState } from '../operation.ts';
-import { Namespace } from '../manifest/names.ts';
+import { Namespace } from '../namespace.ts';
 import { Digest, ReleaseName, Slug } from '../release/release.ts';
-import { RunState, ScaleRequest } from '../run-state.ts';
+import { RunState } from '../run-state.ts';
 import { Version } from './catalog.ts';
 import { PageQuery } from './people.ts';
 
 const Uuid = Type.String({ format: 'uuid' });
 const Time = Type.String({ format: 'date-time' });
-
-/** `waiting`: nobody has fetched the manifest; `fetched`: fetched, not enrolled; `connected`, `stale`, `offline` by when the agent was last heard; `revoked`. */
-export const CONNECTION_STATES = [
-  'waiting',
-  'fetched',
-  'enrolled',
-  'connected',
-  'stale',
-  'offline',
-  'revoked',
-] as const;
-export const ConnectionState = Type.Unsafe<(typeof CONNECTION_STATES)[number]>({
-  type: 'string',
-  enum: [...CONNECTION_STATES],
-});
-
-export const Cluster = Type.Object({
-  id: Uuid,
-  name: Slug,
-  customer: Slug,
-  createdAt: Time,
-  connection: ConnectionState,
-  /** One sentence: why it is not connected, and what to do; or since when it is. */
-  connectionMessage: Type.String(),
-  manifestFetchedAt: Type.Optional(Time),
-  enrolledAt: Type.Optional(Time),
-  connectedAt: Type.Optional(Time),
-  lastSeenAt: Type.Optional(Time),
-  agentVersion: Type.Optional(Type.String()),
-  kubernetesVersion: Type.Optional(Type.String()),
-  clockSkewMs: Type.Optional(Type.Integer()),
-});
-export type Cluster = Static<typeof Cluster>;
-export const CreateCluster = Type.Object(
-  { name: Slug, customer: Slug, tokenExpiresInDays: Type.Optional(Type.Integer({ minimum: 1, maximum: 90 })) },
-  { additionalProperties: false },
-);
-export type CreateCluster = Static<typeof CreateCluster>;
-/** The token is shown once. `command` is the line for the customer. */
-export const Enrolment = Type.Object({
-  token: Type.String(),
-  expiresAt: Time,
-  command: Type.String(),
-  agentNamespace: Type.String(),
-});
-export type Enrolment = Static<typeof Enrolment>;
-export const CreatedCluster = Type.Object({ cluster: Cluster, enrolment: Enrolment });
-export type CreatedCluster = Static<typeof CreatedCluster>;
-export const CreateEnrolment = Type.Object(
-  { expiresInDays: Type.Optional(Type.Integer({ minimum: 1, maximum: 90 })) },
-  { additionalProperties: false },
-);
-export type CreateEnrolment = Static<typeof CreateEnrolment>;
 
 /** What the latest good change brought. */
 export const InEffect = Type.Object({ version: Version, parameters: Type.Record(Type.String(), Type.Unknown()) });
@@ -136,63 +83,6 @@ export const CreatedInstallation = Type.Object({
   grantCommand: Type.String(),
 });
 export type CreatedInstallation = Static<typeof CreatedInstallation>;
-
-const Reason = Type.Optional(Type.String({ maxLength: 500 }));
-/** For how long it may wait to be started: up to a year. */
-const NotAfterSeconds = Type.Optional(Type.Integer({ minimum: 10, maximum: 31_536_000 }));
-const common = { expectedGeneration: Type.Optional(Type.Integer()), notAfterSeconds: NotAfterSeconds, reason: Reason };
-
-/**
- * `upgrade`: `version` or `channel` and/or `parameters` (absent: as they are). `rollback`: `toGeneration` (absent: the last good one before the current).
- * `adopt`: once more, of an installation that has not been taken over yet (absent parameters: as they are). `leave`: everything of it stays
- * and Steward lets go. `restart`, `stop`, `start`, `scale` leave release and parameters as they run; a later upgrade keeps what they changed.
- * `expectedGeneration` refuses with `conflict` when somebody else was faster. `notAfterSeconds` is how long it may wait to be started (default 1 day).
- */
-export const CreateOperation = Type.Union([
-  Type.Object(
-    {
-      kind: Type.Literal('upgrade'),
-      version: Type.Optional(Version),
-      channel: Type.Optional(Slug),
-      parameters: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
-      ...common,
-    },
-    { additionalProperties: false },
-  ),
-  Type.Object(
-    {
-      kind: Type.Literal('rollback'),
-      toGeneration: Type.Optional(Type.Integer({ minimum: 1, maximum: 2_147_483_647 })),
-      ...common,
-    },
-    { additionalProperties: false },
-  ),
-  Type.Object(
-    {
-      kind: Type.Literal('uninstall'),
-      deleteVolumes: Type.Optional(Type.Boolean()),
-      ...common,
-    },
-    { additionalProperties: false },
-  ),
-  Type.Object(
-    {
-      kind: Type.Literal('adopt'),
-      version: Type.Optional(Version),
-      channel: Type.Optional(Slug),
-      parameters: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
-      acceptDifferences: AcceptDifferences,
-      ...common,
-    },
-    { additionalProperties: false },
-  ),
-  Type.Object({ kind: Type.Literal('leave'), ...common }, { additionalProperties: false }),
-  Type.Object({ kind: Type.Literal('restart'), ...common }, { additionalProperties: false }),
-  Type.Object({ kind: Type.Literal('stop'), ...common }, { additionalProperties: false }),
-  Type.Object({ kind: Type.Literal('start'), ...common }, { additionalProperties: false }),
-  Type.Object({ kind: Type.Literal('scale'), replicas: ScaleRequest, ...common }, { additionalProperties: false }),
-]);
-export type CreateOperation = Static<typeof CreateOperation>;
 
 /** Without `ifUnderWay`, an operation that has changed something already goes on. */
 export const CancelOperation = Type.Object({ ifUnderWay: Type.Optional(IfUnderWay) }, { additionalProperties: false });

@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox';
 import { ReleaseEnvelope, ReleaseKey, ReleaseName, Slug } from '../release/release.ts';
-import { Namespace } from '../manifest/names.ts';
+import { Namespace } from '../namespace.ts';
 
 /**
  * What the agent's manifest is made of, for those who check every part and build it themselves (`steward install`):

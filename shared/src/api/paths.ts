@@ -16,6 +16,7 @@
  * | GET, POST | clusters | ClusterQuery → Page(Cluster); CreateCluster → CreatedCluster |
  * | GET, DELETE | clusters/:id | → Cluster; 204, only while it was never enrolled |
  * | POST | clusters/:id/enrolment | CreateEnrolment → Enrolment; earlier unused tokens end |
+ * | POST | clusters/:id/re-enrolment | ReEnrol → Cluster: the refused copy of its agent takes over, since the cluster has moved |
  * | POST | clusters/:id/revoke | → Cluster |
  * | GET | clusters/:id/rejected-records | → Page(RejectedRecord), newest first |
  * | GET, POST | installations | InstallationQuery → Page(Installation); CreateInstallation → CreatedInstallation |

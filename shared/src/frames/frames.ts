@@ -10,7 +10,7 @@ import {
 } from '../operation.ts';
 import { Digest, ReleaseName, Slug } from '../release/release.ts';
 import { RunState } from '../run-state.ts';
-import { MetricsFrame } from './metrics-frame.ts';
+import { METRICS_FEATURE, MetricsFrame } from './metrics-frame.ts';
 
 const Uuid = Type.String({ format: 'uuid' });
 const Time = Type.String({ format: 'date-time' });
@@ -19,8 +19,27 @@ const Generation = Type.Integer({ minimum: 0 });
 /** In `features`: the agent carries out restart, stop, start and scale, and keeps `runState` over everything else. */
 export const RUN_STATE_FEATURE = 'run-state';
 
+/** In `features`: the agent carries out resize, and keeps `runState.resources`. */
+export const RESIZE_FEATURE = 'resize';
+
+/** In `features`: the agent carries out autoscale, and keeps `runState.autoscale`. */
+export const AUTOSCALE_FEATURE = 'autoscale';
+
+/** In `features`: the agent carries out schedule, and keeps `runState.schedule`. */
+export const SCHEDULE_FEATURE = 'schedule';
+
 /** In `features`: the agent takes over what Helm runs, knows a release name of its own, and lets go again. */
 export const ADOPT_FEATURE = 'adopt';
+
+/** What this version says in `features`. */
+export const FEATURES: readonly string[] = [
+  RUN_STATE_FEATURE,
+  ADOPT_FEATURE,
+  RESIZE_FEATURE,
+  AUTOSCALE_FEATURE,
+  SCHEDULE_FEATURE,
+  METRICS_FEATURE,
+];
 
 /** Agent → hub, first frame. 1–2 kB, no full state. */
 export const Hello = Type.Object({
@@ -119,7 +138,15 @@ export const ResultFrame = Type.Object({
   at: Time,
 });
 
-export const EVENT_KINDS = ['health.changed', 'drift.found', 'drift.repaired', 'drift.contested', 'gap'] as const;
+export const EVENT_KINDS = [
+  'health.changed',
+  'drift.found',
+  'drift.repaired',
+  'drift.contested',
+  'schedule.stopped',
+  'schedule.started',
+  'gap',
+] as const;
 export type EventKind = (typeof EVENT_KINDS)[number];
 
 /**
@@ -166,6 +193,8 @@ export const DesiredFrame = Type.Object({
     toGeneration: Type.Optional(Type.Integer({ minimum: 1 })),
     /** Only with `adopt`: what runs may change. */
     acceptDifferences: Type.Optional(Type.Boolean()),
+    /** Only with `adopt`: what runs is this agent's own, and its records of it are gone. */
+    recovers: Type.Optional(Type.Boolean()),
   }),
 });
 export type DesiredState = Static<typeof DesiredFrame>;

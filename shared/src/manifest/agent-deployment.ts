@@ -21,6 +21,7 @@ const HEALTH_PORT = 8080;
 export interface AgentDeploymentInput {
   organization: string;
   image: string;
+  annotations: Record<string, string>;
   /** A change of it replaces the pod. */
   configDigest: string;
   proxy?: { httpsProxy: string; noProxy?: string } | undefined;
@@ -28,13 +29,13 @@ export interface AgentDeploymentInput {
 
 /** One pod without any right on its node: unprivileged user, read-only files, no capabilities. */
 export function agentDeployment(input: AgentDeploymentInput): KubeManifest {
-  const { organization } = input;
+  const { organization, annotations } = input;
   const labels = { 'app.kubernetes.io/name': 'steward-agent', [ORGANIZATION_LABEL]: organization };
   return withComment(
     {
       apiVersion: 'apps/v1',
       kind: 'Deployment',
-      metadata: { name: AGENT_DEPLOYMENT, namespace: agentNamespace(organization), labels },
+      metadata: { name: AGENT_DEPLOYMENT, namespace: agentNamespace(organization), labels, annotations },
       spec: {
         replicas: 1,
         strategy: { type: 'Recreate' },

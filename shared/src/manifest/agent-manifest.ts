@@ -1,9 +1,9 @@
 import type { ReleaseKey } from '../release/release.ts';
 import { sha256 } from '../release/signing.ts';
 import { PRODUCT_VERSION } from '../version.ts';
+import { admissionPolicies } from './admission-policies.ts';
 import { agentDeployment } from './agent-deployment.ts';
 import { agentRoles } from './agent-roles.ts';
-import { approvalPolicy } from './approval-policy.ts';
 import { customResourceDefinitions } from './crds.ts';
 import { grantManifest, type GrantInput } from './grant-manifest.ts';
 import { withComment, type KubeManifest } from './kube-manifest.ts';
@@ -13,6 +13,7 @@ import {
   agentNamespace,
   ENROLMENT_SECRET,
   ORGANIZATION_LABEL,
+  VENDOR_KEYS_ANNOTATION,
 } from './names.ts';
 
 export interface AgentManifestInput {
@@ -46,6 +47,9 @@ export function agentManifest(input: AgentManifestInput): KubeManifest[] {
   const { organization } = input;
   const namespace = agentNamespace(organization);
   const labels = { [ORGANIZATION_LABEL]: organization };
+  const annotations = {
+    [VENDOR_KEYS_ANNOTATION]: input.releaseKeys.map(({ fingerprint }) => fingerprint).join(' '),
+  };
   const config = configOf(input);
   return [
     withComment(
@@ -67,17 +71,18 @@ export function agentManifest(input: AgentManifestInput): KubeManifest[] {
       {
         apiVersion: 'v1',
         kind: 'ConfigMap',
-        metadata: { name: AGENT_CONFIG_MAP, namespace, labels },
+        metadata: { name: AGENT_CONFIG_MAP, namespace, labels, annotations },
         data: config,
       },
       "Where the hub is, and whose signature a release must carry. Compare the fingerprints with the vendor's contract.",
     ),
-    ...enrolmentSecret(input, namespace, labels),
-    ...approvalPolicy(organization),
+    ...enrolmentSecret(input, { namespace, labels, annotations }),
+    ...admissionPolicies(organization),
     ...customResourceDefinitions(),
     agentDeployment({
       organization,
       image: input.image,
+      annotations,
       configDigest: sha256(JSON.stringify([config, input.enrolmentToken ?? ''])),
       proxy: input.proxy,
     }),
@@ -97,14 +102,17 @@ function configOf(input: AgentManifestInput): Record<string, string> {
   };
 }
 
-function enrolmentSecret(input: AgentManifestInput, namespace: string, labels: Record<string, string>): KubeManifest[] {
+function enrolmentSecret(
+  input: AgentManifestInput,
+  common: Pick<KubeManifest['metadata'], 'namespace' | 'labels' | 'annotations'>,
+): KubeManifest[] {
   if (input.enrolmentToken === undefined) return [];
   return [
     withComment(
       {
         apiVersion: 'v1',
         kind: 'Secret',
-        metadata: { name: ENROLMENT_SECRET, namespace, labels },
+        metadata: { name: ENROLMENT_SECRET, ...common },
         type: 'Opaque',
         stringData: { token: input.enrolmentToken },
       },

@@ -125,7 +125,7 @@ const supportPolicy = crd({
       rules: {
         type: 'object',
         description:
-          'by class of operation; one that is not named is as without a policy. Stopping and starting are of the class scale. repair: what others changed is put right (allow), or only told (ask, deny)',
+          'by class of operation; one that is not named is as without a policy. Stopping, starting, resizing, autoscaling and schedules are of the class scale. repair: what others changed is put right (allow), or only told (ask, deny)',
         properties: Object.fromEntries(POLICY_CLASSES.map((name) => [name, choice(['allow', 'ask', 'deny'])])),
       },
       installations: {

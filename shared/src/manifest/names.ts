@@ -1,5 +1,3 @@
-import Type from 'typebox';
-
 /**
  * Names of what Steward puts into a customer's cluster. They carry the organization, so that agents of two vendors live
  * side by side.
@@ -19,6 +17,9 @@ export const INSTALLATION_LABEL = 'steward.dev/installation';
 export const HOOK_LABEL = 'steward.dev/hook';
 /** On a Job or pod that a hook made: the id of the operation that it ran for. */
 export const OPERATION_LABEL = 'steward.dev/operation';
+
+/** On the agent's settings and what is applied with them: fingerprints of the vendor's release keys, with spaces. */
+export const VENDOR_KEYS_ANNOTATION = 'steward.dev/vendor-keys';
 
 /** On an object of a service, or on its Installation: what others change of it is not put right. */
 export const PAUSED_ANNOTATION = 'steward.dev/paused';
@@ -58,5 +59,12 @@ export function approvalPolicyName(organization: string): string {
   return `steward-approvals-${organization}`;
 }
 
-/** A namespace's name, as Kubernetes takes it. */
-export const Namespace = Type.String({ maxLength: 63, pattern: '^[a-z0-9]([a-z0-9-]*[a-z0-9])?$' });
+/** The ValidatingAdmissionPolicy that keeps others out of a vendor's namespaces, and its binding. */
+export function namespacePolicyName(organization: string): string {
+  return `steward-namespaces-${organization}`;
+}
+
+/** The ValidatingAdmissionPolicy that keeps another vendor of the same name from writing over an agent, and its binding. */
+export function vendorPolicyName(organization: string): string {
+  return `steward-vendor-${organization}`;
+}

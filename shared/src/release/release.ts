@@ -2,6 +2,7 @@ import Type, { type Static } from 'typebox';
 import { KindDefinition } from '../chart/definitions.ts';
 import { HOOK_EVENTS, type HookEvent } from '../chart/hooks.ts';
 import { ReleaseMetrics } from './metrics.ts';
+import { ReleaseRemedies } from '../remedies/offers.ts';
 
 /** DSSE payload type of a signed release. */
 export const RELEASE_PAYLOAD_TYPE = 'application/vnd.steward.release.v1+json';
@@ -182,6 +183,7 @@ export const Release = Type.Object({
   /** Kinds of the chart's own, which the customer applies with the grant. */
   definitions: Type.Optional(Type.Array(Type.Unsafe<KindDefinition>(KindDefinition), { maxItems: 100 })),
   knobs: Type.Array(ReleaseKnob, { maxItems: 50 }),
+  remedies: Type.Optional(ReleaseRemedies),
   /** Declared by the vendor, shown with the release. */
   probes: Type.Optional(Type.Array(ReleaseProbe, { maxItems: 20 })),
   /** What is measured of the service and sent to the hub. */

@@ -103,6 +103,8 @@ function controllerManager(layout: Layout): string[] {
     `--authorization-kubeconfig=${kubeconfig}`,
     '--bind-address=127.0.0.1',
     '--leader-elect=false',
+    // Autoscalers are looked at every 15 s otherwise, and tests wait for two looks.
+    '--horizontal-pod-autoscaler-sync-period=2s',
     '--use-service-account-credentials=true',
     `--service-account-private-key-file=${pki('sa.key')}`,
     `--root-ca-file=${pki('ca.crt')}`,

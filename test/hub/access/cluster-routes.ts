@@ -1,4 +1,6 @@
 import { ROLES, type CreatedCluster, type Role } from '@steward/shared';
+import { FakeAgent } from '../../support/fake-agent.ts';
+import { hubAddress } from '../../support/hub-address.ts';
 import type { RouteRow } from './routes.ts';
 import { newName, type World } from './world.ts';
 
@@ -11,6 +13,24 @@ async function createCluster({ own }: World): Promise<string> {
     customer: own.customers[0].slug,
   });
   return made.cluster.id;
+}
+
+const NEW_PLACE = 'the-new-place';
+const moved = new WeakMap<World, Promise<string>>();
+
+/** One for all: to say again where it has moved to changes nothing. */
+function movedCluster(world: World): Promise<string> {
+  const known = moved.get(world) ?? makeMovedCluster(world);
+  moved.set(world, known);
+  return known;
+}
+
+async function makeMovedCluster({ own, hub }: World): Promise<string> {
+  const wanted = { name: newName(), customer: own.customers[0].slug };
+  const { cluster, enrolment } = await own.callers.owner.post<CreatedCluster>('/clusters', wanted);
+  const agent = await FakeAgent.enrol(hubAddress(hub.url), enrolment.token);
+  await agent.open({ claims: { cluster: NEW_PLACE } }).catch(() => undefined);
+  return cluster.id;
 }
 
 /** Clusters, and what agents and curl use, which prove themselves in their own way. */
@@ -34,6 +54,14 @@ export const CLUSTER_ROUTES: Record<string, RouteRow> = {
   'POST /api/v1/clusters/:id/enrolment': {
     roles: KEEPERS,
     call: async (world) => ({ path: `/clusters/${await createCluster(world)}/enrolment`, body: {} }),
+    elsewhere: 'not-found',
+  },
+  'POST /api/v1/clusters/:id/re-enrolment': {
+    roles: KEEPERS,
+    call: async (world) => ({
+      path: `/clusters/${await movedCluster(world)}/re-enrolment`,
+      body: { clusterUid: NEW_PLACE },
+    }),
     elsewhere: 'not-found',
   },
   'POST /api/v1/clusters/:id/revoke': {

@@ -1,8 +1,7 @@
 import Type from 'typebox';
-import { compile, type Decoded } from '@steward/shared';
+import { amountOf, compile, type Decoded } from '@steward/shared';
 import type { KubeClient, ResourceRef } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
-import { amountOf } from '../../kube/quantity.ts';
 import type { Sample } from './exposition.ts';
 
 const POD_METRICS: ResourceRef = {

@@ -1,8 +1,7 @@
 import Type from 'typebox';
-import { compile } from '@steward/shared';
+import { amountOf, compile } from '@steward/shared';
 import type { KubeObject } from '../../kube/client.ts';
 import { markOf } from '../../kube/mark.ts';
-import { amountOf } from '../../kube/quantity.ts';
 
 /** What is kept of a PersistentVolumeClaim. */
 export interface ClaimView {

@@ -4,7 +4,7 @@ import { done, failed, type Outcome } from '../outcome.ts';
 import type { ObjectPlan } from '../plan/make-plan.ts';
 import type { PlannedObject } from '../plan/plan-object.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
-import { isOfRelease, type HelmRelease } from './helm-marks.ts';
+import { isOfRelease } from './helm-marks.ts';
 import { listableKinds, listIfAllowed } from './listable-kinds.ts';
 
 const MAX_LINES = 40;
@@ -17,20 +17,19 @@ export async function judgeAdoption(run: Run, set: ReleaseSet, plan: ObjectPlan)
   const { helmRelease: release } = run;
   const taken = plan.objects.filter(({ isTakenOver }) => isTakenOver);
   const isThere = plan.objects.some(({ action }) => action !== 'create');
-  if (!isThere) {
-    const message = `nothing in namespace ${release.namespace} belongs to a Helm release ${release.releaseName} and is part of this release`;
-    return failed('nothing-to-adopt', message);
-  }
+  if (!isThere) return failed('nothing-to-adopt', nothingThere(run));
   const left = await loadLeftOver(run, set);
   const lines = [...plan.objects.flatMap(differenceLines), ...left.map((object) => `${object}: ${LEFT_OVER}`)];
   const { acceptDifferences = false } = run.record.spec.desired.operation;
-  if (lines.length > 0 && !acceptDifferences) return failed('differs', differs(release, lines));
+  if (lines.length > 0 && !acceptDifferences) return failed('differs', differs(run, lines));
+  if (run.recovers) return done(['takes up again what it ran before, of which its records are gone']);
   return done([
     `takes over ${taken.length} ${taken.length === 1 ? 'object' : 'objects'} of the Helm release ${release.releaseName}`,
     ...(left.length > 0 ? [`of that these are not part of this release and stay with nobody: ${left.join(', ')}`] : []),
   ]);
 }
 
+const HELM_VALUES = ' (helm get values)';
 const LEFT_OVER = 'belongs to the Helm release and is not part of this one; it would stay with nobody';
 
 function differenceLines({ ref, object, action, fields }: PlannedObject): string[] {
@@ -40,13 +39,22 @@ function differenceLines({ ref, object, action, fields }: PlannedObject): string
   return fields.length === 0 ? [] : [`${name}: ${fields.join(', ')}`];
 }
 
-function differs({ releaseName }: HelmRelease, lines: readonly string[]): string {
+function nothingThere({ helmRelease: { releaseName, namespace }, recovers }: Run): string {
+  return recovers
+    ? `nothing of what ran in namespace ${namespace} is there any more. To install it anew, push an upgrade`
+    : `nothing in namespace ${namespace} belongs to a Helm release ${releaseName} and is part of this release`;
+}
+
+function differs({ helmRelease: { releaseName }, recovers }: Run, lines: readonly string[]): string {
   const shown = lines.slice(0, MAX_LINES).map((line) => `  ${line}`);
   if (lines.length > MAX_LINES) shown.push(`  and ${lines.length - MAX_LINES} more`);
+  const [what, values] = recovers
+    ? ['What runs is something else than this release with these values gives', '']
+    : [`The Helm release ${releaseName} runs with something else than this release with these values`, HELM_VALUES];
   return [
-    `The Helm release ${releaseName} runs with something else than this release with these values. Taking it over would change:`,
+    `${what}. Taking it over would change:`,
     ...shown,
-    'Nothing was changed. Adopt again with the version and the values that it runs with (helm get values), or accept these differences.',
+    `Nothing was changed. Adopt again with the version and the values that it runs with${values}, or accept these differences.`,
   ].join('\n');
 }
 

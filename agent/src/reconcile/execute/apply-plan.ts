@@ -19,7 +19,7 @@ export interface WaveRules {
 
 /**
  * Applies what differs, wave after wave and in each kind after kind, then removes what the set no longer has; after a
- * failure nothing is removed.
+ * failure nothing is removed but autoscalers, which go first.
  * @returns the inventory as it is now
  */
 export async function applyPlan(
@@ -27,6 +27,11 @@ export async function applyPlan(
   context: StepContext,
   { isLastFirst, untilReady }: WaveRules,
 ): Promise<Outcome<InventoryEntry[]>> {
+  const goes = plan.removals.filter(({ action }) => action === 'delete');
+  // It would set the count that is applied now once more.
+  const scalers = goes.filter(({ entry }) => entry.kind === 'HorizontalPodAutoscaler');
+  const unscaled = await removeAll(scalers, context);
+  if (!unscaled.ok) return unscaled;
   const uids: Uids = new Map();
   const inTurn = inWaves(plan.objects, ({ object }) => waveOf(object));
   const waves = isLastFirst ? inTurn.toReversed() : inTurn;
@@ -37,17 +42,23 @@ export async function applyPlan(
     const ready = isMoreToDo ? await untilReady(wave) : done(undefined);
     if (!ready.ok) return ready;
   }
-  const goes = plan.removals.filter(({ action }) => action === 'delete');
-  const removal = { waveOf: ({ wave }: PlannedRemoval) => wave, kindOf: ({ entry }: PlannedRemoval) => entry.kind };
-  for (const group of inOrderOfRemoval(goes, removal)) {
-    const outcomes = await inParallel(group, WIDTH, ({ entry }) =>
-      executeStep({ type: 'remove', entry, propagation: 'Background' }, context),
-    );
-    for (const outcome of outcomes) if (!outcome.ok) return outcome;
+  const order = { waveOf: ({ wave }: PlannedRemoval) => wave, kindOf: ({ entry }: PlannedRemoval) => entry.kind };
+  const others = goes.filter((removal) => !scalers.includes(removal));
+  for (const group of inOrderOfRemoval(others, order)) {
+    const removed = await removeAll(group, context);
+    if (!removed.ok) return removed;
   }
   const stays = plan.removals.filter(({ action }) => action === 'keep').map(({ entry }) => entry);
   const applied = plan.objects.map((planned) => entryOf(planned.ref, planned.object, uids.get(keyOf(planned))));
   return done([...applied, ...stays]);
+}
+
+async function removeAll(removals: readonly PlannedRemoval[], context: StepContext): Promise<Outcome<void>> {
+  const outcomes = await inParallel(removals, WIDTH, ({ entry }) =>
+    executeStep({ type: 'remove', entry, propagation: 'Background' }, context),
+  );
+  for (const outcome of outcomes) if (!outcome.ok) return outcome;
+  return done(undefined);
 }
 
 type Uids = Map<string, string | undefined>;

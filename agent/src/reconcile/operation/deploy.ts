@@ -1,6 +1,7 @@
 import { AS_RELEASED, canonicalJson, isRemedy, type OperationPlan } from '@steward/shared';
 import { AS_SIGNED, type ImageSource } from '../../operations/image-source.ts';
 import type { HistoryEntry } from '../../operations/installation-object.ts';
+import { writtenSchedule } from '../../operations/schedule-status.ts';
 import { judgeAdoption } from '../adopt/judge-adoption.ts';
 import { done, failed, type Failure, type Outcome } from '../outcome.ts';
 import { loadImageSource } from '../images/load-image-source.ts';
@@ -8,8 +9,10 @@ import { makePlan, type ObjectPlan } from '../plan/make-plan.ts';
 import { countsOf } from '../plan/told-plan.ts';
 import { kindsToWatch } from '../monitors.ts';
 import type { ReleaseSet, SetMeta } from '../render/release-set.ts';
+import { awaitScalers, unmeasuredScalers } from '../rollout/await-scalers.ts';
 import { checkRunState } from '../run-state/check-run-state.ts';
 import { setAsItRuns } from '../run-state/with-run-state.ts';
+import { startedByHand } from '../schedule/due-turn.ts';
 import { sentences } from '../../sentences.ts';
 import { loadDecision, obtainConsent, type Planned } from './consent.ts';
 import { describePlan } from './describe-plan.ts';
@@ -65,7 +68,7 @@ async function endHalted(run: Run, set: ReleaseSet, { ifUnderWay, message }: Hal
 async function resume(run: Run): Promise<Outcome<Prepared>> {
   const { renderRef } = run.record.status;
   if (renderRef === undefined) throw new Error(`${run.record.name} is running without a stored set`);
-  const { runState, isAsFound, record } = run;
+  const { runsAs: runState, isAsFound, record } = run;
   const set = setAsItRuns(await run.context.renders.load(renderRef), {
     runState,
     isAsFound,
@@ -85,9 +88,10 @@ async function prepare(run: Run): Promise<Outcome<Prepared>> {
   const source = await imageSourceOf(run);
   if (!source.ok) return source;
   const images = source.value;
-  const possible = checkRunState(prepared.value.set.objects, run.runState, run.presentRunState);
+  const { runsAs: runState, presentRunState, isAsFound } = run;
+  const { objects, meta } = prepared.value.set;
+  const possible = checkRunState(objects, runState, presentRunState, meta.remedies);
   if (!possible.ok) return possible;
-  const { runState, isAsFound } = run;
   const set = setAsItRuns(prepared.value.set, { runState, isAsFound, images });
   const { state } = run.record.status;
   const also = { renderRef, images };
@@ -106,8 +110,9 @@ async function prepare(run: Run): Promise<Outcome<Prepared>> {
  * anyway follows the customer's new source.
  */
 async function imageSourceOf(run: Run): Promise<Outcome<ImageSource>> {
-  if (run.kind === 'adopt') return done(AS_SIGNED);
-  if (run.sameSet && run.kind !== 'restart') return done(run.sameSet.images ?? AS_SIGNED);
+  if (run.kind === 'adopt' && !run.recovers) return done(AS_SIGNED);
+  if (run.sameSet && !run.kinds.some((kind) => kind === 'restart' || kind === 'resize'))
+    return done(run.sameSet.images ?? AS_SIGNED);
   const { kube, config } = run.context;
   const { namespace } = config;
   return loadImageSource(kube, { namespace, installation: run.installation.name, signal: run.untilWriting });
@@ -162,7 +167,10 @@ async function forward(run: Run, set: ReleaseSet, plan: ObjectPlan | undefined):
     await run.move({ state: 'running', phase: 'roll-out', message: 'applied; waiting until everything is ready' });
   }
   if (run.record.status.phase !== 'post-hooks') {
-    const ready = await run.span('roll-out', () => rollOut(run, set, { isWayBack: false }));
+    const ready = await run.span('roll-out', async () => {
+      const scaled = isAutoscaling(run) ? await awaitScalers(scalersOf(run, set)) : done(undefined);
+      return scaled.ok ? rollOut(run, set, { isWayBack: false }) : scaled;
+    });
     if (!ready.ok) return ready;
   }
   const event = momentsOf(run)?.after;
@@ -171,7 +179,18 @@ async function forward(run: Run, set: ReleaseSet, plan: ObjectPlan | undefined):
   return run.span('post-hooks', () => runHooks(run, set, options));
 }
 
-async function finish(run: Run, { meta }: ReleaseSet): Promise<void> {
+/** While it is stopped an autoscaler rests. */
+function isAutoscaling({ kinds, runsAs: runState }: Run): boolean {
+  return kinds.includes('autoscale') && !runState.stopped;
+}
+
+function scalersOf(run: Run, { objects }: ReleaseSet): Parameters<typeof awaitScalers>[0] {
+  const { kube, now } = run.context;
+  return { kube, objects, deadlineMs: deadlineOf(run, false), now, signal: run.whileWorking };
+}
+
+async function finish(run: Run, set: ReleaseSet): Promise<void> {
+  const { meta } = set;
   const { context, record, installation } = run;
   const { generation } = record.spec;
   const { history, counters } = installation.status;
@@ -202,8 +221,12 @@ async function finish(run: Run, { meta }: ReleaseSet): Promise<void> {
     history: kept,
     counters: withCounter(counters, meta),
     unneeded,
+    ...(run.kind === 'start' && {
+      schedule: writtenSchedule(startedByHand(run.runState.schedule, context.now().getTime())),
+    }),
   });
-  const message = sentences(`done: ${run.title}`, ...stillGrowing(run, meta));
+  const unmeasured = isAutoscaling(run) ? await unmeasuredScalers(scalersOf(run, set)) : [];
+  const message = sentences(`done: ${run.title}`, ...stillGrowing(run, meta), ...unmeasured).slice(0, 4_000);
   await run.move({ state: 'succeeded', phase: 'done', message });
   await removeSets(context, unneeded);
 }

@@ -42,7 +42,7 @@ export function describePlan(
 }
 
 /** The digest binds an approval to the whole of it, however much of it is shown. */
-function runStateSentences({ runState }: Run): string[] {
+function runStateSentences({ runsAs: runState }: Run): string[] {
   const text = runStateText(runState);
   if (text === undefined && runState.restartToken === undefined) return [];
   return [`How it runs: ${text ?? 'as released'} (${sha256(canonicalJson(runState))})`];

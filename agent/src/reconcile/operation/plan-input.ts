@@ -24,7 +24,7 @@ export async function planInput(
     isAdopting: run.kind === 'adopt',
     objects: set.objects,
     inventory: run.installation.status.inventory,
-    neverOurs: neverOursOf(set.objects, set.meta.drift, run.helmRelease.releaseName),
+    neverOurs: neverOursOf(set.objects, set.meta.drift, run.helmRelease.releaseName, run.installation.status.inventory),
     replaceable: new Set([...(set.meta.replace ?? []), ...left]),
     mayAskLess: isBack,
     signal,

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { canonicalJson, makesPods, sha256, type Release, type VerifiedRelease } from '@steward/shared';
+import { canonicalJson, makesPods, offeredBy, sha256, type Release, type VerifiedRelease } from '@steward/shared';
 import { DownloadError } from '../../link/link.ts';
 import type { HistoryEntry } from '../../operations/installation-object.ts';
 import { persist } from '../../operations/persist.ts';
@@ -243,5 +243,6 @@ function metaOf(run: Run, { release, digest, signedBy }: VerifiedRelease): SetMe
     ...(release.upgrade.rollback === 'safe' && { isRollbackSafe: true }),
     ...(release.drift && { drift: release.drift }),
     ...(release.metrics && { metrics: release.metrics }),
+    ...(release.remedies && { remedies: offeredBy(release, run.helmRelease.releaseName) }),
   };
 }

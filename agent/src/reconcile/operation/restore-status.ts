@@ -1,7 +1,7 @@
 import { INSTALLATION_LABEL, ORGANIZATION_LABEL } from '@steward/shared';
 import type { KubeObject } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
-import { InstallationGoneError } from '../../operations/installations.ts';
+import { InstallationGoneError, type StatusPatch } from '../../operations/installations.ts';
 import {
   MAX_HISTORY,
   type HistoryEntry,
@@ -15,6 +15,7 @@ import { kindsToWatch } from '../monitors.ts';
 import { entryOf } from '../plan/inventory.ts';
 import { inParallel } from '../plan/parallel.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
+import { possibleScalers } from '../run-state/own-scalers.ts';
 import { withCounter } from './good-generations.ts';
 
 /** Good generations are seldom further apart: a remedy takes the place of the one before. */
@@ -53,7 +54,7 @@ function isBlank({ history, inventory, observedGeneration }: InstallationStatus)
 async function restoreStatus(
   context: ReconcileContext,
   { name, before, signal }: { name: string; before: number; signal: AbortSignal },
-): Promise<Partial<InstallationStatus> | undefined> {
+): Promise<StatusPatch | undefined> {
   const generations = Array.from({ length: Math.min(LOOK_BACK, before - 1) }, (_, index) => before - 1 - index);
   const found = await inParallel(generations, WIDTH, async (generation) => {
     const stored = await context.renders.find(name, generation);
@@ -74,7 +75,7 @@ async function restoreStatus(
     observedGeneration: newest.generation,
     message: `Somebody deleted this object; it was put together again from stored sets, of which the newest is ${meta.version}. Push that version to be certain of what runs`,
     history,
-    inventory: await inventoryOf(context, name, objects, signal),
+    inventory: await inventoryOf(context, name, [...objects, ...possibleScalers(objects, meta.remedies ?? {})], signal),
     watched: kindsToWatch(meta.permissions),
     ...(meta.metrics && { metrics: meta.metrics }),
     counters: stored.reduce<InstallationStatus['counters']>((all, { set }) => withCounter(all, set.meta), {}),

@@ -16,6 +16,8 @@ import type { HelmRelease } from '../adopt/helm-marks.ts';
 import type { ReconcileContext } from '../context.ts';
 import type { Failure, Outcome } from '../outcome.ts';
 import { classify } from '../run-state/classes.ts';
+import { remedyText } from '../run-state/remedy-text.ts';
+import { asScheduled, dueTurn } from '../schedule/due-turn.ts';
 import { Spans } from './spans.ts';
 
 /** Why an operation ends before it has changed anything. */
@@ -43,6 +45,9 @@ export class Halt extends Error {
     this.requestedBy = requestedBy;
   }
 }
+
+/** Of these no pod is another one afterwards. */
+const COUNT_ONLY: ReadonlySet<OperationKind> = new Set(['scale', 'autoscale']);
 
 /** One operation being carried out: what it is about, how it says what it does, and what may still end it. */
 export class Run {
@@ -162,6 +167,15 @@ export class Run {
     }
   }
 
+  /** With what its schedule has made of it, which an operation leaves as it is; to start it is to start it. */
+  get runsAs(): RunState {
+    if (this.kind === 'start') return this.runState;
+    const { schedule } = this.installation.status;
+    // With its records it is gone what the schedule has made of it.
+    const found = this.recovers ? dueTurn(this.runState.schedule, schedule, this.context.now().getTime()) : schedule;
+    return asScheduled(this.runState, found ?? schedule);
+  }
+
   /** As which the chart is rendered, and whose objects an adoption takes over. */
   get helmRelease(): HelmRelease {
     const { desired } = this.record.spec;
@@ -171,30 +185,23 @@ export class Run {
   /** No pod is replaced for the name of its image: in an adoption, and where only the count of what was adopted changes. */
   get isAsFound(): boolean {
     if (this.kind === 'adopt') return true;
-    return this.sameSet?.isAsFound === true && this.kinds.every((kind) => kind === 'scale');
+    return this.sameSet?.isAsFound === true && this.kinds.every((kind) => COUNT_ONLY.has(kind));
+  }
+
+  /** What is taken over was this agent's own before its records were lost. */
+  get recovers(): boolean {
+    return this.kind === 'adopt' && this.record.spec.desired.operation.recovers === true;
   }
 
   get kind(): OperationKind {
     return this.kinds[0];
   }
 
-  /** `upgrade of shop to 2.0.0`; of a scale, what to. */
+  /** `upgrade of shop to 2.0.0`; of a scale, a resize or an autoscale, what to. */
   get title(): string {
     const { desired } = this.record.spec;
     const title = titleOfOperation(this.kind, desired.name, desired.release.version);
-    const scaled = this.kind === 'scale' ? scaledText(this.presentRunState, this.runState) : '';
-    return scaled === '' ? title : `${title} to ${scaled}`;
+    const changed = remedyText(this.kind, this.presentRunState, this.runState);
+    return changed === '' ? title : `${title} to ${changed}`;
   }
 }
-
-/** `Deployment/web=3, StatefulSet/db=as released` */
-function scaledText(from: RunState, to: RunState): string {
-  const names = [...new Set([...Object.keys(from.replicas), ...Object.keys(to.replicas)])].sort();
-  return names
-    .filter((name) => from.replicas[name] !== to.replicas[name])
-    .slice(0, MAX_NAMED)
-    .map((name) => `${name}=${to.replicas[name] ?? 'as released'}`)
-    .join(', ');
-}
-
-const MAX_NAMED = 10;

@@ -1,7 +1,9 @@
+import { AS_RELEASED } from '@steward/shared';
 import type { HistoryEntry } from '../../operations/installation-object.ts';
 import { done, failed, type Failure, type Outcome } from '../outcome.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
 import { setAsItRuns } from '../run-state/with-run-state.ts';
+import { asScheduled } from '../schedule/due-turn.ts';
 import { irreversiblyRun, ROLLBACK_MOMENTS } from '../hooks/hook-moments.ts';
 import { runHooks } from '../hooks/run-hooks.ts';
 import { applySet, deadlineOf, rollOut } from './forward.ts';
@@ -64,7 +66,8 @@ export async function goBack(run: Run): Promise<void> {
 /** As it ran then: a scale that did not come up is taken back too. */
 async function loadSet(run: Run, good: HistoryEntry): Promise<Outcome<ReleaseSet>> {
   try {
-    return done(setAsItRuns(await run.context.renders.load(good.renderRef), good));
+    const runState = asScheduled(good.runState ?? AS_RELEASED, run.installation.status.schedule);
+    return done(setAsItRuns(await run.context.renders.load(good.renderRef), { ...good, runState }));
   } catch (error) {
     run.signal.throwIfAborted();
     return failed('internal', error instanceof Error ? error.message : String(error));

@@ -1,9 +1,8 @@
 import Type, { type Static } from 'typebox';
-import { canonicalJson, compile } from '@steward/shared';
+import { amountOf, canonicalJson, compile } from '@steward/shared';
 import { WATCHED } from '../../collect/namespace-objects.ts';
 import type { KubeClient, KubeObject } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
-import { amountOf } from '../../kube/quantity.ts';
 import { persist } from '../../operations/persist.ts';
 import type { Failure } from '../outcome.ts';
 import { refusalOf } from './refusal.ts';

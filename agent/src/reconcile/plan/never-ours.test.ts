@@ -53,6 +53,33 @@ describe('the count of an autoscaled workload', () => {
     expect(applied(workload({ replicas: 2, paused: false }), live, neverOurs)).toEqual(expected);
   });
 
+  it('is ours after it was given back, and as long as nobody changes what we applied then', () => {
+    const byController = theirs('kube-controller-manager', replicas, 'scale');
+    const had = [
+      { group: 'autoscaling', version: 'v2', kind: 'HorizontalPodAutoscaler', name: 'steward-deployment-web' },
+    ];
+    const wanted = workload({ replicas: 2 });
+    const back = neverOursOf([wanted], undefined, 'shop', had);
+    expect(applied(wanted, workload({ replicas: 5 }, [byController]), back)).toEqual({ replicas: 2 });
+    // The autoscaler had left just that count: both have applied it.
+    const both = workload({ replicas: 2 }, [byController, ours(replicas)]);
+    expect(applied(workload({ replicas: 4 }), both, nothing)).toEqual({ replicas: 4 });
+  });
+
+  it('is ours while it is stopped, and when it is started again', () => {
+    const byController = [theirs('kube-controller-manager', replicas, 'scale')];
+    const stopped = (object: KubeObject): KubeObject => ({
+      ...object,
+      metadata: { ...object.metadata, annotations: { 'steward.dev/stopped': 'true' } },
+    });
+    expect(applied(stopped(workload({ replicas: 0 })), workload({ replicas: 5 }, byController), scaled)).toEqual({
+      replicas: 0,
+    });
+    const resting = stopped(workload({ replicas: 0 }, [ours(replicas)]));
+    expect(applied(workload({ replicas: 2 }), resting, scaled)).toEqual({ replicas: 2 });
+    expect(applied(workload({}), resting, scaled)).toEqual({});
+  });
+
   it('stays when a version no longer renders it and it is still ours', () => {
     expect(applied(workload({ paused: false }), workload({ replicas: 5 }, [ours(replicas)]), scaled)).toEqual({
       paused: false,

@@ -1,13 +1,17 @@
 import { fieldAt, parseFieldPath, type FieldPath, type ReleaseDrift, isRecord } from '@steward/shared';
 import { STOPPED_ANNOTATION } from '../../collect/objects/workload.ts';
 import type { KubeObject } from '../../kube/client.ts';
+import type { InventoryEntry } from '../../operations/installation-object.ts';
 import { autoscalersOf } from '../run-state/autoscalers.ts';
+import { givenBack } from '../run-state/own-scalers.ts';
 import { othersAt, ownedInside, ownFieldsOf, type OwnedFields } from './field-owners.ts';
 
 /** Fields of the set's objects that others may set, and that are left to them once they have. */
 export interface NeverOurs {
   /** Workloads that an autoscaler of the set scales, as `Deployment/web`. */
   autoscaled: ReadonlySet<string>;
+  /** Those that an autoscaler of ours scaled until now: what it left on the field is not somebody else's. */
+  givenBack: ReadonlySet<string>;
   /** Declared by the release. Without a name: every object of the kind. */
   declared: readonly { kind: string; name: string | undefined; path: FieldPath }[];
 }
@@ -18,15 +22,11 @@ export function neverOursOf(
   objects: readonly KubeObject[],
   drift: ReleaseDrift | undefined,
   releaseName: string,
+  inventory: readonly InventoryEntry[] = [],
 ): NeverOurs {
-  // An autoscaler rests while its workload is stopped: the count of zero is ours.
-  const stopped = new Set(
-    objects
-      .filter(({ metadata }) => metadata.annotations?.[STOPPED_ANNOTATION] !== undefined)
-      .map(({ kind, metadata }) => `${kind}/${metadata.name}`),
-  );
   return {
-    autoscaled: new Set([...autoscalersOf(objects).keys()].filter((name) => !stopped.has(name))),
+    autoscaled: new Set(autoscalersOf(objects).keys()),
+    givenBack: givenBack(objects, inventory),
     declared: (drift?.ignore ?? []).flatMap(({ kind, name, fields }) =>
       fields.flatMap((field) => {
         const path = parseFieldPath(field);
@@ -69,15 +69,27 @@ export function withLiveReplicas(object: KubeObject, live: KubeObject, options: 
 
 /** By an autoscaler of the set, or by one that somebody else made: the controller leaves its name on the field. */
 function isAutoscaled(object: KubeObject, live: KubeObject, { fieldManager, neverOurs }: OwnPartOptions): boolean {
-  if (neverOurs.autoscaled.has(`${object.kind}/${object.metadata.name}`)) return true;
+  // An autoscaler rests while its workload is stopped: the count of zero is ours, and the one that it begins with after it.
+  if (isStopped(object) || isStopped(live)) return false;
+  const name = `${object.kind}/${object.metadata.name}`;
+  if (neverOurs.autoscaled.has(name)) return true;
+  // What we applied after it was there, nobody has changed since.
+  if (neverOurs.givenBack.has(name) || isCountOurs(ownFieldsOf(live, fieldManager))) return false;
   const others = othersAt(live, REPLICAS, fieldManager);
   return others.some(({ manager, subresource }) => manager === 'kube-controller-manager' && subresource === 'scale');
 }
 
 /** As long as the count is ours it stays what it is: nobody would hold it without us, and it would fall back to one. */
 function withoutReplicas(object: KubeObject, live: KubeObject, owned: OwnedFields): KubeObject {
-  const isOurs = REPLICAS.reduce<OwnedFields | undefined>(ownedInside, owned) !== undefined;
-  return withReplicas(object, isOurs ? fieldAt(live, REPLICAS) : undefined);
+  return withReplicas(object, isCountOurs(owned) ? fieldAt(live, REPLICAS) : undefined);
+}
+
+function isCountOurs(owned: OwnedFields): boolean {
+  return REPLICAS.reduce<OwnedFields | undefined>(ownedInside, owned) !== undefined;
+}
+
+function isStopped({ metadata }: KubeObject): boolean {
+  return metadata.annotations?.[STOPPED_ANNOTATION] !== undefined;
 }
 
 function withReplicas(object: KubeObject, replicas: unknown): KubeObject {

@@ -19,7 +19,7 @@ async function plan(object: KubeObject, live: KubeObject | undefined, error: Kub
     organization: 'acme',
     installation: 'shop',
     ours: new Map(),
-    neverOurs: { autoscaled: new Set(), declared: [] },
+    neverOurs: { autoscaled: new Set(), givenBack: new Set(), declared: [] },
     mayAskLess: false,
     signal: AbortSignal.timeout(5_000),
   };

@@ -8,6 +8,7 @@ import {
   Release,
   ReleaseDrift,
   ReleaseMetrics,
+  ReleaseRemedies,
   RenderedObject,
   sha256,
   type ChartHook,
@@ -33,6 +34,8 @@ export const SetMeta = Type.Object({
   isRollbackSafe: Type.Optional(Type.Boolean()),
   drift: Type.Optional(ReleaseDrift),
   metrics: Type.Optional(ReleaseMetrics),
+  /** What may be changed of how it runs, with the real names. */
+  remedies: Type.Optional(ReleaseRemedies),
   /** Of what was adopted. */
   found: Type.Optional(Type.Array(FoundImage)),
 });

@@ -1,19 +1,45 @@
-import type { RunState } from '@steward/shared';
+import { canonicalJson, problemOfSchedule, type ReleaseRemedies, type RunState } from '@steward/shared';
 import type { KubeObject } from '../../kube/client.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
 import { autoscalersOf } from './autoscalers.ts';
+import { checkAutoscale, withOwnScalers } from './own-scalers.ts';
+import { checkSizes } from './sizes.ts';
 import { fieldsOf, isOf } from './with-run-state.ts';
 
 const MAX_NAMED = 20;
+
+interface Change {
+  wanted: RunState;
+  present: RunState;
+}
 
 /**
  * Whether a set can run as it is wanted, before anything is written. What is asked for now must be possible; what was
  * asked for earlier and a newer release has no place for is left out.
  * @returns what people should know of it, in sentences for the plan
  */
-export function checkRunState(objects: readonly KubeObject[], wanted: RunState, present: RunState): Outcome<string[]> {
+export function checkRunState(
+  objects: readonly KubeObject[],
+  wanted: RunState,
+  present: RunState,
+  offered: ReleaseRemedies = {},
+): Outcome<string[]> {
+  const notes: string[] = [];
+  for (const check of [checkScale, checkRestart, checkStop, checkSizes, checkAutoscale]) {
+    const found = check(objects, { wanted, present }, offered);
+    if (!found.ok) return found;
+    notes.push(...found.value);
+  }
+  return done(notes);
+}
+
+function checkScale(
+  objects: readonly KubeObject[],
+  { wanted, present }: Change,
+  offered: ReleaseRemedies,
+): Outcome<string[]> {
   const asked = Object.keys(wanted.replicas).filter((name) => wanted.replicas[name] !== present.replicas[name]);
-  const autoscalers = autoscalersOf(objects);
+  const autoscalers = autoscalersOf(withOwnScalers(objects, wanted, offered));
   const scalable = namesOf(objects, ['Deployment', 'StatefulSet']);
   const unknown = asked.filter((name) => !scalable.includes(name));
   if (unknown.length > 0) {
@@ -30,14 +56,7 @@ export function checkRunState(objects: readonly KubeObject[], wanted: RunState, 
     const message = `${name} is scaled by ${scaler.kind}/${scaler.name} (${bounds}), which would undo it`;
     return failed('autoscaled', `${message}. Change its bounds instead`);
   }
-  const isRestart = wanted.restartToken !== undefined && wanted.restartToken !== present.restartToken;
-  const restart = isRestart ? restartNotes(objects) : done([]);
-  if (!restart.ok) return restart;
-  return done([
-    ...restart.value,
-    ...(wanted.stopped ? stopNotes(objects) : []),
-    ...unusedNotes(wanted, scalable, autoscalers),
-  ]);
+  return done(unusedNotes(wanted, scalable, autoscalers));
 }
 
 function namesOf(objects: readonly KubeObject[], kinds: readonly string[]): string[] {
@@ -47,7 +66,8 @@ function namesOf(objects: readonly KubeObject[], kinds: readonly string[]): stri
 }
 
 /** The pods of a workload with the strategy OnDelete are replaced when somebody deletes them, and not before. */
-function restartNotes(objects: readonly KubeObject[]): Outcome<string[]> {
+function checkRestart(objects: readonly KubeObject[], { wanted, present }: Change): Outcome<string[]> {
+  if (wanted.restartToken === undefined || wanted.restartToken === present.restartToken) return done([]);
   const workloads = objects.filter(
     (object) => namesOf([object], ['Deployment', 'StatefulSet', 'DaemonSet']).length > 0,
   );
@@ -59,10 +79,14 @@ function restartNotes(objects: readonly KubeObject[]): Outcome<string[]> {
   return done([`Pods of ${waiting.join(', ')} are replaced when somebody deletes them (OnDelete)`]);
 }
 
-function stopNotes(objects: readonly KubeObject[]): string[] {
+function checkStop(objects: readonly KubeObject[], { wanted, present }: Change): Outcome<string[]> {
+  const { schedule } = wanted;
+  const isNew = schedule && canonicalJson(schedule) !== canonicalJson(present.schedule);
+  const problem = isNew ? problemOfSchedule(schedule) : undefined;
+  if (problem !== undefined) return failed('unknown-time-zone', problem);
   const pods = objects.filter(({ apiVersion, kind }) => apiVersion === 'v1' && kind === 'Pod');
-  if (pods.length === 0) return [];
-  return [`${pods.map(({ metadata }) => `Pod/${metadata.name}`).join(', ')} cannot be stopped and goes on`];
+  if (pods.length === 0 || !(wanted.stopped || schedule)) return done([]);
+  return done([`${pods.map(({ metadata }) => `Pod/${metadata.name}`).join(', ')} cannot be stopped and goes on`]);
 }
 
 function unusedNotes(

@@ -34,6 +34,9 @@ export function classify(desired: DesiredState, status: InstallationStatus): Cla
   const plain = { runState, present, sameSet: undefined };
   const first = beginningOrEnd(desired, status);
   if (first) return { ...plain, kinds: first };
+  // What the hub thought lost is there after all: nothing is rendered, and no hook runs.
+  if (kind === 'adopt' && desired.operation.recovers === true && good && isSameContent(good, desired))
+    return { runState, present, sameSet: good, kinds: ['adopt', 'upgrade', ...changes] };
   if (kind === 'rollback') return { ...plain, kinds: ['rollback', ...changes] };
   if (!isRemedy(kind) || !good || !isSameContent(good, desired)) return { ...plain, kinds: ['upgrade', ...changes] };
   const others = changes.filter((change) => change !== kind);
@@ -70,5 +73,8 @@ export function changedKinds(from: RunState, to: RunState): RemedyKind[] {
   if (from.restartToken !== to.restartToken) kinds.push('restart');
   if (from.stopped !== to.stopped) kinds.push(to.stopped ? 'stop' : 'start');
   if (canonicalJson(from.replicas) !== canonicalJson(to.replicas)) kinds.push('scale');
+  if (canonicalJson(from.resources ?? {}) !== canonicalJson(to.resources ?? {})) kinds.push('resize');
+  if (canonicalJson(from.autoscale ?? {}) !== canonicalJson(to.autoscale ?? {})) kinds.push('autoscale');
+  if (canonicalJson(from.schedule) !== canonicalJson(to.schedule)) kinds.push('schedule');
   return kinds;
 }

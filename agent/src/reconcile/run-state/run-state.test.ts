@@ -124,6 +124,10 @@ describe('before anything is written', () => {
     expect(checkRunState([onDelete], restart, AS_RELEASED)).toMatchObject({ ok: true, value: [matching(/OnDelete/)] });
     expect(checkRunState([config], restart, AS_RELEASED)).toMatchObject({ ok: false });
     expect(checkRunState([config], restart, restart)).toEqual({ ok: true, value: [] });
+    const kept = { timeZone: 'UTC', stop: [{ days: ['mon' as const], from: '20:00', to: '06:00' }] };
+    const lost = { ...AS_RELEASED, schedule: { ...kept, timeZone: 'Europe/Atlantis' } };
+    expect(checkRunState([web], lost, AS_RELEASED)).toMatchObject({ failure: { reason: 'unknown-time-zone' } });
+    expect(checkRunState([web], { ...AS_RELEASED, schedule: kept }, AS_RELEASED)).toEqual({ ok: true, value: [] });
     const pod = object('v1', 'Pod', 'lonely', {});
     const stop = { stopped: true, replicas: {} };
     expect(checkRunState([pod], stop, AS_RELEASED)).toMatchObject({ ok: true, value: [matching(/Pod\/lonely/)] });
@@ -194,6 +198,14 @@ describe('what an operation is', () => {
     expect(kindsOf(adopt, status({ history: [good(1)] }))).toEqual(['upgrade']);
     expect(kindsOf(adopt, status({ history: [good(2)] }))).toContain('adopt');
     expect(kindsOf(desired('leave', { action: 'remove' }))).toEqual(['leave']);
+  });
+
+  it('is an adoption that asks as an upgrade does, of the very set, where the records that the hub thinks lost are there', () => {
+    const recovery = desired('adopt', { generation: 2, operation: { kind: 'adopt', recovers: true } as never });
+    expect(kindsOf(recovery, status({ history: [] }))).toEqual(['adopt']);
+    expect(classify(recovery, status())).toMatchObject({ kinds: ['adopt', 'upgrade'], sameSet: { generation: 1 } });
+    const other = { ...recovery, parameters: { a: 1 } };
+    expect(classify(other, status())).toMatchObject({ kinds: ['upgrade'], sameSet: undefined });
   });
 
   it('leaves how it runs as it is when the hub says nothing', () => {

@@ -1,4 +1,4 @@
-import { AS_RELEASED, type RunState } from '@steward/shared';
+import { AS_RELEASED, type ReleaseRemedies, type RunState } from '@steward/shared';
 import { STOPPED_ANNOTATION } from '../../collect/objects/workload.ts';
 import type { KubeObject } from '../../kube/client.ts';
 import { AS_SIGNED } from '../../operations/image-source.ts';
@@ -7,6 +7,8 @@ import { withImageSource } from '../images/with-image-source.ts';
 import { withFoundImages } from '../adopt/found-images.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
 import { autoscalersOf, isScaledObject } from './autoscalers.ts';
+import { ownScalerName, withOwnScalers } from './own-scalers.ts';
+import { withSizes } from './sizes.ts';
 
 /** In every pod template: another value replaces every pod once, by the workload's own way of rolling out. */
 export const RESTART_ANNOTATION = 'steward.dev/restart';
@@ -21,17 +23,27 @@ const WITH_PODS: ReadonlySet<string> = new Set(['Deployment', 'StatefulSet', 'Da
 /**
  * The objects of a release as they are to run. What is stored stays as it was rendered: this is applied each time a set
  * is turned into what is applied, so that no upgrade, repair or way back forgets it. An autoscaler keeps what it scales.
+ * @param offered by the release of the set: what it does not offer is left out
  */
-export function withRunState(objects: readonly KubeObject[], runState: RunState): KubeObject[] {
-  const autoscalers = autoscalersOf(objects);
-  return objects.map((object) => {
+export function withRunState(
+  objects: readonly KubeObject[],
+  runState: RunState,
+  offered: ReleaseRemedies = {},
+): KubeObject[] {
+  const all = withOwnScalers(objects, runState, offered);
+  const autoscalers = autoscalersOf(all);
+  return all.map((object) => {
     const name = `${object.kind}/${object.metadata.name}`;
     if (isOf(object, 'batch', 'CronJob')) return runState.stopped ? suspended(object) : object;
     if (isScaledObject(object)) return runState.stopped ? annotated(object, KEDA_PAUSED) : object;
     if (!isOf(object, 'apps') || !WITH_PODS.has(object.kind)) return object;
-    const restarted = runState.restartToken === undefined ? object : withRestart(object, runState.restartToken);
+    const sized = withSizes(object, runState, offered);
+    const restarted = runState.restartToken === undefined ? sized : withRestart(sized, runState.restartToken);
     if (runState.stopped) return stopped(restarted);
-    const replicas = autoscalers.has(name) ? undefined : runState.replicas[name];
+    const scaler = autoscalers.get(name);
+    // With ours it begins with as few as it may have; the count of what runs is the autoscaler's.
+    const first = scaler?.name === ownScalerName(object) ? scaler.minReplicas : undefined;
+    const replicas = scaler ? first : runState.replicas[name];
     return replicas === undefined ? restarted : withSpec(restarted, { replicas });
   });
 }
@@ -48,12 +60,11 @@ export function setAsItRuns(
     isAsFound = false,
   }: Pick<HistoryEntry, 'runState' | 'images' | 'isAsFound'>,
 ): ReleaseSet {
-  const objects = isAsFound
-    ? withFoundImages(set.objects, set.meta.found ?? [])
-    : set.objects.map((object) => withImageSource(object, images));
+  const objects = set.objects.map((object) => withImageSource(object, images));
+  const named = isAsFound ? withFoundImages(objects, set.meta.found ?? []) : objects;
   return {
     ...set,
-    objects: withRunState(objects, runState),
+    objects: withRunState(named, runState, set.meta.remedies),
     hooks: set.hooks.map((hook) => ({ ...hook, object: withImageSource(hook.object, images) })),
   };
 }

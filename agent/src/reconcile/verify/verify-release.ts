@@ -28,7 +28,8 @@ export interface VerifyContext {
 
 /**
  * Whether these bytes are the release that is wanted, signed by a key the customer pinned, and may run here and now. A
- * release of this installation's own history may run again whatever its counter and expiry say.
+ * release of this installation's own history may run again whatever its counter and expiry say, and so may be taken up again
+ * what runs by it already, where that changes nothing.
  */
 export function verifiedRelease(bytes: Uint8Array, context: VerifyContext): Outcome<VerifiedRelease> {
   if (bytes.length > LIMITS.maxReleaseBytes * 2) return failed('too-large', 'the release envelope is too large');
@@ -51,7 +52,7 @@ export function verifiedRelease(bytes: Uint8Array, context: VerifyContext): Outc
 function refusalOf(verified: VerifiedRelease, context: VerifyContext): ReturnType<typeof failed> | undefined {
   const { release, digest, signedBy } = verified;
   const { desired, history, counters, runningVersion, kubernetesVersion, now } = context;
-  if (!history.some(({ releaseDigest }) => releaseDigest === digest)) {
+  if (!history.some(({ releaseDigest }) => releaseDigest === digest) && !changesNothing(desired)) {
     const highest = counters[signedBy] ?? 0;
     if (release.counter < highest)
       return failed(
@@ -77,6 +78,10 @@ function refusalOf(verified: VerifiedRelease, context: VerifyContext): ReturnTyp
   if (from !== undefined && replaced !== undefined && !satisfies(replaced, from, { includePrerelease: true }))
     return failed('version-range', `release ${release.version} replaces ${from}; ${replaced} is running`);
   return undefined;
+}
+
+function changesNothing({ operation: { kind, recovers, acceptDifferences } }: DesiredState): boolean {
+  return kind === 'adopt' && recovers === true && acceptDifferences !== true;
 }
 
 function isAtLeast(version: string, minimum: string): boolean {

@@ -20,6 +20,8 @@ export function helmCommands(exported: InstallationExport): HelmCommands {
 
 /** What does not go on by itself with plain Helm. */
 export function exportNotes({ madeUp, runState }: InstallationExport, open: readonly string[]): string[] {
+  const { resources = {}, autoscale = {} } = runState ?? {};
+  const [resized, autoscaled] = [Object.keys(resources), Object.keys(autoscale)];
   const scaled = Object.entries(runState?.replicas ?? {}).map(([workload, count]) => `${workload} at ${count}`);
   return [
     ...open.map(
@@ -33,6 +35,15 @@ export function exportNotes({ madeUp, runState }: InstallationExport, open: read
     ...(runState?.stopped ? ['It is stopped; helm upgrade starts it.'] : []),
     ...(scaled.length > 0
       ? [`It is scaled by hand: ${scaled.join(', ')}. helm upgrade goes back to the chart's count.`]
+      : []),
+    ...(runState?.schedule ? ['It is stopped and started by a schedule of Steward, which ends with it.'] : []),
+    ...(resized.length > 0
+      ? [`Resized by Steward: ${resized.join(', ')}. helm upgrade goes back to the chart's requests and limits.`]
+      : []),
+    ...(autoscaled.length > 0
+      ? [
+          `Autoscaled by Steward: ${autoscaled.join(', ')}. The HorizontalPodAutoscalers named steward-… stay and are not the chart's: remove them, or keep them by hand.`,
+        ]
       : []),
   ];
 }

@@ -1,4 +1,4 @@
-import type { Release, ReleaseDetails } from '@steward/shared';
+import { autoscaleOfferText, resizeOfferText, type Release, type ReleaseDetails } from '@steward/shared';
 import { detailLines } from '../output/table.ts';
 import { localTime } from '../output/time.ts';
 import type { Paint } from '../terminal/terminal.ts';
@@ -79,6 +79,8 @@ export function releaseLines(details: ReleaseDetails, paint: Paint): string[] {
       release.knobs.map((knob) => knobText(knob)),
       paint,
     ),
+    ...section('May be resized', (release.remedies?.resize ?? []).map(resizeOfferText), paint),
+    ...section('May be autoscaled', (release.remedies?.autoscale ?? []).map(autoscaleOfferText), paint),
     ...section(
       'Made once, and kept by upgrades',
       (release.generateOnce ?? []).map(({ kind, name, fields }) => `${kind}/${name}: ${fields?.join(', ') ?? 'all'}`),

@@ -24,6 +24,7 @@ import { checkHooksOf, hooksIn } from './hooks.ts';
 import { checkLookup, foundAmong, lookupPermissions, lookupWords } from './lookups.ts';
 import { checkGenerateOnce, stabilityProblems } from './stability.ts';
 import { permissionsOf, RESOURCE_METRICS, withPlaceholder, type NamedRender } from './permissions.ts';
+import { checkRemedies, remedyPermissions } from './remedies/check-remedies.ts';
 
 /** Everything a release says of a chart, as far as the chart itself tells it. */
 export interface Inspection {
@@ -248,6 +249,7 @@ export async function inspectChart(chart: Chart, renderer: Renderer, options: In
     const how = { releaseName: PLACEHOLDER, findings };
     checkProbes(yaml, source, defaults, how);
     checkMetrics(yaml, source, defaults, how);
+    checkRemedies(yaml, source, defaults, how);
     checkUsers(defaults, how);
     checkGenerateOnce(
       yaml,
@@ -271,6 +273,7 @@ export async function inspectChart(chart: Chart, renderer: Renderer, options: In
   checkHooksOf(hooks, yaml, findings);
   const images = new Set(renders.flatMap(({ objects }) => objects.flatMap((object) => imagesOf(object))));
   const measured = yaml.metrics?.resources === true ? [RESOURCE_METRICS] : [];
-  const permissions = permissionsOf(renders, [...lookupPermissions(renders, NAMESPACE), ...measured]);
+  const besides = [...remedyPermissions(yaml), ...lookupPermissions(renders, NAMESPACE), ...measured];
+  const permissions = permissionsOf(renders, besides);
   return { yaml, parameters, permissions, hooks, definitions, images: [...images].toSorted() };
 }

@@ -1,9 +1,12 @@
 import { Cluster, CreatedCluster, Enrolment, TrustedKey } from '@steward/shared';
 import { InvalidArgumentError, type Command } from 'commander';
+import { CliError } from '../cli-error.ts';
+import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { apiPath } from '../hub-api/hub-client.ts';
 import { connectionCell } from '../output/cells.ts';
 import { duration, localTime } from '../output/time.ts';
 import { addCommand, addGroup, type Invocation, type Session } from '../program/command.ts';
+import { confirm } from '../terminal/prompt.ts';
 import { printable } from '../terminal/terminal.ts';
 import { findCluster } from './find-cluster.ts';
 
@@ -105,6 +108,29 @@ async function runRevoke({ args: [wanted = ''], output, hub }: Invocation<object
   );
 }
 
+async function runReEnrol(invocation: Invocation<{ yes?: boolean }>): Promise<ExitCode | void> {
+  const { terminal, args, options, output, note } = invocation;
+  const client = await invocation.hub();
+  const cluster = await findCluster(client, args[0] ?? '');
+  const { name, customer, refusedCopy } = cluster;
+  if (!refusedCopy)
+    throw new CliError(EXIT.conflict, `nothing with the identity of ${name} was refused lately in another cluster`, {
+      action: `Start the agent in the new place, and wait until \`steward cluster show ${args[0] ?? name}\` says that it was refused.`,
+    });
+  const { clusterUid, at } = refusedCopy;
+  note(`Its agent dialled from another Kubernetes cluster, ${clusterUid}, and was refused at ${localTime(at)}.`);
+  const question = `Has ${customer}/${name} moved there? Its agent there takes over, and what is left in the old place is shut out.`;
+  if (!options.yes && !(await confirm(terminal, question, 'Give --yes.'))) {
+    note('Nothing was done.');
+    return 2;
+  }
+  const moved = await client.post(Cluster, apiPath`/clusters/${cluster.id}/re-enrolment`, { clusterUid });
+  output.outcome(
+    moved,
+    `${name} is where its agent was refused before. That one connects by itself within four minutes; to have it at once, restart its pod there.`,
+  );
+}
+
 function tokenDays(text: string): number {
   const days = Number(text);
   if (!Number.isInteger(days) || days < 1 || days > 90)
@@ -147,6 +173,16 @@ export function addClusterCommands(program: Command, session: Session): void {
     summary: 'show one cluster; when it is not connected, why, and what to do',
     examples: ['steward cluster show prod', 'steward cluster show beta/prod'],
     run: runShow,
+  });
+  addCommand<{ yes?: boolean }>(cluster, session, {
+    usage: 're-enrol <cluster>',
+    summary: 'confirm that a cluster has moved: the copy of its agent that was refused takes over',
+    about:
+      "An agent that was restored into another Kubernetes cluster with its identity is refused there, until somebody says that it is no copy but the cluster's new place. " +
+      'Then it connects with what it has, and the one in the old place is out and says why.',
+    examples: ['steward cluster re-enrol prod', 'steward cluster re-enrol beta/prod --yes'],
+    options: (command) => command.option('-y, --yes', 'do not ask'),
+    run: runReEnrol,
   });
   addCommand(cluster, session, {
     usage: 'revoke <cluster>',

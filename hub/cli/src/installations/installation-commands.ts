@@ -1,4 +1,11 @@
-import { CreatedGrant, Installation, Operation, runStateText } from '@steward/shared';
+import {
+  autoscaleOfferText,
+  CreatedGrant,
+  Installation,
+  Operation,
+  resizeOfferText,
+  runStateText,
+} from '@steward/shared';
 import type { Command } from 'commander';
 import { stringify } from 'yaml';
 import { apiPath } from '../hub-api/hub-client.ts';
@@ -9,6 +16,7 @@ import { headline, oneLine, printable } from '../terminal/terminal.ts';
 import { findInstallation } from './find-installation.ts';
 import { addInstallCommand } from './install-command.ts';
 import { basisOf, knobLines, loadRelease } from './knobs.ts';
+import { offersOf } from './resize-request.ts';
 
 interface ListOptions {
   customer?: string;
@@ -83,6 +91,9 @@ async function runShow({ args: [wanted = ''], output, hub }: Invocation<object>)
   const release = await loadRelease(client, one).catch(() => undefined);
   const { parameters } = basisOf(one);
   section('Knobs (steward set)', release ? knobLines(release, parameters).map((line) => oneLine(line)) : []);
+  const { resize = [], autoscale = [] } = release ? offersOf(release, one) : {};
+  section('May be resized (steward resize)', resize.map(resizeOfferText));
+  section('May be autoscaled (steward autoscale)', autoscale.map(autoscaleOfferText));
   if (Object.keys(parameters).length > 0)
     section(
       'Parameters',

@@ -11,17 +11,21 @@ export function scaleRequest(
   { name, workloads }: Pick<Installation, 'name' | 'workloads'>,
   settings: readonly string[],
 ): Record<string, number | null> {
-  const known = workloads.map((workload) => `${workload.kind}/${workload.name}`).filter((one) => SCALABLE.test(one));
   const request: Record<string, number | null> = {};
   for (const setting of settings) {
     const [workload = '', count = ''] = setting.split('=', 2);
-    request[wholeName(workload, known, name)] = podsOf(setting, count);
+    request[scalableName({ name, workloads }, workload)] = podsOf(setting, count);
   }
   return request;
 }
 
-function wholeName(workload: string, known: readonly string[], installation: string): string {
+/** The whole name of a workload that can be scaled, of a short or a whole one. @throws CliError */
+export function scalableName(
+  { name: installation, workloads }: Pick<Installation, 'name' | 'workloads'>,
+  workload: string,
+): string {
   if (SCALABLE.test(workload)) return workload;
+  const known = workloads.map(({ kind, name }) => `${kind}/${name}`).filter((one) => SCALABLE.test(one));
   const found = known.filter((one) => one.split('/')[1] === workload);
   const [only] = found;
   if (only !== undefined && found.length === 1) return only;

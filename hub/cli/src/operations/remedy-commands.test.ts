@@ -13,6 +13,8 @@ afterEach(async () => {
 
 const workloads = [{ kind: 'StatefulSet', name: 'nats', health: 'healthy' as const, ready: 3, wanted: 3 }];
 const knob = { name: 'redundancy', title: 'Servers', path: 'redundancy', options: ['1', '3'] };
+const cpu = { minimum: '100m', maximum: '2' };
+const memory = { minimum: '64Mi', maximum: '1Gi' };
 const release = {
   kind: 'steward.dev/release/v1',
   service: 'nats',
@@ -23,9 +25,22 @@ const release = {
   images: [],
   parameters: { properties: { redundancy: { type: 'integer' } } },
   basicParameters: [],
-  permissions: [],
+  permissions: [
+    {
+      apiGroup: 'autoscaling',
+      apiVersion: 'v2',
+      kind: 'HorizontalPodAutoscaler',
+      resource: 'horizontalpodautoscalers',
+      verbs: ['get', 'create', 'patch', 'delete'],
+      reason: 'to scale by load',
+    },
+  ],
   exceptions: {},
   knobs: [knob],
+  remedies: {
+    resize: [{ kind: 'StatefulSet', name: '${installation}', container: 'nats', cpu, memory }],
+    autoscale: [{ kind: 'StatefulSet', name: '${installation}', minimum: 2, maximum: 9 }],
+  },
   upgrade: { deadlineSeconds: 60, settleSeconds: 0 },
   display: { name: 'NATS' },
   minimumAgentVersion: '0.1.0',
@@ -49,8 +64,10 @@ const details = {
   },
 };
 
-async function steward(
-  line: string,
+const steward = (line: string, routes?: Record<string, TestRoute>) => stewardWith(line.split(' '), routes);
+
+async function stewardWith(
+  words: string[],
   routes: Record<string, TestRoute> = {},
 ): Promise<{ code: number; terminal: TestTerminal; sent: unknown }> {
   hub = await startTestHub({
@@ -60,7 +77,7 @@ async function steward(
     ...routes,
   });
   const terminal = testTerminal({ env: { STEWARD_URL: hub.url, STEWARD_TOKEN: 'secret-token' } });
-  const code = await runSteward(line.split(' '), terminal);
+  const code = await runSteward(words, terminal);
   const post = hub.requests.find(({ method }) => method === 'POST');
   return { code, terminal, sent: post && JSON.parse(post.body.toString()) };
 }
@@ -72,6 +89,21 @@ it.each([
   ['scale nats nats=5', { kind: 'scale', replicas: { 'StatefulSet/nats': 5 } }],
   ['scale nats nats=default', { kind: 'scale', replicas: { 'StatefulSet/nats': null } }],
   ['set nats redundancy=3', { kind: 'upgrade', parameters: { a: 1, redundancy: 3 } }],
+  [
+    'resize nats nats --memory-request 128Mi --memory-limit 1Gi',
+    { kind: 'resize', resources: { 'StatefulSet/nats/nats': { memoryRequest: '128Mi', memoryLimit: '1Gi' } } },
+  ],
+  [
+    'resize nats nats/nats --cpu-limit 500m',
+    { kind: 'resize', resources: { 'StatefulSet/nats/nats': { cpuLimit: '500m' } } },
+  ],
+  [
+    'autoscale nats nats --min 2 --max 5',
+    { kind: 'autoscale', autoscale: { 'StatefulSet/nats': { minimum: 2, maximum: 5, cpuPercent: 70 } } },
+  ],
+  ['schedule nats --off', { kind: 'schedule', schedule: null }],
+  ['autoscale nats StatefulSet/nats --off', { kind: 'autoscale', autoscale: { 'StatefulSet/nats': null } }],
+  ['resize nats nats --default', { kind: 'resize', resources: { 'StatefulSet/nats/nats': null } }],
 ])('%s is sent with the generation that was seen', async (line, body) => {
   const { code, sent } = await steward(line);
   expect(sent).toEqual({ ...body, expectedGeneration: 4 });
@@ -125,10 +157,43 @@ it.each([
   ['scale nats', 'missing required argument'],
   ['set nats size=5', 'redundancy = as the chart says (1, 3): Servers'],
   ['set nats redundancy=2', 'redundancy takes 1, 3, not 2'],
+  ['resize nats nats', 'Give --cpu-request, --cpu-limit, --memory-request, --memory-limit or --default.'],
+  ['resize nats nats --cpu-limit 4', 'CPU limit 4 of StatefulSet/nats/nats is not offered'],
+  ['resize nats web --cpu-limit 1', 'It offers: StatefulSet/nats/nats: CPU 100m to 2, memory 64Mi to 1Gi'],
+  ['schedule nats --time-zone UTC', 'Give --stop'],
+  ['schedule nats --off --time-zone UTC', 'no windows go with it'],
+  ['autoscale nats nats --min 2', 'Give --min and --max (and --cpu), or --off.'],
+  ['autoscale nats nats --min 2 --max 10', 'StatefulSet/nats: 2 to 9 pods'],
+  ['autoscale nats nats --min 0 --max 2', 'a whole number from 1'],
+  ['autoscale nats nats --off --max 2', 'no bounds go with it'],
+  ['resize nats nats --default --cpu-limit 1', 'no amount goes with it'],
 ])('%s is wrong use, and says what would be right', async (line, said) => {
   const { code, terminal, sent } = await steward(line);
   expect([code, sent]).toEqual([2, undefined]);
   expect(terminal.stderr()).toContain(said);
+});
+
+it('schedules by windows and a place, and refuses a place that is not known before it asks', async () => {
+  const line = ['schedule', 'nats', '--stop', 'mon-tue 20:00-06:00', '--time-zone'];
+  const run = async (place: string) => {
+    await hub?.stop();
+    const { terminal: _, ...rest } = await stewardWith([...line, place]);
+    return rest;
+  };
+  const stop = [{ days: ['mon', 'tue'], from: '20:00', to: '06:00' }];
+  const sent = { kind: 'schedule', schedule: { timeZone: 'Europe/Berlin', stop }, expectedGeneration: 4 };
+  expect(await run('Europe/Berlin')).toEqual({ code: 0, sent });
+  expect(await run('Europe/Atlantis')).toEqual({ code: 2, sent: undefined });
+});
+
+it('autoscales on from the bounds there are, when only some are given', async () => {
+  const autoscale = { 'StatefulSet/nats': { minimum: 2, maximum: 5, cpuPercent: 60 } };
+  const { sent } = await steward('autoscale nats nats --max 7', {
+    'GET /installations': () => ({
+      items: [installation({ runState: { stopped: false, replicas: {}, autoscale }, workloads })],
+    }),
+  });
+  expect(sent).toMatchObject({ autoscale: { 'StatefulSet/nats': { minimum: 2, maximum: 7, cpuPercent: 60 } } });
 });
 
 it('shows what is kept and the knobs with what they are at', async () => {
@@ -138,6 +203,8 @@ it('shows what is kept and the knobs with what they are at', async () => {
   });
   expect(terminal.stdout()).toContain('stopped, StatefulSet/nats at 5 pods');
   expect(terminal.stdout()).toContain('redundancy = as the chart says (1, 3): Servers');
+  expect(terminal.stdout()).toContain('StatefulSet/nats/nats: CPU 100m to 2, memory 64Mi to 1Gi');
+  expect(terminal.stdout()).toContain('StatefulSet/nats: 2 to 9 pods');
 });
 
 it.each([

@@ -1,4 +1,3 @@
-import type { RemedyKind } from '@steward/shared';
 import type { Command } from 'commander';
 import { usageError } from '../cli-error.ts';
 import type { ExitCode } from '../exit-codes.ts';
@@ -7,13 +6,16 @@ import { basisOf, loadRelease, turnedKnobs } from '../installations/knobs.ts';
 import { scaleRequest } from '../installations/scale-request.ts';
 import { addCommand, type CommandSpec, type Invocation, type Session } from '../program/command.ts';
 import { confirm } from '../terminal/prompt.ts';
+import { AUTOSCALE } from './autoscale-command.ts';
 import { commonFields, pushOperation, withChangeOptions, type ChangeOptions } from './push-operation.ts';
+import { RESIZE } from './resize-command.ts';
+import { SCHEDULE } from './schedule-command.ts';
 
 interface StopOptions extends ChangeOptions {
   yes?: boolean;
 }
 
-async function push(invocation: Invocation<ChangeOptions>, kind: Exclude<RemedyKind, 'scale'>) {
+async function push(invocation: Invocation<ChangeOptions>, kind: 'restart' | 'stop' | 'start') {
   const installation = await findInstallation(await invocation.hub(), invocation.args[0] ?? '');
   const fields = commonFields(invocation.options, installation.generation);
   return pushOperation(invocation, installation.id, { kind, ...fields });
@@ -78,7 +80,8 @@ const STOP: CommandSpec<StopOptions> = {
 const START: CommandSpec<ChangeOptions> = {
   usage: 'start <installation>',
   summary: 'run a stopped installation again, with the counts it had',
-  about: 'Also one that was scaled or upgraded while it was stopped: it comes up as it is wanted by then.',
+  about:
+    'Also one that was scaled or upgraded while it was stopped: it comes up as it is wanted by then. One that its schedule has stopped runs until that window ends.',
   examples: ['steward start nats --watch'],
   options: withChangeOptions,
   run: (invocation) => push(invocation, 'start'),
@@ -90,7 +93,7 @@ const SCALE: CommandSpec<ChangeOptions> = {
   about:
     `A workload is a Deployment or StatefulSet, by its name or as Deployment/web. ${KEPT} \`default\` gives the count back to the release. ` +
     'Where the release has a knob for it, `steward set` is better: the vendor has said what else must change with it. ' +
-    'What an autoscaler scales is refused.',
+    'What an autoscaler scales is refused (`steward autoscale`).',
   examples: ['steward scale shop web=5 --watch', 'steward scale shop web=default StatefulSet/db=3'],
   options: withChangeOptions,
   run: runScale,
@@ -106,11 +109,14 @@ const SET: CommandSpec<ChangeOptions> = {
   run: runSet,
 };
 
-/** What helps without another version: restart, stop, start, scale, and the knobs. */
+/** What helps without another version: restart, stop, start, scale, resize, autoscale, schedule, and the knobs. */
 export function addRemedyCommands(program: Command, session: Session): void {
   addCommand(program, session, RESTART);
   addCommand(program, session, STOP);
   addCommand(program, session, START);
   addCommand(program, session, SCALE);
+  addCommand(program, session, RESIZE);
+  addCommand(program, session, AUTOSCALE);
+  addCommand(program, session, SCHEDULE);
   addCommand(program, session, SET);
 }

@@ -34,9 +34,16 @@ const CONNECTION: Record<Cluster['connection'], Tint> = {
 };
 
 /** The last known health when the agent is not heard is marked with a question mark. */
-export function healthCell({ health, isStale, runState }: Pick<Installation, 'health' | 'isStale' | 'runState'>): Cell {
+export function healthCell({
+  health,
+  isStale,
+  reasons,
+  runState,
+}: Pick<Installation, 'health' | 'isStale' | 'reasons' | 'runState'>): Cell {
   // It is as it should be, and still nobody can use it.
   if (runState?.stopped && health === 'healthy') return { text: isStale ? 'stopped?' : 'stopped', tint: 'dim' };
+  if (health === 'healthy' && reasons.some(({ code }) => code === 'StoppedBySchedule'))
+    return { text: `stopped (schedule)${isStale ? '?' : ''}`, tint: 'dim' };
   return isStale ? { text: `${health}?`, tint: 'dim' } : { text: health, tint: HEALTH[health] };
 }
 

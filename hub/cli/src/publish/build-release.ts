@@ -21,7 +21,10 @@ function displayOf(chart: Chart, { yaml }: Inspection): Release['display'] {
   };
 }
 
-type Declared = Pick<Release, 'permissions' | 'exceptions' | 'definitions' | 'metrics' | 'generateOnce' | 'drift'>;
+type Declared = Pick<
+  Release,
+  'permissions' | 'exceptions' | 'definitions' | 'metrics' | 'generateOnce' | 'drift' | 'remedies'
+>;
 
 /** What a release lets the agent do, and how it is to treat what the chart renders to. */
 export function declaredContent({ yaml, permissions, definitions }: Inspection): Declared {
@@ -32,6 +35,7 @@ export function declaredContent({ yaml, permissions, definitions }: Inspection):
     ...(yaml.metrics === undefined ? {} : { metrics: { intervalSeconds: 60, endpoints: [], ...yaml.metrics } }),
     ...(yaml.generateOnce === undefined ? {} : { generateOnce: yaml.generateOnce }),
     ...(yaml.drift === undefined ? {} : { drift: yaml.drift }),
+    ...(yaml.remedies === undefined ? {} : { remedies: yaml.remedies }),
   };
 }
 

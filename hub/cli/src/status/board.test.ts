@@ -29,6 +29,16 @@ describe('the board', () => {
     expect(lines).toContain('cluster beta/prod is offline: not heard since 11:50; look at its agent');
   });
 
+  it('tells a stop by schedule from one by hand, with its end', () => {
+    const board = new Board();
+    const web = { code: 'Stopped', object: 'Deployment/web', message: 'it is stopped on purpose' };
+    const night = { code: 'StoppedBySchedule', object: 'Installation/nats', message: 'until 2026-11-30T05:00:00Z' };
+    board.load([cluster()], [installation({ reasons: [web, night] })], []);
+    expect(boardLines(board, plain)[1]).toMatch(
+      /stopped \(schedule\) .*Installation\/nats: until 2026-11-30T05:00:00Z/,
+    );
+  });
+
   it('says that an upgrade was rolled back, and why, when all is well again', () => {
     const board = new Board();
     board.load([cluster()], [installation({ version: '2.16.0', state: 'rolled-back', message: 'no such image' })], []);

@@ -22,7 +22,8 @@ export interface BoardChange {
 }
 
 function reasonText({ reasons }: Installation): string {
-  const [first] = reasons;
+  // Which it is by schedule or by hand is said beside it.
+  const first = reasons.find(({ code }) => code !== 'Stopped') ?? reasons[0];
   if (!first) return '';
   const more = reasons.length > 1 ? ` (and ${reasons.length - 1} more)` : '';
   return `${first.object}: ${first.message || first.code}${more}`;

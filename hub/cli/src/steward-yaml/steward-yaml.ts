@@ -4,6 +4,7 @@ import {
   ReleaseGenerated,
   ReleaseMetrics,
   ReleaseMetricsEndpoint,
+  ReleaseRemedies,
   ReleaseUpgradeRules,
   Slug,
 } from '@steward/shared';
@@ -132,6 +133,12 @@ export const StewardYaml = Type.Object(
         ...closed,
         description:
           "What becomes of fields that somebody else changed: put right or only told, and which ones are others' to set.",
+      }),
+    ),
+    remedies: Type.Optional(
+      Type.Object(ReleaseRemedies.properties, {
+        ...closed,
+        description: 'What support may change of how it runs, inside bounds that are signed with the release.',
       }),
     ),
     exceptions: Type.Optional(

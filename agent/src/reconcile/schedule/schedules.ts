@@ -1,0 +1,53 @@
+import type { ReconcileContext } from '../context.ts';
+import { dueTurn } from './due-turn.ts';
+import { takeTurn } from './take-turn.ts';
+
+const TICK_MS = 5_000;
+/** What could not be done is tried again after this; a policy may be another one then. */
+const RETRY_MS = 10_000;
+
+export interface SchedulesOptions {
+  context: ReconcileContext;
+  /** The installation's queue is to call {@link Schedules.turn} when it has nothing else to do. */
+  onDue: (installation: string) => void;
+  signal: AbortSignal;
+}
+
+/** Notices, by the API server's clock, that an installation is to be stopped or started by its schedule. */
+export class Schedules {
+  readonly #options: SchedulesOptions;
+  readonly #notBefore = new Map<string, number>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: SchedulesOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#timer ??= setInterval(() => this.#look(), TICK_MS).unref();
+    this.#look();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  isDue(name: string): boolean {
+    const { installations, now } = this.#options.context;
+    const known = installations.byName(name);
+    if (!known || (known.state !== 'running' && known.state !== 'rolled-back')) return false;
+    if ((this.#notBefore.get(name) ?? 0) > performance.now()) return false;
+    return dueTurn(known.schedule, known.scheduled, now().getTime()) !== undefined;
+  }
+
+  async turn(name: string): Promise<void> {
+    this.#notBefore.set(name, performance.now() + RETRY_MS);
+    const { context, signal } = this.#options;
+    if (await takeTurn(context, name, signal)) this.#notBefore.delete(name);
+  }
+
+  #look(): void {
+    for (const { name } of this.#options.context.installations.all()) if (this.isDue(name)) this.#options.onDue(name);
+  }
+}

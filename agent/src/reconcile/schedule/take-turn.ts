@@ -1,0 +1,112 @@
+import { AS_RELEASED, releaseNameOf } from '@steward/shared';
+import type { HistoryEntry, InstallationRecord } from '../../operations/installation-object.ts';
+import { InstallationGoneError } from '../../operations/installations.ts';
+import { writtenSchedule, type ScheduleStatus } from '../../operations/schedule-status.ts';
+import { decide } from '../../policy/decide.ts';
+import { loadPolicies } from '../../policy/load-policies.ts';
+import type { ReconcileContext } from '../context.ts';
+import { applyPlan } from '../execute/apply-plan.ts';
+import { done, type Outcome } from '../outcome.ts';
+import { mergedInventory } from '../plan/inventory.ts';
+import { makePlan } from '../plan/make-plan.ts';
+import { neverOursOf } from '../plan/never-ours.ts';
+import { setAsItRuns } from '../run-state/with-run-state.ts';
+import { asScheduled, dueTurn } from './due-turn.ts';
+
+/**
+ * Stops or starts an installation whose schedule says so now: its stored set, as an operation would, without rendering and
+ * without hooks. What the schedule was consented to is not asked for again; who has denied it since is obeyed. After a kill it
+ * is done again from the beginning.
+ * @returns false when it could not be done, and is to be tried again
+ */
+export async function takeTurn(context: ReconcileContext, name: string, signal: AbortSignal): Promise<boolean> {
+  const installation = await context.installations.read(name).catch(unlessGone);
+  if (!installation) return false;
+  const { state, history, observedGeneration, schedule: before } = installation.status;
+  const good = history.find(({ generation }) => generation === observedGeneration);
+  if (!good || (state !== 'running' && state !== 'rolled-back')) return true;
+  const due = dueTurn(good.runState?.schedule, before, context.now().getTime());
+  if (!due) return true;
+  if (due.isStopped === (before?.isStopped ?? false) && before?.isTurning !== true) {
+    await write(context, name, due);
+    return true;
+  }
+  const policies = await loadPolicies(context.kube, context.config.namespace, signal);
+  const decision = decide('schedule', name, policies);
+  if (decision.effect === 'deny') return hold(context, name, before, decision.message);
+  const turning = { ...due, isTurning: true };
+  await write(context, name, turning);
+  installation.status.schedule = due;
+  const applied = await apply(context, installation, good, signal);
+  if (!applied.ok) return hold(context, name, turning, applied.failure.message);
+  await write(context, name, due);
+  tell(context, installation, due);
+  return true;
+}
+
+/** The look for drift puts it together again. */
+function unlessGone(error: unknown): undefined {
+  if (!(error instanceof InstallationGoneError)) throw error;
+}
+
+async function apply(
+  context: ReconcileContext,
+  installation: InstallationRecord,
+  good: HistoryEntry,
+  signal: AbortSignal,
+): Promise<Outcome<void>> {
+  const { kube, config, now } = context;
+  const { name, namespace, status } = installation;
+  const { runState = AS_RELEASED } = good;
+  const runs = { ...good, runState: asScheduled(runState, status.schedule) };
+  const set = setAsItRuns(await context.renders.load(good.renderRef), runs);
+  const releaseName = status.desired ? releaseNameOf(status.desired) : name;
+  const { fieldManager, organization } = config;
+  const plan = await makePlan({
+    kube,
+    fieldManager,
+    organization,
+    installation: name,
+    helmRelease: { releaseName, namespace },
+    isAdopting: false,
+    objects: set.objects,
+    inventory: status.inventory,
+    neverOurs: neverOursOf(set.objects, set.meta.drift, releaseName, status.inventory),
+    replaceable: new Set(),
+    mayAskLess: true,
+    signal,
+  });
+  if (!plan.ok) return plan;
+  const deadlineMs = now().getTime() + set.meta.deadlineSeconds * 1_000;
+  const step = { kube, fieldManager, now, deadlineMs, signal };
+  // Its parts have run together before: none has to wait for another.
+  const rules = { isLastFirst: status.schedule?.isStopped === true, untilReady: async () => done(undefined) };
+  const applied = await applyPlan(plan.value, step, rules);
+  if (!applied.ok) return applied;
+  const hooked = status.inventory.filter(({ hook }) => hook !== undefined);
+  await context.installations.write(name, { inventory: mergedInventory(hooked, applied.value) });
+  return done(undefined);
+}
+
+async function hold(
+  context: ReconcileContext,
+  name: string,
+  status: ScheduleStatus | undefined,
+  why: string,
+): Promise<false> {
+  const held = `its schedule is not kept: ${why}`.slice(0, 1_000);
+  if (status?.held !== held) await write(context, name, { isStopped: false, ...status, held });
+  return false;
+}
+
+async function write(context: ReconcileContext, name: string, status: ScheduleStatus): Promise<void> {
+  await context.installations.write(name, { schedule: writtenSchedule(status) });
+  context.monitors.refresh(name);
+}
+
+function tell({ link, log, now }: ReconcileContext, { id, name }: InstallationRecord, due: ScheduleStatus): void {
+  const kind = due.isStopped ? 'schedule.stopped' : 'schedule.started';
+  const message = due.isStopped ? `${name} is stopped by its schedule until ${due.until ?? '?'}` : `${name} runs again`;
+  log.info('schedule', { kind, installation: name });
+  link.sendEvent({ kind, installationId: id, message, at: now().toISOString() });
+}
