@@ -1,7 +1,6 @@
-import { glob, readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { build, type Metafile, type Plugin } from 'esbuild';
-import * as typebox from 'typebox';
+import { build, type Metafile } from 'esbuild';
 
 const root = join(import.meta.dirname, '..');
 export const AGENT_BUNDLE = join(root, 'agent/dist/bundle/agent.js');
@@ -49,38 +48,10 @@ export async function bundleAgent(
     },
     // Optional native parts of ws, which it does without.
     external: ['bufferutil', 'utf-8-validate'],
-    plugins: [onlyUsedTypes()],
   });
   const found = [...unwantedIn(metafile), ...twiceIn(metafile)];
   if (found.length > 0) throw new Error(`the agent's bundle holds what it must not:\n  ${found.join('\n  ')}`);
   return outfile;
-}
-
-/**
- * `import Type from 'typebox'` is one object with all that it can do, a parser of TypeScript among it, and so nothing of it is ever
- * left out: 54 kB. Here it is an object with what our sources name.
- */
-function onlyUsedTypes(): Plugin {
-  return {
-    name: 'only used types',
-    setup: (building) => {
-      building.onResolve({ filter: /^typebox$/ }, ({ namespace }) =>
-        namespace === 'used-types' ? undefined : { path: 'typebox', namespace: 'used-types' },
-      );
-      building.onLoad({ filter: /./, namespace: 'used-types' }, async () => {
-        const names = (await usedTypes()).join(', ');
-        return { contents: `import { ${names} } from 'typebox'; export default { ${names} };`, resolveDir: root };
-      });
-    },
-  };
-}
-
-async function usedTypes(): Promise<string[]> {
-  const names = new Set<string>();
-  for await (const path of glob('{agent,shared}/src/**/*.ts', { cwd: root }))
-    for (const [, name = ''] of (await readFile(join(root, path), 'utf8')).matchAll(/\bType\.(\w+)/g)) names.add(name);
-  // Others are types only.
-  return [...names].filter((name) => name in typebox).sort();
 }
 
 function unwantedIn({ inputs }: Metafile): string[] {
