@@ -29,6 +29,16 @@ describe('the board', () => {
     expect(lines).toContain('cluster beta/prod is offline: not heard since 11:50; look at its agent');
   });
 
+  it('says how it runs other than released, when nothing else is to be told', () => {
+    const board = new Board();
+    const autoscale = { 'Deployment/web': { minimum: 2, maximum: 5, cpuPercent: 70 } };
+    const runState = { stopped: false, replicas: { 'StatefulSet/db': 3 }, autoscale };
+    board.load([cluster()], [installation({ runState })], []);
+    expect(boardLines(board, plain)[1]).toContain(
+      'StatefulSet/db at 3 pods, Deployment/web autoscaled, 2 to 5 pods at 70 % CPU',
+    );
+  });
+
   it('tells a stop by schedule from one by hand, with its end', () => {
     const board = new Board();
     const web = { code: 'Stopped', object: 'Deployment/web', message: 'it is stopped on purpose' };

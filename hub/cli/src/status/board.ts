@@ -1,4 +1,11 @@
-import { isFinal, type Cluster, type FeedEvent, type Installation, type Operation } from '@steward/shared';
+import {
+  isFinal,
+  runStateText,
+  type Cluster,
+  type FeedEvent,
+  type Installation,
+  type Operation,
+} from '@steward/shared';
 import { operationTitle } from '../output/operation-title.ts';
 import { headline } from '../terminal/terminal.ts';
 
@@ -29,12 +36,13 @@ function reasonText({ reasons }: Installation): string {
   return `${first.object}: ${first.message || first.code}${more}`;
 }
 
-/** The most telling sentence: what is being done, else why it is not well, else what the agent said last. */
+/** The most telling sentence: what is being done, else why it is not well, what the agent said last, or how it runs other than released. */
 export function messageOf({ installation, operation }: BoardRow): string {
   if (operation) return headline(operation.message);
-  const { state, message = '' } = installation;
+  const { state, runState, message = '' } = installation;
+  const kept = runState ? runStateText(runState) : undefined;
   const isBad = state === 'rolled-back' || state === 'failed';
-  return headline(reasonText(installation) || (isBad ? `${state}: ${message}` : message));
+  return headline(reasonText(installation) || (isBad ? `${state}: ${message}` : message || (kept ?? '')));
 }
 
 /** The current state of all installations, kept up to date by the feed. Bodies are whole objects, so the newest replaces what there was. */
