@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import Type from 'typebox';
+import * as Type from 'typebox';
 import { compile, fieldManagerOf, Namespace, ReleaseKey, Slug, type Decoded } from '@steward/shared';
 
 /** A value that cannot be printed by accident: JSON, templates and inspection show `[secret]`. */

@@ -2,7 +2,8 @@ import { compile, PRODUCT_VERSION, Slug } from '@steward/shared';
 import { Ajv } from 'ajv';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import Type, { type Static } from 'typebox';
+import * as Type from 'typebox';
+import type { Static } from 'typebox';
 import { parseNetwork } from './http/trusted-proxies.ts';
 import { Secret } from './secret.ts';
 

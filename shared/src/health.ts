@@ -1,4 +1,5 @@
-import Type, { type Static } from 'typebox';
+import * as Type from 'typebox';
+import type { Static } from 'typebox';
 
 export const HEALTH_STATES = ['healthy', 'progressing', 'degraded', 'unhealthy', 'unknown'] as const;
 export const HealthState = Type.Unsafe<HealthState>({ type: 'string', enum: [...HEALTH_STATES] });

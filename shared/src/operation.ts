@@ -1,4 +1,5 @@
-import Type, { type Static } from 'typebox';
+import * as Type from 'typebox';
+import type { Static } from 'typebox';
 import { isRemedy, REMEDY_KINDS } from './run-state.ts';
 
 function literals<const T extends readonly string[]>(values: T) {

@@ -1,4 +1,5 @@
-import Type, { type Static } from 'typebox';
+import * as Type from 'typebox';
+import type { Static } from 'typebox';
 import { AutoscaledWorkloads, autoscaleText } from './remedies/autoscale.ts';
 import { ResizedContainers, sizeText } from './remedies/resize.ts';
 import { Schedule, scheduleText } from './remedies/schedule.ts';

@@ -1,5 +1,5 @@
 import { runInNewContext } from 'node:vm';
-import Type from 'typebox';
+import * as Type from 'typebox';
 import { expect, it } from 'vitest';
 import { CreateOperation } from './api/create-operation.ts';
 import { ConnectClaims } from './frames/enrolment.ts';

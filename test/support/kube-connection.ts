@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { Agent, request } from 'node:https';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
-import Type from 'typebox';
+import * as Type from 'typebox';
 import { parse } from 'yaml';
 
 const decodeKubeconfig = compile(

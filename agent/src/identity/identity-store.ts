@@ -1,5 +1,5 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
-import Type from 'typebox';
+import * as Type from 'typebox';
 import { compile, IDENTITY_SECRET, sha256 } from '@steward/shared';
 import type { KubeClient, KubeObject, ResourceRef } from '../kube/client.ts';
 import { isKubeError } from '../kube/error.ts';

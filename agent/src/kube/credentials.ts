@@ -4,7 +4,7 @@ import type { RequestOptions } from 'node:https';
 import { newClusters, newContexts, newUsers, type User } from '@kubernetes/client-node/dist/config_types.js';
 import { ExecAuth } from '@kubernetes/client-node/dist/exec_auth.js';
 import { FileAuth } from '@kubernetes/client-node/dist/file_auth.js';
-import Type from 'typebox';
+import * as Type from 'typebox';
 import { parse } from 'yaml';
 import { compile } from '@steward/shared';
 

@@ -1,4 +1,4 @@
-import Type from 'typebox';
+import * as Type from 'typebox';
 import { compile } from '@steward/shared';
 import { builtinKind, splitApiVersion } from './builtin-kinds.ts';
 import type { ResourceRef } from './client.ts';

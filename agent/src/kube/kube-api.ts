@@ -1,4 +1,4 @@
-import Type from 'typebox';
+import * as Type from 'typebox';
 import { compile } from '@steward/shared';
 import { missingAccess } from './access.ts';
 import type {

@@ -1,4 +1,4 @@
-import Type from 'typebox';
+import * as Type from 'typebox';
 import { compile, type Decoded } from '@steward/shared';
 import type { KubeObject, ResourceRef } from './client.ts';
 import { KubeError } from './error.ts';

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import Type from 'typebox';
+import * as Type from 'typebox';
 import { compile } from '@steward/shared';
 import type { KubeObject, Watch, WatchOptions } from './client.ts';
 import { isKubeError, KubeError, kubeErrorOf } from './error.ts';

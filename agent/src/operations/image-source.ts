@@ -1,4 +1,5 @@
-import Type, { type Static } from 'typebox';
+import * as Type from 'typebox';
+import type { Static } from 'typebox';
 
 /**
  * From where a customer's cluster gets the images that a release names: another host for a prefix, and the Secrets to log

@@ -1,4 +1,4 @@
-import Type from 'typebox';
+import * as Type from 'typebox';
 import { API_VERSION, compile } from '@steward/shared';
 import type { KubeObject } from '../kube/client.ts';
 

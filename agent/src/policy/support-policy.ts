@@ -1,4 +1,4 @@
-import Type from 'typebox';
+import * as Type from 'typebox';
 import { compile, POLICY_CLASSES, type PolicyClass } from '@steward/shared';
 import type { KubeObject } from '../kube/client.ts';
 

@@ -1,6 +1,6 @@
 import { compile, ConnectClaims, type Decoded } from '@steward/shared';
 import { verify, type KeyObject } from 'node:crypto';
-import Type from 'typebox';
+import * as Type from 'typebox';
 
 const decodeHeader = compile(Type.Object({ alg: Type.Literal('EdDSA') }));
 const decodeClaims = compile(ConnectClaims);

@@ -1,7 +1,7 @@
 import { Controller, Get, Req, Res } from '@nestjs/common';
 import { Digest, ReleaseEnvelope } from '@steward/shared';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import Type from 'typebox';
+import * as Type from 'typebox';
 import { Database } from '../db/database.ts';
 import { bearerOf } from '../http/access.guard.ts';
 import { Public } from '../http/access.ts';

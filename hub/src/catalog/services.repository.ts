@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { compile, type Channel, type CreateService, type Service } from '@steward/shared';
-import Type from 'typebox';
+import * as Type from 'typebox';
 import type { EntityManager } from 'typeorm';
 import { row, rows } from '../db/query.ts';
 import type { TenantContext } from '../db/tenant-context.ts';

@@ -12,7 +12,7 @@ import {
   RejectedRecord,
   type PageOf,
 } from '@steward/shared';
-import Type from 'typebox';
+import * as Type from 'typebox';
 import type { TenantContext } from '../db/tenant-context.ts';
 import { Allow, ANYONE, Tenant, VENDOR } from '../http/access.ts';
 import { Answers } from '../http/answers.ts';

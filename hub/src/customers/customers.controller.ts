@@ -1,6 +1,6 @@
 import { Controller, Get, Post } from '@nestjs/common';
 import { CreateCustomer, Customer, Page, PageQuery, Slug, type PageOf } from '@steward/shared';
-import Type from 'typebox';
+import * as Type from 'typebox';
 import type { TenantContext } from '../db/tenant-context.ts';
 import { Allow, ANYONE, Tenant } from '../http/access.ts';
 import { Answers } from '../http/answers.ts';

@@ -1,7 +1,8 @@
 import { Controller, Get, Req, Res } from '@nestjs/common';
 import { FEED_EVENTS } from '@steward/shared';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import Type, { type Static } from 'typebox';
+import * as Type from 'typebox';
+import type { Static } from 'typebox';
 import type { TenantContext } from '../db/tenant-context.ts';
 import { Allow, ANYONE, Tenant } from '../http/access.ts';
 import { bearerOf } from '../http/access.guard.ts';

@@ -1,5 +1,5 @@
 import { compile } from '@steward/shared';
-import Type from 'typebox';
+import * as Type from 'typebox';
 import { describe, expect, it } from 'vitest';
 import { coerce, storable } from './decoded.ts';
 

@@ -1,5 +1,5 @@
 import { compile, LIMITS, type PageOf, type PageQuery } from '@steward/shared';
-import Type from 'typebox';
+import * as Type from 'typebox';
 import { ProblemError } from './problem.ts';
 
 const decodePosition = compile(

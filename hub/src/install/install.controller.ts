@@ -1,6 +1,6 @@
 import { Controller, Get, Req, Res, UseFilters } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import Type from 'typebox';
+import * as Type from 'typebox';
 import { bearerOf } from '../http/access.guard.ts';
 import { Public } from '../http/access.ts';
 import { Answers } from '../http/answers.ts';

@@ -1,7 +1,7 @@
 import { Controller, Get, Res } from '@nestjs/common';
 import { InstallationExport } from '@steward/shared';
 import type { FastifyReply } from 'fastify';
-import Type from 'typebox';
+import * as Type from 'typebox';
 import { ChartPlaces } from '../agents/chart-places.ts';
 import type { TenantContext } from '../db/tenant-context.ts';
 import { Allow, ANYONE, Tenant } from '../http/access.ts';

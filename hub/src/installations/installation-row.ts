@@ -1,5 +1,5 @@
 import { compile, HealthReason, InEffect, WorkloadHealth, type HealthState, type Installation } from '@steward/shared';
-import Type from 'typebox';
+import * as Type from 'typebox';
 import { SELECT_RUN_STATE, shownRunState } from './run-state.ts';
 
 /** What the statements below read of one installation, with what is wanted of it. */

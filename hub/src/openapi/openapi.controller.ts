@@ -1,5 +1,5 @@
 import { Controller, Get } from '@nestjs/common';
-import Type from 'typebox';
+import * as Type from 'typebox';
 import { Public } from '../http/access.ts';
 import { Answers } from '../http/answers.ts';
 import { openApi } from './openapi.ts';

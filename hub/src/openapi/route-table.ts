@@ -1,7 +1,8 @@
 import { Injectable, RequestMethod } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
 import { compile } from '@steward/shared';
-import Type, { type TSchema } from 'typebox';
+import * as Type from 'typebox';
+import type { TSchema } from 'typebox';
 import { ACCESS, type Access } from '../http/access.ts';
 import { ANSWER, type Answer } from '../http/answers.ts';
 import { BODY, PARAMETERS, QUERY } from '../http/decoded.ts';

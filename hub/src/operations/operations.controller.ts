@@ -9,7 +9,7 @@ import {
   Page,
   type PageOf,
 } from '@steward/shared';
-import Type from 'typebox';
+import * as Type from 'typebox';
 import type { TenantContext } from '../db/tenant-context.ts';
 import { Allow, ANYONE, Tenant } from '../http/access.ts';
 import { Answers } from '../http/answers.ts';

@@ -1,6 +1,6 @@
 import { Controller, Get, Inject, Param, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
-import Type from 'typebox';
+import * as Type from 'typebox';
 import { Public } from '../http/access.ts';
 import { Answers } from '../http/answers.ts';
 import { ProblemError } from '../http/problem.ts';

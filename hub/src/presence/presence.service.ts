@@ -2,7 +2,7 @@ import { Inject, Injectable, type BeforeApplicationShutdown, type OnApplicationB
 import { compile } from '@steward/shared';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import Type from 'typebox';
+import * as Type from 'typebox';
 import { ClusterNewsService } from '../clusters/cluster-news.service.ts';
 import { SESSION_CHANNEL } from '../clusters/clusters.repository.ts';
 import { Database } from '../db/database.ts';

@@ -1,6 +1,6 @@
 import { Controller, Get } from '@nestjs/common';
 import { LatestMetrics, MetricRange, MetricRangeQuery } from '@steward/shared';
-import Type from 'typebox';
+import * as Type from 'typebox';
 import type { TenantContext } from '../db/tenant-context.ts';
 import { Allow, ANYONE, Tenant } from '../http/access.ts';
 import { Answers } from '../http/answers.ts';

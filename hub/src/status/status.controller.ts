@@ -1,7 +1,7 @@
 import { Controller, Get, Header, Res } from '@nestjs/common';
 import { PRODUCT_VERSION } from '@steward/shared';
 import type { FastifyReply } from 'fastify';
-import Type from 'typebox';
+import * as Type from 'typebox';
 import { Database } from '../db/database.ts';
 import { Public } from '../http/access.ts';
 import { Answers } from '../http/answers.ts';

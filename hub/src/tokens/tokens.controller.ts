@@ -1,6 +1,6 @@
 import { Controller, Delete, Get, Post } from '@nestjs/common';
 import { ApiToken, CreateApiToken, CreatedApiToken, Page, PageQuery, type PageOf, type Role } from '@steward/shared';
-import Type from 'typebox';
+import * as Type from 'typebox';
 import type { TenantContext } from '../db/tenant-context.ts';
 import { Allow, Tenant } from '../http/access.ts';
 import { Answers } from '../http/answers.ts';

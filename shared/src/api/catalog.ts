@@ -1,4 +1,5 @@
-import Type, { type Static } from 'typebox';
+import * as Type from 'typebox';
+import type { Static } from 'typebox';
 import { Digest, Release, ReleaseEnvelope, ReleaseKey, Slug } from '../release/release.ts';
 import { Name } from './people.ts';
 

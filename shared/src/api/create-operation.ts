@@ -1,4 +1,5 @@
-import Type, { type Static } from 'typebox';
+import * as Type from 'typebox';
+import type { Static } from 'typebox';
 import { Slug } from '../release/release.ts';
 import { AutoscaleRequest } from '../remedies/autoscale.ts';
 import { ResizeRequest } from '../remedies/resize.ts';

@@ -1,4 +1,5 @@
-import Type, { type Static } from 'typebox';
+import * as Type from 'typebox';
+import type { Static } from 'typebox';
 import { Digest, ReleaseImage, ReleaseName, Slug } from '../release/release.ts';
 import { RunState } from '../run-state.ts';
 import { Version } from './catalog.ts';

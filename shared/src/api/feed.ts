@@ -1,4 +1,5 @@
-import Type, { type Static } from 'typebox';
+import * as Type from 'typebox';
+import type { Static } from 'typebox';
 import { Cluster } from './clusters.ts';
 import { Installation, Operation, OperationTransition } from './fleet.ts';
 

@@ -1,4 +1,5 @@
-import Type, { type Static } from 'typebox';
+import * as Type from 'typebox';
+import type { Static } from 'typebox';
 import { HealthReason, HealthState, WorkloadHealth } from '../health.ts';
 import { IfUnderWay, OperationKind, OperationPhase, OperationPlan, OperationState } from '../operation.ts';
 import { Namespace } from '../namespace.ts';

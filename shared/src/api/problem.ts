@@ -1,4 +1,5 @@
-import Type, { type Static } from 'typebox';
+import * as Type from 'typebox';
+import type { Static } from 'typebox';
 
 /** Code → HTTP status of every error the hub answers with. The code is the last part of the problem's `type` URI. */
 export const PROBLEMS = {

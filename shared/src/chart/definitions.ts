@@ -1,4 +1,5 @@
-import Type, { type Static } from 'typebox';
+import * as Type from 'typebox';
+import type { Static } from 'typebox';
 import type { RenderedObject } from './pod-specs.ts';
 
 /** A kind of a chart's own: what its `crds` folder holds. The customer applies it, for the whole cluster. */

@@ -1,4 +1,4 @@
-import Type from 'typebox';
+import * as Type from 'typebox';
 import { compile } from '../schema.ts';
 
 /** What a template asks the cluster for: one object, or without a name all of that kind in the namespace. */

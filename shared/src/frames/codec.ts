@@ -1,4 +1,5 @@
-import Type, { type TSchema } from 'typebox';
+import * as Type from 'typebox';
+import type { TSchema } from 'typebox';
 import { parseBoundedJson } from '../json.ts';
 import { LIMITS } from '../limits.ts';
 import { compile, type Decoded, type Decoder } from '../schema.ts';

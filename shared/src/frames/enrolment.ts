@@ -1,4 +1,5 @@
-import Type, { type Static } from 'typebox';
+import * as Type from 'typebox';
+import type { Static } from 'typebox';
 
 /** Paths of the agent's side of the hub. */
 export const AGENT_PATHS = {

@@ -1,4 +1,5 @@
-import Type, { type Static } from 'typebox';
+import * as Type from 'typebox';
+import type { Static } from 'typebox';
 
 /** `http_requests_total`, as the Prometheus text format takes it. */
 export const MetricName = Type.String({ maxLength: 200, pattern: '^[a-zA-Z_:][a-zA-Z0-9_:]*$' });

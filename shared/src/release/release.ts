@@ -1,4 +1,5 @@
-import Type, { type Static } from 'typebox';
+import * as Type from 'typebox';
+import type { Static } from 'typebox';
 import { KindDefinition } from '../chart/definitions.ts';
 import { HOOK_EVENTS, type HookEvent } from '../chart/hooks.ts';
 import { ReleaseMetrics } from './metrics.ts';

@@ -1,4 +1,5 @@
-import Type, { type Static } from 'typebox';
+import * as Type from 'typebox';
+import type { Static } from 'typebox';
 import { MAX_REPLICAS, ofWorkloads } from './workload.ts';
 
 const Pods = Type.Integer({ minimum: 1, maximum: MAX_REPLICAS });

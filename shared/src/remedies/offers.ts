@@ -1,4 +1,5 @@
-import Type, { type Static } from 'typebox';
+import * as Type from 'typebox';
+import type { Static } from 'typebox';
 import { amountOf } from '../quantity.ts';
 import type { Autoscale } from './autoscale.ts';
 import { CpuAmount, MemoryAmount, SIZE_FIELDS, sizeFieldText, type ContainerSize } from './resize.ts';

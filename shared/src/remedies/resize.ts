@@ -1,4 +1,5 @@
-import Type, { type Static } from 'typebox';
+import * as Type from 'typebox';
+import type { Static } from 'typebox';
 import { ofContainers } from './workload.ts';
 
 /** CPU as Kubernetes takes it: `250m`, `1.5`. */

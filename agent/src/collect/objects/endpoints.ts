@@ -1,4 +1,4 @@
-import Type from 'typebox';
+import * as Type from 'typebox';
 import { compile } from '@steward/shared';
 
 /** What is kept of an EndpointSlice: how many of a service's addresses take traffic. Those of pods that are on their way out do not count. */

@@ -1,4 +1,4 @@
-import Type from 'typebox';
+import * as Type from 'typebox';
 import { amountOf, compile } from '@steward/shared';
 import type { KubeObject } from '../../kube/client.ts';
 import { markOf } from '../../kube/mark.ts';

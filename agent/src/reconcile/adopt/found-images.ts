@@ -1,4 +1,5 @@
-import Type, { type Static } from 'typebox';
+import * as Type from 'typebox';
+import type { Static } from 'typebox';
 import { containersOf, fieldAt, normalizeImage, podSpecOf, type RenderedObject, isRecord } from '@steward/shared';
 import type { KubeClient, KubeObject, ResourceRef } from '../../kube/client.ts';
 import { isOfRelease, type HelmRelease } from './helm-marks.ts';

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import Type from 'typebox';
+import * as Type from 'typebox';
 import { compile, type KindDefinition } from '@steward/shared';
 import type { AccessCheck, KubeClient } from '../../kube/client.ts';
 import { persist } from '../../operations/persist.ts';

@@ -1,4 +1,4 @@
-import Type from 'typebox';
+import * as Type from 'typebox';
 import { compile, sha256 } from '@steward/shared';
 import type { KubeClient, KubeObject } from '../../kube/client.ts';
 import { SECRET } from '../../operations/kinds.ts';

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import Type, { type Static } from 'typebox';
+import * as Type from 'typebox';
+import type { Static } from 'typebox';
 import { compile } from '@steward/shared';
 import type { KubeClient, KubeObject } from '../../kube/client.ts';
 import { persist } from '../../operations/persist.ts';

@@ -1,4 +1,4 @@
-import Type from 'typebox';
+import * as Type from 'typebox';
 import { compile } from '@steward/shared';
 import { replicaSetView, type ReplicaSetView } from '../../collect/objects/workload.ts';
 import type { KubeClient, KubeObject, ResourceRef } from '../../kube/client.ts';

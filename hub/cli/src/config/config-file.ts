@@ -2,7 +2,8 @@ import { Slug, compile } from '@steward/shared';
 import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { homedir } from 'node:os';
-import Type, { type Static } from 'typebox';
+import * as Type from 'typebox';
+import type { Static } from 'typebox';
 import { CliError, messageOf } from '../cli-error.ts';
 import { EXIT } from '../exit-codes.ts';
 

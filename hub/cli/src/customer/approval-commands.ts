@@ -1,6 +1,7 @@
 import { API_GROUP, API_VERSION, canonicalJson, compile, OperationKind, OperationState, sha256 } from '@steward/shared';
 import type { Command } from 'commander';
-import Type, { type Static, type TSchema } from 'typebox';
+import * as Type from 'typebox';
+import type { Static, TSchema } from 'typebox';
 import { CliError, usageError } from '../cli-error.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { operationTitle } from '../output/operation-title.ts';

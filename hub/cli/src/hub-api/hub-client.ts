@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { compile, IDEMPOTENCY_KEY_HEADER, Page, PRODUCT_VERSION, Problem, type Decoder } from '@steward/shared';
 import { setTimeout as sleep } from 'node:timers/promises';
-import Type, { type Static, type TSchema } from 'typebox';
+import * as Type from 'typebox';
+import type { Static, TSchema } from 'typebox';
 import { readBytes } from '../bytes.ts';
 import { CliError, messageOf, problemError, usageError } from '../cli-error.ts';
 import { EXIT } from '../exit-codes.ts';

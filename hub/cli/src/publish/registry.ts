@@ -1,5 +1,5 @@
 import { compile, parseImageReference } from '@steward/shared';
-import Type from 'typebox';
+import * as Type from 'typebox';
 import { readBytes } from '../bytes.ts';
 import { messageOf } from '../cli-error.ts';
 import type { HttpAnswer, HttpClient } from '../hub-api/http.ts';

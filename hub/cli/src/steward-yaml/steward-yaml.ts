@@ -8,7 +8,8 @@ import {
   ReleaseUpgradeRules,
   Slug,
 } from '@steward/shared';
-import Type, { type Static } from 'typebox';
+import * as Type from 'typebox';
+import type { Static } from 'typebox';
 
 const Path = Type.String({
   minLength: 1,

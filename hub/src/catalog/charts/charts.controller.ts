@@ -2,7 +2,7 @@ import { Controller, Put, Req } from '@nestjs/common';
 import { Digest, StoredChart } from '@steward/shared';
 import type { FastifyRequest } from 'fastify';
 import { Readable } from 'node:stream';
-import Type from 'typebox';
+import * as Type from 'typebox';
 import type { TenantContext } from '../../db/tenant-context.ts';
 import { Allow, Tenant } from '../../http/access.ts';
 import { Answers } from '../../http/answers.ts';

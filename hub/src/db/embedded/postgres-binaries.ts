@@ -2,7 +2,7 @@ import { compile } from '@steward/shared';
 import { chmod, cp, readFile, rename, rm, stat, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
-import Type from 'typebox';
+import * as Type from 'typebox';
 import { exists } from './host.ts';
 import { closedParent, type UnixUser } from './unprivileged-user.ts';
 
