@@ -183,7 +183,9 @@ describe('a remedy', () => {
     const [one, again] = await Promise.all([1, 2].map(() => push(running.id, { kind: 'restart' }, key)));
     expect(again?.body.id).toBe(one?.body.id);
     expect(problemOf(await push(running.id, { kind: 'stop', expectedGeneration: 1 }))).toBe('409 conflict');
-    await running.agent.carryOut(one?.body.id ?? '', ['accepted', 'running']);
+    const id = one?.body.id ?? '';
+    await running.agent.waitFor('desired', ({ b }) => b.operation.id === id);
+    await running.agent.carryOut(id, ['accepted', 'running']);
     expect(problemOf(await push(running.id, { kind: 'stop' }))).toBe('409 operation-in-progress');
   });
 
