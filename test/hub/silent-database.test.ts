@@ -27,6 +27,11 @@ const hasLogged = (words: string) => fleet.running.hub.logs.some((line) => line.
 it('that swallows what it is sent is left alone, and what happened meanwhile is found', async () => {
   const { cluster, agent } = await fleet.connected();
   const other = await fleet.connected();
+  // Frames are taken in order: the hub has no more to ask of the database for them.
+  for (const connected of [agent, other.agent]) {
+    connected.event();
+    await connected.acked();
+  }
   proxy.setHalfOpen(true);
   const asked = fleet.owner.call('GET', '/customers');
   await waitUntil(() => hasLogged('lost the connection that listens to the database'), {
