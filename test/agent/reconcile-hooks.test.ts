@@ -145,7 +145,7 @@ describe.concurrent('hooks of a chart', () => {
   it('that have run hold a failed upgrade; going back is asked for, and runs the hooks of a rollback', async () => {
     const { hub } = fixture;
     const where = await installed();
-    const bad = await fixture.publish({ chart: 'hooks', version: '1.1.0', change: rule({ deadlineSeconds: 12 }) });
+    const bad = await fixture.publish({ chart: 'hooks', version: '1.1.0', change: rule({ deadlineSeconds: 25 }) });
     const parameters = { text: 'b', fault: 'unready' };
     const end = await hub.end(fixture.offer({ ...where, generation: 2, release: bad, kind: 'upgrade', parameters }));
     expect(end).toMatchObject({ state: 'failed', reason: 'rollout-deadline' });
@@ -170,7 +170,8 @@ describe.concurrent('hooks of a chart', () => {
   it('of a release that says so let a failed upgrade go back by itself', async () => {
     const { hub } = fixture;
     const where = await installed();
-    const change = rule({ deadlineSeconds: 12, rollback: 'safe' });
+    // Its hooks run inside the deadline too.
+    const change = rule({ deadlineSeconds: 25, rollback: 'safe' });
     const safe = await fixture.publish({ chart: 'hooks', version: '1.1.0', change });
     const parameters = { text: 'b', fault: 'unready' };
     const end = await hub.end(fixture.offer({ ...where, generation: 2, release: safe, kind: 'upgrade', parameters }));
