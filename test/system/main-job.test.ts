@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Installation, MetricRange, Operation, OperationDetails } from '@steward/shared';
+import type { Cluster, Installation, MetricRange, Operation, OperationDetails } from '@steward/shared';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { startStackHere } from '../support/stack-of-test.ts';
 import type { Stack } from '../support/stack.ts';
@@ -48,12 +48,13 @@ describe('a service from chart to cluster', () => {
 
   it('installs the agent by the printed line, and shows it online with versions and clock', async () => {
     const { cluster } = await stack.enrol();
-    const shown = await stack.api.get<Record<string, unknown>>(`/clusters/${cluster.id}`);
-    expect(shown).toMatchObject({
+    const show = (): Promise<Cluster> => stack.api.get<Cluster>(`/clusters/${cluster.id}`);
+    // It is connected a moment before it has said hello, with its clock.
+    await waitUntil(async () => (await show()).clockSkewMs !== undefined, { what: 'the skew of its clock is shown' });
+    expect(await show()).toMatchObject({
       connection: 'connected',
       agentVersion: expect.any(String),
       kubernetesVersion: expect.stringMatching(/^v1\.\d+/),
-      clockSkewMs: expect.any(Number),
     });
     await waitUntil(
       async () => /steward\s+true/.test(await stack.kubectl(['get', 'agents', '-n', stack.agentNamespace])),
