@@ -85,9 +85,10 @@ describe.concurrent('a bad upgrade goes back to the last good generation', () =>
   it('when it is not ready before the deadline, told with what it waits for', async () => {
     const hasty = await fixture.publish({
       chart: 'web',
+      version: '1.1.0',
       change: (release) => (release.upgrade = { deadlineSeconds: 10, settleSeconds: 0 }),
     });
-    const { end } = await goesBack(await installed(hasty), hasty, { fault: 'unready' });
+    const { end } = await goesBack(await installed(web), hasty, { fault: 'unready' });
     expect(end).toMatchObject({ reason: 'rollout-deadline', message: expect.stringContaining('Deployment/') });
   });
 
@@ -100,9 +101,10 @@ describe.concurrent('a bad upgrade goes back to the last good generation', () =>
   it('also a StatefulSet whose first pod never got ready', async () => {
     const hasty = await fixture.publish({
       chart: 'store',
+      version: '1.1.0',
       change: (release) => (release.upgrade = { deadlineSeconds: 25, settleSeconds: 0 }),
     });
-    await goesBack(await installed(hasty), hasty, { fault: 'unready' }, 90_000);
+    await goesBack(await installed(store), hasty, { fault: 'unready' }, 90_000);
   });
 
   it('when a quota does not let its pods come into being', async () => {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { DesiredState } from '@steward/shared';
 import type { KubeObject } from '../../agent/src/kube/client.ts';
+import { waitUntil } from '../support/wait-until.ts';
 import { writesToDieAt } from './deaths.ts';
 import type { Death } from './killable-client.ts';
 import { ReconcileFixture, type Published } from './reconcile-fixture.ts';
@@ -115,8 +116,10 @@ describe('an agent killed while it waits', () => {
 
   it('on the way back still goes back, and keeps the deadline it had', async () => {
     const { hub } = fixture;
-    const store = await fixture.publish({
+    const store = await fixture.publish({ chart: 'store' });
+    const hasty = await fixture.publish({
       chart: 'store',
+      version: '1.1.0',
       change: (release) => (release.upgrade = { deadlineSeconds: 12, settleSeconds: 0 }),
     });
     const where = fixture.installation();
@@ -127,7 +130,7 @@ describe('an agent killed while it waits', () => {
       await hub.end(fixture.offer({ ...want, generation: 1, kind: 'install', parameters: { replicas: 1 } })),
     ).toMatchObject({ state: 'succeeded' });
     const parameters = { replicas: 1, fault: 'unready' };
-    const bad = fixture.offer({ ...want, generation: 2, kind: 'upgrade', parameters });
+    const bad = fixture.offer({ ...want, release: hasty, generation: 2, kind: 'upgrade', parameters });
     await hub.reach(bad, { phase: 'roll-out' });
     const deadline = async (): Promise<unknown> =>
       ((await fixture.get('Operation', `op-${bad}`))?.['status'] as { deadlineAt?: unknown }).deadlineAt;
@@ -144,7 +147,7 @@ describe('an agent killed while it waits', () => {
     expect(agent.client.writes.at(-1)).toBe(`patchStatus Installation/${where.name} rolled-back`);
     agent = await fixture.start();
     const end = await hub.end(bad);
-    expect(await fixture.get('Secret', `render-${where.name}-g2`)).toBeUndefined();
+    await waitUntil(async () => !(await fixture.get('Secret', `render-${where.name}-g2`)), { what: 'its set to go' });
     expect(end).toMatchObject({ state: 'rolled-back', reason: 'rollout-deadline' });
     expect(hub.observed[where.installationId]).toMatchObject({ state: 'rolled-back', observedGeneration: 1 });
     expect(hub.contradictions).toEqual([]);

@@ -5,14 +5,23 @@ import { ReconcileFixture, type Published, type RunningAgent } from './reconcile
 
 let fixture: ReconcileFixture;
 let agent: RunningAgent;
+let store: Published;
 let hasty: Published;
+let corrected: Published;
 
 beforeAll(async () => {
   fixture = await ReconcileFixture.create(inject('kubeconfig'));
   await fixture.policy({ rules: { upgrade: 'allow', rollback: 'allow', uninstall: 'allow' } });
   agent = await fixture.start();
   const upgrade: Release['upgrade'] = { deadlineSeconds: 12, settleSeconds: 0 };
-  hasty = await fixture.publish({ chart: 'store', change: (release) => (release.upgrade = upgrade) });
+  store = await fixture.publish({ chart: 'store' });
+  // For what must not get ready only: on a busy machine all else takes longer.
+  hasty = await fixture.publish({
+    chart: 'store',
+    version: '1.1.0',
+    change: (release) => (release.upgrade = upgrade),
+  });
+  corrected = await fixture.publish({ chart: 'store', version: '1.2.0' });
 });
 afterAll(async () => {
   await agent?.stop();
@@ -27,7 +36,7 @@ describe.concurrent('a StatefulSet that never gets ready', () => {
     const want = { ...where, release: hasty };
     const bad = fixture.offer({ ...want, generation: 1, kind: 'install', parameters: { fault: 'unready' } });
     expect(await hub.end(bad)).toMatchObject({ state: 'failed', reason: 'rollout-deadline' });
-    const good = fixture.offer({ ...want, generation: 2, kind: 'upgrade' });
+    const good = fixture.offer({ ...want, release: corrected, generation: 2, kind: 'upgrade' });
     expect(await hub.end(good)).toMatchObject({ state: 'succeeded' });
     expect(hub.observed[where.installationId]).toMatchObject({ state: 'running', observedGeneration: 2 });
   });
@@ -37,7 +46,7 @@ describe.concurrent('a StatefulSet that never gets ready', () => {
     const where = fixture.installation();
     await fixture.grant(where.name, hasty);
     const want = { ...where, release: hasty };
-    const install = fixture.offer({ ...want, generation: 1, kind: 'install' });
+    const install = fixture.offer({ ...want, release: store, generation: 1, kind: 'install' });
     expect(await hub.end(install)).toMatchObject({ state: 'succeeded' });
     const bad = fixture.offer({ ...want, generation: 2, kind: 'upgrade', parameters: { fault: 'unready' } });
     await hub.reach(bad, { phase: 'roll-out' });
