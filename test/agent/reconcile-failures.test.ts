@@ -32,7 +32,12 @@ async function installed(release: Published, parameters: Record<string, unknown>
 }
 
 describe.concurrent('a bad upgrade goes back to the last good generation', () => {
-  async function goesBack(where: Where, release: Published, parameters: Record<string, unknown>, timeoutMs = 60_000) {
+  async function goesBack(
+    where: Where,
+    release: Published,
+    parameters: Record<string, unknown>,
+    { timeoutMs = 60_000, next: corrected = release }: { timeoutMs?: number; next?: Published } = {},
+  ) {
     const { hub } = fixture;
     const startedMs = Date.now();
     const bad = fixture.offer({ ...where, generation: 2, release, kind: 'upgrade', parameters });
@@ -47,7 +52,8 @@ describe.concurrent('a bad upgrade goes back to the last good generation', () =>
       generation: 2,
     });
     await waitUntil(() => hub.health[where.installationId]?.health === 'healthy', { what: 'it to be healthy again' });
-    const next = fixture.offer({ ...where, generation: 3, release, kind: 'upgrade', parameters: { text: 'after' } });
+    const then = { generation: 3, release: corrected, parameters: { text: 'after' } };
+    const next = fixture.offer({ ...where, ...then, kind: 'upgrade' });
     expect(await hub.end(next)).toMatchObject({ state: 'succeeded' });
     expect(hub.observed[where.installationId]).toMatchObject({ state: 'running', observedGeneration: 3 });
     return { end, tookMs };
@@ -72,7 +78,7 @@ describe.concurrent('a bad upgrade goes back to the last good generation', () =>
   });
 
   it('when its pods crash', async () => {
-    const { end } = await goesBack(await installed(web), web, { fault: 'crash' }, 90_000);
+    const { end } = await goesBack(await installed(web), web, { fault: 'crash' }, { timeoutMs: 90_000 });
     expect(end).toMatchObject({ reason: 'crash-loop', message: expect.stringContaining('exit code 3') });
   });
 
@@ -88,7 +94,8 @@ describe.concurrent('a bad upgrade goes back to the last good generation', () =>
       version: '1.1.0',
       change: (release) => (release.upgrade = { deadlineSeconds: 10, settleSeconds: 0 }),
     });
-    const { end } = await goesBack(await installed(web), hasty, { fault: 'unready' });
+    const next = await fixture.publish({ chart: 'web', version: '1.2.0' });
+    const { end } = await goesBack(await installed(web), hasty, { fault: 'unready' }, { next });
     expect(end).toMatchObject({ reason: 'rollout-deadline', message: expect.stringContaining('Deployment/') });
   });
 
@@ -104,7 +111,8 @@ describe.concurrent('a bad upgrade goes back to the last good generation', () =>
       version: '1.1.0',
       change: (release) => (release.upgrade = { deadlineSeconds: 25, settleSeconds: 0 }),
     });
-    await goesBack(await installed(store), hasty, { fault: 'unready' }, 90_000);
+    const next = await fixture.publish({ chart: 'store', version: '1.2.0' });
+    await goesBack(await installed(store), hasty, { fault: 'unready' }, { timeoutMs: 90_000, next });
   });
 
   it('when a quota does not let its pods come into being', async () => {
