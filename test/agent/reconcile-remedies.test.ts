@@ -154,9 +154,11 @@ describe('stop and start', () => {
     const health = await waitUntil(
       () => {
         const told = fixture.hub.health[one.installationId];
-        return told?.reasons.some(({ code }) => code === 'Stopped') ? told : undefined;
+        // The count of ready pods comes with the workload's own status, a moment later.
+        const isStopped = told?.reasons.some(({ code }) => code === 'Stopped') && told.workloads[0]?.ready === 0;
+        return isStopped ? told : undefined;
       },
-      { what: 'its health to say that it is stopped' },
+      { what: 'its health to say that it is stopped, with no pod ready' },
     );
     expect(health).toMatchObject({ health: 'healthy', workloads: [{ ready: 0, wanted: 0 }] });
     const upgrade = await one.end({ kind: 'upgrade', runState: STOPPED, parameters: { replicas: 2, text: 'b' } });
