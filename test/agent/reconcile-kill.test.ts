@@ -132,8 +132,10 @@ describe('an agent killed while it waits', () => {
     const parameters = { replicas: 1, fault: 'unready' };
     const bad = fixture.offer({ ...want, release: hasty, generation: 2, kind: 'upgrade', parameters });
     await hub.reach(bad, { phase: 'roll-out' });
-    const deadline = async (): Promise<unknown> =>
-      ((await fixture.get('Operation', `op-${bad}`))?.['status'] as { deadlineAt?: unknown }).deadlineAt;
+    const deadline = async (): Promise<unknown> => {
+      const { status } = ((await fixture.get('Operation', `op-${bad}`)) ?? {}) as { status?: { deadlineAt?: unknown } };
+      return status?.deadlineAt;
+    };
     const before = await deadline();
     agent.kill();
     agent = await fixture.start();
