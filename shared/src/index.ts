@@ -6,6 +6,7 @@ export * from './json.ts';
 export * from './namespace.ts';
 export * from './health.ts';
 export * from './quantity.ts';
+export * from './release/placeholder.ts';
 export * from './remedies/workload.ts';
 export * from './remedies/resize.ts';
 export * from './remedies/autoscale.ts';

@@ -3,6 +3,7 @@ import type { ReleaseGenerated } from '../release/release.ts';
 import { fieldAt, parseFieldPath, pathWithItem, pathWithKey, withFieldAt, type FieldPath } from './field-path.ts';
 import type { RenderedObject } from './pod-specs.ts';
 import { isRecord } from '../json.ts';
+import { forInstallation } from '../release/placeholder.ts';
 
 /** A field of an object as it was made first. */
 export interface KeptField {
@@ -16,7 +17,7 @@ const NOT_CONTENT: ReadonlySet<string> = new Set(['apiVersion', 'kind', 'metadat
 
 /** The name of the object that an entry means for one installation. */
 export function generatedName({ name }: ReleaseGenerated, releaseName: string): string {
-  return name.replaceAll('${installation}', releaseName);
+  return forInstallation(name, releaseName);
 }
 
 /** The fields an entry names; all content of the object when it names none. Undefined for one that is not a path. */

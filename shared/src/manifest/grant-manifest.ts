@@ -9,6 +9,7 @@ import {
   ORGANIZATION_LABEL,
   reservedNamespace,
 } from './names.ts';
+import { forInstallation } from '../release/placeholder.ts';
 
 export interface GrantInput {
   organization: string;
@@ -66,7 +67,7 @@ function definitionComment(service: string): string {
 }
 
 function ruleOf(permission: ReleasePermission, releaseName: string): PolicyRule {
-  const names = permission.names?.map((name) => name.replaceAll('${installation}', releaseName));
+  const names = permission.names?.map((name) => forInstallation(name, releaseName));
   return withComment(
     {
       apiGroups: [permission.apiGroup],

@@ -4,6 +4,7 @@ import { amountOf } from '../quantity.ts';
 import type { Autoscale } from './autoscale.ts';
 import { CpuAmount, MemoryAmount, SIZE_FIELDS, sizeFieldText, type ContainerSize } from './resize.ts';
 import { MAX_REPLICAS } from './workload.ts';
+import { forInstallation } from '../release/placeholder.ts';
 
 const closed = { additionalProperties: false } as const;
 const Name = Type.String({
@@ -61,7 +62,7 @@ interface Signed {
 export function offeredBy({ remedies, permissions }: Signed, releaseName: string): ReleaseRemedies {
   const named = <O extends { name: string }>(offer: O): O => ({
     ...offer,
-    name: offer.name.replaceAll('${installation}', releaseName),
+    name: forInstallation(offer.name, releaseName),
   });
   const mayAutoscale = permissions.some(
     ({ apiGroup, kind, verbs }) =>

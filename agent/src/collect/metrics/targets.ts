@@ -1,3 +1,4 @@
+import { forInstallation } from '@steward/shared';
 import type { ReleaseMetrics, ReleaseMetricsEndpoint } from '@steward/shared';
 import type { NamespaceObjects } from '../namespace-objects.ts';
 
@@ -61,5 +62,5 @@ function placesOf(
 }
 
 export function serviceOf({ service }: ReleaseMetricsEndpoint, releaseName: string): string {
-  return service.replaceAll('${installation}', releaseName);
+  return forInstallation(service, releaseName);
 }

@@ -8,6 +8,7 @@ import {
   type ChartHook,
   type Release,
   type RenderedObject,
+  forInstallation,
 } from '@steward/shared';
 import { done, failed, type Outcome } from '../outcome.ts';
 import { pinImages } from './pin-images.ts';
@@ -134,8 +135,7 @@ function place(
     return failed('kind-not-permitted', `${name} (${group}) is of a kind that the signed release does not name`);
   }
   const isNamed = permissions.some(
-    ({ names }) =>
-      !names || names.some((allowed) => allowed.replaceAll('${installation}', releaseName) === metadata.name),
+    ({ names }) => !names || names.some((allowed) => forInstallation(allowed, releaseName) === metadata.name),
   );
   if (!isNamed)
     return failed('kind-not-permitted', `${name} is not among the ${kind} names that the signed release lists`);

@@ -1,4 +1,4 @@
-import { AS_RELEASED, canonicalJson, PAUSED_ANNOTATION, releaseNameOf } from '@steward/shared';
+import { canonicalJson, PAUSED_ANNOTATION, releaseNameOf } from '@steward/shared';
 import type { DriftEntry } from '../../operations/drift-status.ts';
 import type { InstallationRecord, InventoryEntry } from '../../operations/installation-object.ts';
 import { decide } from '../../policy/decide.ts';
@@ -11,8 +11,7 @@ import { neverOursOf, ownPart, type NeverOurs } from '../plan/never-ours.ts';
 import { inParallel } from '../plan/parallel.ts';
 import type { ObjectPlanInput } from '../plan/plan-object.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
-import { setAsItRuns } from '../run-state/with-run-state.ts';
-import { asScheduled } from '../schedule/due-turn.ts';
+import { loadStandingSet, standingGeneration } from '../schedule/standing-set.ts';
 import { driftStatus, judge, repaired, type Finding, type Leave, type Repair, type Told } from './ledger.ts';
 import { keyOf, lookAt, type Looked } from './look.ts';
 
@@ -43,16 +42,15 @@ const RIGHTS_KEY = 'Namespace';
 export async function checkDrift(check: DriftCheck): Promise<boolean> {
   const { context, name, untilWriting } = check;
   const installation = await context.installations.read(name);
-  const { state, history, observedGeneration, drift, schedule } = installation.status;
+  const { drift, schedule } = installation.status;
   // It is being stopped or started, or may not be: what is half done is nobody's change.
   if (schedule?.isTurning === true) return false;
-  const good = history.find(({ generation }) => generation === observedGeneration);
-  if ((state !== 'running' && state !== 'rolled-back') || !good) {
+  const good = standingGeneration(installation.status);
+  if (!good) {
     if (drift) await write(check, installation, []);
     return false;
   }
-  const runState = asScheduled(good.runState ?? AS_RELEASED, schedule);
-  const set = setAsItRuns(await context.renders.load(good.renderRef), { ...good, runState });
+  const set = await loadStandingSet(context, good, installation.status);
   await check.beforeLook(set);
   untilWriting.throwIfAborted();
   const looked = await look(check, installation, set);

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import * as Type from 'typebox';
-import { compile, type KindDefinition } from '@steward/shared';
+import { compile, type KindDefinition, forInstallation } from '@steward/shared';
 import type { AccessCheck, KubeClient } from '../../kube/client.ts';
 import { persist } from '../../operations/persist.ts';
 import type { SetMeta } from '../render/release-set.ts';
@@ -71,7 +71,7 @@ async function isServed(kube: KubeClient, definition: KindDefinition): Promise<b
 function checksOf(permissions: SetMeta['permissions'], { releaseName, namespace }: Run['helmRelease']): AccessCheck[] {
   return permissions.flatMap(({ apiGroup, resource, verbs, names }) => {
     const wanted = resource === 'persistentvolumeclaims' ? verbs.filter((verb) => verb !== 'delete') : verbs;
-    const bound = names?.map((name) => name.replaceAll('${installation}', releaseName)) ?? [undefined];
+    const bound = names?.map((name) => forInstallation(name, releaseName)) ?? [undefined];
     return wanted.flatMap((verb) =>
       bound.map((name) => ({ namespace, group: apiGroup, resource, verb, ...(name !== undefined && { name }) })),
     );

@@ -1,4 +1,4 @@
-import { fieldAt, parseFieldPath, type FieldPath, type ReleaseDrift, isRecord } from '@steward/shared';
+import { fieldAt, parseFieldPath, type FieldPath, type ReleaseDrift, isRecord, forInstallation } from '@steward/shared';
 import { STOPPED_ANNOTATION } from '../../collect/objects/workload.ts';
 import type { KubeObject } from '../../kube/client.ts';
 import type { InventoryEntry } from '../../operations/installation-object.ts';
@@ -30,7 +30,7 @@ export function neverOursOf(
     declared: (drift?.ignore ?? []).flatMap(({ kind, name, fields }) =>
       fields.flatMap((field) => {
         const path = parseFieldPath(field);
-        return path ? [{ kind, name: name?.replaceAll('${installation}', releaseName), path }] : [];
+        return path ? [{ kind, name: name && forInstallation(name, releaseName), path }] : [];
       }),
     ),
   };

@@ -1,3 +1,4 @@
+import { forInstallation } from '@steward/shared';
 import type { Lookup, Release } from '@steward/shared';
 import type { KubeClient, KubeObject, ResourceRef } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
@@ -83,8 +84,7 @@ export class Lookups {
         permission.kind === kind &&
         permission.apiGroup === group &&
         permission.verbs.includes(verb) &&
-        (!permission.names ||
-          permission.names.some((allowed) => allowed.replaceAll('${installation}', releaseName) === name)),
+        (!permission.names || permission.names.some((allowed) => forInstallation(allowed, releaseName) === name)),
     );
     if (isPermitted) return undefined;
     const which = name === '' ? '' : ` of the name ${name}`;

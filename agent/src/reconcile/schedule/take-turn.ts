@@ -1,4 +1,4 @@
-import { AS_RELEASED, releaseNameOf } from '@steward/shared';
+import { releaseNameOf } from '@steward/shared';
 import type { HistoryEntry, InstallationRecord } from '../../operations/installation-object.ts';
 import { InstallationGoneError } from '../../operations/installations.ts';
 import { writtenSchedule, type ScheduleStatus } from '../../operations/schedule-status.ts';
@@ -10,8 +10,8 @@ import { done, type Outcome } from '../outcome.ts';
 import { mergedInventory } from '../plan/inventory.ts';
 import { makePlan } from '../plan/make-plan.ts';
 import { neverOursOf } from '../plan/never-ours.ts';
-import { setAsItRuns } from '../run-state/with-run-state.ts';
-import { asScheduled, dueTurn } from './due-turn.ts';
+import { dueTurn } from './due-turn.ts';
+import { loadStandingSet, standingGeneration } from './standing-set.ts';
 
 /**
  * Stops or starts an installation whose schedule says so now: its stored set, as an operation would, without rendering and
@@ -22,9 +22,9 @@ import { asScheduled, dueTurn } from './due-turn.ts';
 export async function takeTurn(context: ReconcileContext, name: string, signal: AbortSignal): Promise<boolean> {
   const installation = await context.installations.read(name).catch(unlessGone);
   if (!installation) return false;
-  const { state, history, observedGeneration, schedule: before } = installation.status;
-  const good = history.find(({ generation }) => generation === observedGeneration);
-  if (!good || (state !== 'running' && state !== 'rolled-back')) return true;
+  const { schedule: before } = installation.status;
+  const good = standingGeneration(installation.status);
+  if (!good) return true;
   const due = dueTurn(good.runState?.schedule, before, context.now().getTime());
   if (!due) return true;
   if (due.isStopped === (before?.isStopped ?? false) && before?.isTurning !== true) {
@@ -57,9 +57,7 @@ async function apply(
 ): Promise<Outcome<void>> {
   const { kube, config, now } = context;
   const { name, namespace, status } = installation;
-  const { runState = AS_RELEASED } = good;
-  const runs = { ...good, runState: asScheduled(runState, status.schedule) };
-  const set = setAsItRuns(await context.renders.load(good.renderRef), runs);
+  const set = await loadStandingSet(context, good, status);
   const releaseName = status.desired ? releaseNameOf(status.desired) : name;
   const { fieldManager, organization } = config;
   const plan = await makePlan({

@@ -1,4 +1,10 @@
-import { autoscaleOfferText, resizeOfferText, type Release, type ReleaseDetails } from '@steward/shared';
+import {
+  autoscaleOfferText,
+  resizeOfferText,
+  type Release,
+  type ReleaseDetails,
+  forInstallation,
+} from '@steward/shared';
 import { detailLines } from '../output/table.ts';
 import { localTime } from '../output/time.ts';
 import type { Paint } from '../terminal/terminal.ts';
@@ -8,7 +14,7 @@ type Permission = Release['permissions'][number];
 /** `statefulsets.apps: get, list, … – to install …`, for the person who grants it. */
 export function permissionLine(permission: Permission, installation = '${installation}'): string {
   const resource = permission.apiGroup === '' ? permission.resource : `${permission.resource}.${permission.apiGroup}`;
-  const names = permission.names?.map((name) => name.replaceAll('${installation}', installation)).join(', ');
+  const names = permission.names?.map((name) => forInstallation(name, installation)).join(', ');
   return `${resource}${names ? ` (only ${names})` : ''}: ${permission.verbs.join(', ')} – ${permission.reason}`;
 }
 
