@@ -41,7 +41,9 @@ async function installed(): Promise<Running> {
   await agent.carryOut(installing.operation.id);
   observed(running, '1.0.0', 1);
   // Else the report's own statement is among those that wait for a lock.
-  await waitUntil(async () => (await installation(running.id)).observedGeneration === 1, { what: 'the report is taken' });
+  await waitUntil(async () => (await installation(running.id)).observedGeneration === 1, {
+    what: 'the report is taken',
+  });
   return running;
 }
 
