@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { SecondTryReporter } from './scripts/second-try-reporter.ts';
 
 const long = { testTimeout: 180_000, hookTimeout: 300_000 };
 
@@ -11,7 +12,7 @@ const patient = { ...long, retry: { count: 1, condition: /\bwithin \d+ ms\b|^(Te
 /** One project per level of test; `npm test` runs them in this order, each only when the one before is green. */
 export default defineConfig({
   test: {
-    reporters: ['default', './scripts/second-try-reporter.ts'],
+    reporters: ['default', new SecondTryReporter()],
     projects: [
       {
         test: {

@@ -1,7 +1,7 @@
 import type { TestCase, Reporter } from 'vitest/node';
 
 /** Ends the run with the tests that passed only when tried again: each is a defect, of the test or of what it tests. */
-export default class SecondTryReporter implements Reporter {
+export class SecondTryReporter implements Reporter {
   readonly #late: TestCase[] = [];
 
   onTestCaseResult(test: TestCase): void {
