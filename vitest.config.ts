@@ -9,6 +9,8 @@ const long = { testTimeout: 180_000, hookTimeout: 300_000 };
  */
 const patient = { ...long, retry: { count: 1, condition: /\bwithin \d+ ms\b|^(Test|Hook) timed out/ } };
 
+const everything = ['helm', 'cluster', 'images', 'postgres'].map((name) => `test/support/${name}-setup.ts`);
+
 /** One project per level of test; `npm test` runs them in this order, each only when the one before is green. */
 export default defineConfig({
   test: {
@@ -64,13 +66,19 @@ export default defineConfig({
         test: {
           name: 'system',
           include: ['test/system/**/*.test.ts'],
-          globalSetup: [
-            'test/support/helm-setup.ts',
-            'test/support/cluster-setup.ts',
-            'test/support/images-setup.ts',
-            'test/support/postgres-setup.ts',
-          ],
+          globalSetup: everything,
           ...patient,
+          // Each has a hub, an agent and namespaces of its own.
+          maxWorkers: 2,
+        },
+      },
+      {
+        test: {
+          name: 'outage',
+          include: ['test/outage/**/*.test.ts'],
+          globalSetup: everything,
+          ...patient,
+          // They kill what all share.
           fileParallelism: false,
         },
       },
@@ -79,12 +87,7 @@ export default defineConfig({
           name: 'long',
           include: ['test/long/**/*.test.ts', 'test/agent/reconcile-{kill,hooks,remedies}.test.ts'],
           provide: { everyDeath: true },
-          globalSetup: [
-            'test/support/helm-setup.ts',
-            'test/support/cluster-setup.ts',
-            'test/support/images-setup.ts',
-            'test/support/postgres-setup.ts',
-          ],
+          globalSetup: everything,
           ...long,
           fileParallelism: false,
         },
