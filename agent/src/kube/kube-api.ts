@@ -1,9 +1,11 @@
 import * as Type from 'typebox';
 import { compile } from '@steward/shared';
 import { missingAccess } from './access.ts';
+import { POD } from './builtin-kinds.ts';
 import type {
   AccessCheck,
   ApplyOptions,
+  EvictOptions,
   KubeClient,
   KubeObject,
   ListOptions,
@@ -143,6 +145,23 @@ class KubeApi implements KubeClient {
     };
     try {
       await this.#transport.request({ method: 'DELETE', path: pathOf(ref, namespace, name), body, signal });
+      return true;
+    } catch (error) {
+      if (isKubeError(error) && error.status === 404) return false;
+      throw error;
+    }
+  }
+
+  async evict(namespace: string, name: string, { uid, signal }: EvictOptions): Promise<boolean> {
+    const body = {
+      apiVersion: 'policy/v1',
+      kind: 'Eviction',
+      metadata: { name, namespace },
+      deleteOptions: { preconditions: { uid } },
+    };
+    const path = `${pathOf(POD, namespace, name)}/eviction`;
+    try {
+      await this.#transport.request({ method: 'POST', path, body, signal });
       return true;
     } catch (error) {
       if (isKubeError(error) && error.status === 404) return false;

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { OPERATION_LABEL } from '@steward/shared';
+import { POD } from '../../kube/builtin-kinds.ts';
 import type { KubeClient, KubeObject, ResourceRef } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
 import { apiVersionOf } from '../../kube/object.ts';
@@ -26,7 +27,9 @@ export type Step =
   | { type: 'grow-claim'; growth: ClaimGrowth }
   | { type: 'remove'; entry: InventoryEntry; propagation: 'Background' | 'Foreground' }
   /** A pod that its StatefulSet waits for in vain. */
-  | { type: 'remove-pod'; namespace: string; name: string; uid: string };
+  | { type: 'remove-pod'; namespace: string; name: string; uid: string }
+  /** A pod that does its work, to be replaced by a new one when its disruption budget allows it. */
+  | { type: 'evict-pod'; namespace: string; name: string; uid: string };
 
 /** What a step left: the object as the API server has it, or nothing. */
 export interface StepResult {
@@ -50,7 +53,6 @@ const BINDING = { ...GRANTED, missingRetries: 6 };
 const FIRST_LOOK_MS = 50;
 const MAX_LOOK_MS = 1_000;
 const NOTHING: StepResult = { uid: undefined, generation: 0 };
-const POD: ResourceRef = { group: '', version: 'v1', kind: 'Pod', plural: 'pods', namespaced: true };
 
 /** Carries out one step; a refusal by the API server is an answer, what passes by itself is tried again. */
 export async function executeStep(step: Step, context: StepContext): Promise<Outcome<StepResult>> {
@@ -73,6 +75,8 @@ export async function executeStep(step: Step, context: StepContext): Promise<Out
         return done(await remove(step, context));
       case 'remove-pod':
         return done(await removePod(step, context));
+      case 'evict-pod':
+        return done(await evictPod(step, context));
     }
   } catch (error) {
     if (!isKubeError(error)) throw error;
@@ -94,6 +98,7 @@ function nameOf(step: Step): string {
     case 'give-back':
       return `${step.entry.kind}/${step.entry.name}`;
     case 'remove-pod':
+    case 'evict-pod':
       return `Pod/${step.name}`;
   }
 }
@@ -169,6 +174,14 @@ async function removePod(
   { kube, signal }: StepContext,
 ): Promise<StepResult> {
   await ignoringConflict(() => persist(() => kube.remove(POD, namespace, name, { uid, signal }), signal));
+  return NOTHING;
+}
+
+async function evictPod(
+  { namespace, name, uid }: Extract<Step, { type: 'evict-pod' }>,
+  { kube, signal }: StepContext,
+): Promise<StepResult> {
+  await ignoringConflict(() => persist(() => kube.evict(namespace, name, { uid, signal }), signal));
   return NOTHING;
 }
 
