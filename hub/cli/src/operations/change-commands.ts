@@ -1,6 +1,6 @@
 import { InvalidArgumentError, type Command } from 'commander';
 import { usageError } from '../cli-error.ts';
-import type { ExitCode } from '../exit-codes.ts';
+import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { findInstallation } from '../installations/find-installation.ts';
 import { basisOf } from '../installations/knobs.ts';
 import { changedParameters, withParameterOptions, type ParameterOptions } from '../installations/parameters.ts';
@@ -51,15 +51,12 @@ async function runRollback(invocation: Invocation<RollbackOptions>): Promise<Exi
 }
 
 async function runUninstall(invocation: Invocation<UninstallOptions>): Promise<ExitCode | void> {
-  const { terminal, options, args, note } = invocation;
+  const { options, args } = invocation;
   const installation = await findInstallation(await invocation.hub(), args[0] ?? '');
   const { name, cluster, customer } = installation;
   const volumes = options.deleteVolumes ? 'and DELETE its volumes with all data' : '(its volumes are kept)';
   const question = `Remove ${name} from ${customer}/${cluster} ${volumes}?`;
-  if (!options.yes && !(await confirm(terminal, question, 'Give --yes.'))) {
-    note('Nothing was done.');
-    return 2;
-  }
+  if (!(await confirm(invocation, question))) return EXIT.usage;
   return pushOperation(invocation, installation.id, {
     kind: 'uninstall',
     ...(options.deleteVolumes ? { deleteVolumes: true } : {}),
