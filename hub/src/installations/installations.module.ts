@@ -5,6 +5,7 @@ import { AdoptionService } from '../operations/adoption.service.ts';
 import { BeginOperationService } from '../operations/begin-operation.service.ts';
 import { EndOperationService } from '../operations/end-operation.service.ts';
 import { IdempotencyRepository } from '../operations/idempotency.repository.ts';
+import { OperationCleanerService } from '../operations/operation-cleaner.service.ts';
 import { OperationExpiryService } from '../operations/operation-expiry.service.ts';
 import { OperationsController } from '../operations/operations.controller.ts';
 import { OperationsRepository } from '../operations/operations.repository.ts';
@@ -41,6 +42,7 @@ import { WantedReleaseService } from './wanted-release.service.ts';
     GrantsService,
     OperationsRepository,
     OperationsService,
+    OperationCleanerService,
     OperationExpiryService,
     BeginOperationService,
     EndOperationService,
