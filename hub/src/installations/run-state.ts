@@ -13,6 +13,7 @@ import {
 } from '@steward/shared';
 import { randomUUID } from 'node:crypto';
 import { ProblemError } from '../http/problem.ts';
+import { CAME_TO_NOTHING } from './came-to-nothing.ts';
 
 const decode = compile(RunState);
 
@@ -24,7 +25,7 @@ export const SELECT_RUN_STATE = `
   (SELECT w.run_state FROM installation_generations w
    WHERE w.installation_id = i.id AND w.run_state IS NOT NULL AND NOT EXISTS (
      SELECT 1 FROM operations f WHERE f.installation_id = w.installation_id AND f.generation = w.generation
-       AND f.state IN ('cancelled', 'denied', 'expired', 'failed', 'rolled-back') AND f.reason_code IS DISTINCT FROM 'superseded')
+       AND f.state IN ${CAME_TO_NOTHING} AND f.reason_code IS DISTINCT FROM 'superseded')
    ORDER BY w.generation DESC LIMIT 1)`;
 
 /** @param json as the database has it; what cannot be read counts as nothing said */

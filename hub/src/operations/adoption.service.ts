@@ -4,7 +4,7 @@ import type { EntityManager } from 'typeorm';
 import { ProblemError } from '../http/problem.ts';
 import { AgentAbilitiesRepository } from '../installations/agent-abilities.repository.ts';
 import type { InstallationRow } from '../installations/installation-row.ts';
-import { InstallationsRepository, type GenerationRow } from '../installations/installations.repository.ts';
+import { InstallationsRepository } from '../installations/installations.repository.ts';
 import { checkMayStart } from '../installations/may-start.ts';
 import { WantedReleaseService, type ChosenRelease } from '../installations/wanted-release.service.ts';
 import type { Wanted } from './begin-operation.service.ts';
@@ -35,10 +35,10 @@ export class AdoptionService {
     wanted: Extract<CreateOperation, { kind: 'adopt' }>,
   ): Promise<{ change: Change; toCheck: ChosenRelease }> {
     await this.checkAgent(tx, installation);
-    const { id, name, service, generation, observedGeneration } = installation;
+    const { name, service, observedGeneration } = installation;
     if (observedGeneration > 0)
       throw new ProblemError('conflict', `${name} is taken over already`, { action: 'push an upgrade instead' });
-    const current = await this.#generation(tx, id, generation);
+    const current = await this.installations.wantedGeneration(tx, installation);
     const isSame = wanted.version === undefined && wanted.channel === undefined;
     const chosen = isSame
       ? await this.wantedRelease.byId(tx, current.releaseId)
@@ -55,15 +55,8 @@ export class AdoptionService {
   /** Of what runs; of one that never did, what was wanted. @throws ProblemError `conflict` */
   async leave(tx: EntityManager, installation: InstallationRow): Promise<Change> {
     await this.checkAgent(tx, installation);
-    const { id, generation, observedGeneration } = installation;
-    const running = await this.installations.generation(tx, id, observedGeneration);
-    const { releaseId, parameters } = running ?? (await this.#generation(tx, id, generation));
+    const running = await this.installations.generation(tx, installation.id, installation.observedGeneration);
+    const { releaseId, parameters } = running ?? (await this.installations.wantedGeneration(tx, installation));
     return { releaseId, parameters, action: 'remove', deleteVolumes: false };
-  }
-
-  async #generation(tx: EntityManager, id: string, generation: number): Promise<GenerationRow> {
-    const found = await this.installations.generation(tx, id, generation);
-    if (!found) throw new Error('the wanted generation of an installation is not there');
-    return found;
   }
 }

@@ -8,6 +8,7 @@ import {
 } from '@steward/shared';
 import type { EntityManager } from 'typeorm';
 import { ProblemError } from '../http/problem.ts';
+import { cameToNothing } from '../installations/came-to-nothing.ts';
 import { AgentAbilitiesRepository } from '../installations/agent-abilities.repository.ts';
 import type { InstallationRow } from '../installations/installation-row.ts';
 import { InstallationsRepository } from '../installations/installations.repository.ts';
@@ -18,15 +19,6 @@ import { WantedReleaseService, type ChosenRelease } from '../installations/wante
 import { AdoptionService } from './adoption.service.ts';
 import type { Wanted } from './begin-operation.service.ts';
 import { OperationsRepository } from './operations.repository.ts';
-
-/** After these something else than the wanted version may run. */
-const CAME_TO_NOTHING: ReadonlySet<OperationState> = new Set([
-  'cancelled',
-  'denied',
-  'expired',
-  'failed',
-  'rolled-back',
-]);
 
 export type Change = Pick<
   Wanted,
@@ -56,7 +48,7 @@ export class WantedChangeService {
       case 'rollback':
         return { change: await this.#rollback(tx, installation, wanted.toGeneration) };
       case 'uninstall': {
-        const { releaseId, parameters } = await this.#current(tx, installation);
+        const { releaseId, parameters } = await this.installations.wantedGeneration(tx, installation);
         return { change: { releaseId, parameters, action: 'remove', deleteVolumes: wanted.deleteVolumes ?? false } };
       }
       case 'adopt':
@@ -112,7 +104,7 @@ export class WantedChangeService {
     installation: InstallationRow,
     wanted: Extract<CreateOperation, { kind: 'upgrade' }>,
   ): Promise<{ change: Change; toCheck: ChosenRelease }> {
-    const current = await this.#current(tx, installation);
+    const current = await this.installations.wantedGeneration(tx, installation);
     const isSame = wanted.version === undefined && wanted.channel === undefined;
     if (isSame && wanted.parameters === undefined)
       throw new ProblemError('invalid-request', 'the upgrade changes nothing', {
@@ -131,24 +123,29 @@ export class WantedChangeService {
   /** Parameters of a change that came to nothing never ran: the next push goes on from those that do. */
   async #lastingParameters(
     tx: EntityManager,
-    { id, generation, observedGeneration }: InstallationRow,
+    installation: InstallationRow,
     wanted: Record<string, unknown>,
   ): Promise<Record<string, unknown>> {
-    const state = await this.operations.stateOfGeneration(tx, id, generation);
-    if (state === undefined || !CAME_TO_NOTHING.has(state)) return wanted;
-    const running = await this.installations.generation(tx, id, observedGeneration);
+    if ((await this.#endWithoutEffect(tx, installation)) === undefined) return wanted;
+    const running = await this.installations.generation(tx, installation.id, installation.observedGeneration);
     return running?.parameters ?? wanted;
   }
 
   /** New parameters alone are for the version that runs: after an upgrade that came to nothing it must be said whether that one is meant. */
   async #checkVersionIsClear(tx: EntityManager, installation: InstallationRow): Promise<void> {
-    const { id, generation, version, runningVersion } = installation;
+    const { version, runningVersion } = installation;
     if (runningVersion === null || runningVersion === version) return;
-    const state = await this.operations.stateOfGeneration(tx, id, generation);
-    if (state === undefined || !CAME_TO_NOTHING.has(state)) return;
+    const state = await this.#endWithoutEffect(tx, installation);
+    if (state === undefined) return;
     throw new ProblemError('conflict', `the change to ${version} ended as ${state}, and ${runningVersion} runs`, {
       action: 'name the version that the parameters are for',
     });
+  }
+
+  /** How the latest change ended, if it came to nothing. */
+  async #endWithoutEffect(tx: EntityManager, { id, generation }: InstallationRow): Promise<OperationState | undefined> {
+    const latest = await this.operations.ofGeneration(tx, id, generation);
+    return latest && cameToNothing(latest.state) ? latest.state : undefined;
   }
 
   /** A remedy is for the release that runs, whatever became of an upgrade since. */
@@ -203,18 +200,9 @@ export class WantedChangeService {
 
   /** A generation that only changed how it ran stands for the one that brought what it ran. */
   async #generationOfSet(tx: EntityManager, id: string, generation: number) {
-    const kind = await this.operations.kindOfGeneration(tx, id, generation);
-    return kind !== undefined && isRemedy(kind)
+    const brought = await this.operations.ofGeneration(tx, id, generation);
+    return brought && isRemedy(brought.kind)
       ? this.installations.lastSetUpTo(tx, id, generation)
       : this.installations.generation(tx, id, generation);
-  }
-
-  async #current(
-    tx: EntityManager,
-    { id, generation }: InstallationRow,
-  ): Promise<{ releaseId: string; parameters: Record<string, unknown> }> {
-    const found = await this.installations.generation(tx, id, generation);
-    if (!found) throw new Error('the wanted generation of an installation is not there');
-    return found;
   }
 }
