@@ -1,6 +1,7 @@
 import * as Type from 'typebox';
 import type { Static } from 'typebox';
 import { containersOf, fieldAt, normalizeImage, podSpecOf, type RenderedObject, isRecord } from '@steward/shared';
+import { WATCHED } from '../../collect/namespace-objects.ts';
 import type { KubeClient, KubeObject, ResourceRef } from '../../kube/client.ts';
 import { isOfRelease, type HelmRelease } from './helm-marks.ts';
 import { listIfAllowed } from './listable-kinds.ts';
@@ -15,7 +16,7 @@ export const FoundImage = Type.Object({
 });
 export type FoundImage = Static<typeof FoundImage>;
 
-const POD: ResourceRef = { group: '', version: 'v1', kind: 'Pod', plural: 'pods', namespaced: true };
+const POD = WATCHED.Pod.ref;
 const DIGEST = /sha256:[0-9a-f]{64}$/;
 
 /**

@@ -1,7 +1,7 @@
 import { HOOK_LABEL, OPERATION_LABEL, isRecord } from '@steward/shared';
 import { STOPPED_ANNOTATION } from '../../collect/objects/workload.ts';
 import type { KubeObject } from '../../kube/client.ts';
-import { fieldManagersOf, type Managed, type OwnedFields } from '../plan/field-owners.ts';
+import { fieldManagersOf, isApplyOf, type Managed, type OwnedFields } from '../plan/field-owners.ts';
 import { RESTART_ANNOTATION } from '../run-state/with-run-state.ts';
 import { HELM_MANAGER, HELM_NAME, HELM_NAMESPACE, MANAGED_BY, STEWARD_LABELS } from './helm-marks.ts';
 
@@ -65,11 +65,6 @@ function moved(
 
 function isHelms({ manager, subresource }: Managed): boolean {
   return manager === HELM_MANAGER && subresource === undefined;
-}
-
-function isApplyOf(wanted: string): (entry: Managed) => boolean {
-  return ({ manager, operation, subresource }) =>
-    manager === wanted && operation === 'Apply' && subresource === undefined;
 }
 
 function unionOf(entries: readonly Managed[]): OwnedFields | undefined {

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { OPERATION_LABEL } from '@steward/shared';
+import { WATCHED } from '../../collect/namespace-objects.ts';
 import type { KubeClient, KubeObject, ResourceRef } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
 import { apiVersionOf } from '../../kube/object.ts';
@@ -50,7 +51,7 @@ const BINDING = { ...GRANTED, missingRetries: 6 };
 const FIRST_LOOK_MS = 50;
 const MAX_LOOK_MS = 1_000;
 const NOTHING: StepResult = { uid: undefined, generation: 0 };
-const POD: ResourceRef = { group: '', version: 'v1', kind: 'Pod', plural: 'pods', namespaced: true };
+const POD = WATCHED.Pod.ref;
 
 /** Carries out one step; a refusal by the API server is an answer, what passes by itself is tried again. */
 export async function executeStep(step: Step, context: StepContext): Promise<Outcome<StepResult>> {

@@ -21,7 +21,7 @@ export type OwnedFields = Readonly<Record<string, unknown>>;
 
 /** What our own applies own of an object. */
 export function ownFieldsOf(object: KubeObject, fieldManager: string): OwnedFields {
-  return fieldManagersOf(object).find(isOwn(fieldManager))?.fieldsV1 ?? NOTHING;
+  return fieldManagersOf(object).find(isApplyOf(fieldManager))?.fieldsV1 ?? NOTHING;
 }
 const NOTHING: OwnedFields = Object.freeze({ '.': {} });
 
@@ -36,14 +36,15 @@ export function ownedInside(owned: OwnedFields | undefined, key: string): OwnedF
 
 /** Who else owns a field, the latest first. */
 export function othersAt(object: KubeObject, path: FieldPath, fieldManager: string): Managed[] {
-  const isOurs = isOwn(fieldManager);
+  const isOurs = isApplyOf(fieldManager);
   return fieldManagersOf(object)
     .filter((entry) => !isOurs(entry))
     .filter(({ fieldsV1 }) => path.reduce<OwnedFields | undefined>(ownedInside, fieldsV1 ?? NOTHING) !== undefined)
     .toSorted((a, b) => ((a.time ?? '') < (b.time ?? '') ? 1 : -1));
 }
 
-function isOwn(fieldManager: string): (entry: Managed) => boolean {
+/** What somebody wrote by server-side apply, and not to a subresource. */
+export function isApplyOf(fieldManager: string): (entry: Managed) => boolean {
   return ({ manager, operation, subresource }) =>
     manager === fieldManager && operation === 'Apply' && subresource === undefined;
 }

@@ -1,8 +1,10 @@
 import { INSTALLATION_LABEL, ORGANIZATION_LABEL } from '@steward/shared';
 import type { KubeObject } from '../../kube/client.ts';
+import { fieldManagersOf } from './field-owners.ts';
 
 /** Who an object belongs to, as well as it tells: an installation, a Helm release, a controller, or whoever wrote it. */
-export function ownerOf({ metadata }: KubeObject): string {
+export function ownerOf(object: KubeObject): string {
+  const { metadata } = object;
   const installation = metadata.labels?.[INSTALLATION_LABEL];
   const organization = metadata.labels?.[ORGANIZATION_LABEL];
   if (installation !== undefined)
@@ -13,15 +15,6 @@ export function ownerOf({ metadata }: KubeObject): string {
   if (controller) return `${controller.kind}/${controller.name}`;
   const manager = metadata.labels?.['app.kubernetes.io/managed-by'];
   if (manager !== undefined) return manager;
-  return managersOf(metadata['managedFields']).join(', ') || 'somebody else';
-}
-
-function managersOf(managed: unknown): string[] {
-  if (!Array.isArray(managed)) return [];
-  const names = managed.flatMap((entry: unknown) =>
-    typeof entry === 'object' && entry !== null && 'manager' in entry && typeof entry.manager === 'string'
-      ? [entry.manager]
-      : [],
-  );
-  return [...new Set(names)].slice(0, 5);
+  const managers = new Set(fieldManagersOf(object).flatMap((entry) => entry.manager ?? []));
+  return [...managers].slice(0, 5).join(', ') || 'somebody else';
 }
