@@ -264,7 +264,7 @@ export class InstallationQueue {
     // Under way, what runs is neither the old version nor the new one for certain.
     const isUnderWay = record.status.state === 'running';
     await this.#context.installations.write(this.#name, {
-      message: message.slice(0, 1_000),
+      message,
       ...(isUnderWay && { state: 'failed', version: null, releaseDigest: null }),
     });
     await this.#context.journal.move(record, { state: 'failed', phase: 'done', reason: 'internal', message });

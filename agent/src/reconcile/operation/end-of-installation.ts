@@ -18,7 +18,7 @@ export async function endRemoved(
     releaseDigest: null,
     health: null,
     drift: null,
-    message: message.slice(0, 1_000),
+    message,
     history: [],
     inventory: stays,
     watched: [],
@@ -34,6 +34,6 @@ export async function endRemoved(
 export async function endUnfinished(run: Run, { reason, message: why }: Failure): Promise<void> {
   const message = `${run.title} is not finished: ${why}`;
   run.context.monitors.watch(run.installation, run.installation.status.watched);
-  await run.context.installations.write(run.installation.name, { state: 'failed', message: message.slice(0, 1_000) });
+  await run.context.installations.write(run.installation.name, { state: 'failed', message });
   await run.move({ state: 'failed', phase: 'done', reason, message });
 }
