@@ -3,7 +3,7 @@ import { OPERATION_LABEL } from '@steward/shared';
 import { WATCHED } from '../../collect/namespace-objects.ts';
 import type { KubeClient, KubeObject, ResourceRef } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
-import { apiVersionOf } from '../../kube/object.ts';
+import { apiVersionOf, nameOf } from '../../kube/object.ts';
 import type { InventoryEntry } from '../../operations/installation-object.ts';
 import { persist } from '../../operations/persist.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
@@ -77,12 +77,12 @@ export async function executeStep(step: Step, context: StepContext): Promise<Out
     }
   } catch (error) {
     if (!isKubeError(error)) throw error;
-    const { reason, message } = refusalOf(error, nameOf(step));
+    const { reason, message } = refusalOf(error, whatOf(step));
     return failed(reason, message);
   }
 }
 
-function nameOf(step: Step): string {
+function whatOf(step: Step): string {
   switch (step.type) {
     case 'grow-claim':
       return `PersistentVolumeClaim/${step.growth.name}`;
@@ -90,7 +90,7 @@ function nameOf(step: Step): string {
     case 'make-once':
     case 'make-way':
     case 'take-over':
-      return `${step.object.kind}/${step.object.metadata.name}`;
+      return nameOf(step.object);
     case 'remove':
     case 'give-back':
       return `${step.entry.kind}/${step.entry.name}`;
@@ -125,7 +125,7 @@ async function makeOnce(
   const made = await persist(make, signal, GRANTED);
   if (made.metadata.labels?.[OPERATION_LABEL] === labels?.[OPERATION_LABEL])
     return done({ uid: made.metadata.uid, generation: made.metadata.generation ?? 0 });
-  return failed('conflict', `${object.kind}/${name} is there already and belongs to ${ownerOf(made)}`);
+  return failed('conflict', `${nameOf(object)} is there already and belongs to ${ownerOf(made)}`);
 }
 
 /** One of another uid is left alone: an earlier life of this agent, or somebody else, has made it anew already. */
@@ -144,7 +144,7 @@ async function makeWay(
     else if (now().getTime() > deadlineMs) {
       const held = live.metadata.finalizers?.join(', ');
       const why = held === undefined ? '' : `; it is held by its finalizers ${held}`;
-      return failed('rollout-deadline', `${ref.kind}/${name} did not go before the deadline${why}`);
+      return failed('rollout-deadline', `${nameOf(object)} did not go before the deadline${why}`);
     }
     await delay(waitMs, undefined, { signal });
   }

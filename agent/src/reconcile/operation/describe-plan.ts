@@ -1,4 +1,5 @@
 import { canonicalJson, runStateText, sha256, waveOf, type OperationPlan } from '@steward/shared';
+import { nameOf } from '../../kube/object.ts';
 import type { HistoryEntry } from '../../operations/installation-object.ts';
 import { hooksOfRun, isIrreversible } from '../hooks/hook-moments.ts';
 import type { ObjectPlan } from '../plan/make-plan.ts';
@@ -28,7 +29,7 @@ export function describePlan(
   const content = `Release ${meta.releaseDigest}, parameters ${meta.parametersDigest}, objects ${objects}.`;
   const placed = plan.objects.map(({ object }) => ({
     wave: waveOf(object),
-    name: `${object.kind}/${object.metadata.name}`,
+    name: nameOf(object),
   }));
   const waves = wavesSentence(placed, run.kind === 'stop' ? { isLastFirst: true, until: 'stopped' } : {});
   const told = sentences(

@@ -1,4 +1,4 @@
-import { canonicalJson, type FieldPath } from '@steward/shared';
+import { canonicalJson, isRecord, type FieldPath } from '@steward/shared';
 
 /** At most this many are named per object. */
 export const MAX_FIELDS = 20;
@@ -78,12 +78,11 @@ function walk(place: Place, before: unknown, after: unknown, found: Found): bool
 
 function fieldsOf(value: unknown): Record<string, unknown> | undefined {
   if (Array.isArray(value))
-    return Object.fromEntries(value.map((item: unknown, index) => [nameOf(item) ?? String(index), item]));
+    return Object.fromEntries(value.map((item: unknown, index) => [itemName(item) ?? String(index), item]));
   return typeof value === 'object' && value !== null ? { ...value } : undefined;
 }
 
-function nameOf(item: unknown): string | undefined {
-  return typeof item === 'object' && item !== null && 'name' in item && typeof item.name === 'string'
-    ? item.name
-    : undefined;
+/** By which an item of a list is told apart from the others; undefined where it has none. */
+export function itemName(item: unknown): string | undefined {
+  return isRecord(item) && typeof item['name'] === 'string' ? item['name'] : undefined;
 }

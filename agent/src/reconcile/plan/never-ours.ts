@@ -1,9 +1,11 @@
 import { fieldAt, parseFieldPath, type FieldPath, type ReleaseDrift, isRecord, forInstallation } from '@steward/shared';
 import { STOPPED_ANNOTATION } from '../../collect/objects/workload.ts';
 import type { KubeObject } from '../../kube/client.ts';
+import { nameOf } from '../../kube/object.ts';
 import type { InventoryEntry } from '../../operations/installation-object.ts';
 import { autoscalersOf } from '../run-state/autoscalers.ts';
 import { givenBack } from '../run-state/own-scalers.ts';
+import { itemName } from './changed-fields.ts';
 import { othersAt, ownedInside, ownFieldsOf, type OwnedFields } from './field-owners.ts';
 
 /** Fields of the set's objects that others may set, and that are left to them once they have. */
@@ -71,7 +73,7 @@ export function withLiveReplicas(object: KubeObject, live: KubeObject, options: 
 function isAutoscaled(object: KubeObject, live: KubeObject, { fieldManager, neverOurs }: OwnPartOptions): boolean {
   // An autoscaler rests while its workload is stopped: the count of zero is ours, and the one that it begins with after it.
   if (isStopped(object) || isStopped(live)) return false;
-  const name = `${object.kind}/${object.metadata.name}`;
+  const name = nameOf(object);
   if (neverOurs.autoscaled.has(name)) return true;
   // What we applied after it was there, nobody has changed since.
   if (neverOurs.givenBack.has(name) || isCountOurs(ownFieldsOf(live, fieldManager))) return false;
@@ -110,7 +112,9 @@ function without([key, ...rest]: FieldPath, place: Place): unknown {
   const { value } = place;
   if (key === undefined) return ownBelow(place);
   if (Array.isArray(value)) {
-    const items = value.map((item: unknown) => (nameOf(item) === key ? without(rest, inside(place, item, key)) : item));
+    const items = value.map((item: unknown) =>
+      itemName(item) === key ? without(rest, inside(place, item, key)) : item,
+    );
     return items.filter((item) => item !== undefined);
   }
   if (!isRecord(value) || !Object.hasOwn(value, key)) return value;
@@ -126,8 +130,8 @@ function ownBelow(place: Place): unknown {
     );
     return Object.keys(kept).length === 0 ? undefined : kept;
   }
-  if (Array.isArray(value) && value.length > 0 && value.every((item) => nameOf(item) !== undefined)) {
-    const items = value.map((item: unknown) => ownItem(inside(place, item, nameOf(item) ?? ''), item));
+  if (Array.isArray(value) && value.length > 0 && value.every((item) => itemName(item) !== undefined)) {
+    const items = value.map((item: unknown) => ownItem(inside(place, item, itemName(item) ?? ''), item));
     return items.filter((item) => item !== undefined);
   }
   if (owned !== undefined) return value;
@@ -138,12 +142,12 @@ function ownBelow(place: Place): unknown {
 function ownItem(place: Place, item: unknown): unknown {
   if (place.live === undefined) return place.isRepair ? undefined : item;
   const kept = ownBelow(place);
-  return isRecord(kept) ? { name: nameOf(item), ...kept } : undefined;
+  return isRecord(kept) ? { name: itemName(item), ...kept } : undefined;
 }
 
 function inside({ live, owned, isRepair }: Place, value: unknown, key: string): Place {
   const inner = Array.isArray(live)
-    ? live.find((item) => nameOf(item) === key)
+    ? live.find((item) => itemName(item) === key)
     : isRecord(live)
       ? live[key]
       : undefined;
@@ -154,8 +158,4 @@ function withKey(object: Record<string, unknown>, key: string, value: unknown): 
   if (value !== undefined) return { ...object, [key]: value };
   const { [key]: _, ...rest } = object;
   return rest;
-}
-
-function nameOf(item: unknown): string | undefined {
-  return isRecord(item) && typeof item['name'] === 'string' ? item['name'] : undefined;
 }

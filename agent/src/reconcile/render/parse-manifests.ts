@@ -1,4 +1,5 @@
 import { chartHookOf, chartWaveOf, readManifests, type ChartHook, type RenderedObject } from '@steward/shared';
+import { nameOf } from '../../kube/object.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
 
 /** What a chart rendered to: what stays applied, and what is only made at certain moments. */
@@ -17,7 +18,7 @@ export function parseManifests(text: string): Outcome<ParsedChart> {
     const wave = chartWaveOf(object);
     const wrong = [hook, wave].find((found) => typeof found === 'string');
     if (wrong !== undefined || typeof hook === 'string')
-      return failed('render-failed', `${object.kind}/${object.metadata.name} in ${template}: ${wrong}`);
+      return failed('render-failed', `${nameOf(object)} in ${template}: ${wrong}`);
     if (hook) parsed.hooks.push(hook);
     else parsed.objects.push(object);
   }

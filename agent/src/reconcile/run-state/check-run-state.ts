@@ -1,5 +1,6 @@
 import { canonicalJson, problemOfSchedule, type ReleaseRemedies, type RunState } from '@steward/shared';
 import type { KubeObject } from '../../kube/client.ts';
+import { nameOf } from '../../kube/object.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
 import { autoscalersOf } from './autoscalers.ts';
 import { checkAutoscale, withOwnScalers } from './own-scalers.ts';
@@ -60,9 +61,7 @@ function checkScale(
 }
 
 function namesOf(objects: readonly KubeObject[], kinds: readonly string[]): string[] {
-  return objects
-    .filter((object) => isOf(object, 'apps') && kinds.includes(object.kind))
-    .map(({ kind, metadata }) => `${kind}/${metadata.name}`);
+  return objects.filter((object) => isOf(object, 'apps') && kinds.includes(object.kind)).map(nameOf);
 }
 
 /** The pods of a workload with the strategy OnDelete are replaced when somebody deletes them, and not before. */
@@ -74,7 +73,7 @@ function checkRestart(objects: readonly KubeObject[], { wanted, present }: Chang
   if (workloads.length === 0) return failed('unknown-workload', 'this release has nothing that can be restarted');
   const waiting = workloads
     .filter((object) => fieldsOf(fieldsOf(object['spec'])['updateStrategy'])['type'] === 'OnDelete')
-    .map(({ kind, metadata }) => `${kind}/${metadata.name}`);
+    .map(nameOf);
   if (waiting.length === 0) return done([]);
   return done([`Pods of ${waiting.join(', ')} are replaced when somebody deletes them (OnDelete)`]);
 }
