@@ -7,8 +7,8 @@ import type { TenantContext } from '../db/tenant-context.ts';
 import { OperationsRepository } from '../operations/operations.repository.ts';
 import type { InstallationRow } from './installation-row.ts';
 import { InstallationsRepository, type GenerationRow } from './installations.repository.ts';
-import { shownRunState } from './run-state.ts';
-import { WantedReleaseService, type ChosenRelease } from './wanted-release.service.ts';
+import { shownRunState } from '../wanted/run-state.ts';
+import { WantedReleaseService, type ChosenRelease } from '../wanted/wanted-release.service.ts';
 
 interface Running {
   installation: InstallationRow;

@@ -1,7 +1,7 @@
 import { compile, HealthReason, InEffect, WorkloadHealth, type HealthState, type Installation } from '@steward/shared';
 import * as Type from 'typebox';
-import { CAME_TO_NOTHING } from './came-to-nothing.ts';
-import { SELECT_RUN_STATE, shownRunState } from './run-state.ts';
+import { CAME_TO_NOTHING } from '../wanted/came-to-nothing.ts';
+import { SELECT_RUN_STATE, shownRunState } from '../wanted/run-state.ts';
 
 /** What the statements below read of one installation, with what is wanted of it. */
 export interface InstallationRow {

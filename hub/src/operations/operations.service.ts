@@ -21,7 +21,7 @@ import { EndOperationService } from './end-operation.service.ts';
 import { IdempotencyRepository, type IdempotentRequest } from './idempotency.repository.ts';
 import { toDetails, toOperation, type OperationRow } from './operation-row.ts';
 import { OperationsRepository, type HubMove } from './operations.repository.ts';
-import { WantedChangeService } from './wanted-change.service.ts';
+import { WantedChangeService } from '../wanted/wanted-change.service.ts';
 
 export interface OperationRequest {
   installationId: string;

@@ -4,8 +4,8 @@ import type { EntityManager } from 'typeorm';
 import { ServicesRepository } from '../catalog/services.repository.ts';
 import { noSuchService } from '../catalog/services.service.ts';
 import { ProblemError } from '../http/problem.ts';
-import { AdoptionService } from '../operations/adoption.service.ts';
-import { InstallationsRepository, type Place } from './installations.repository.ts';
+import { AdoptionService } from './adoption.service.ts';
+import { InstallationsRepository, type Place } from '../installations/installations.repository.ts';
 import { WantedReleaseService, type ChosenRelease } from './wanted-release.service.ts';
 
 /** What the names in a request for a new installation stand for. */

@@ -8,17 +8,17 @@ import {
 } from '@steward/shared';
 import type { EntityManager } from 'typeorm';
 import { ProblemError } from '../http/problem.ts';
-import { cameToNothing } from '../installations/came-to-nothing.ts';
-import { AgentAbilitiesRepository } from '../installations/agent-abilities.repository.ts';
+import { cameToNothing } from './came-to-nothing.ts';
+import { AgentAbilitiesRepository } from './agent-abilities.repository.ts';
 import type { InstallationRow } from '../installations/installation-row.ts';
 import { InstallationsRepository } from '../installations/installations.repository.ts';
-import { checkMayStart } from '../installations/may-start.ts';
-import { checkOffered } from '../installations/check-offered.ts';
-import { featuresNeeded, readRunState, runStateAfter } from '../installations/run-state.ts';
-import { WantedReleaseService, type ChosenRelease } from '../installations/wanted-release.service.ts';
+import { checkMayStart } from './may-start.ts';
+import { checkOffered } from './check-offered.ts';
+import { featuresNeeded, readRunState, runStateAfter } from './run-state.ts';
+import { WantedReleaseService, type ChosenRelease } from './wanted-release.service.ts';
 import { AdoptionService } from './adoption.service.ts';
-import type { Wanted } from './begin-operation.service.ts';
-import { OperationsRepository } from './operations.repository.ts';
+import type { Wanted } from '../operations/begin-operation.service.ts';
+import { OperationsRepository } from '../operations/operations.repository.ts';
 
 export type Change = Pick<
   Wanted,

@@ -2,12 +2,12 @@ import { Injectable } from '@nestjs/common';
 import type { CreateOperation } from '@steward/shared';
 import type { EntityManager } from 'typeorm';
 import { ProblemError } from '../http/problem.ts';
-import { AgentAbilitiesRepository } from '../installations/agent-abilities.repository.ts';
+import { AgentAbilitiesRepository } from './agent-abilities.repository.ts';
 import type { InstallationRow } from '../installations/installation-row.ts';
 import { InstallationsRepository } from '../installations/installations.repository.ts';
-import { checkMayStart } from '../installations/may-start.ts';
-import { WantedReleaseService, type ChosenRelease } from '../installations/wanted-release.service.ts';
-import type { Wanted } from './begin-operation.service.ts';
+import { checkMayStart } from './may-start.ts';
+import { WantedReleaseService, type ChosenRelease } from './wanted-release.service.ts';
+import type { Wanted } from '../operations/begin-operation.service.ts';
 
 type Change = Pick<Wanted, 'releaseId' | 'action' | 'deleteVolumes' | 'parameters' | 'acceptDifferences'>;
 
