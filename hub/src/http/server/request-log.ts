@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
-import type { Metrics } from '../status/metrics.ts';
-import { pathOf } from './problem.filter.ts';
+import type { Metrics } from '../../status/metrics.ts';
+import { pathOf } from '../problem.filter.ts';
 
 function routeOf(request: FastifyRequest): string {
   return request.routeOptions.url ?? 'none';

@@ -1,6 +1,6 @@
 import { parseBoundedJson } from '@steward/shared';
 import type { FastifyInstance } from 'fastify';
-import { ProblemError } from './problem.ts';
+import { ProblemError } from '../problem.ts';
 
 const MAX_DEPTH = 32;
 

@@ -4,10 +4,10 @@ import { createServer as createTlsServer, type Server as TlsServer } from 'node:
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { CONFIG, type Config, type ListenAddress } from '../config.ts';
+import { CONFIG, type Config, type ListenAddress } from '../../config.ts';
 import { answerAndEnd } from './last-answer.ts';
 import { TrustedProxies } from './trusted-proxies.ts';
-import { TlsMaterial } from '../tls/tls-material.ts';
+import { TlsMaterial } from '../../tls/tls-material.ts';
 
 /** Answers an HTTP upgrade: completes it, or writes a refusal and ends the socket. */
 export type UpgradeHandler = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
