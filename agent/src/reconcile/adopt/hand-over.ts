@@ -7,7 +7,7 @@ import { persist } from '../../operations/persist.ts';
 import type { Step, StepContext, StepResult } from '../execute/steps.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
 import { HELM_MANAGER, helmMarks, STEWARD_LABELS, type HelmRelease } from './helm-marks.ts';
-import { givenBack, takenOver } from './managed-fields.ts';
+import { givenBack, takenOver } from '../fields/managed-fields.ts';
 
 /** An admission rule may refuse for a moment what it let pass before. */
 const TRIED_BEFORE = { forbiddenRetries: 5 };

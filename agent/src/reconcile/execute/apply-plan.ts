@@ -4,7 +4,7 @@ import { allOf, done, type Outcome } from '../outcome.ts';
 import { entryOf, inventoryKey } from '../plan/inventory.ts';
 import { inOrder, inOrderOfRemoval, inWaves, type Wave } from '../plan/kind-order.ts';
 import type { ObjectPlan, PlannedRemoval } from '../plan/make-plan.ts';
-import { inParallel } from '../plan/parallel.ts';
+import { inParallel } from '../../parallel.ts';
 import type { PlannedObject } from '../plan/plan-object.ts';
 import { executeStep, type StepContext } from './steps.ts';
 

@@ -10,7 +10,7 @@ import { done, failed, type Outcome } from '../outcome.ts';
 import { growClaim, type ClaimGrowth } from '../plan/claims.ts';
 import type { HelmRelease } from '../adopt/helm-marks.ts';
 import { giveBack, takeOver } from '../adopt/hand-over.ts';
-import { ownerOf } from '../plan/owner.ts';
+import { ownerOf } from '../fields/owner.ts';
 import { refusalOf } from '../plan/refusal.ts';
 
 /** One change of the cluster. Each is safe to do again after a kill. */

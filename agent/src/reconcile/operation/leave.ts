@@ -3,7 +3,7 @@ import type { InventoryEntry } from '../../operations/installation-object.ts';
 import { sentences } from '../../sentences.ts';
 import { executeStep } from '../execute/steps.ts';
 import { allOf, done, type Outcome } from '../outcome.ts';
-import { inParallel } from '../plan/parallel.ts';
+import { inParallel } from '../../parallel.ts';
 import { toldPlan } from '../plan/told-plan.ts';
 import { loadDecision, obtainConsent, type Planned } from './consent.ts';
 import { endRemoved, endUnfinished } from './end-of-installation.ts';

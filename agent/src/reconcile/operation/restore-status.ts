@@ -13,7 +13,7 @@ import { persist } from '../../operations/persist.ts';
 import type { ReconcileContext } from '../context.ts';
 import { kindsToWatch } from '../monitors.ts';
 import { entryOf } from '../plan/inventory.ts';
-import { inParallel } from '../plan/parallel.ts';
+import { inParallel } from '../../parallel.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
 import { possibleScalers } from '../run-state/own-scalers.ts';
 import { withCounter } from './good-generations.ts';

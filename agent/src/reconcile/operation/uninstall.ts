@@ -15,7 +15,7 @@ import { runHooks } from '../hooks/run-hooks.ts';
 import { allOf, done, failed, type Outcome } from '../outcome.ts';
 import { inventoryKey, reasonToKeep } from '../plan/inventory.ts';
 import { inOrderOfRemoval } from '../plan/kind-order.ts';
-import { inParallel } from '../plan/parallel.ts';
+import { inParallel } from '../../parallel.ts';
 import { countsOf, toldPlan, wavesSentence } from '../plan/told-plan.ts';
 import { sentences } from '../../sentences.ts';
 import type { ReleaseSet } from '../render/release-set.ts';

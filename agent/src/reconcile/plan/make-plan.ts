@@ -8,8 +8,8 @@ import { done, failed, type Outcome } from '../outcome.ts';
 import type { HelmRelease } from '../adopt/helm-marks.ts';
 import { inventoryKey, reasonToKeep } from './inventory.ts';
 import { orderOf } from './kind-order.ts';
-import type { NeverOurs } from './never-ours.ts';
-import { inParallel } from './parallel.ts';
+import type { NeverOurs } from '../fields/never-ours.ts';
+import { inParallel } from '../../parallel.ts';
 import { planObject, Refused, type PlannedObject } from './plan-object.ts';
 
 /** What becomes of an object that the set no longer has. */

@@ -4,7 +4,7 @@ import type { ReconcileContext } from '../context.ts';
 import type { HelmRelease } from '../adopt/helm-marks.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
 import type { PlanInput } from './make-plan.ts';
-import { neverOursOf } from './never-ours.ts';
+import { neverOursOf } from '../fields/never-ours.ts';
 
 type SetInput = Omit<PlanInput, 'helmRelease' | 'isAdopting' | 'replaceable' | 'mayAskLess' | 'signal'>;
 

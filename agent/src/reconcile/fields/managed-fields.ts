@@ -1,9 +1,9 @@
 import { HOOK_LABEL, OPERATION_LABEL, isRecord } from '@steward/shared';
 import { STOPPED_ANNOTATION } from '../../collect/objects/workload.ts';
 import type { KubeObject } from '../../kube/client.ts';
-import { fieldManagersOf, isApplyOf, type Managed, type OwnedFields } from '../plan/field-owners.ts';
+import { fieldManagersOf, isApplyOf, type Managed, type OwnedFields } from './field-owners.ts';
 import { RESTART_ANNOTATION } from '../run-state/with-run-state.ts';
-import { HELM_MANAGER, HELM_NAME, HELM_NAMESPACE, MANAGED_BY, STEWARD_LABELS } from './helm-marks.ts';
+import { HELM_MANAGER, HELM_NAME, HELM_NAMESPACE, MANAGED_BY, STEWARD_LABELS } from '../adopt/helm-marks.ts';
 
 /** What Helm owns of an object, by whichever way it wrote it. Undefined when nothing. */
 export function helmFieldsOf(object: KubeObject): OwnedFields | undefined {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { KubeObject } from '../../kube/client.ts';
-import type { Managed } from '../plan/field-owners.ts';
-import { patchToGiveBack } from './hand-over.ts';
+import type { Managed } from './field-owners.ts';
+import { patchToGiveBack } from '../adopt/hand-over.ts';
 import { givenBack, takenOver } from './managed-fields.ts';
 
 const object = (managedFields: Managed[], labels: Record<string, string> = {}): KubeObject => ({

@@ -1,6 +1,6 @@
 import { canonicalJson, isRecord } from '@steward/shared';
 import type { KubeObject } from '../../kube/client.ts';
-import type { OwnedFields } from '../plan/field-owners.ts';
+import type { OwnedFields } from './field-owners.ts';
 
 /**
  * An object without the fields that somebody owns and the wanted one does not have: what an apply leaves when those are ours.
