@@ -24,7 +24,7 @@ import { RenderStore } from './render/render-store.ts';
 import { Schedules } from './schedule/schedules.ts';
 import { ServerTime } from './server-time.ts';
 
-export { runRenderWorker } from './render/render-worker.ts';
+export { runRenderWorker } from './render/worker/render-worker.ts';
 
 export interface ReconcileOptions {
   kube: KubeClient;
@@ -117,7 +117,7 @@ class Reconciler {
       renders: new RenderStore(common),
       room: new RenderRoom(),
       monitors,
-      renderEntry: options.renderEntry ?? new URL(`./render/render-worker-main.${suffix}`, import.meta.url),
+      renderEntry: options.renderEntry ?? new URL(`./render/worker/render-worker-main.${suffix}`, import.meta.url),
       now,
       log,
     };

@@ -6,7 +6,7 @@ import { persist } from '../../operations/persist.ts';
 import { loadFoundImages, type FoundImage } from '../adopt/found-images.ts';
 import { listableKinds } from '../adopt/listable-kinds.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
-import { BoundedRender } from '../render/bounded-render.ts';
+import { BoundedRender } from '../render/worker/bounded-render.ts';
 import { loadKeptFields } from '../render/kept-fields.ts';
 import { Lookups } from '../render/lookups.ts';
 import type { ReleaseSet, SetMeta } from '../render/release-set.ts';

@@ -1,6 +1,6 @@
 import { chartHookOf, chartWaveOf, readManifests, type ChartHook, type RenderedObject } from '@steward/shared';
-import { nameOf } from '../../kube/object.ts';
-import { done, failed, type Outcome } from '../outcome.ts';
+import { nameOf } from '../../../kube/object.ts';
+import { done, failed, type Outcome } from '../../outcome.ts';
 
 /** What a chart rendered to: what stays applied, and what is only made at certain moments. */
 export interface ParsedChart {

@@ -1,6 +1,6 @@
 import type { MessagePort } from 'node:worker_threads';
-import type { Outcome } from '../outcome.ts';
-import type { PackedSet } from './release-set.ts';
+import type { Outcome } from '../../outcome.ts';
+import type { PackedSet } from '../release-set.ts';
 import { checkedParameters, packedSet, type ManifestsQuestion, type ParametersQuestion } from './render-work.ts';
 
 export type RenderQuestion =

@@ -1,9 +1,9 @@
 import { withKeptFields, type ChartHook, type KeptField, type Release } from '@steward/shared';
-import { checkHooks, checkSet } from '../checks/check-set.ts';
-import { failed, type Outcome } from '../outcome.ts';
+import { checkHooks, checkSet } from '../../checks/check-set.ts';
+import { failed, type Outcome } from '../../outcome.ts';
 import { checkParameters } from './check-parameters.ts';
 import { parseManifests } from './parse-manifests.ts';
-import { packSet, type PackedSet, type SetMeta } from './release-set.ts';
+import { packSet, type PackedSet, type SetMeta } from '../release-set.ts';
 
 export interface ParametersQuestion {
   /** Of the signed release. */

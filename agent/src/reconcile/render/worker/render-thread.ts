@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
-import { failed, type Failure, type Outcome } from '../outcome.ts';
-import type { PackedSet } from './release-set.ts';
+import { failed, type Failure, type Outcome } from '../../outcome.ts';
+import type { PackedSet } from '../release-set.ts';
 import type { ManifestsQuestion, ParametersQuestion } from './render-work.ts';
 import type { RenderAnswer, RenderQuestion } from './render-worker.ts';
 

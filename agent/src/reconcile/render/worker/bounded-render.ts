@@ -1,7 +1,7 @@
 import { runInNewContext } from 'node:vm';
-import type { Outcome } from '../outcome.ts';
-import type { PackedSet } from './release-set.ts';
-import type { RenderRoom } from './render-room.ts';
+import type { Outcome } from '../../outcome.ts';
+import type { PackedSet } from '../release-set.ts';
+import type { RenderRoom } from '../render-room.ts';
 import { RenderThread } from './render-thread.ts';
 import { checkedParameters, packedSet, type ManifestsQuestion, type ParametersQuestion } from './render-work.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { checkParameters } from './check-parameters.ts';
-import { masked } from './masked.ts';
+import { masked } from '../masked.ts';
 
 describe('parameters', () => {
   const closed = { type: 'object', additionalProperties: false, properties: { a: { enum: ['x', 'y'] } } };

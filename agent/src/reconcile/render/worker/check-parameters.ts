@@ -1,6 +1,6 @@
 import { Ajv, type ErrorObject } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import { done, failed, type Outcome } from '../outcome.ts';
+import { done, failed, type Outcome } from '../../outcome.ts';
 
 /**
  * Checks parameters against the closed schema of a signed release. The schema comes from a chart, so this runs only
