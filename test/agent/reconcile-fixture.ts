@@ -20,7 +20,7 @@ import type { KubeClient, KubeObject, ResourceRef } from '../../agent/src/kube/c
 import { kubeconfigEndpoint } from '../../agent/src/kube/credentials.ts';
 import { createKubeClient } from '../../agent/src/kube/kube-api.ts';
 import { createLog } from '../../agent/src/log.ts';
-import { startReconcile, type ReconcileOptions } from '../../agent/src/reconcile/index.ts';
+import { startReconcile, type ReconcileOptions } from '../../agent/src/reconcile/reconciler.ts';
 import { RenderRoom } from '../../agent/src/reconcile/render/render-room.ts';
 import { helmTemplate } from '../../agent/src/reconcile/render/helm.ts';
 import { parseManifests } from '../../agent/src/reconcile/render/worker/parse-manifests.ts';

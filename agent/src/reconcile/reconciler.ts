@@ -24,8 +24,6 @@ import { RenderStore } from './render/render-store.ts';
 import { Schedules } from './schedule/schedules.ts';
 import { ServerTime } from './server-time.ts';
 
-export { runRenderWorker } from './render/worker/render-worker.ts';
-
 export interface ReconcileOptions {
   kube: KubeClient;
   link: Link;
