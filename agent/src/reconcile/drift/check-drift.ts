@@ -12,7 +12,7 @@ import { inParallel } from '../../parallel.ts';
 import type { ObjectPlanInput } from '../plan/plan-object.ts';
 import { setInput, standingRelease } from '../plan/set-input.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
-import { loadStandingSet, standingGeneration } from '../schedule/standing-set.ts';
+import { loadStandingSet, standingGeneration } from '../history/standing-set.ts';
 import { driftStatus, judge, repaired, type Finding, type Leave, type Repair, type Told } from './ledger.ts';
 import { keyOf, lookAt, type Looked } from './look.ts';
 

@@ -7,7 +7,7 @@ import { loadPolicies } from '../../policy/load-policies.ts';
 import { sentences } from '../../sentences.ts';
 import { Bell } from '../bell.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
-import { crossedPoint } from './point-of-no-return.ts';
+import { crossedPoint } from '../history/point-of-no-return.ts';
 import type { Run } from './run.ts';
 
 /** A plan with what it was made of. */

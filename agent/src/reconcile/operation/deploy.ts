@@ -22,7 +22,7 @@ import { hooksAt } from '../hooks/hook-object.ts';
 import { planHooks } from '../hooks/plan-hooks.ts';
 import { abandonHooks, runHooks } from '../hooks/run-hooks.ts';
 import { applySet, deadlineOf, rollOut } from './forward.ts';
-import { removeSets, setGenerationOf, unneededSets, withCounter, withGeneration } from './good-generations.ts';
+import { removeSets, setGenerationOf, unneededSets, withCounter, withGeneration } from '../history/good-generations.ts';
 import { planInput } from './plan-input.ts';
 import { prepareSet } from './prepare-set.ts';
 import type { Halt, Run } from './run.ts';

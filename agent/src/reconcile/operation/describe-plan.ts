@@ -5,7 +5,7 @@ import { hooksOfRun, isIrreversible } from '../hooks/hook-moments.ts';
 import type { ObjectPlan } from '../plan/make-plan.ts';
 import { changesOf, countsOf, toldPlan, wavesSentence } from '../plan/told-plan.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
-import { crossedPoint } from './point-of-no-return.ts';
+import { crossedPoint } from '../history/point-of-no-return.ts';
 import { sentences } from '../../sentences.ts';
 import type { Run } from './run.ts';
 

@@ -6,8 +6,7 @@ import { allOf, done, type Outcome } from '../outcome.ts';
 import { inParallel } from '../../parallel.ts';
 import { toldPlan } from '../plan/told-plan.ts';
 import { loadDecision, obtainConsent, type Planned } from './consent.ts';
-import { endRemoved, endUnfinished } from './end-of-installation.ts';
-import { refuse } from './ends.ts';
+import { endRemoved, endUnfinished, refuse } from './ends.ts';
 import type { Run } from './run.ts';
 
 const DEADLINE_MS = 5 * 60_000;

@@ -13,7 +13,7 @@ import type { ReleaseSet, SetMeta } from '../render/release-set.ts';
 import { unpackSet } from '../render/release-set.ts';
 import { renderChart } from '../render/render-chart.ts';
 import { verifiedRelease } from '../verify/verify-release.ts';
-import { setGenerationOf } from './good-generations.ts';
+import { setGenerationOf } from '../history/good-generations.ts';
 import { awaitKinds, awaitRights } from './rights.ts';
 import type { Run } from './run.ts';
 

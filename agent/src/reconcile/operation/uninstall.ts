@@ -20,8 +20,7 @@ import { countsOf, toldPlan, wavesSentence } from '../plan/told-plan.ts';
 import { sentences } from '../../sentences.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
 import { loadDecision, obtainConsent, type Planned } from './consent.ts';
-import { endRemoved, endUnfinished } from './end-of-installation.ts';
-import { refuse } from './ends.ts';
+import { endRemoved, endUnfinished, refuse } from './ends.ts';
 import type { Run } from './run.ts';
 
 /** With the wave that it is of: as it lives, since the inventory does not have it. */

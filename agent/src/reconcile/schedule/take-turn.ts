@@ -10,7 +10,7 @@ import { mergedInventory } from '../plan/inventory.ts';
 import { makePlan } from '../plan/make-plan.ts';
 import { setInput, standingRelease } from '../plan/set-input.ts';
 import { dueTurn } from './due-turn.ts';
-import { loadStandingSet, standingGeneration } from './standing-set.ts';
+import { loadStandingSet, standingGeneration } from '../history/standing-set.ts';
 
 /**
  * Stops or starts an installation whose schedule says so now: its stored set, as an operation would, without rendering and

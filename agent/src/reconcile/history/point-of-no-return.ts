@@ -1,4 +1,4 @@
-import type { Run } from './run.ts';
+import type { Run } from '../operation/run.ts';
 
 /** What a rollback to an older generation would not undo, as a sentence; undefined when nothing of that kind lies between. */
 export function crossedPoint({ kinds, sameSet, record, installation }: Run): string | undefined {

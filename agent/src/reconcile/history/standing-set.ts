@@ -3,7 +3,7 @@ import type { HistoryEntry, InstallationStatus } from '../../operations/installa
 import type { ReconcileContext } from '../context.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
 import { setAsItRuns } from '../run-state/with-run-state.ts';
-import { asScheduled } from './due-turn.ts';
+import { asScheduled } from '../schedule/due-turn.ts';
 
 type Standing = Pick<InstallationStatus, 'state' | 'history' | 'observedGeneration' | 'schedule'>;
 
