@@ -17,7 +17,7 @@ import {
   type ReleaseKey,
 } from '@steward/shared';
 import type { KubeClient, KubeObject, ResourceRef } from '../../agent/src/kube/client.ts';
-import { kubeconfigEndpoint } from '../../agent/src/kube/credentials.ts';
+import { kubeconfigEndpoint } from '../../agent/src/kube/transport/credentials.ts';
 import { createKubeClient } from '../../agent/src/kube/kube-api.ts';
 import { createLog } from '../../agent/src/log.ts';
 import { startReconcile, type ReconcileOptions } from '../../agent/src/reconcile/reconciler.ts';

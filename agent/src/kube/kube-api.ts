@@ -15,12 +15,12 @@ import type {
   Watch,
   WatchOptions,
 } from './client.ts';
-import type { KubeEndpoint } from './credentials.ts';
+import type { KubeEndpoint } from './transport/credentials.ts';
 import { Discovery } from './discovery.ts';
 import { isKubeError, KubeError } from './error.ts';
 import { listPageOf, malformed, objectOf, pathOf } from './object.ts';
-import type { SessionTimings } from './sessions.ts';
-import { KubeTransport, type KubeRequest } from './transport.ts';
+import type { SessionTimings } from './transport/sessions.ts';
+import { KubeTransport, type KubeRequest } from './transport/transport.ts';
 import { startWatch, type WatchTimings } from './watch.ts';
 
 const decodeVersion = compile(Type.Object({ gitVersion: Type.String() }));

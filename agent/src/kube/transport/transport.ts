@@ -1,6 +1,6 @@
 import { constants, type ClientHttp2Stream, type OutgoingHttpHeaders } from 'node:http2';
 import type { KubeEndpoint } from './credentials.ts';
-import { isKubeError, KubeError, kubeErrorOf } from './error.ts';
+import { isKubeError, KubeError, kubeErrorOf } from '../error.ts';
 import { readLines } from './lines.ts';
 import { ServerClock } from './server-clock.ts';
 import { Http2Sessions, type SessionTimings, type Stream } from './sessions.ts';

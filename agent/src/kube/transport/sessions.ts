@@ -1,6 +1,6 @@
 import { connect, constants, type ClientHttp2Session } from 'node:http2';
 import type { KubeEndpoint } from './credentials.ts';
-import { KubeError } from './error.ts';
+import { KubeError } from '../error.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 /** A connection with open streams that was silent this long is pinged; without an answer it is ended. */
