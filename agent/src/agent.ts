@@ -12,7 +12,7 @@ import { startHealthServer } from './health-server.ts';
 import { loadClusterUid } from './identity/cluster-uid.ts';
 import { IdentityStore } from './identity/identity-store.ts';
 import type { KubeClient } from './kube/client.ts';
-import { inClusterEndpoint, kubeconfigEndpoint, type KubeEndpoint } from './kube/credentials.ts';
+import { inClusterEndpoint, kubeconfigEndpoint, type KubeEndpoint } from './kube/transport/credentials.ts';
 import { createKubeClient } from './kube/kube-api.ts';
 import { Election } from './kube/lease.ts';
 import { AgentStatus } from './link/agent-status.ts';

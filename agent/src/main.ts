@@ -3,7 +3,8 @@ import { PRODUCT_VERSION } from '@steward/shared';
 import { runAgent } from './agent.ts';
 import { readConfig } from './config.ts';
 import { createLog } from './log.ts';
-import { runRenderWorker, startReconcile } from './reconcile/index.ts';
+import { startReconcile } from './reconcile/reconciler.ts';
+import { runRenderWorker } from './reconcile/render/worker/render-worker.ts';
 
 /** From the signal to the end; the pod's grace period is twice that. */
 const STOP_TIMEOUT_MS = 5_000;

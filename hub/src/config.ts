@@ -4,7 +4,7 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import * as Type from 'typebox';
 import type { Static } from 'typebox';
-import { parseNetwork } from './http/trusted-proxies.ts';
+import { parseNetwork } from './http/server/trusted-proxies.ts';
 import { Secret } from './secret.ts';
 
 /** Injection token of the {@link Config}. */

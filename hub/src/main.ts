@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { ConfigError, environment, loadConfig, type Config } from './config.ts';
 import { prepareDatabase } from './db/open-database.ts';
 import { DatabaseSetupError } from './db/roles.ts';
-import { ListenError } from './http/http-servers.ts';
+import { ListenError } from './http/server/http-servers.ts';
 import { startHub } from './hub.ts';
 import { createLogger } from './log.ts';
 import { OwnerChoiceError, resetOwner } from './organizations/reset-owner.ts';

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { KubeClient, KubeObject, ResourceRef, Watch } from '../../agent/src/kube/client.ts';
-import { kubeconfigEndpoint } from '../../agent/src/kube/credentials.ts';
+import { kubeconfigEndpoint } from '../../agent/src/kube/transport/credentials.ts';
 import { createKubeClient } from '../../agent/src/kube/kube-api.ts';
 import { waitUntil } from '../support/wait-until.ts';
 

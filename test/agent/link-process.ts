@@ -11,7 +11,7 @@ import {
   generateReleaseKey,
   manifestYaml,
 } from '@steward/shared';
-import { kubeconfigEndpoint } from '../../agent/src/kube/credentials.ts';
+import { kubeconfigEndpoint } from '../../agent/src/kube/transport/credentials.ts';
 import { createKubeClient } from '../../agent/src/kube/kube-api.ts';
 import type { KubeClient } from '../../agent/src/kube/client.ts';
 import { bundleAgent } from '../../scripts/bundle-agent.ts';

@@ -17,13 +17,13 @@ import {
   type ReleaseKey,
 } from '@steward/shared';
 import type { KubeClient, KubeObject, ResourceRef } from '../../agent/src/kube/client.ts';
-import { kubeconfigEndpoint } from '../../agent/src/kube/credentials.ts';
+import { kubeconfigEndpoint } from '../../agent/src/kube/transport/credentials.ts';
 import { createKubeClient } from '../../agent/src/kube/kube-api.ts';
 import { createLog } from '../../agent/src/log.ts';
-import { startReconcile, type ReconcileOptions } from '../../agent/src/reconcile/index.ts';
+import { startReconcile, type ReconcileOptions } from '../../agent/src/reconcile/reconciler.ts';
 import { RenderRoom } from '../../agent/src/reconcile/render/render-room.ts';
 import { helmTemplate } from '../../agent/src/reconcile/render/helm.ts';
-import { parseManifests } from '../../agent/src/reconcile/render/parse-manifests.ts';
+import { parseManifests } from '../../agent/src/reconcile/render/worker/parse-manifests.ts';
 import { NO_CHANGES, loadChart } from '../../hub/cli/src/chart/chart.ts';
 import { inspectChart } from '../../hub/cli/src/checks/inspect-chart.ts';
 import { permissionsOf } from '../../hub/cli/src/checks/permissions.ts';

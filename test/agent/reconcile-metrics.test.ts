@@ -1,6 +1,6 @@
 import type { MetricSeries } from '@steward/shared';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
-import type { ReconcileOptions } from '../../agent/src/reconcile/index.ts';
+import type { ReconcileOptions } from '../../agent/src/reconcile/reconciler.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import { ReconcileFixture, type RunningAgent } from './reconcile-fixture.ts';
 

@@ -6,14 +6,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Release } from '@steward/shared';
 import type { Outcome } from '../../agent/src/reconcile/outcome.ts';
 import { helmTemplate, type HelmLimits } from '../../agent/src/reconcile/render/helm.ts';
-import { BoundedRender } from '../../agent/src/reconcile/render/bounded-render.ts';
+import { BoundedRender } from '../../agent/src/reconcile/render/worker/bounded-render.ts';
 import { RenderRoom } from '../../agent/src/reconcile/render/render-room.ts';
 import { unpackSet, type ReleaseSet } from '../../agent/src/reconcile/render/release-set.ts';
 import { packChart } from '../charts/pack.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import { buildProgram } from '../cluster/programs/programs.ts';
 
-const entry = new URL('../../agent/src/reconcile/render/render-worker-main.ts', import.meta.url);
+const entry = new URL('../../agent/src/reconcile/render/worker/render-worker-main.ts', import.meta.url);
 const probe = `sha256:${'a'.repeat(64)}`;
 const permission = (kind: string, apiGroup = ''): Release['permissions'][number] => ({
   apiGroup,

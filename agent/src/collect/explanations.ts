@@ -3,7 +3,7 @@ import { compile } from '@steward/shared';
 import type { KubeClient, ResourceRef } from '../kube/client.ts';
 import { isKubeError } from '../kube/error.ts';
 
-const EVENT: ResourceRef = { group: '', version: 'v1', kind: 'Event', plural: 'events', namespaced: true };
+export const EVENT: ResourceRef = { group: '', version: 'v1', kind: 'Event', plural: 'events', namespaced: true };
 /** An object is looked up no more often than this, and so many of them. */
 const LOOK_UP_INTERVAL_MS = 10_000;
 const MAX_OBJECTS = 5;

@@ -1,8 +1,9 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import * as Type from 'typebox';
 import { compile, IDENTITY_SECRET, sha256 } from '@steward/shared';
-import type { KubeClient, KubeObject, ResourceRef } from '../kube/client.ts';
+import type { KubeClient, KubeObject } from '../kube/client.ts';
 import { isKubeError } from '../kube/error.ts';
+import { SECRET } from '../operations/kinds.ts';
 
 /** What the agent is to the hub, once enrolled. */
 export interface Identity {
@@ -21,7 +22,6 @@ export interface Candidate {
 }
 
 const decodeSecret = compile(Type.Object({ data: Type.Optional(Type.Record(Type.String(), Type.String())) }));
-const SECRETS: ResourceRef = { group: '', version: 'v1', kind: 'Secret', plural: 'secrets', namespaced: true };
 
 /** Keeps the agent's key in a Secret of its own namespace. Only one replica writes it, the one that holds the Lease. */
 export class IdentityStore {
@@ -80,7 +80,7 @@ export class IdentityStore {
   }
 
   async #read(): Promise<Record<string, string>> {
-    const secret = await this.#kube.get(SECRETS, this.#namespace, IDENTITY_SECRET);
+    const secret = await this.#kube.get(SECRET, this.#namespace, IDENTITY_SECRET);
     if (!secret) return {};
     const decoded = decodeSecret(secret);
     if (!decoded.ok) throw new Error(`Secret ${IDENTITY_SECRET}: ${decoded.error}`);
@@ -106,7 +106,7 @@ export class IdentityStore {
       type: 'Opaque',
     };
     try {
-      await this.#kube.mergePatch(SECRETS, this.#namespace, IDENTITY_SECRET, { data });
+      await this.#kube.mergePatch(SECRET, this.#namespace, IDENTITY_SECRET, { data });
     } catch (error) {
       if (!isKubeError(error) || error.status !== 404) throw error;
       const given = Object.entries(data).filter((entry): entry is [string, string] => entry[1] !== null);

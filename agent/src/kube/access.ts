@@ -3,7 +3,7 @@ import type { Static } from 'typebox';
 import { compile } from '@steward/shared';
 import type { AccessCheck } from './client.ts';
 import { malformed } from './object.ts';
-import type { KubeTransport } from './transport.ts';
+import type { KubeTransport } from './transport/transport.ts';
 
 const Strings = Type.Optional(Type.Union([Type.Array(Type.String()), Type.Null()]));
 const Rule = Type.Object({ verbs: Strings, apiGroups: Strings, resources: Strings, resourceNames: Strings });

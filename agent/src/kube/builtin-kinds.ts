@@ -1,7 +1,5 @@
 import type { ResourceRef } from './client.ts';
 
-export const POD: ResourceRef = { group: '', version: 'v1', kind: 'Pod', plural: 'pods', namespaced: true };
-
 /** `group/version` → kinds that need no discovery. `Kind=plural` where the plural is not the lower-case kind with an s; `*` marks cluster-scoped. */
 const TABLE: Record<string, string> = {
   v1: 'Pod Service ConfigMap Secret ServiceAccount PersistentVolumeClaim Endpoints=endpoints Event ReplicationController ResourceQuota LimitRange PodTemplate *Namespace *Node *PersistentVolume',

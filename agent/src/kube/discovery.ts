@@ -4,7 +4,7 @@ import { builtinKind, splitApiVersion } from './builtin-kinds.ts';
 import type { ResourceRef } from './client.ts';
 import { isKubeError } from './error.ts';
 import { malformed } from './object.ts';
-import type { KubeTransport } from './transport.ts';
+import type { KubeTransport } from './transport/transport.ts';
 
 const ACCEPT = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json';
 /** A kind that is not there is asked for again, because a CRD may have been installed; but not more often than this. */

@@ -1,7 +1,6 @@
 import * as Type from 'typebox';
 import { compile } from '@steward/shared';
 import { missingAccess } from './access.ts';
-import { POD } from './builtin-kinds.ts';
 import type {
   AccessCheck,
   ApplyOptions,
@@ -17,15 +16,17 @@ import type {
   Watch,
   WatchOptions,
 } from './client.ts';
-import type { KubeEndpoint } from './credentials.ts';
+import type { KubeEndpoint } from './transport/credentials.ts';
 import { Discovery } from './discovery.ts';
 import { isKubeError, KubeError } from './error.ts';
 import { listPageOf, malformed, objectOf, pathOf } from './object.ts';
-import type { SessionTimings } from './sessions.ts';
-import { KubeTransport, type KubeRequest } from './transport.ts';
+import type { SessionTimings } from './transport/sessions.ts';
+import { KubeTransport, type KubeRequest } from './transport/transport.ts';
 import { startWatch, type WatchTimings } from './watch.ts';
 
 const decodeVersion = compile(Type.Object({ gitVersion: Type.String() }));
+
+const PODS = { group: '', version: 'v1', kind: 'Pod', plural: 'pods', namespaced: true };
 
 export interface KubeApiOptions {
   sessions?: SessionTimings;
@@ -159,7 +160,7 @@ class KubeApi implements KubeClient {
       metadata: { name, namespace },
       deleteOptions: { preconditions: { uid } },
     };
-    const path = `${pathOf(POD, namespace, name)}/eviction`;
+    const path = `${pathOf(PODS, namespace, name)}/eviction`;
     try {
       await this.#transport.request({ method: 'POST', path, body, signal });
       return true;

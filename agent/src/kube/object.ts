@@ -84,6 +84,16 @@ export function apiVersionOf({ group, version }: Pick<ResourceRef, 'group' | 've
   return group === '' ? version : `${group}/${version}`;
 }
 
+/** Of `apps/v1` it is `apps`; the core's is empty. */
+export function groupOf(apiVersion: string): string {
+  return apiVersion.includes('/') ? (apiVersion.split('/', 1)[0] ?? '') : '';
+}
+
+/** `Deployment/web`: what people call it inside its namespace. */
+export function nameOf({ kind, metadata }: { kind: string; metadata: { name: string } }): string {
+  return `${kind}/${metadata.name}`;
+}
+
 /** `namespace/name`, or the name alone. */
 export function keyOf(object: KubeObject): string {
   const { namespace, name } = object.metadata;

@@ -4,7 +4,7 @@ import { compile } from '@steward/shared';
 import type { KubeObject, Watch, WatchOptions } from './client.ts';
 import { isKubeError, KubeError, kubeErrorOf } from './error.ts';
 import { keyOf, listPageOf, malformed, objectOf, pathOf } from './object.ts';
-import type { KubeTransport } from './transport.ts';
+import type { KubeTransport } from './transport/transport.ts';
 
 const PAGE_SIZE = 50;
 const SERVER_TIMEOUT_S = 270;

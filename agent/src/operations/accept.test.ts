@@ -42,9 +42,9 @@ const other = '33333333-3333-4333-8333-333333333333';
 
 describe('a desired state', () => {
   it('of a higher generation is accepted; of an unknown installation too', () => {
-    expect(acceptanceOf(desired(), known)).toEqual({ kind: 'accept', isNew: false });
+    expect(acceptanceOf(desired(), known)).toEqual({ kind: 'accept' });
     const fresh = desired({ installationId: other, name: 'b', namespace: 'b', generation: 1 });
-    expect(acceptanceOf(fresh, known)).toEqual({ kind: 'accept', isNew: true });
+    expect(acceptanceOf(fresh, known)).toEqual({ kind: 'accept' });
   });
 
   it('that is in the journal is answered from there, also when it would be refused now', () => {
@@ -84,6 +84,6 @@ describe('a desired state', () => {
   it('may take the name and namespace of one that was removed', () => {
     const installations = [{ ...shop, state: 'removed' as const }];
     const again = desired({ installationId: other, generation: 1 });
-    expect(acceptanceOf(again, { ...known, installations })).toEqual({ kind: 'accept', isNew: true });
+    expect(acceptanceOf(again, { ...known, installations })).toEqual({ kind: 'accept' });
   });
 });

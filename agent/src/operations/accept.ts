@@ -33,7 +33,7 @@ export const MAX_UNCONFIRMED = 100;
 export type Acceptance =
   /** The operation is in the journal: say again what it says. */
   | { kind: 'known' }
-  | { kind: 'accept'; isNew: boolean }
+  | { kind: 'accept' }
   /** Nothing was written and nothing will be. When the frame comes again it is refused again, and the hub keeps the first answer. */
   | { kind: 'refuse'; state: 'failed' | 'expired'; reason: OperationFailure; message: string };
 
@@ -67,7 +67,7 @@ export function acceptanceOf(desired: DesiredState, known: Known): Acceptance {
     const message = `${operation.kind} of ${service} was to be started before ${operation.notAfter}; it is later than that`;
     return { kind: 'refuse', state: 'expired', reason: 'expired', message };
   }
-  return { kind: 'accept', isNew: same === undefined };
+  return { kind: 'accept' };
 }
 
 /** What an installation may never change. */

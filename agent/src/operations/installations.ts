@@ -55,6 +55,8 @@ export class InstallationGoneError extends Error {
 }
 
 const MAX_FORMER_IDS = 50;
+/** The hub takes no longer one either. */
+const MAX_MESSAGE = 1_000;
 const WORKLOADS: ReadonlySet<string> = new Set(['Deployment', 'StatefulSet', 'DaemonSet']);
 
 /** The installations of this cluster, as Installation objects. */
@@ -115,10 +117,13 @@ export class Installations {
     return decoded.value;
   }
 
-  /** Changes these fields of its status; null would remove one. @throws InstallationGoneError */
+  /** Changes these fields of its status; null would remove one, and a long message is cut. @throws InstallationGoneError */
   async write(name: string, status: StatusPatch): Promise<void> {
     const { kube, namespace, signal } = this.#options;
-    const patch = (): Promise<KubeObject> => kube.patchStatus(INSTALLATION, namespace, name, { status }, { signal });
+    const { message } = status;
+    const bounded = message ? { ...status, message: message.slice(0, MAX_MESSAGE) } : status;
+    const patch = (): Promise<KubeObject> =>
+      kube.patchStatus(INSTALLATION, namespace, name, { status: bounded }, { signal });
     const object = await persist(patch, signal).catch((error: unknown) => {
       if (!isKubeError(error) || error.status !== 404) throw error;
       throw new InstallationGoneError(`Installation ${name} is not there any more`, { cause: error });

@@ -74,7 +74,7 @@ export class Journal {
   }
 
   unfinishedIds(): string[] {
-    return [...this.#live.values()].map(({ spec }) => spec.id).slice(0, 500);
+    return [...this.#live.values()].map(({ spec }) => spec.id);
   }
 
   unconfirmed(installation: string): number {

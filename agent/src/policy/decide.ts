@@ -1,13 +1,10 @@
 import { policyClassOf, type OperationFailure, type OperationKind, type PolicyClass } from '@steward/shared';
 import type { Effect, SupportPolicy } from './support-policy.ts';
 
-export interface Decision {
-  effect: Effect;
-  /** Why not, when denied. */
-  reason?: Extract<OperationFailure, 'denied-by-policy' | 'frozen'>;
-  /** One sentence for both sides: which policy says so. */
-  message: string;
-}
+/** With one sentence for both sides: which policy says so. */
+export type Decision =
+  | { effect: Exclude<Effect, 'deny'>; message: string }
+  | { effect: 'deny'; reason: Extract<OperationFailure, 'denied-by-policy' | 'frozen'>; message: string };
 
 /** Without any rule for a kind: the grant is the consent to install (docs/decisions/0002), removing needs a rule, and what was consented to may be put right (docs/decisions/0090). */
 export const DEFAULT_RULES: Readonly<Record<PolicyClass, Effect>> = {

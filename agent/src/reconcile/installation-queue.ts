@@ -9,8 +9,8 @@ import type { ReconcileContext } from './context.ts';
 import type { Drifts } from './drift/drifts.ts';
 import { deploy } from './operation/deploy.ts';
 import { leave } from './operation/leave.ts';
-import { removeSets, unneededSets } from './operation/good-generations.ts';
-import { readOrRestore } from './operation/restore-status.ts';
+import { removeSets, unneededSets } from './history/good-generations.ts';
+import { readOrRestore } from './history/restore-status.ts';
 import { Halt, Interruption, Run } from './operation/run.ts';
 import { uninstall } from './operation/uninstall.ts';
 import { expireAt } from './run-expiry.ts';
@@ -264,7 +264,7 @@ export class InstallationQueue {
     // Under way, what runs is neither the old version nor the new one for certain.
     const isUnderWay = record.status.state === 'running';
     await this.#context.installations.write(this.#name, {
-      message: message.slice(0, 1_000),
+      message,
       ...(isUnderWay && { state: 'failed', version: null, releaseDigest: null }),
     });
     await this.#context.journal.move(record, { state: 'failed', phase: 'done', reason: 'internal', message });

@@ -13,6 +13,11 @@ export function done<T>(value: T): Outcome<T> {
   return { ok: true, value };
 }
 
+/** The first of them that failed, if one did. */
+export function allOf(outcomes: readonly Outcome<unknown>[]): Outcome<void> {
+  return outcomes.find((outcome) => !outcome.ok) ?? done(undefined);
+}
+
 export function failed(reason: OperationFailure, message: string): { ok: false; failure: Failure } {
   return { ok: false, failure: { reason, message } };
 }

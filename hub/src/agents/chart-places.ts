@@ -1,5 +1,5 @@
 import type { Writable } from 'node:stream';
-import { Places } from '../http/places.ts';
+import { Places } from '../http/server/places.ts';
 import { ProblemError } from '../http/problem.ts';
 
 /** Each holds a chart in memory until it has been sent; one cluster that reads slowly must not take them all. */

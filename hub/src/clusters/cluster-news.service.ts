@@ -3,7 +3,7 @@ import type { Cluster } from '@steward/shared';
 import type { EntityManager } from 'typeorm';
 import { rows } from '../db/query.ts';
 import { FeedService } from '../feed/feed.service.ts';
-import { HttpServers } from '../http/http-servers.ts';
+import { HttpServers } from '../http/server/http-servers.ts';
 import { SELECT_INSTALLATION, toInstallation, type InstallationRow } from '../installations/installation-row.ts';
 import { toCluster, type ClusterRow } from './cluster-row.ts';
 import { ClustersRepository } from './clusters.repository.ts';

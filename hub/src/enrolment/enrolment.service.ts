@@ -5,7 +5,7 @@ import type { EntityManager } from 'typeorm';
 import { Database } from '../db/database.ts';
 import { credentialHash, credentialKind } from '../http/credential.ts';
 import { ProblemError } from '../http/problem.ts';
-import { RateLimit } from '../http/rate-limit.ts';
+import { RateLimit } from '../http/server/rate-limit.ts';
 import { Metrics } from '../status/metrics.ts';
 import { ClusterNewsService } from '../clusters/cluster-news.service.ts';
 import { ClustersRepository } from '../clusters/clusters.repository.ts';

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { TenantContext } from '../db/tenant-context.ts';
-import { Places } from '../http/places.ts';
+import { Places } from '../http/server/places.ts';
 import { feedClaims } from './feed-claims.ts';
 
 const context = (organizationId: string, customerId: string | undefined, actor: string): TenantContext => ({

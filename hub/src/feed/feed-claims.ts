@@ -1,5 +1,5 @@
 import type { TenantContext } from '../db/tenant-context.ts';
-import type { Claim } from '../http/places.ts';
+import type { Claim } from '../http/server/places.ts';
 
 const MAX_STREAMS = { hub: 2_000, customer: 200, actor: 50 };
 

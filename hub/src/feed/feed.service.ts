@@ -8,7 +8,7 @@ import type { TenantContext } from '../db/tenant-context.ts';
 import { DatabaseUnavailable } from '../db/unavailable.ts';
 import { CredentialsRepository } from '../http/credentials.repository.ts';
 import { ProblemError } from '../http/problem.ts';
-import { Places } from '../http/places.ts';
+import { Places } from '../http/server/places.ts';
 import { Metrics } from '../status/metrics.ts';
 import { feedClaims } from './feed-claims.ts';
 import type { FeedPosition } from './feed-position.ts';

@@ -1,5 +1,5 @@
 import { ProblemError } from '../http/problem.ts';
-import { RateLimit } from '../http/rate-limit.ts';
+import { RateLimit } from '../http/server/rate-limit.ts';
 
 const BURST = 200;
 const PER_SECOND = 100;

@@ -5,7 +5,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
 import { bearerOf } from '../http/access.guard.ts';
-import { HttpServers } from '../http/http-servers.ts';
+import { HttpServers } from '../http/server/http-servers.ts';
 import { ProblemError, problemAnswer } from '../http/problem.ts';
 import { LOGGER } from '../log.ts';
 import type { SessionIdentity } from '../sessions/agent-session.ts';

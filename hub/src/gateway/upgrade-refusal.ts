@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { answerAndEnd } from '../http/last-answer.ts';
+import { answerAndEnd } from '../http/server/last-answer.ts';
 import type { ProblemAnswer } from '../http/problem.ts';
 
 /** Answers an upgrade with a problem and ends the connection: a refusal is an HTTP status, never an accepted socket that closes. */

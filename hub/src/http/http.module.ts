@@ -2,7 +2,7 @@ import { Global, Module } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD } from '@nestjs/core';
 import { AccessGuard } from './access.guard.ts';
 import { CredentialsRepository } from './credentials.repository.ts';
-import { HttpServers } from './http-servers.ts';
+import { HttpServers } from './server/http-servers.ts';
 import { ProblemFilter } from './problem.filter.ts';
 
 @Global()

@@ -4,7 +4,7 @@ import { Database } from '../db/database.ts';
 import type { TenantContext } from '../db/tenant-context.ts';
 import { createCredential, credentialHash } from '../http/credential.ts';
 import { ProblemError } from '../http/problem.ts';
-import { RateLimit } from '../http/rate-limit.ts';
+import { RateLimit } from '../http/server/rate-limit.ts';
 import { Passwords } from '../users/passwords.ts';
 import { SessionsRepository } from './sessions.repository.ts';
 import { UsersRepository, type LoginCandidate } from '../users/users.repository.ts';

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '../config.ts';
-import { HttpServers } from '../http/http-servers.ts';
+import { HttpServers } from '../http/server/http-servers.ts';
 import { TlsMaterial } from '../tls/tls-material.ts';
 
 /** How agents reach this hub and what they run. */

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { INSTALL_PATHS } from '@steward/shared';
-import { HttpServers } from '../http/http-servers.ts';
+import { HttpServers } from '../http/server/http-servers.ts';
 import { TlsMaterial } from '../tls/tls-material.ts';
 
 /** Makes the one line that a customer pastes: a download with the token in a header, piped to kubectl. */

@@ -7,9 +7,8 @@ import type { TenantContext } from '../db/tenant-context.ts';
 import { OperationsRepository } from '../operations/operations.repository.ts';
 import type { InstallationRow } from './installation-row.ts';
 import { InstallationsRepository, type GenerationRow } from './installations.repository.ts';
-import { noSuchInstallation } from './installations-reader.service.ts';
-import { shownRunState } from './run-state.ts';
-import { WantedReleaseService, type ChosenRelease } from './wanted-release.service.ts';
+import { shownRunState } from '../wanted/run-state.ts';
+import { WantedReleaseService, type ChosenRelease } from '../wanted/wanted-release.service.ts';
 
 interface Running {
   installation: InstallationRow;
@@ -69,7 +68,7 @@ export class ExportService {
 
   /** What replaces pods names their images by digest. */
   async #isAsAdopted(tx: EntityManager, id: string, generation: number): Promise<boolean> {
-    if ((await this.operations.kindOfGeneration(tx, id, generation)) !== 'adopt') return false;
+    if ((await this.operations.ofGeneration(tx, id, generation))?.kind !== 'adopt') return false;
     // Taken up again after its agent was reinstalled: it runs as it did before.
     const before = await this.installations.lastSetUpTo(tx, id, generation - 1);
     if (before) return this.#isAsAdopted(tx, id, before.generation);
@@ -77,12 +76,10 @@ export class ExportService {
   }
 
   async #running(tx: EntityManager, id: string): Promise<Running> {
-    const installation = await this.installations.find(tx, id);
-    if (!installation) throw noSuchInstallation(id);
+    const installation = await this.installations.load(tx, id);
     const set =
       (await this.installations.lastSetUpTo(tx, id, installation.observedGeneration)) ??
-      (await this.installations.generation(tx, id, installation.generation));
-    if (!set) throw new Error('the wanted generation of an installation is not there');
+      (await this.installations.wantedGeneration(tx, installation));
     return { installation, set, chosen: await this.wantedRelease.byId(tx, set.releaseId) };
   }
 }

@@ -1,6 +1,7 @@
 import { compile, HealthReason, InEffect, WorkloadHealth, type HealthState, type Installation } from '@steward/shared';
 import * as Type from 'typebox';
-import { SELECT_RUN_STATE, shownRunState } from './run-state.ts';
+import { CAME_TO_NOTHING } from '../wanted/came-to-nothing.ts';
+import { SELECT_RUN_STATE, shownRunState } from '../wanted/run-state.ts';
 
 /** What the statements below read of one installation, with what is wanted of it. */
 export interface InstallationRow {
@@ -49,7 +50,7 @@ const SELECT_IN_EFFECT = `
    JOIN installation_generations eg ON eg.installation_id = i.id AND eg.generation = i.observed_generation
    JOIN releases er ON er.id = eg.release_id
    WHERE eo.installation_id = i.id AND eo.generation = i.generation
-     AND eo.state IN ('cancelled', 'denied', 'expired', 'failed', 'rolled-back')
+     AND eo.state IN ${CAME_TO_NOTHING}
      AND i.observed_generation < i.generation AND er.version = i.running_version
    ORDER BY eo.created_at DESC LIMIT 1)`;
 

@@ -7,15 +7,13 @@ import type {
   PageOf,
   PageQuery,
 } from '@steward/shared';
-import type { EntityManager } from 'typeorm';
 import { Database } from '../db/database.ts';
 import type { TenantContext } from '../db/tenant-context.ts';
 import { pageOfRows } from '../http/newest-first.ts';
 import { pageOf, pageRequest } from '../http/page.ts';
-import { ProblemError } from '../http/problem.ts';
 import { GrantsService } from './grants.service.ts';
 import { InstallationEventsRepository, toEvent } from './installation-events.repository.ts';
-import { toInstallation, type InstallationRow } from './installation-row.ts';
+import { toInstallation } from './installation-row.ts';
 import { InstallationsRepository } from './installations.repository.ts';
 
 @Injectable()
@@ -34,13 +32,13 @@ export class InstallationsReaderService {
   }
 
   get(context: TenantContext, id: string): Promise<Installation> {
-    return this.database.inTenant(context, async (tx) => toInstallation(await this.#load(tx, id)));
+    return this.database.inTenant(context, async (tx) => toInstallation(await this.installations.load(tx, id)));
   }
 
   async listEvents(context: TenantContext, id: string, query: PageQuery): Promise<PageOf<InstallationEvent>> {
     const page = pageRequest(query);
     const found = await this.database.inTenant(context, async (tx) => {
-      await this.#load(tx, id);
+      await this.installations.load(tx, id);
       return this.events.list(tx, id, page);
     });
     return pageOfRows(found, page, toEvent);
@@ -48,16 +46,8 @@ export class InstallationsReaderService {
 
   /** A new grant line; earlier ones stay good until they expire. */
   grant(context: TenantContext, id: string): Promise<CreatedGrant> {
-    return this.database.inTenant(context, async (tx) => this.grants.create(tx, context, await this.#load(tx, id)));
+    return this.database.inTenant(context, async (tx) =>
+      this.grants.create(tx, context, await this.installations.load(tx, id)),
+    );
   }
-
-  async #load(tx: EntityManager, id: string): Promise<InstallationRow> {
-    const found = await this.installations.find(tx, id);
-    if (!found) throw noSuchInstallation(id);
-    return found;
-  }
-}
-
-export function noSuchInstallation(id: string): ProblemError {
-  return new ProblemError('not-found', `there is no installation ${id}`, { action: 'see `steward installation list`' });
 }

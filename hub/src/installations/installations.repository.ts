@@ -4,6 +4,7 @@ import type { EntityManager } from 'typeorm';
 import { execute, row, rows } from '../db/query.ts';
 import type { TenantContext } from '../db/tenant-context.ts';
 import { pageClause, type PageRequest } from '../http/page.ts';
+import { ProblemError } from '../http/problem.ts';
 import { SELECT_INSTALLATION, type InstallationRow } from './installation-row.ts';
 
 export interface NewInstallation {
@@ -63,6 +64,13 @@ export class InstallationsRepository {
 
   find(tx: EntityManager, id: string): Promise<InstallationRow | undefined> {
     return row(tx, `${SELECT_INSTALLATION} WHERE i.id = $1`, [id]);
+  }
+
+  /** @throws ProblemError `not-found` */
+  async load(tx: EntityManager, id: string): Promise<InstallationRow> {
+    const found = await this.find(tx, id);
+    if (!found) throw noSuchInstallation(id);
+    return found;
   }
 
   findByOperation(tx: EntityManager, operationId: string): Promise<InstallationRow | undefined> {
@@ -151,6 +159,13 @@ export class InstallationsRepository {
     );
   }
 
+  /** What it is wanted to be: every installation has it. */
+  async wantedGeneration(tx: EntityManager, { id, generation }: InstallationRow): Promise<GenerationRow> {
+    const found = await this.generation(tx, id, generation);
+    if (!found) throw new Error('the wanted generation of an installation is not there');
+    return found;
+  }
+
   /** Whether one of its generations ended well with this release. */
   async hasRunWell(tx: EntityManager, id: string, releaseId: string): Promise<boolean> {
     const found = await row(
@@ -179,4 +194,8 @@ export class InstallationsRepository {
       [id, generation, REMEDY_KINDS],
     );
   }
+}
+
+export function noSuchInstallation(id: string): ProblemError {
+  return new ProblemError('not-found', `there is no installation ${id}`, { action: 'see `steward installation list`' });
 }

@@ -8,10 +8,10 @@ import { BeginOperationService } from '../operations/begin-operation.service.ts'
 import { IdempotencyRepository } from '../operations/idempotency.repository.ts';
 import { GrantsService } from './grants.service.ts';
 import { toInstallation } from './installation-row.ts';
-import { InstallationPlaceService } from './installation-place.service.ts';
+import { InstallationPlaceService } from '../wanted/installation-place.service.ts';
 import { InstallationsRepository, type Place } from './installations.repository.ts';
-import { checkMayStart } from './may-start.ts';
-import { WantedReleaseService } from './wanted-release.service.ts';
+import { checkMayStart } from '../wanted/may-start.ts';
+import { WantedReleaseService } from '../wanted/wanted-release.service.ts';
 
 export interface InstallationRequest {
   wanted: CreateInstallation;

@@ -1,5 +1,5 @@
 import type { IfUnderWay, HubFrameOf } from '@steward/shared';
-import { readRunState } from '../installations/run-state.ts';
+import { readRunState } from '../wanted/run-state.ts';
 import type { IntentRow } from './intents.repository.ts';
 
 const MAX_NAME_CHARACTERS = 200;

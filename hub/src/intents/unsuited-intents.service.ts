@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { ADOPT_FEATURE, type OperationState } from '@steward/shared';
 import { Database } from '../db/database.ts';
-import { featuresNeeded } from '../installations/run-state.ts';
+import { featuresNeeded } from '../wanted/run-state.ts';
 import { EndOperationService } from '../operations/end-operation.service.ts';
 import type { OperationRow } from '../operations/operation-row.ts';
 import { OperationsRepository } from '../operations/operations.repository.ts';

@@ -1,63 +1,46 @@
 import { Inject, Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import type { Logger } from 'pino';
 import { Database } from '../db/database.ts';
-import { InstallationEventsRepository } from '../installations/installation-events.repository.ts';
 import { LOGGER } from '../log.ts';
+import { Rounds } from '../rounds.ts';
 import { EndOperationService } from './end-operation.service.ts';
-import { IdempotencyRepository } from './idempotency.repository.ts';
 import type { OperationRow } from './operation-row.ts';
 import { OperationsRepository, type HubMove } from './operations.repository.ts';
 
 const INTERVAL_MS = 5_000;
-const TIDY_EVERY = 720;
 
 /** Ends operations that nobody else ends, so that each reaches a final state; what the agent tells later still counts. */
 @Injectable()
 export class OperationExpiryService implements OnApplicationBootstrap, BeforeApplicationShutdown {
-  #timer: NodeJS.Timeout | undefined;
-  #running: Promise<void> = Promise.resolve();
-  #rounds = 0;
+  readonly #rounds: Rounds;
 
   constructor(
     private readonly database: Database,
     private readonly operations: OperationsRepository,
-    private readonly idempotency: IdempotencyRepository,
-    private readonly events: InstallationEventsRepository,
     private readonly ending: EndOperationService,
-    @Inject(LOGGER) private readonly log: Logger,
-  ) {}
+    @Inject(LOGGER) log: Logger,
+  ) {
+    const failed = 'overdue operations could not be ended; trying again';
+    this.#rounds = new Rounds({ intervalMs: INTERVAL_MS, round: () => this.#endOverdue(), log, failed });
+  }
 
   onApplicationBootstrap(): void {
-    this.#timer = setInterval(() => {
-      this.#running = this.#running.then(() => this.#round());
-    }, INTERVAL_MS);
+    void this.#rounds.start();
   }
 
-  async beforeApplicationShutdown(): Promise<void> {
-    clearInterval(this.#timer);
-    await this.#running;
+  beforeApplicationShutdown(): Promise<void> {
+    return this.#rounds.stop();
   }
 
-  async #round(): Promise<void> {
-    this.#rounds += 1;
-    try {
-      const ended = await this.database.asSystem(async (tx) => {
-        const moved: OperationRow[] = [];
-        for (const overdue of await this.operations.overdue(tx)) {
-          moved.push(await this.ending.end(tx, overdue, moveOf(overdue)));
-        }
-        return moved;
-      });
-      this.ending.committed(ended);
-      if (this.#rounds % TIDY_EVERY === 1)
-        await this.database.asSystem(async (tx) => {
-          await this.idempotency.forgetOld(tx);
-          await this.events.forgetOld(tx);
-          await this.operations.forgetOld(tx);
-        });
-    } catch (error) {
-      this.log.warn({ err: error }, 'overdue operations could not be ended; trying again');
-    }
+  async #endOverdue(): Promise<void> {
+    const ended = await this.database.asSystem(async (tx) => {
+      const moved: OperationRow[] = [];
+      for (const overdue of await this.operations.overdue(tx)) {
+        moved.push(await this.ending.end(tx, overdue, moveOf(overdue)));
+      }
+      return moved;
+    });
+    this.ending.committed(ended);
   }
 }
 

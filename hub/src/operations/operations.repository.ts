@@ -7,8 +7,8 @@ import type { PageRequest } from '../http/page.ts';
 import type { OperationTrace } from '../telemetry/trace-context.ts';
 import { SELECT_OPERATION, type OperationRow, type TransitionRow } from './operation-row.ts';
 
-export const UNFINISHED: readonly OperationState[] = ['queued', 'offered', 'awaiting-approval', 'accepted', 'running'];
-const UNFINISHED_SQL = `('queued', 'offered', 'awaiting-approval', 'accepted', 'running')`;
+/** For `IN`. */
+const UNFINISHED = `('queued', 'offered', 'awaiting-approval', 'accepted', 'running')`;
 
 /** Of an installation these many operations are kept for ever, and all as long. */
 const KEPT = { newest: 100, days: 400 };
@@ -45,7 +45,7 @@ export class OperationsRepository {
     ].filter((condition): condition is [string, string] => condition[1] !== undefined);
     const values = conditions.map(([, value]) => value);
     const where = conditions.map(([sql], index) => `${sql}$${index + 1}`);
-    if (query.unfinished) where.push(`o.state IN ${UNFINISHED_SQL}`);
+    if (query.unfinished) where.push(`o.state IN ${UNFINISHED}`);
     const clause = newestFirst(page, values.length + 1, 'o');
     const sql = `${SELECT_OPERATION} WHERE ${[...where, clause.where].join(' AND ')} ${clause.tail}`;
     return rows(tx, sql, [...values, ...clause.parameters]);
@@ -60,30 +60,17 @@ export class OperationsRepository {
     return row(tx, `${SELECT_OPERATION} WHERE o.id = $1 FOR UPDATE OF o`, [id]);
   }
 
-  async stateOfGeneration(
+  /** What brought a generation, and how that went. */
+  ofGeneration(
     tx: EntityManager,
     installationId: string,
     generation: number,
-  ): Promise<OperationState | undefined> {
-    const found = await row<{ state: OperationState }>(
+  ): Promise<Pick<OperationRow, 'kind' | 'state'> | undefined> {
+    return row(
       tx,
-      'SELECT state FROM operations WHERE installation_id = $1 AND generation = $2 ORDER BY created_at DESC LIMIT 1',
+      'SELECT kind, state FROM operations WHERE installation_id = $1 AND generation = $2 ORDER BY created_at DESC LIMIT 1',
       [installationId, generation],
     );
-    return found?.state;
-  }
-
-  async kindOfGeneration(
-    tx: EntityManager,
-    installationId: string,
-    generation: number,
-  ): Promise<OperationKind | undefined> {
-    const found = await row<{ kind: OperationKind }>(
-      tx,
-      'SELECT kind FROM operations WHERE installation_id = $1 AND generation = $2 ORDER BY created_at DESC LIMIT 1',
-      [installationId, generation],
-    );
-    return found?.kind;
   }
 
   /** Whether one of these kinds ended well after a generation. */
@@ -105,7 +92,7 @@ export class OperationsRepository {
   unfinishedOf(tx: EntityManager, installationId: string): Promise<OperationRow[]> {
     return rows(
       tx,
-      `${SELECT_OPERATION} WHERE o.installation_id = $1 AND o.state IN ${UNFINISHED_SQL} ORDER BY o.generation FOR UPDATE OF o`,
+      `${SELECT_OPERATION} WHERE o.installation_id = $1 AND o.state IN ${UNFINISHED} ORDER BY o.generation FOR UPDATE OF o`,
       [installationId],
     );
   }

@@ -15,14 +15,13 @@ import { pageOfRows } from '../http/newest-first.ts';
 import { pageRequest } from '../http/page.ts';
 import { ProblemError } from '../http/problem.ts';
 import type { InstallationRow } from '../installations/installation-row.ts';
-import { InstallationsRepository } from '../installations/installations.repository.ts';
-import { noSuchInstallation } from '../installations/installations-reader.service.ts';
+import { InstallationsRepository, noSuchInstallation } from '../installations/installations.repository.ts';
 import { BeginOperationService, INTENT_CHANNEL } from './begin-operation.service.ts';
 import { EndOperationService } from './end-operation.service.ts';
 import { IdempotencyRepository, type IdempotentRequest } from './idempotency.repository.ts';
 import { toDetails, toOperation, type OperationRow } from './operation-row.ts';
 import { OperationsRepository, type HubMove } from './operations.repository.ts';
-import { WantedChangeService } from './wanted-change.service.ts';
+import { WantedChangeService } from '../wanted/wanted-change.service.ts';
 
 export interface OperationRequest {
   installationId: string;
@@ -68,8 +67,7 @@ export class OperationsService {
       // First: what has happened since may forbid what the same request was allowed.
       const known = await this.#findKnown(tx, context, idempotent);
       if (known) return { known };
-      const installation = await this.installations.find(tx, installationId);
-      if (!installation) throw noSuchInstallation(installationId);
+      const installation = await this.installations.load(tx, installationId);
       return { installation, ...(await this.wantedChange.prepare(tx, installation, wanted)) };
     });
     if ('known' in prepared) return toOperation(prepared.known);

@@ -4,7 +4,7 @@ import { Database } from '../db/database.ts';
 import type { TenantContext } from '../db/tenant-context.ts';
 import { fence } from '../ingest/fence.ts';
 import { InstallationsRepository } from '../installations/installations.repository.ts';
-import { readRunState } from '../installations/run-state.ts';
+import { readRunState } from '../wanted/run-state.ts';
 import { BeginOperationService } from '../operations/begin-operation.service.ts';
 import { EndOperationService } from '../operations/end-operation.service.ts';
 import type { OperationRow } from '../operations/operation-row.ts';

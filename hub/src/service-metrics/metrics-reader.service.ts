@@ -1,9 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { canonicalJson, LIMITS, type LatestMetrics, type MetricRange, type MetricRangeQuery } from '@steward/shared';
-import type { EntityManager } from 'typeorm';
 import { Database } from '../db/database.ts';
 import type { TenantContext } from '../db/tenant-context.ts';
-import { noSuchInstallation } from '../installations/installations-reader.service.ts';
 import { InstallationsRepository } from '../installations/installations.repository.ts';
 import { MetricsReaderRepository, type FoundSeries } from './metrics-reader.repository.ts';
 import { inSteps, rangeOf } from './range.ts';
@@ -18,7 +16,7 @@ export class MetricsReaderService {
 
   latest(context: TenantContext, id: string): Promise<LatestMetrics> {
     return this.database.inTenant(context, async (tx) => {
-      await this.#require(tx, id);
+      await this.installations.load(tx, id);
       const batches = await this.metrics.latest(tx, id);
       const [newest] = batches;
       if (!newest) return { series: [] };
@@ -37,7 +35,7 @@ export class MetricsReaderService {
   range(context: TenantContext, id: string, query: MetricRangeQuery): Promise<MetricRange> {
     const range = rangeOf(query, Date.now());
     return this.database.inTenant(context, async (tx) => {
-      await this.#require(tx, id);
+      await this.installations.load(tx, id);
       const { kept, series, leftOut } = numbered(await this.metrics.findSeries(tx, id, range));
       const measured = kept.length === 0 ? [] : await this.metrics.measured(tx, id, range, kept);
       return {
@@ -49,10 +47,6 @@ export class MetricsReaderService {
         leftOut,
       };
     });
-  }
-
-  async #require(tx: EntityManager, id: string): Promise<void> {
-    if (!(await this.installations.find(tx, id))) throw noSuchInstallation(id);
   }
 }
 

@@ -11,7 +11,7 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2';
 import type { AddressInfo } from 'node:net';
-import type { KubeEndpoint } from '../../../agent/src/kube/credentials.ts';
+import type { KubeEndpoint } from '../../../agent/src/kube/transport/credentials.ts';
 import { createTestAuthority } from '../../../agent/src/testing/authority.ts';
 import { Gate } from './gate.ts';
 

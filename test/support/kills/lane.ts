@@ -4,7 +4,7 @@ import { IDEMPOTENCY_KEY_HEADER, type CreatedCluster, type CreatedInstallation, 
 import pg from 'pg';
 import { chartFolder } from '../../charts/pack.ts';
 import type { ClusterHandle } from '../../cluster/cluster.ts';
-import { kubeconfigEndpoint } from '../../../agent/src/kube/credentials.ts';
+import { kubeconfigEndpoint } from '../../../agent/src/kube/transport/credentials.ts';
 import { connectKube, type KubeConnection } from '../kube-connection.ts';
 import type { Stack, StackOptions } from '../stack.ts';
 import { startStack } from '../stack.ts';

@@ -1,6 +1,6 @@
 import type { KubeObject } from '../../kube/client.ts';
-import { fieldManagersOf } from '../plan/field-owners.ts';
-import { ownerOf } from '../plan/owner.ts';
+import { fieldManagersOf } from '../fields/field-owners.ts';
+import { ownerOf } from '../fields/owner.ts';
 import { isOfRelease, type HelmRelease, STEWARD_LABELS } from './helm-marks.ts';
 
 interface Tool {

@@ -1,7 +1,7 @@
 import * as Type from 'typebox';
 import type { Static } from 'typebox';
 import { containersOf, fieldAt, normalizeImage, podSpecOf, type RenderedObject, isRecord } from '@steward/shared';
-import { POD } from '../../kube/builtin-kinds.ts';
+import { WATCHED } from '../../collect/namespace-objects.ts';
 import type { KubeClient, KubeObject, ResourceRef } from '../../kube/client.ts';
 import { isOfRelease, type HelmRelease } from './helm-marks.ts';
 import { listIfAllowed } from './listable-kinds.ts';
@@ -16,6 +16,7 @@ export const FoundImage = Type.Object({
 });
 export type FoundImage = Static<typeof FoundImage>;
 
+const POD = WATCHED.Pod.ref;
 const DIGEST = /sha256:[0-9a-f]{64}$/;
 
 /**

@@ -2,12 +2,12 @@ import { HOOK_LABEL, OPERATION_LABEL, PAUSED_ANNOTATION } from '@steward/shared'
 import { STOPPED_ANNOTATION } from '../../collect/objects/workload.ts';
 import type { KubeObject, MergePatch, ResourceRef } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
-import { apiVersionOf } from '../../kube/object.ts';
+import { apiVersionOf, nameOf } from '../../kube/object.ts';
 import { persist } from '../../operations/persist.ts';
 import type { Step, StepContext, StepResult } from '../execute/steps.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
 import { HELM_MANAGER, helmMarks, STEWARD_LABELS, type HelmRelease } from './helm-marks.ts';
-import { givenBack, takenOver } from './managed-fields.ts';
+import { givenBack, takenOver } from '../fields/managed-fields.ts';
 
 /** An admission rule may refuse for a moment what it let pass before. */
 const TRIED_BEFORE = { forbiddenRetries: 5 };
@@ -29,7 +29,7 @@ export async function takeOver(
     return managedFields && { metadata: { managedFields } };
   });
   if (isThere) return done(NOTHING);
-  return failed('conflict', `${ref.kind}/${name} was deleted or made anew by somebody while it was taken over`);
+  return failed('conflict', `${nameOf(object)} was deleted or made anew by somebody while it was taken over`);
 }
 
 /** Its labels go, Helm's marks come, and our fields are Helm's. What is gone meanwhile, or somebody else's, is left alone. */

@@ -1,4 +1,4 @@
-import type { KubeObject } from '../../kube/client.ts';
+import { nameOf } from '../../kube/object.ts';
 import type { Run } from '../operation/run.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
 import type { ObjectPlan } from '../plan/make-plan.ts';
@@ -32,8 +32,8 @@ export async function judgeAdoption(run: Run, set: ReleaseSet, plan: ObjectPlan)
 const HELM_VALUES = ' (helm get values)';
 const LEFT_OVER = 'belongs to the Helm release and is not part of this one; it would stay with nobody';
 
-function differenceLines({ ref, object, action, fields }: PlannedObject): string[] {
-  const name = `${ref.kind}/${object.metadata.name}`;
+function differenceLines({ object, action, fields }: PlannedObject): string[] {
+  const name = nameOf(object);
   if (action === 'create') return [`${name}: is not there and would be made`];
   if (action === 'replace') return [`${name}: would be deleted and made anew for ${fields.join(', ')}`];
   return fields.length === 0 ? [] : [`${name}: ${fields.join(', ')}`];
@@ -68,8 +68,4 @@ async function loadLeftOver(run: Run, { objects, meta }: ReleaseSet): Promise<st
   // What a controller made carries copies of its owner's annotations.
   const own = lists.flat().filter((object) => isOfRelease(object, release) && !object.metadata.ownerReferences?.length);
   return own.map(nameOf).filter((name) => !known.has(name));
-}
-
-function nameOf({ kind, metadata }: KubeObject): string {
-  return `${kind}/${metadata.name}`;
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { KubeObject } from '../../kube/client.ts';
-import { neverOursOf, ownPart } from '../plan/never-ours.ts';
+import { neverOursOf, ownPart } from '../fields/never-ours.ts';
 import { asTakenOver } from './take-over.ts';
 
 describe('what is applied over what Helm runs', () => {

@@ -1,9 +1,9 @@
 import type { KubeClient, KubeObject, ResourceRef } from '../../kube/client.ts';
 import { persist } from '../../operations/persist.ts';
-import { changesBetween, type FieldChange } from '../plan/changed-fields.ts';
+import { changesBetween, type FieldChange } from '../fields/changed-fields.ts';
 import { withoutMarks } from './helm-marks.ts';
-import { helmFieldsOf, takenOver } from './managed-fields.ts';
-import { mergePatchOf, pruned } from './pruned.ts';
+import { helmFieldsOf, takenOver } from '../fields/managed-fields.ts';
+import { mergePatchOf, pruned } from '../fields/pruned.ts';
 
 /** An object as Helm left it, as if its fields were ours already: by that is found out what is applied over it. */
 export function asTakenOver(live: KubeObject, fieldManager: string): KubeObject {

@@ -10,6 +10,7 @@ import {
   type RenderedObject,
   forInstallation,
 } from '@steward/shared';
+import { groupOf, nameOf } from '../../kube/object.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
 import { pinImages } from './pin-images.ts';
 
@@ -106,17 +107,8 @@ function problemOfRole(
   return object.kind === 'RoleBinding' ? problemOfBinding(object, { namespace, roles }) : undefined;
 }
 
-function nameOf({ kind, metadata }: RenderedObject): string {
-  return `${kind}/${metadata.name}`;
-}
-
 function keyOf(object: RenderedObject): string {
-  return `${groupOf(object)}/${nameOf(object)}`;
-}
-
-function groupOf({ apiVersion }: RenderedObject): string {
-  const [group, version] = apiVersion.split('/');
-  return version === undefined ? '' : (group ?? '');
+  return `${groupOf(object.apiVersion)}/${nameOf(object)}`;
 }
 
 function place(
@@ -124,15 +116,16 @@ function place(
   { release, organization, installation, releaseName, namespace }: Bounds,
 ): Outcome<RenderedObject> {
   const { kind, metadata } = object;
-  const name = `${kind}/${metadata.name}`;
+  const name = nameOf(object);
+  const group = groupOf(object.apiVersion);
   if (metadata.namespace !== undefined && metadata.namespace !== namespace)
     return failed('foreign-namespace', `${name} wants namespace ${metadata.namespace}, not ${namespace}`);
   const permissions = release.permissions.filter(
-    (permission) => permission.kind === kind && permission.apiGroup === groupOf(object) && canWrite(permission),
+    (permission) => permission.kind === kind && permission.apiGroup === group && canWrite(permission),
   );
   if (permissions.length === 0) {
-    const group = groupOf(object) || 'core';
-    return failed('kind-not-permitted', `${name} (${group}) is of a kind that the signed release does not name`);
+    const what = `${name} (${group || 'core'})`;
+    return failed('kind-not-permitted', `${what} is of a kind that the signed release does not name`);
   }
   const isNamed = permissions.some(
     ({ names }) => !names || names.some((allowed) => forInstallation(allowed, releaseName) === metadata.name),

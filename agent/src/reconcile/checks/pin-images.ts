@@ -6,6 +6,7 @@ import {
   type ReleaseImage,
   type RenderedObject,
 } from '@steward/shared';
+import { nameOf } from '../../kube/object.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
 
 /**
@@ -22,10 +23,7 @@ export function pinImages(object: RenderedObject, images: readonly ReleaseImage[
     const pinned = typeof reference === 'string' ? pin(reference, images) : undefined;
     if (pinned === undefined) {
       const what = typeof reference === 'string' ? reference.slice(0, 300) : 'an image without a name';
-      return failed(
-        'image-not-signed',
-        `${object.kind}/${object.metadata.name} runs ${what}, which the release does not list`,
-      );
+      return failed('image-not-signed', `${nameOf(object)} runs ${what}, which the release does not list`);
     }
     holder[field] = pinned;
   }

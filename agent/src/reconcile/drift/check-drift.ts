@@ -1,4 +1,4 @@
-import { canonicalJson, PAUSED_ANNOTATION, releaseNameOf } from '@steward/shared';
+import { canonicalJson, PAUSED_ANNOTATION } from '@steward/shared';
 import type { DriftEntry } from '../../operations/drift-status.ts';
 import type { InstallationRecord, InventoryEntry } from '../../operations/installation-object.ts';
 import { decide } from '../../policy/decide.ts';
@@ -7,11 +7,12 @@ import type { ReconcileContext } from '../context.ts';
 import { executeStep } from '../execute/steps.ts';
 import { entryOf, inventoryKey } from '../plan/inventory.ts';
 import { inOrder } from '../plan/kind-order.ts';
-import { neverOursOf, ownPart, type NeverOurs } from '../plan/never-ours.ts';
-import { inParallel } from '../plan/parallel.ts';
+import { ownPart } from '../fields/never-ours.ts';
+import { inParallel } from '../../parallel.ts';
 import type { ObjectPlanInput } from '../plan/plan-object.ts';
+import { setInput, standingRelease } from '../plan/set-input.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
-import { loadStandingSet, standingGeneration } from '../schedule/standing-set.ts';
+import { loadStandingSet, standingGeneration } from '../history/standing-set.ts';
 import { driftStatus, judge, repaired, type Finding, type Leave, type Repair, type Told } from './ledger.ts';
 import { keyOf, lookAt, type Looked } from './look.ts';
 
@@ -111,23 +112,15 @@ async function look(check: DriftCheck, installation: InstallationRecord, set: Re
 }
 
 function planInputOf(
-  { context, name }: DriftCheck,
-  { status }: InstallationRecord,
+  { context }: DriftCheck,
+  installation: InstallationRecord,
   set: ReleaseSet,
   signal: AbortSignal,
-): ObjectPlanInput & { neverOurs: NeverOurs } {
+): ObjectPlanInput {
+  const input = setInput(context, installation, standingRelease(installation), set);
   return {
-    kube: context.kube,
-    fieldManager: context.config.fieldManager,
-    organization: context.config.organization,
-    installation: name,
-    ours: new Map(status.inventory.map((entry) => [inventoryKey(entry), entry])),
-    neverOurs: neverOursOf(
-      set.objects,
-      set.meta.drift,
-      status.desired ? releaseNameOf(status.desired) : name,
-      status.inventory,
-    ),
+    ...input,
+    ours: new Map(input.inventory.map((entry) => [inventoryKey(entry), entry])),
     isRepair: true,
     mayAskLess: true,
     signal,

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ResourceRef } from '../../kube/client.ts';
+import { groupOf } from '../../kube/object.ts';
 import type { ReconcileContext } from '../context.ts';
 import { kindsToWatch } from '../monitors.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
@@ -214,9 +215,8 @@ export class InstallationDrift {
 }
 
 function markedOf(object: ReleaseSet['objects'][number], namespace: string): Marked {
-  const [group] = object.apiVersion.includes('/') ? object.apiVersion.split('/') : [''];
   return {
-    kind: `${group}/${object.kind}`,
+    kind: `${groupOf(object.apiVersion)}/${object.kind}`,
     object: `${object.metadata.namespace ?? namespace}/${object.metadata.name}`,
   };
 }

@@ -1,7 +1,7 @@
 import { canonicalJson, type EventKind, type FieldPath } from '@steward/shared';
 import { DRIFT_STATES, type Contest, type DriftEntry, type DriftStatus } from '../../operations/drift-status.ts';
 import { sentences } from '../../sentences.ts';
-import type { FieldChange } from '../plan/changed-fields.ts';
+import type { FieldChange } from '../fields/changed-fields.ts';
 
 /** How often in this time a field may be put right: the third time it is left to whoever changes it. */
 export const CONTEST_WINDOW_MS = 10 * 60_000;

@@ -1,8 +1,9 @@
 import { fieldAt, PAUSED_ANNOTATION } from '@steward/shared';
 import type { KubeObject, ResourceRef } from '../../kube/client.ts';
+import { groupOf, nameOf } from '../../kube/object.ts';
 import { hasPause } from '../../operations/installation-object.ts';
-import type { FieldChange } from '../plan/changed-fields.ts';
-import { othersAt } from '../plan/field-owners.ts';
+import type { FieldChange } from '../fields/changed-fields.ts';
+import { othersAt } from '../fields/field-owners.ts';
 import { inventoryKey } from '../plan/inventory.ts';
 import { findObject, planFound, Refused, type FoundObject, type ObjectPlanInput } from '../plan/plan-object.ts';
 import type { Finding } from './ledger.ts';
@@ -90,10 +91,6 @@ function isDone({ kind, spec }: KubeObject): boolean {
   return kind === 'Pod' && policy !== undefined && policy !== 'Always';
 }
 
-export function nameOf({ kind, metadata }: KubeObject): string {
-  return `${kind}/${metadata.name}`;
-}
-
 /** Of the inventory. */
 export function keyOf(object: KubeObject): string {
   const { group, kind } = refOf(object);
@@ -102,6 +99,6 @@ export function keyOf(object: KubeObject): string {
 }
 
 function refOf({ apiVersion, kind }: KubeObject): ResourceRef {
-  const [group, version] = apiVersion.includes('/') ? apiVersion.split('/') : ['', apiVersion];
-  return { group: group ?? '', version: version ?? '', kind, plural: '', namespaced: true };
+  const version = apiVersion.split('/').at(-1) ?? '';
+  return { group: groupOf(apiVersion), version, kind, plural: '', namespaced: true };
 }

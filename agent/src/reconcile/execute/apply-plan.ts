@@ -1,10 +1,10 @@
 import { waveOf } from '@steward/shared';
 import type { InventoryEntry } from '../../operations/installation-object.ts';
-import { done, type Outcome } from '../outcome.ts';
+import { allOf, done, type Outcome } from '../outcome.ts';
 import { entryOf, inventoryKey } from '../plan/inventory.ts';
 import { inOrder, inOrderOfRemoval, inWaves, type Wave } from '../plan/kind-order.ts';
 import type { ObjectPlan, PlannedRemoval } from '../plan/make-plan.ts';
-import { inParallel } from '../plan/parallel.ts';
+import { inParallel } from '../../parallel.ts';
 import type { PlannedObject } from '../plan/plan-object.ts';
 import { executeStep, type StepContext } from './steps.ts';
 
@@ -57,8 +57,7 @@ async function removeAll(removals: readonly PlannedRemoval[], context: StepConte
   const outcomes = await inParallel(removals, WIDTH, ({ entry }) =>
     executeStep({ type: 'remove', entry, propagation: 'Background' }, context),
   );
-  for (const outcome of outcomes) if (!outcome.ok) return outcome;
-  return done(undefined);
+  return allOf(outcomes);
 }
 
 type Uids = Map<string, string | undefined>;

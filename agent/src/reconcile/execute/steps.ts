@@ -1,16 +1,16 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { OPERATION_LABEL } from '@steward/shared';
-import { POD } from '../../kube/builtin-kinds.ts';
+import { WATCHED } from '../../collect/namespace-objects.ts';
 import type { KubeClient, KubeObject, ResourceRef } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
-import { apiVersionOf } from '../../kube/object.ts';
+import { apiVersionOf, nameOf } from '../../kube/object.ts';
 import type { InventoryEntry } from '../../operations/installation-object.ts';
 import { persist } from '../../operations/persist.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
 import { growClaim, type ClaimGrowth } from '../plan/claims.ts';
 import type { HelmRelease } from '../adopt/helm-marks.ts';
 import { giveBack, takeOver } from '../adopt/hand-over.ts';
-import { ownerOf } from '../plan/owner.ts';
+import { ownerOf } from '../fields/owner.ts';
 import { refusalOf } from '../plan/refusal.ts';
 
 /** One change of the cluster. Each is safe to do again after a kill. */
@@ -53,6 +53,7 @@ const BINDING = { ...GRANTED, missingRetries: 6 };
 const FIRST_LOOK_MS = 50;
 const MAX_LOOK_MS = 1_000;
 const NOTHING: StepResult = { uid: undefined, generation: 0 };
+const POD = WATCHED.Pod.ref;
 
 /** Carries out one step; a refusal by the API server is an answer, what passes by itself is tried again. */
 export async function executeStep(step: Step, context: StepContext): Promise<Outcome<StepResult>> {
@@ -80,12 +81,12 @@ export async function executeStep(step: Step, context: StepContext): Promise<Out
     }
   } catch (error) {
     if (!isKubeError(error)) throw error;
-    const { reason, message } = refusalOf(error, nameOf(step));
+    const { reason, message } = refusalOf(error, whatOf(step));
     return failed(reason, message);
   }
 }
 
-function nameOf(step: Step): string {
+function whatOf(step: Step): string {
   switch (step.type) {
     case 'grow-claim':
       return `PersistentVolumeClaim/${step.growth.name}`;
@@ -93,7 +94,7 @@ function nameOf(step: Step): string {
     case 'make-once':
     case 'make-way':
     case 'take-over':
-      return `${step.object.kind}/${step.object.metadata.name}`;
+      return nameOf(step.object);
     case 'remove':
     case 'give-back':
       return `${step.entry.kind}/${step.entry.name}`;
@@ -129,7 +130,7 @@ async function makeOnce(
   const made = await persist(make, signal, GRANTED);
   if (made.metadata.labels?.[OPERATION_LABEL] === labels?.[OPERATION_LABEL])
     return done({ uid: made.metadata.uid, generation: made.metadata.generation ?? 0 });
-  return failed('conflict', `${object.kind}/${name} is there already and belongs to ${ownerOf(made)}`);
+  return failed('conflict', `${nameOf(object)} is there already and belongs to ${ownerOf(made)}`);
 }
 
 /** One of another uid is left alone: an earlier life of this agent, or somebody else, has made it anew already. */
@@ -148,7 +149,7 @@ async function makeWay(
     else if (now().getTime() > deadlineMs) {
       const held = live.metadata.finalizers?.join(', ');
       const why = held === undefined ? '' : `; it is held by its finalizers ${held}`;
-      return failed('rollout-deadline', `${ref.kind}/${name} did not go before the deadline${why}`);
+      return failed('rollout-deadline', `${nameOf(object)} did not go before the deadline${why}`);
     }
     await delay(waitMs, undefined, { signal });
   }

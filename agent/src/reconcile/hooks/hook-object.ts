@@ -1,5 +1,6 @@
 import { comesToAnEnd, HOOK_LABEL, OPERATION_LABEL, sha256, type ChartHook, type HookEvent } from '@steward/shared';
 import type { KubeObject } from '../../kube/client.ts';
+import { nameOf } from '../../kube/object.ts';
 
 /** Length of names and label values that Kubernetes takes for jobs and their pods. */
 const MAX_NAME = 63;
@@ -7,7 +8,7 @@ const MARK_LENGTH = 8;
 
 /** `Job/shop-migrate`: the hook as the chart names it. */
 export function hookName({ object }: ChartHook): string {
-  return `${object.kind}/${object.metadata.name}`;
+  return nameOf(object);
 }
 
 /** What runs at a moment, in Helm's order: by weight, then by name. Nothing where there is no such moment. */

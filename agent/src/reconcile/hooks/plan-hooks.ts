@@ -1,9 +1,9 @@
 import type { ChartHook, HookEvent, OperationPlan } from '@steward/shared';
 import type { Run } from '../operation/run.ts';
-import { done, type Outcome } from '../outcome.ts';
+import { allOf, done, type Outcome } from '../outcome.ts';
 import { inventoryKey } from '../plan/inventory.ts';
-import { inParallel } from '../plan/parallel.ts';
-import { neverOursOf } from '../plan/never-ours.ts';
+import { inParallel } from '../../parallel.ts';
+import { neverOursOf } from '../fields/never-ours.ts';
 import { planObject, Refused, type PlannedObject } from '../plan/plan-object.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
 import { hooksOfRun } from './hook-moments.ts';
@@ -21,7 +21,8 @@ export async function planHooks(
 ): Promise<Outcome<OperationPlan['changes']>> {
   const due = hooksOfRun(run, hooks);
   const outcomes = await inParallel(due, WIDTH, ({ hook, event }) => planHook(run, hook, event, run.untilWriting));
-  for (const outcome of outcomes) if (!outcome.ok) return outcome;
+  const tried = allOf(outcomes);
+  if (!tried.ok) return tried;
   return done(
     due.map(({ hook, event }) => ({ action: 'create' as const, object: hookName(hook), fields: [`${event} hook`] })),
   );

@@ -5,6 +5,7 @@ import {
   type HookEvent,
   type OperationPhase,
 } from '@steward/shared';
+import { nameOf } from '../../kube/object.ts';
 import type { InventoryEntry } from '../../operations/installation-object.ts';
 import type { HookRecord } from '../../operations/operation-object.ts';
 import { executeStep, type StepContext } from '../execute/steps.ts';
@@ -154,8 +155,7 @@ class HookRunner {
   /** What an earlier life of the agent made. One that is gone may have done its work, or part of it: nobody here can know. */
   async #find({ uid }: HookRecord, planned: PlannedObject): Promise<Outcome<PlannedObject>> {
     if (planned.uid !== undefined && (uid === undefined || planned.uid === uid)) return done(planned);
-    const { kind, metadata } = planned.object;
-    const message = `${kind}/${metadata.name} was begun and then removed by somebody; whether it did its work is not known`;
+    const message = `${nameOf(planned.object)} was begun and then removed by somebody; whether it did its work is not known`;
     return failed('hook-lost', message);
   }
 

@@ -7,7 +7,7 @@ import { loadPolicies } from '../../policy/load-policies.ts';
 import { sentences } from '../../sentences.ts';
 import { Bell } from '../bell.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
-import { crossedPoint } from './point-of-no-return.ts';
+import { crossedPoint } from '../history/point-of-no-return.ts';
 import type { Run } from './run.ts';
 
 /** A plan with what it was made of. */
@@ -16,20 +16,23 @@ export interface Planned<T> {
   plan: T;
 }
 
+type Allowed = Exclude<Decision, { effect: 'deny' }>;
+
 const MAX_USED_APPROVALS = 20;
 /** Also without any event the answer is looked for that often. */
 const LOOK_AGAIN_MS = 60_000;
 
-/** What the customer's policies say to an operation now. Read from the API server, not from memory. */
-export async function loadDecision(run: Run): Promise<Decision> {
+/** What the customer's policies say to an operation now; a denial is a failure. Read from the API server, not from memory. */
+export async function loadDecision(run: Run): Promise<Outcome<Allowed>> {
   const { kube, config } = run.context;
   const policies = await loadPolicies(kube, config.namespace, run.untilWriting);
   const decision = decideAll(run.kinds, run.record.spec.desired.name, policies);
+  if (decision.effect === 'deny') return failed(decision.reason, decision.message);
   const crossed = crossedPoint(run);
   // What cannot be undone is asked for, also where going back is allowed in general.
   return crossed !== undefined && decision.effect === 'allow'
-    ? { effect: 'ask', message: sentences(`${run.title}: ask`, crossed) }
-    : decision;
+    ? done({ effect: 'ask', message: sentences(`${run.title}: ask`, crossed) })
+    : done(decision);
 }
 
 /**
@@ -44,10 +47,10 @@ export async function obtainConsent<T>(
   let planned = first;
   for (;;) {
     const decision = await loadDecision(run);
-    if (decision.effect === 'deny') return failed(decision.reason ?? 'denied-by-policy', decision.message);
-    if (decision.effect === 'allow') return done(planned);
+    if (!decision.ok) return decision;
+    if (decision.value.effect === 'allow') return done(planned);
     if (run.record.status.approval?.planDigest === planned.told.digest) return done(planned);
-    const answer = await awaitAnswer(run, planned.told, decision);
+    const answer = await awaitAnswer(run, planned.told, decision.value.message);
     if (answer === 'look-again') continue;
     if (answer.decision === 'reject')
       return failed('approval-rejected', `${answer.approver} rejected the ${run.title} (${answer.name})`);
@@ -56,7 +59,8 @@ export async function obtainConsent<T>(
     if (!again.ok) return again;
     const isChanged = again.value.told.digest !== planned.told.digest;
     planned = again.value;
-    if (isChanged) await ask(run, planned.told, `The plan changed after ${answer.approver} approved it. `);
+    if (isChanged)
+      await ask(run, planned.told, `The plan changed after ${answer.approver} approved it`, 'plan-changed');
   }
 }
 
@@ -67,12 +71,11 @@ async function useApproval(run: Run, { name, uid, approver }: Answer, planDigest
   await journal.note(run.record, { approval, usedApprovals: used });
 }
 
-async function awaitAnswer(run: Run, told: OperationPlan, decision: Decision): Promise<Answer | 'look-again'> {
+async function awaitAnswer(run: Run, told: OperationPlan, why: string): Promise<Answer | 'look-again'> {
   const { record } = run;
   const { state, phase, planDigest } = record.status;
   // Another life of the agent says the question again: its way here has told of other phases.
-  if (state !== 'awaiting-approval' || phase !== 'approve' || planDigest !== told.digest)
-    await ask(run, told, `${decision.message}. `);
+  if (state !== 'awaiting-approval' || phase !== 'approve' || planDigest !== told.digest) await ask(run, told, why);
   const bell = new Bell();
   const end = new AbortController();
   const signal = AbortSignal.any([run.untilWriting, end.signal]);
@@ -84,8 +87,8 @@ async function awaitAnswer(run: Run, told: OperationPlan, decision: Decision): P
     await Promise.all(watches.map(({ synced }) => synced));
     for (;;) {
       // Both are read again only now that no change of them is missed.
-      const { effect } = await loadDecision(run);
-      if (effect !== 'ask') return 'look-again';
+      const decision = await loadDecision(run);
+      if (!decision.ok || decision.value.effect !== 'ask') return 'look-again';
       const answer = await findAnswer(run, told);
       if (answer) return answer;
       await bell.wait(LOOK_AGAIN_MS, signal);
@@ -109,7 +112,7 @@ async function findAnswer(run: Run, told: OperationPlan): Promise<Answer | undef
 }
 
 /** Says what would be done and the two commands that answer. */
-async function ask(run: Run, told: OperationPlan, why: string): Promise<void> {
+async function ask(run: Run, told: OperationPlan, why: string, reason?: 'plan-changed'): Promise<void> {
   const { record, context } = run;
   const question = {
     namespace: context.config.namespace,
@@ -119,18 +122,17 @@ async function ask(run: Run, told: OperationPlan, why: string): Promise<void> {
     expiresAt: record.spec.desired.operation.notAfter,
   };
   const message = [
-    `${why}${told.summary}`,
+    `${why}. ${told.summary}`,
     'To approve this plan:',
     approvalCommand(question, 'approve'),
     'To reject the operation:',
     approvalCommand(question, 'reject'),
   ].join('\n');
-  const isChange = why.startsWith('The plan changed');
   await run.move({
     state: 'awaiting-approval',
     phase: 'approve',
     message,
-    ...(isChange && { reason: 'plan-changed' as const }),
+    ...(reason && { reason }),
     tellsPlan: true,
     also: { plan: told, planDigest: told.digest },
   });

@@ -3,7 +3,7 @@ import { AS_SIGNED, type ImageSource } from '../../operations/image-source.ts';
 import type { HistoryEntry } from '../../operations/installation-object.ts';
 import { writtenSchedule } from '../../operations/schedule-status.ts';
 import { judgeAdoption } from '../adopt/judge-adoption.ts';
-import { done, failed, type Failure, type Outcome } from '../outcome.ts';
+import { done, failed, type Outcome } from '../outcome.ts';
 import { loadImageSource } from '../images/load-image-source.ts';
 import { makePlan, type ObjectPlan } from '../plan/make-plan.ts';
 import { countsOf } from '../plan/told-plan.ts';
@@ -16,16 +16,17 @@ import { startedByHand } from '../schedule/due-turn.ts';
 import { sentences } from '../../sentences.ts';
 import { loadDecision, obtainConsent, type Planned } from './consent.ts';
 import { describePlan } from './describe-plan.ts';
+import { endBeforeChange, refuse } from './ends.ts';
 import { momentsOf } from '../hooks/hook-moments.ts';
 import { hooksAt } from '../hooks/hook-object.ts';
 import { planHooks } from '../hooks/plan-hooks.ts';
 import { abandonHooks, runHooks } from '../hooks/run-hooks.ts';
 import { applySet, deadlineOf, rollOut } from './forward.ts';
-import { removeSets, setGenerationOf, unneededSets, withCounter, withGeneration } from './good-generations.ts';
+import { removeSets, setGenerationOf, unneededSets, withCounter, withGeneration } from '../history/good-generations.ts';
 import { planInput } from './plan-input.ts';
 import { prepareSet } from './prepare-set.ts';
 import type { Halt, Run } from './run.ts';
-import { beginWayBack, endBeforeChange, endOnHold, goBack } from './way-back.ts';
+import { beginWayBack, endOnHold, goBack } from './way-back.ts';
 
 /** What a deployment applies; the plan is only there right after it was consented to. */
 interface Prepared {
@@ -79,7 +80,7 @@ async function resume(run: Run): Promise<Outcome<Prepared>> {
 
 async function prepare(run: Run): Promise<Outcome<Prepared>> {
   const decision = await loadDecision(run);
-  if (decision.effect === 'deny') return failed(decision.reason ?? 'denied-by-policy', decision.message);
+  if (!decision.ok) return decision;
   if (isRemedy(run.record.spec.kind) && !run.record.spec.desired.runState)
     return failed('internal', `the hub asks for a ${run.record.spec.kind} and does not say how it is to run`);
   const prepared = await prepareSet(run);
@@ -249,21 +250,4 @@ function stillGrowing({ context, installation }: Run, { permissions }: SetMeta):
   const shown = growing.slice(0, MAX_CLAIMS).join(', ');
   const rest = growing.length > MAX_CLAIMS ? ` and ${growing.length - MAX_CLAIMS} more likewise` : '';
   return [`Its storage still grows: ${shown}${rest}. The storage driver does that; some need the pod to be restarted`];
-}
-
-const DENIALS: ReadonlySet<string> = new Set(['denied-by-policy', 'frozen', 'approval-rejected']);
-
-/** Nothing was written: what ran before runs on. */
-export async function refuse(run: Run, failure: Failure): Promise<void> {
-  const { context, installation, record } = run;
-  const { history, inventory } = installation.status;
-  const unneeded = unneededSets([record.status.renderRef], history);
-  const isFirst = history.length === 0 && inventory.length === 0;
-  await context.installations.write(installation.name, {
-    message: `${run.title} was refused: ${failure.message}`.slice(0, 1_000),
-    ...(isFirst && { state: 'failed' }),
-    unneeded,
-  });
-  await run.move({ state: DENIALS.has(failure.reason) ? 'denied' : 'failed', phase: 'done', ...failure });
-  await removeSets(context, unneeded);
 }

@@ -1,10 +1,11 @@
 import { canonicalJson, runStateText, sha256, waveOf, type OperationPlan } from '@steward/shared';
+import { nameOf } from '../../kube/object.ts';
 import type { HistoryEntry } from '../../operations/installation-object.ts';
 import { hooksOfRun, isIrreversible } from '../hooks/hook-moments.ts';
 import type { ObjectPlan } from '../plan/make-plan.ts';
 import { changesOf, countsOf, toldPlan, wavesSentence } from '../plan/told-plan.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
-import { crossedPoint } from './point-of-no-return.ts';
+import { crossedPoint } from '../history/point-of-no-return.ts';
 import { sentences } from '../../sentences.ts';
 import type { Run } from './run.ts';
 
@@ -28,7 +29,7 @@ export function describePlan(
   const content = `Release ${meta.releaseDigest}, parameters ${meta.parametersDigest}, objects ${objects}.`;
   const placed = plan.objects.map(({ object }) => ({
     wave: waveOf(object),
-    name: `${object.kind}/${object.metadata.name}`,
+    name: nameOf(object),
   }));
   const waves = wavesSentence(placed, run.kind === 'stop' ? { isLastFirst: true, until: 'stopped' } : {});
   const told = sentences(

@@ -2,12 +2,11 @@ import { grantName, type OperationPlan } from '@steward/shared';
 import type { InventoryEntry } from '../../operations/installation-object.ts';
 import { sentences } from '../../sentences.ts';
 import { executeStep } from '../execute/steps.ts';
-import { done, failed, type Outcome } from '../outcome.ts';
-import { inParallel } from '../plan/parallel.ts';
+import { allOf, done, type Outcome } from '../outcome.ts';
+import { inParallel } from '../../parallel.ts';
 import { toldPlan } from '../plan/told-plan.ts';
 import { loadDecision, obtainConsent, type Planned } from './consent.ts';
-import { refuse } from './deploy.ts';
-import { endRemoved, endUnfinished } from './end-of-installation.ts';
+import { endRemoved, endUnfinished, refuse } from './ends.ts';
 import type { Run } from './run.ts';
 
 const DEADLINE_MS = 5 * 60_000;
@@ -34,7 +33,7 @@ export async function leave(run: Run): Promise<void> {
 
 async function prepare(run: Run): Promise<Outcome<Planned<void>>> {
   const decision = await loadDecision(run);
-  if (decision.effect === 'deny') return failed(decision.reason ?? 'denied-by-policy', decision.message);
+  if (!decision.ok) return decision;
   await run.move({ state: run.record.status.state, phase: 'plan', message: `looking at what is there: ${run.title}` });
   const replan = async (): Promise<Outcome<Planned<void>>> => done({ plan: undefined, told: describe(run) });
   return run.span('approve', () => obtainConsent(run, { plan: undefined, told: describe(run) }, replan));
@@ -63,8 +62,7 @@ async function giveBack(run: Run): Promise<Outcome<void>> {
   const outcomes = await inParallel(inventory, WIDTH, (entry) =>
     executeStep({ type: 'give-back', entry, release }, step),
   );
-  const refused = outcomes.find((outcome) => !outcome.ok);
-  return refused && !refused.ok ? refused : done(undefined);
+  return allOf(outcomes);
 }
 
 /** The rights are the customer's to take back: the agent holds none to do that. */

@@ -1,5 +1,5 @@
 import type { PlanInput } from '../plan/make-plan.ts';
-import { neverOursOf } from '../plan/never-ours.ts';
+import { setInput } from '../plan/set-input.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
 import type { Run } from './run.ts';
 
@@ -12,19 +12,13 @@ export async function planInput(
   set: ReleaseSet,
   { isWayBack, signal }: { isWayBack: boolean; signal: AbortSignal },
 ): Promise<PlanInput> {
-  const { kube, config } = run.context;
+  const { context, installation, helmRelease } = run;
   const isBack = isWayBack || run.kind === 'rollback';
   const left = isBack ? await replacedByTheOther(run, isWayBack) : [];
   return {
-    kube,
-    fieldManager: config.fieldManager,
-    organization: config.organization,
-    installation: run.record.spec.desired.name,
-    helmRelease: run.helmRelease,
+    ...setInput(context, installation, helmRelease, set),
+    helmRelease,
     isAdopting: run.kind === 'adopt',
-    objects: set.objects,
-    inventory: run.installation.status.inventory,
-    neverOurs: neverOursOf(set.objects, set.meta.drift, run.helmRelease.releaseName, run.installation.status.inventory),
     replaceable: new Set([...(set.meta.replace ?? []), ...left]),
     mayAskLess: isBack,
     signal,

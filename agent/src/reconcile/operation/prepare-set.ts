@@ -6,14 +6,14 @@ import { persist } from '../../operations/persist.ts';
 import { loadFoundImages, type FoundImage } from '../adopt/found-images.ts';
 import { listableKinds } from '../adopt/listable-kinds.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
-import { BoundedRender } from '../render/bounded-render.ts';
+import { BoundedRender } from '../render/worker/bounded-render.ts';
 import { loadKeptFields } from '../render/kept-fields.ts';
 import { Lookups } from '../render/lookups.ts';
 import type { ReleaseSet, SetMeta } from '../render/release-set.ts';
 import { unpackSet } from '../render/release-set.ts';
 import { renderChart } from '../render/render-chart.ts';
 import { verifiedRelease } from '../verify/verify-release.ts';
-import { setGenerationOf } from './good-generations.ts';
+import { setGenerationOf } from '../history/good-generations.ts';
 import { awaitKinds, awaitRights } from './rights.ts';
 import type { Run } from './run.ts';
 

@@ -8,6 +8,7 @@ import type { Run } from './run.ts';
 
 const RECHECK_MS = 3_000;
 const MAX_LINES = 40;
+const APPLY_GRANT = 'Apply the grant that was printed for this installation; nothing else needs to be done.';
 
 /**
  * Resolves when the agent has every right that the signed release asks for. Until then the operation says which are
@@ -18,14 +19,21 @@ export async function awaitRights(run: Run, permissions: SetMeta['permissions'])
   const { desired } = run.record.spec;
   const signal = run.untilWriting;
   const checks = checksOf(permissions, run.helmRelease);
-  for (;;) {
+  await awaitGrant(run, async () => {
     const missing = await persist(() => kube.missingAccess(checks, { signal }), signal);
-    if (missing.length === 0) return;
-    const message = missingMessage(missing, desired.namespace);
-    if (run.record.status.message !== message) {
-      await run.move({ state: run.record.status.state, phase: 'verify', reason: 'missing-rights', message });
-    }
-    await delay(RECHECK_MS, undefined, { signal });
+    return missing.length === 0 ? undefined : missingMessage(missing, desired.namespace);
+  });
+}
+
+/** Says what is missing until nothing is. */
+async function awaitGrant(run: Run, findMissing: () => Promise<string | undefined>): Promise<void> {
+  for (;;) {
+    const message = await findMissing();
+    if (message === undefined) return;
+    const { status } = run.record;
+    if (status.message !== message)
+      await run.move({ state: status.state, phase: 'verify', reason: 'missing-rights', message });
+    await delay(RECHECK_MS, undefined, { signal: run.untilWriting });
   }
 }
 
@@ -43,19 +51,16 @@ const decodeDefinition = compile(
 export async function awaitKinds(run: Run, definitions: readonly KindDefinition[]): Promise<void> {
   const { kube } = run.context;
   const signal = run.untilWriting;
-  for (;;) {
+  await awaitGrant(run, async () => {
     const found = await Promise.all(definitions.map((definition) => persist(() => isServed(kube, definition), signal)));
     const missing = definitions.filter((_, index) => !found[index]).map(({ metadata }) => metadata.name);
-    if (missing.length === 0) return;
-    const message = [
+    if (missing.length === 0) return undefined;
+    return [
       'The cluster does not know kinds that this release brings; the operation waits until it does. Missing:',
       ...missing.slice(0, MAX_LINES).map((name) => `  ${name}`),
-      'Apply the grant that was printed for this installation; nothing else needs to be done.',
+      APPLY_GRANT,
     ].join('\n');
-    if (run.record.status.message !== message)
-      await run.move({ state: run.record.status.state, phase: 'verify', reason: 'missing-rights', message });
-    await delay(RECHECK_MS, undefined, { signal });
-  }
+  });
 }
 
 /** What cannot be read is left to the API server, which refuses what it does not know. */
@@ -91,6 +96,6 @@ function missingMessage(missing: readonly AccessCheck[], namespace: string): str
   return [
     `The agent lacks rights in namespace ${namespace}; the operation waits until they are granted. Missing:`,
     ...shown,
-    'Apply the grant that was printed for this installation; nothing else needs to be done.',
+    APPLY_GRANT,
   ].join('\n');
 }

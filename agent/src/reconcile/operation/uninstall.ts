@@ -12,16 +12,15 @@ import { hooksAt } from '../hooks/hook-object.ts';
 import { planHooks } from '../hooks/plan-hooks.ts';
 import { setAsItRuns } from '../run-state/with-run-state.ts';
 import { runHooks } from '../hooks/run-hooks.ts';
-import { done, failed, type Outcome } from '../outcome.ts';
+import { allOf, done, failed, type Outcome } from '../outcome.ts';
 import { inventoryKey, reasonToKeep } from '../plan/inventory.ts';
 import { inOrderOfRemoval } from '../plan/kind-order.ts';
-import { inParallel } from '../plan/parallel.ts';
+import { inParallel } from '../../parallel.ts';
 import { countsOf, toldPlan, wavesSentence } from '../plan/told-plan.ts';
 import { sentences } from '../../sentences.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
 import { loadDecision, obtainConsent, type Planned } from './consent.ts';
-import { refuse } from './deploy.ts';
-import { endRemoved, endUnfinished } from './end-of-installation.ts';
+import { endRemoved, endUnfinished, refuse } from './ends.ts';
 import type { Run } from './run.ts';
 
 /** With the wave that it is of: as it lives, since the inventory does not have it. */
@@ -105,7 +104,7 @@ async function loadSet({ context, installation, signal }: Run): Promise<ReleaseS
 
 async function prepare(run: Run): Promise<Outcome<Planned<Removal>>> {
   const decision = await loadDecision(run);
-  if (decision.effect === 'deny') return failed(decision.reason ?? 'denied-by-policy', decision.message);
+  if (!decision.ok) return decision;
   await run.move({ state: run.record.status.state, phase: 'plan', message: `looking at what is there: ${run.title}` });
   const replan = async (): Promise<Outcome<Planned<Removal>>> => {
     const removal = await planRemoval(run, run.untilWriting);
@@ -199,8 +198,8 @@ async function remove(run: Run, { goes }: Pick<Removal, 'goes'>): Promise<Outcom
     const outcomes = await inParallel(group, WIDTH, (entry) =>
       executeStep({ type: 'remove', entry, propagation: 'Foreground' }, context),
     );
-    const refused = outcomes.find((outcome) => !outcome.ok);
-    if (refused && !refused.ok) return refused;
+    const removed = allOf(outcomes);
+    if (!removed.ok) return removed;
     const gone = await awaitGone(run, group);
     if (!gone.ok) return gone;
   }

@@ -1,14 +1,12 @@
-import { AS_RELEASED } from '@steward/shared';
 import type { HistoryEntry } from '../../operations/installation-object.ts';
 import { done, failed, type Failure, type Outcome } from '../outcome.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
-import { setAsItRuns } from '../run-state/with-run-state.ts';
-import { asScheduled } from '../schedule/due-turn.ts';
+import { loadStandingSet } from '../history/standing-set.ts';
 import { irreversiblyRun, ROLLBACK_MOMENTS } from '../hooks/hook-moments.ts';
 import { runHooks } from '../hooks/run-hooks.ts';
 import { applySet, deadlineOf, rollOut } from './forward.ts';
 import { sentences } from '../../sentences.ts';
-import { removeSets, unneededSets } from './good-generations.ts';
+import { endWithoutGeneration } from './ends.ts';
 import type { Run } from './run.ts';
 
 /** Going back may take at least this long, however short the release's own deadline is. */
@@ -66,8 +64,7 @@ export async function goBack(run: Run): Promise<void> {
 /** As it ran then: a scale that did not come up is taken back too. */
 async function loadSet(run: Run, good: HistoryEntry): Promise<Outcome<ReleaseSet>> {
   try {
-    const runState = asScheduled(good.runState ?? AS_RELEASED, run.installation.status.schedule);
-    return done(setAsItRuns(await run.context.renders.load(good.renderRef), { ...good, runState }));
+    return done(await loadStandingSet(run.context, good, run.installation.status));
   } catch (error) {
     run.signal.throwIfAborted();
     return failed('internal', error instanceof Error ? error.message : String(error));
@@ -75,32 +72,15 @@ async function loadSet(run: Run, good: HistoryEntry): Promise<Outcome<ReleaseSet
 }
 
 async function endRolledBack(run: Run, good: HistoryEntry, why: Failure): Promise<void> {
-  const unneeded = ownSet(run);
-  const message = sentences(why.message, `Generation ${good.generation} (${good.version}) runs again`);
-  await run.context.installations.write(run.installation.name, {
-    state: 'rolled-back',
-    version: good.version,
-    releaseDigest: good.releaseDigest,
-    observedGeneration: good.generation,
-    message: message.slice(0, 1_000),
-    unneeded,
-  });
-  await run.move({ state: 'rolled-back', phase: 'done', reason: why.reason, message });
-  await removeSets(run.context, unneeded);
+  const { generation: observedGeneration, version, releaseDigest } = good;
+  const message = sentences(why.message, `Generation ${observedGeneration} (${version}) runs again`);
+  const end = { state: 'rolled-back', reason: why.reason, message } as const;
+  await endWithoutGeneration(run, end, { state: 'rolled-back', version, releaseDigest, observedGeneration });
 }
 
 async function endBroken(run: Run, good: HistoryEntry, why: Failure, back: Failure): Promise<void> {
-  const unneeded = ownSet(run);
-  const { reason, message } = brokenWayBack(good, why, back);
-  await run.context.installations.write(run.installation.name, {
-    state: 'failed',
-    version: null,
-    releaseDigest: null,
-    message: message.slice(0, 1_000),
-    unneeded,
-  });
-  await run.move({ state: 'failed', phase: 'done', reason, message });
-  await removeSets(run.context, unneeded);
+  const end = { state: 'failed', ...brokenWayBack(good, why, back) } as const;
+  await endWithoutGeneration(run, end, { state: 'failed', version: null, releaseDigest: null });
 }
 
 /** The outcome first: a line or a table shows only what a message begins with. */
@@ -139,39 +119,7 @@ async function endAsItIs(
   next: string,
   state: 'failed' | 'cancelled' = 'failed',
 ): Promise<void> {
-  const { desired } = run.record.spec;
-  const unneeded = ownSet(run);
-  const message = sentences(why, next);
-  await run.context.installations.write(run.installation.name, {
-    state: 'failed',
-    version: desired.release.version,
-    releaseDigest: desired.release.digest,
-    message: message.slice(0, 1_000),
-    unneeded,
-  });
-  await run.move({ state, phase: 'done', reason, message });
-  await removeSets(run.context, unneeded);
-}
-
-/** It ended in its first hooks, before anything of the service was changed: what ran before runs on. */
-export async function endBeforeChange(run: Run, { reason, message: why }: Failure): Promise<void> {
-  const { version, history } = run.installation.status;
-  const unneeded = ownSet(run);
-  const isFirst = history.length === 0;
-  const rest = isFirst
-    ? 'Nothing else was applied'
-    : `Nothing else was changed: ${version ?? history[0]?.version ?? 'what ran before'} runs on`;
-  const message = sentences(why, rest);
-  await run.context.installations.write(run.installation.name, {
-    message: message.slice(0, 1_000),
-    ...(isFirst && { state: 'failed' }),
-    unneeded,
-  });
-  const state = reason === 'cancelled' ? 'cancelled' : 'failed';
-  await run.move({ state, phase: 'done', reason, message });
-  await removeSets(run.context, unneeded);
-}
-
-function ownSet(run: Run): string[] {
-  return unneededSets([run.record.status.renderRef], run.installation.status.history);
+  const { version, digest: releaseDigest } = run.record.spec.desired.release;
+  const end = { state, reason, message: sentences(why, next) };
+  await endWithoutGeneration(run, end, { state: 'failed', version, releaseDigest });
 }

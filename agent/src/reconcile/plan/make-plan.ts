@@ -1,15 +1,15 @@
 import { waveOf } from '@steward/shared';
 import type { KubeClient, KubeObject } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
-import { apiVersionOf } from '../../kube/object.ts';
+import { apiVersionOf, nameOf } from '../../kube/object.ts';
 import type { InventoryEntry } from '../../operations/installation-object.ts';
 import { persist } from '../../operations/persist.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
 import type { HelmRelease } from '../adopt/helm-marks.ts';
 import { inventoryKey, reasonToKeep } from './inventory.ts';
 import { orderOf } from './kind-order.ts';
-import type { NeverOurs } from './never-ours.ts';
-import { inParallel } from './parallel.ts';
+import type { NeverOurs } from '../fields/never-ours.ts';
+import { inParallel } from '../../parallel.ts';
 import { planObject, Refused, type PlannedObject } from './plan-object.ts';
 
 /** What becomes of an object that the set no longer has. */
@@ -76,9 +76,9 @@ function needsConsent({ ref, replacement }: PlannedObject, replaceable: Readonly
 
 /** What would have to be replaced, why, and who may allow it. */
 function needsReplace(unagreed: readonly PlannedObject[]): string {
-  const lines = unagreed.slice(0, MAX_LINES).map(({ ref, object, fields, replacement }) => {
+  const lines = unagreed.slice(0, MAX_LINES).map(({ object, fields, replacement }) => {
     const pods = replacement?.propagation === 'Orphan' ? 'its pods would go on' : 'what it runs would stop first';
-    return `  ${ref.kind}/${object.metadata.name}: ${fields.join(', ')}; ${pods}`;
+    return `  ${nameOf(object)}: ${fields.join(', ')}; ${pods}`;
   });
   if (unagreed.length > MAX_LINES) lines.push(`  and ${unagreed.length - MAX_LINES} more`);
   const kinds = [...new Set(unagreed.map(({ ref }) => ref.kind))].join(', ');

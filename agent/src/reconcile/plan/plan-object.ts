@@ -1,18 +1,19 @@
 import { canonicalJson, INSTALLATION_LABEL, ORGANIZATION_LABEL } from '@steward/shared';
 import type { KubeClient, KubeObject, ResourceRef } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
+import { nameOf } from '../../kube/object.ts';
 import type { InventoryEntry } from '../../operations/installation-object.ts';
 import { persist } from '../../operations/persist.ts';
 import { foreignOwnerOf } from '../adopt/foreign-owner.ts';
 import { isOfRelease, type HelmRelease } from '../adopt/helm-marks.ts';
-import { helmFieldsOf } from '../adopt/managed-fields.ts';
+import { helmFieldsOf } from '../fields/managed-fields.ts';
 import { asTakenOver, differencesOf } from '../adopt/take-over.ts';
 import type { Failure } from '../outcome.ts';
-import { changesBetween, type FieldChange } from './changed-fields.ts';
-import { ownFieldsOf } from './field-owners.ts';
+import { changesBetween, type FieldChange } from '../fields/changed-fields.ts';
+import { ownFieldsOf } from '../fields/field-owners.ts';
 import { inventoryKey } from './inventory.ts';
-import { ownPart, withLiveReplicas, type NeverOurs, type OwnPartOptions } from './never-ours.ts';
-import { ownerOf } from './owner.ts';
+import { ownPart, withLiveReplicas, type NeverOurs, type OwnPartOptions } from '../fields/never-ours.ts';
+import { ownerOf } from '../fields/owner.ts';
 import { noKind, refusalOf } from './refusal.ts';
 import { isImmutable, planReplacement, type Replacement } from './replacement.ts';
 
@@ -86,7 +87,7 @@ export async function planObject(object: KubeObject, input: ObjectPlanInput): Pr
 export async function findObject(object: KubeObject, input: ObjectPlanInput): Promise<FoundObject> {
   const { kube, ours, signal } = input;
   const { name, namespace } = object.metadata;
-  const what = `${object.kind}/${name}`;
+  const what = nameOf(object);
   const ref = await loadRef(object, input);
   const live = await persist(() => kube.get(ref, namespace, name, { signal }), signal).catch((error: unknown) =>
     refuse(error, what),
@@ -124,7 +125,7 @@ function appliedOf({ object, live, isHelms = false }: FoundObject, options: OwnP
 export async function planFound(found: FoundObject, input: ObjectPlanInput): Promise<PlannedObject> {
   const { kube, fieldManager, neverOurs, isRepair = false, signal } = input;
   const { ref, live, object: whole } = found;
-  const what = `${whole.kind}/${whole.metadata.name}`;
+  const what = nameOf(whole);
   const options = { fieldManager, neverOurs, isRepair };
   const object = appliedOf(found, options);
   const planned = { ref, object, isOurs: live !== undefined, uid: live?.metadata.uid };
@@ -156,7 +157,7 @@ async function replaced(
   { kube, mayAskLess, signal }: ObjectPlanInput,
 ): Promise<PlannedObject> {
   const { ref, object: wanted } = planned;
-  if (!isKubeError(error) || !isImmutable(error)) return refuse(error, `${wanted.kind}/${wanted.metadata.name}`);
+  if (!isKubeError(error) || !isImmutable(error)) return refuse(error, nameOf(wanted));
   const judged = await planReplacement({ kube, ref, live, wanted, error, mayAskLess, signal });
   if (!judged.ok) throw new Refused(judged.failure);
   const { fields } = judged.value;
@@ -178,7 +179,7 @@ function asTaken(planned: Omit<PlannedObject, 'action' | 'fields'>, changes: Fie
 }
 
 async function loadRef(object: KubeObject, { kube, signal }: ObjectPlanInput): Promise<ResourceRef> {
-  const what = `${object.kind}/${object.metadata.name}`;
+  const what = nameOf(object);
   const ref = await persist(() => kube.resourceOf(object.apiVersion, object.kind), signal);
   if (!ref) throw new Refused({ reason: 'kind-not-permitted', message: noKind(what) });
   if (ref.namespaced) return ref;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { KubeError, type KubeCause } from '../../kube/error.ts';
-import { ownerOf } from './owner.ts';
-import { inParallel } from './parallel.ts';
+import { ownerOf } from '../fields/owner.ts';
+import { inParallel } from '../../parallel.ts';
 import { refusalOf } from './refusal.ts';
 
 const error = (status: number, reason: string, message: string, causes: KubeCause[] = []): KubeError =>

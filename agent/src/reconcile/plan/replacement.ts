@@ -2,6 +2,7 @@ import * as Type from 'typebox';
 import { canonicalJson, compile } from '@steward/shared';
 import type { KubeClient, KubeObject, ResourceRef } from '../../kube/client.ts';
 import { isKubeError, type KubeError } from '../../kube/error.ts';
+import { nameOf } from '../../kube/object.ts';
 import { persist } from '../../operations/persist.ts';
 import { failed, type Failure } from '../outcome.ts';
 import { plannedGrowth, templateChange, type ClaimGrowth } from './claims.ts';
@@ -46,7 +47,7 @@ type Judged = { ok: true; value: Replacement } | { ok: false; failure: Failure }
 /** How an object could be replaced whose change in place is refused; or why not. The new one is tried by a dry run. */
 export async function planReplacement(input: ReplacementInput): Promise<Judged> {
   const { ref, live, wanted, error } = input;
-  const what = `${ref.kind}/${live.metadata.name}`;
+  const what = nameOf(live);
   const kept = reasonToKeep(ref.kind, live.metadata.annotations);
   if (kept !== undefined) {
     const { reason, message } = refusalOf(error, what);
@@ -140,6 +141,6 @@ async function refusalOfNew({ kube, ref, signal }: ReplacementInput, wanted: Kub
     return undefined;
   } catch (error) {
     if (!isKubeError(error)) throw error;
-    return error.reason === 'AlreadyExists' ? undefined : refusalOf(error, `${ref.kind}/${wanted.metadata.name}`);
+    return error.reason === 'AlreadyExists' ? undefined : refusalOf(error, nameOf(wanted));
   }
 }

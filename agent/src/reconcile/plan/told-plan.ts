@@ -1,4 +1,5 @@
 import { canonicalJson, sha256, type OperationPlan } from '@steward/shared';
+import { nameOf } from '../../kube/object.ts';
 import { inWaves } from './kind-order.ts';
 import type { ObjectPlan } from './make-plan.ts';
 
@@ -40,7 +41,7 @@ export function changesOf({ objects, removals }: ObjectPlan): Change[] {
     ...objects.map(({ action, object, fields, isTakenOver }) => ({
       // Whose it is changes nothing of what runs.
       action: isTakenOver && fields.length === 0 ? ('keep' as const) : action,
-      object: `${object.kind}/${object.metadata.name}`,
+      object: nameOf(object),
       ...(fields.length > 0 && { fields }),
     })),
     ...removals.map(({ action, entry }) => ({ action, object: `${entry.kind}/${entry.name}` })),

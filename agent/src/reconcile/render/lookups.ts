@@ -2,6 +2,7 @@ import { forInstallation } from '@steward/shared';
 import type { Lookup, Release } from '@steward/shared';
 import type { KubeClient, KubeObject, ResourceRef } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
+import { groupOf } from '../../kube/object.ts';
 import { persist } from '../../operations/persist.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
 import { refusalOf } from '../plan/refusal.ts';
@@ -77,7 +78,7 @@ export class Lookups {
     const { permissions, releaseName, namespace: own } = this.#input;
     if (namespace !== own)
       return `Only what lies in the installation's own namespace, ${own}, can be read: write .Release.Namespace`;
-    const group = apiVersion.includes('/') ? apiVersion.split('/', 1)[0] : '';
+    const group = groupOf(apiVersion);
     const verb = name === '' ? 'list' : 'get';
     const isPermitted = permissions.some(
       (permission) =>

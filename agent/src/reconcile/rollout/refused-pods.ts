@@ -1,6 +1,7 @@
 import * as Type from 'typebox';
 import { compile } from '@steward/shared';
 import { replicaSetView, type ReplicaSetView } from '../../collect/objects/workload.ts';
+import { EVENT } from '../../collect/explanations.ts';
 import type { KubeClient, KubeObject, ResourceRef } from '../../kube/client.ts';
 import type { SetMeta } from '../render/release-set.ts';
 import type { RefusedPod } from './rollout-state.ts';
@@ -12,7 +13,6 @@ const REPLICA_SET: ResourceRef = {
   plural: 'replicasets',
   namespaced: true,
 };
-const EVENT: ResourceRef = { group: '', version: 'v1', kind: 'Event', plural: 'events', namespaced: true };
 
 const decodeEvent = compile(
   Type.Object({

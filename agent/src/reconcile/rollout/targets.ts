@@ -2,7 +2,7 @@ import { fieldAt, HOOK_LABEL } from '@steward/shared';
 import type { KubeClient, KubeObject } from '../../kube/client.ts';
 import { WATCHED } from '../../collect/namespace-objects.ts';
 import { persist } from '../../operations/persist.ts';
-import { inParallel } from '../plan/parallel.ts';
+import { inParallel } from '../../parallel.ts';
 
 const WORKLOADS = ['Deployment', 'StatefulSet', 'DaemonSet'] as const;
 const OTHERS = ['Job', 'PersistentVolumeClaim', 'Service', 'Pod'] as const;

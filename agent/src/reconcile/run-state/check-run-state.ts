@@ -1,5 +1,6 @@
 import { canonicalJson, EVICTIONS, problemOfSchedule, type ReleaseRemedies, type RunState } from '@steward/shared';
 import type { KubeObject } from '../../kube/client.ts';
+import { nameOf } from '../../kube/object.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
 import { autoscalersOf } from './autoscalers.ts';
 import { checkAutoscale, withOwnScalers } from './own-scalers.ts';
@@ -72,9 +73,7 @@ function checkScale(
 }
 
 function namesOf(objects: readonly KubeObject[], kinds: readonly string[]): string[] {
-  return objects
-    .filter((object) => isOf(object, 'apps') && kinds.includes(object.kind))
-    .map(({ kind, metadata }) => `${kind}/${metadata.name}`);
+  return objects.filter((object) => isOf(object, 'apps') && kinds.includes(object.kind)).map(nameOf);
 }
 
 function checkRestart(
@@ -87,7 +86,7 @@ function checkRestart(
     (object) => namesOf([object], ['Deployment', 'StatefulSet', 'DaemonSet']).length > 0,
   );
   if (workloads.length === 0) return failed('unknown-workload', 'this release has nothing that can be restarted');
-  const waiting = workloads.filter(isOnDelete).map(({ kind, metadata }) => `${kind}/${metadata.name}`);
+  const waiting = workloads.filter(isOnDelete).map(nameOf);
   if (waiting.length === 0) return done([]);
   return done([
     evicts

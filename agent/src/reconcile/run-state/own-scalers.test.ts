@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { AS_RELEASED, INSTALLATION_LABEL, ORGANIZATION_LABEL, type Autoscale, type RunState } from '@steward/shared';
 import type { KubeObject } from '../../kube/client.ts';
-import { neverOursOf } from '../plan/never-ours.ts';
+import { neverOursOf } from '../fields/never-ours.ts';
 import { checkRunState } from './check-run-state.ts';
 import { changedKinds } from './classes.ts';
 import { givenBack, possibleScalers } from './own-scalers.ts';

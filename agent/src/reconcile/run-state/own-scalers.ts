@@ -12,6 +12,7 @@ import {
   type RunState,
 } from '@steward/shared';
 import type { KubeObject } from '../../kube/client.ts';
+import { nameOf } from '../../kube/object.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
 import { autoscalersOf } from './autoscalers.ts';
 import { withSizes } from './sizes.ts';
@@ -42,7 +43,7 @@ export function withOwnScalers(
 ): KubeObject[] {
   const theirs = autoscalersOf(objects);
   const scalers = objects.filter(isScalable).flatMap((object) => {
-    const name = `${object.kind}/${object.metadata.name}`;
+    const name = nameOf(object);
     const bounds = autoscale[name];
     if (!bounds || theirs.has(name) || problemOfAutoscale(name, bounds, offered) !== undefined) return [];
     return [scalerOf(object, bounds)];
@@ -94,7 +95,7 @@ export function givenBack(
     const name = ownScalerName(object);
     return had.has(name) && !has.has(name);
   });
-  return new Set(back.map(({ kind, metadata }) => `${kind}/${metadata.name}`));
+  return new Set(back.map(nameOf));
 }
 
 /**
@@ -109,7 +110,7 @@ export function checkAutoscale(
   const waiting: string[] = [];
   const theirs = autoscalersOf(objects);
   for (const [name, bounds] of Object.entries(wanted.autoscale ?? {})) {
-    const found = objects.find((one) => isScalable(one) && `${one.kind}/${one.metadata.name}` === name);
+    const found = objects.find((one) => isScalable(one) && nameOf(one) === name);
     const workload = found && withSizes(found, wanted, offered);
     const scaler = theirs.get(name);
     const isAsked = canonicalJson(present.autoscale?.[name]) !== canonicalJson(bounds);
@@ -137,6 +138,6 @@ function unmeasured(workload: KubeObject): string | undefined {
     ['requests', 'limits'].every((part) => fieldAt(container, ['resources', part, 'cpu']) === undefined),
   );
   if (!without) return undefined;
-  const name = `${workload.kind}/${workload.metadata.name}/${String(without['name'])}`;
+  const name = `${nameOf(workload)}/${String(without['name'])}`;
   return `${name} requests no CPU, so its load cannot be measured: give it a CPU request first (steward resize)`;
 }

@@ -3,7 +3,7 @@ import { AS_RELEASED, canonicalJson, sha256, type DesiredState, type RunState } 
 import type { KubeObject } from '../../kube/client.ts';
 import type { HistoryEntry, InstallationStatus } from '../../operations/installation-object.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
-import { withGeneration } from '../operation/good-generations.ts';
+import { withGeneration } from '../history/good-generations.ts';
 import { checkRunState } from './check-run-state.ts';
 import { classify } from './classes.ts';
 import { setAsItRuns, withRunState } from './with-run-state.ts';

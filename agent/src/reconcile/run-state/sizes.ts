@@ -12,6 +12,7 @@ import {
   type SizeField,
 } from '@steward/shared';
 import type { KubeObject } from '../../kube/client.ts';
+import { nameOf } from '../../kube/object.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
 
 type Fields = Record<string, unknown>;
@@ -25,7 +26,7 @@ const PLACES: Readonly<Record<SizeField, readonly ['requests' | 'limits', 'cpu' 
 
 /** A workload with its containers as large as they were made. A size that this release has no place for waits. */
 export function withSizes(object: KubeObject, { resources = {} }: RunState, offered: ReleaseRemedies): KubeObject {
-  const prefix = `${object.kind}/${object.metadata.name}/`;
+  const prefix = `${nameOf(object)}/`;
   if (!Object.keys(resources).some((name) => name.startsWith(prefix))) return object;
   const copy = structuredClone(object);
   for (const container of containersOf(podSpecOf(copy) ?? {})) {

@@ -1,6 +1,7 @@
 import { AS_RELEASED, type ReleaseRemedies, type RunState } from '@steward/shared';
 import { STOPPED_ANNOTATION } from '../../collect/objects/workload.ts';
 import type { KubeObject } from '../../kube/client.ts';
+import { nameOf } from '../../kube/object.ts';
 import { AS_SIGNED } from '../../operations/image-source.ts';
 import type { HistoryEntry } from '../../operations/installation-object.ts';
 import { withImageSource } from '../images/with-image-source.ts';
@@ -33,7 +34,7 @@ export function withRunState(
   const all = withOwnScalers(objects, runState, offered);
   const autoscalers = autoscalersOf(all);
   return all.map((object) => {
-    const name = `${object.kind}/${object.metadata.name}`;
+    const name = nameOf(object);
     if (isOf(object, 'batch', 'CronJob')) return runState.stopped ? suspended(object) : object;
     if (isScaledObject(object)) return runState.stopped ? annotated(object, KEDA_PAUSED) : object;
     if (!isOf(object, 'apps') || !WITH_PODS.has(object.kind)) return object;

@@ -1,4 +1,3 @@
-import { releaseNameOf } from '@steward/shared';
 import type { HistoryEntry, InstallationRecord } from '../../operations/installation-object.ts';
 import { InstallationGoneError } from '../../operations/installations.ts';
 import { writtenSchedule, type ScheduleStatus } from '../../operations/schedule-status.ts';
@@ -9,9 +8,9 @@ import { applyPlan } from '../execute/apply-plan.ts';
 import { done, type Outcome } from '../outcome.ts';
 import { mergedInventory } from '../plan/inventory.ts';
 import { makePlan } from '../plan/make-plan.ts';
-import { neverOursOf } from '../plan/never-ours.ts';
+import { setInput, standingRelease } from '../plan/set-input.ts';
 import { dueTurn } from './due-turn.ts';
-import { loadStandingSet, standingGeneration } from './standing-set.ts';
+import { loadStandingSet, standingGeneration } from '../history/standing-set.ts';
 
 /**
  * Stops or starts an installation whose schedule says so now: its stored set, as an operation would, without rendering and
@@ -56,27 +55,20 @@ async function apply(
   signal: AbortSignal,
 ): Promise<Outcome<void>> {
   const { kube, config, now } = context;
-  const { name, namespace, status } = installation;
+  const { name, status } = installation;
   const set = await loadStandingSet(context, good, status);
-  const releaseName = status.desired ? releaseNameOf(status.desired) : name;
-  const { fieldManager, organization } = config;
+  const helmRelease = standingRelease(installation);
   const plan = await makePlan({
-    kube,
-    fieldManager,
-    organization,
-    installation: name,
-    helmRelease: { releaseName, namespace },
+    ...setInput(context, installation, helmRelease, set),
+    helmRelease,
     isAdopting: false,
-    objects: set.objects,
-    inventory: status.inventory,
-    neverOurs: neverOursOf(set.objects, set.meta.drift, releaseName, status.inventory),
     replaceable: new Set(),
     mayAskLess: true,
     signal,
   });
   if (!plan.ok) return plan;
   const deadlineMs = now().getTime() + set.meta.deadlineSeconds * 1_000;
-  const step = { kube, fieldManager, now, deadlineMs, signal };
+  const step = { kube, fieldManager: config.fieldManager, now, deadlineMs, signal };
   // Its parts have run together before: none has to wait for another.
   const rules = { isLastFirst: status.schedule?.isStopped === true, untilReady: async () => done(undefined) };
   const applied = await applyPlan(plan.value, step, rules);

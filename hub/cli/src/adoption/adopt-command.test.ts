@@ -92,6 +92,12 @@ describe('adopt', () => {
     expect(terminal.stderr()).toContain('the Helm release old in namespace elsewhere');
   });
 
+  it('takes a version or a channel, not both', async () => {
+    const { code, terminal, sent } = await steward('adopt nats --cluster prod --version 1.0.0 --channel beta');
+    expect([code, sent]).toEqual([2, undefined]);
+    expect(terminal.stderr()).toContain('--version and --channel: give one of them');
+  });
+
   it('asks which cluster when the customer has several, and which at all', async () => {
     const routes = { 'GET /clusters': () => ({ items: [cluster('prod'), cluster('test')] }) };
     const several = await steward('adopt nats --customer beta', routes);

@@ -6,6 +6,7 @@ import { EXIT, type ExitCode } from '../exit-codes.ts';
 import type { HubClient } from '../hub-api/hub-client.ts';
 import { createInstallation, type CreateOptions } from '../installations/create-installation.ts';
 import { changedParameters, withParameterOptions } from '../installations/parameters.ts';
+import { releaseChoice } from '../installations/release-choice.ts';
 import { commonFields, pushOperation, withChangeOptions, type ChangeOptions } from '../operations/push-operation.ts';
 import { addCommand, type Invocation, type Session } from '../program/command.ts';
 import { clusterOfCustomer } from './cluster-of-customer.ts';
@@ -20,8 +21,7 @@ interface AdoptOptions extends CreateOptions, ChangeOptions {
 
 async function runAdopt(invocation: Invocation<AdoptOptions>): Promise<ExitCode | void> {
   const { options, args } = invocation;
-  const { version, channel, releaseName = options.name ?? args[0] ?? '' } = options;
-  if (version !== undefined && channel !== undefined) throw usageError('--version and --channel: give one of them');
+  const { releaseName = options.name ?? args[0] ?? '' } = options;
   const hub = await invocation.hub();
   const cluster = await clusterOf(hub, options);
   const name = options.name ?? releaseName;
@@ -58,7 +58,7 @@ async function adoptFirst(
 /** With other values, or the differences accepted: the same installation, the same rights. */
 async function adoptAgain(invocation: Invocation<AdoptOptions>, known: Installation): Promise<ExitCode | void> {
   const { terminal, options, args } = invocation;
-  const { version, channel, acceptDifferences, releaseName, namespace } = options;
+  const { acceptDifferences, releaseName, namespace } = options;
   const wasNamed = known.releaseName ?? known.name;
   const isOther =
     known.service !== args[0] ||
@@ -73,8 +73,7 @@ async function adoptAgain(invocation: Invocation<AdoptOptions>, known: Installat
   const parameters = await changedParameters(known.parameters, options, terminal.cwd);
   return pushOperation(invocation, known.id, {
     kind: 'adopt',
-    ...(version === undefined ? {} : { version }),
-    ...(channel === undefined ? {} : { channel }),
+    ...releaseChoice(options),
     ...(parameters === undefined ? {} : { parameters }),
     ...(acceptDifferences ? { acceptDifferences } : {}),
     ...commonFields(options, known.generation),

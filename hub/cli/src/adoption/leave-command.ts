@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { ExitCode } from '../exit-codes.ts';
+import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { findInstallation } from '../installations/find-installation.ts';
 import { commonFields, pushOperation, withChangeOptions, type ChangeOptions } from '../operations/push-operation.ts';
 import { addCommand, type Invocation, type Session } from '../program/command.ts';
@@ -10,14 +10,11 @@ interface LeaveOptions extends ChangeOptions {
 }
 
 async function runLeave(invocation: Invocation<LeaveOptions>): Promise<ExitCode | void> {
-  const { terminal, options, args, note } = invocation;
+  const { options, args, note } = invocation;
   const installation = await findInstallation(await invocation.hub(), args[0] ?? '');
   const { id, name, cluster, customer, generation } = installation;
   const question = `Let go of ${name} in ${customer}/${cluster}? It runs on, and nobody upgrades, repairs or watches it from here any more.`;
-  if (!options.yes && !(await confirm(terminal, question, 'Give --yes.'))) {
-    note('Nothing was done.');
-    return 2;
-  }
+  if (!(await confirm(invocation, question))) return EXIT.usage;
   note(`To go on with plain Helm: steward export ${id} --output-dir ${name}`);
   return pushOperation(invocation, id, { kind: 'leave', ...commonFields(options, generation) });
 }

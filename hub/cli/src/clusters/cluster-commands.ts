@@ -109,7 +109,7 @@ async function runRevoke({ args: [wanted = ''], output, hub }: Invocation<object
 }
 
 async function runReEnrol(invocation: Invocation<{ yes?: boolean }>): Promise<ExitCode | void> {
-  const { terminal, args, options, output, note } = invocation;
+  const { args, output, note } = invocation;
   const client = await invocation.hub();
   const cluster = await findCluster(client, args[0] ?? '');
   const { name, customer, refusedCopy } = cluster;
@@ -120,10 +120,7 @@ async function runReEnrol(invocation: Invocation<{ yes?: boolean }>): Promise<Ex
   const { clusterUid, at } = refusedCopy;
   note(`Its agent dialled from another Kubernetes cluster, ${clusterUid}, and was refused at ${localTime(at)}.`);
   const question = `Has ${customer}/${name} moved there? Its agent there takes over, and what is left in the old place is shut out.`;
-  if (!options.yes && !(await confirm(terminal, question, 'Give --yes.'))) {
-    note('Nothing was done.');
-    return 2;
-  }
+  if (!(await confirm(invocation, question))) return EXIT.usage;
   const moved = await client.post(Cluster, apiPath`/clusters/${cluster.id}/re-enrolment`, { clusterUid });
   output.outcome(
     moved,

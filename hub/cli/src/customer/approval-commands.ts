@@ -113,7 +113,7 @@ async function decide(
   invocation: Invocation<ApprovalOptions>,
   decision: 'approve' | 'reject',
 ): Promise<ExitCode | void> {
-  const { terminal, options, args, output, note } = invocation;
+  const { terminal, options, args, output } = invocation;
   const target = kubectl(terminal, options.context);
   const operation = await findOperation(target, args[0] ?? '', options.namespace);
   const { metadata, status } = operation;
@@ -122,10 +122,7 @@ async function decide(
   checkPlan(operation);
   tellPlan(invocation, operation);
   const verb = decision === 'approve' ? 'Approve' : 'Reject';
-  if (!options.yes && !(await confirm(terminal, `${verb} this plan?`, 'Give --yes.'))) {
-    note('Nothing was done.');
-    return EXIT.usage;
-  }
+  if (!(await confirm(invocation, `${verb} this plan?`))) return EXIT.usage;
   const { status: who } = await loadJson(target, WhoAmI, ['auth', 'whoami']);
   const expiresAt = new Date(terminal.now().getTime() + (options.expiresIn ?? defaultLifeMs)).toISOString();
   const approval = {

@@ -125,10 +125,7 @@ export async function installAgent(invocation: Invocation<InstallAgentOptions>):
   }
   const target = kubectl(terminal, options.context);
   const context = options.context ?? (await target.run(['config', 'current-context'])).trim();
-  if (!options.yes && !(await confirm(terminal, `Apply this to the cluster of context "${context}"?`, 'Give --yes.'))) {
-    note('Nothing was done.');
-    return EXIT.usage;
-  }
+  if (!(await confirm(invocation, `Apply this to the cluster of context "${context}"?`))) return EXIT.usage;
   terminal.out(await target.run(['apply', '--server-side', '-f', '-'], manifestYaml(objects)));
   note(`See whether it is connected: kubectl get agents -n ${agentNamespace(kit.organization)}`);
 }

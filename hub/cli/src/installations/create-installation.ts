@@ -4,12 +4,11 @@ import { followOperation } from '../operations/follow.ts';
 import type { Invocation } from '../program/command.ts';
 import { printable } from '../terminal/terminal.ts';
 import { changedParameters, type ParameterOptions } from './parameters.ts';
+import { releaseChoice, type ReleaseChoice } from './release-choice.ts';
 
 /** Flags of every command that makes an installation. */
-export interface CreateOptions extends ParameterOptions {
+export interface CreateOptions extends ParameterOptions, ReleaseChoice {
   namespace?: string;
-  version?: string;
-  channel?: string;
   watch?: boolean;
   timeout?: number;
 }
@@ -29,7 +28,7 @@ export async function createInstallation<O extends CreateOptions>(
   { cluster, name, service, adopt, words }: NewInstallation,
 ): Promise<ExitCode | void> {
   const { terminal, options, output, note } = invocation;
-  const { namespace, version, channel } = options;
+  const { namespace } = options;
   const hub = await invocation.hub();
   const parameters = await changedParameters({}, options, terminal.cwd);
   const created = await hub.postOnce(CreatedInstallation, '/installations', {
@@ -38,8 +37,7 @@ export async function createInstallation<O extends CreateOptions>(
     cluster: cluster.name,
     customer: cluster.customer,
     ...(namespace === undefined ? {} : { namespace }),
-    ...(version === undefined ? {} : { version }),
-    ...(channel === undefined ? {} : { channel }),
+    ...releaseChoice(options),
     ...(parameters === undefined ? {} : { parameters }),
     ...(adopt === undefined ? {} : { adopt }),
   });

@@ -18,10 +18,9 @@ export interface InstallServiceOptions extends CreateOptions {
 async function installService(invocation: Invocation<InstallOptions>): Promise<ExitCode | void> {
   const { options, args } = invocation;
   const service = args[0] ?? '';
-  const { version, channel, name = service } = options;
+  const { name = service } = options;
   if (options.cluster === undefined)
     throw usageError('on which cluster?', 'Give --cluster; see `steward cluster list`.');
-  if (version !== undefined && channel !== undefined) throw usageError('--version and --channel: give one of them');
   const hub = await invocation.hub();
   const cluster = await findCluster(hub, options.cluster);
   const words = ({ version: installed, namespace }: Installation): string[] => [

@@ -1,18 +1,16 @@
 import { InvalidArgumentError, type Command } from 'commander';
 import { usageError } from '../cli-error.ts';
-import type { ExitCode } from '../exit-codes.ts';
+import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { findInstallation } from '../installations/find-installation.ts';
 import { basisOf } from '../installations/knobs.ts';
 import { changedParameters, withParameterOptions, type ParameterOptions } from '../installations/parameters.ts';
+import { releaseChoice, type ReleaseChoice } from '../installations/release-choice.ts';
 import { addCommand, collect, type Invocation, type Session } from '../program/command.ts';
 import { confirm } from '../terminal/prompt.ts';
 import { commonFields, pushOperation, withChangeOptions, type ChangeOptions } from './push-operation.ts';
 import { addRemedyCommands } from './remedy-commands.ts';
 
-interface UpgradeOptions extends ChangeOptions, ParameterOptions {
-  version?: string;
-  channel?: string;
-}
+type UpgradeOptions = ChangeOptions & ParameterOptions & ReleaseChoice;
 
 interface RollbackOptions extends ChangeOptions {
   toGeneration?: number;
@@ -25,16 +23,14 @@ interface UninstallOptions extends ChangeOptions {
 
 async function runUpgrade(invocation: Invocation<UpgradeOptions>): Promise<ExitCode | void> {
   const { terminal, options, args } = invocation;
-  const { version, channel } = options;
-  if (version !== undefined && channel !== undefined) throw usageError('--version and --channel: give one of them');
+  const release = releaseChoice(options);
   const installation = await findInstallation(await invocation.hub(), args[0] ?? '');
   const parameters = await changedParameters(basisOf(installation).parameters, options, terminal.cwd);
-  if (version === undefined && channel === undefined && parameters === undefined)
+  if (Object.keys(release).length === 0 && parameters === undefined)
     throw usageError('what shall change?', 'Give --version, --channel, --set, --unset or --parameters.');
   return pushOperation(invocation, installation.id, {
     kind: 'upgrade',
-    ...(version === undefined ? {} : { version }),
-    ...(channel === undefined ? {} : { channel }),
+    ...release,
     ...(parameters === undefined ? {} : { parameters }),
     ...commonFields(options, installation.generation),
   });
@@ -51,15 +47,12 @@ async function runRollback(invocation: Invocation<RollbackOptions>): Promise<Exi
 }
 
 async function runUninstall(invocation: Invocation<UninstallOptions>): Promise<ExitCode | void> {
-  const { terminal, options, args, note } = invocation;
+  const { options, args } = invocation;
   const installation = await findInstallation(await invocation.hub(), args[0] ?? '');
   const { name, cluster, customer } = installation;
   const volumes = options.deleteVolumes ? 'and DELETE its volumes with all data' : '(its volumes are kept)';
   const question = `Remove ${name} from ${customer}/${cluster} ${volumes}?`;
-  if (!options.yes && !(await confirm(terminal, question, 'Give --yes.'))) {
-    note('Nothing was done.');
-    return 2;
-  }
+  if (!(await confirm(invocation, question))) return EXIT.usage;
   return pushOperation(invocation, installation.id, {
     kind: 'uninstall',
     ...(options.deleteVolumes ? { deleteVolumes: true } : {}),

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { usageError } from '../cli-error.ts';
-import type { ExitCode } from '../exit-codes.ts';
+import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { findInstallation } from '../installations/find-installation.ts';
 import { basisOf, loadRelease, turnedKnobs } from '../installations/knobs.ts';
 import { scaleRequest } from '../installations/scale-request.ts';
@@ -22,12 +22,9 @@ async function push(invocation: Invocation<ChangeOptions>, kind: 'restart' | 'st
 }
 
 async function runStop(invocation: Invocation<StopOptions>): Promise<ExitCode | void> {
-  const { terminal, options, args, note } = invocation;
-  const { name, cluster, customer } = await findInstallation(await invocation.hub(), args[0] ?? '');
+  const { name, cluster, customer } = await findInstallation(await invocation.hub(), invocation.args[0] ?? '');
   const question = `Stop ${name} in ${customer}/${cluster}? Nobody can use it until it is started again.`;
-  if (options.yes || (await confirm(terminal, question, 'Give --yes.'))) return push(invocation, 'stop');
-  note('Nothing was done.');
-  return 2;
+  return (await confirm(invocation, question)) ? push(invocation, 'stop') : EXIT.usage;
 }
 
 async function runScale(invocation: Invocation<ChangeOptions>): Promise<ExitCode | void> {

@@ -1,6 +1,7 @@
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
 import { usageError } from '../cli-error.ts';
+import type { Invocation } from '../program/command.ts';
 import type { Terminal } from './terminal.ts';
 
 async function question(terminal: Terminal, text: string, isSecret: boolean): Promise<string> {
@@ -32,10 +33,19 @@ export async function askSecret(terminal: Terminal, text: string, instead: strin
   return question(terminal, text, true);
 }
 
-/** Only `y` or `yes` counts. */
-export async function confirm(terminal: Terminal, text: string, instead: string): Promise<boolean> {
-  const answer = await ask(terminal, `${text} [y/N] `, instead);
-  return /^y(es)?$/i.test(answer);
+/**
+ * Whether to go on: `--yes` says so before, else only the answer `y` or `yes` does, and after any other it is told that nothing was
+ * done. @throws CliError when nobody is there to answer
+ */
+export async function confirm(
+  { terminal, options, note }: Pick<Invocation<{ yes?: boolean }>, 'terminal' | 'options' | 'note'>,
+  text: string,
+): Promise<boolean> {
+  if (options.yes) return true;
+  const answer = await ask(terminal, `${text} [y/N] `, 'Give --yes.');
+  if (/^y(es)?$/i.test(answer)) return true;
+  note('Nothing was done.');
+  return false;
 }
 
 /** All of standard input, without the line break at its end. */
