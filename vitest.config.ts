@@ -1,10 +1,20 @@
 import { defineConfig } from 'vitest/config';
+import { SecondTryReporter } from './scripts/second-try-reporter.ts';
 
 const long = { testTimeout: 180_000, hookTimeout: 300_000 };
+
+/**
+ * Tests with real programs are tried again when a wait ran out, as on a machine that stood still for a moment; never when
+ * something was wrong. What passed only then is said at the end of the run (docs/decisions/0142).
+ */
+const patient = { ...long, retry: { count: 1, condition: /\bwithin \d+ ms\b|^(Test|Hook) timed out/ } };
+
+const everything = ['helm', 'cluster', 'images', 'postgres'].map((name) => `test/support/${name}-setup.ts`);
 
 /** One project per level of test; `npm test` runs them in this order, each only when the one before is green. */
 export default defineConfig({
   test: {
+    reporters: ['default', new SecondTryReporter()],
     projects: [
       {
         test: {
@@ -18,7 +28,7 @@ export default defineConfig({
           name: 'hub',
           include: ['test/hub/**/*.test.ts'],
           globalSetup: ['test/support/helm-setup.ts', 'test/support/postgres-setup.ts'],
-          ...long,
+          ...patient,
           // These tests mostly wait for hubs: more of them than the machine has cores.
           maxWorkers: 3,
         },
@@ -28,7 +38,7 @@ export default defineConfig({
           name: 'console',
           include: ['test/console/**/*.test.ts'],
           globalSetup: ['test/support/browser-setup.ts', 'test/support/postgres-setup.ts'],
-          ...long,
+          ...patient,
           fileParallelism: false,
         },
       },
@@ -38,7 +48,7 @@ export default defineConfig({
           include: ['test/agent/**/*.test.ts'],
           provide: { everyDeath: false },
           globalSetup: ['test/support/helm-setup.ts', 'test/support/cluster-setup.ts'],
-          ...long,
+          ...patient,
           // These mostly wait for pods. Each has an agent and namespaces of its own; none may end what all share.
           maxWorkers: 2,
         },
@@ -48,7 +58,7 @@ export default defineConfig({
           name: 'cluster',
           include: ['test/cluster/**/*.test.ts'],
           globalSetup: ['test/support/packages-setup.ts'],
-          ...long,
+          ...patient,
           fileParallelism: false,
         },
       },
@@ -56,13 +66,19 @@ export default defineConfig({
         test: {
           name: 'system',
           include: ['test/system/**/*.test.ts'],
-          globalSetup: [
-            'test/support/helm-setup.ts',
-            'test/support/cluster-setup.ts',
-            'test/support/images-setup.ts',
-            'test/support/postgres-setup.ts',
-          ],
-          ...long,
+          globalSetup: everything,
+          ...patient,
+          // Each has a hub, an agent and namespaces of its own.
+          maxWorkers: 2,
+        },
+      },
+      {
+        test: {
+          name: 'outage',
+          include: ['test/outage/**/*.test.ts'],
+          globalSetup: everything,
+          ...patient,
+          // They kill what all share.
           fileParallelism: false,
         },
       },
@@ -71,12 +87,7 @@ export default defineConfig({
           name: 'long',
           include: ['test/long/**/*.test.ts', 'test/agent/reconcile-{kill,hooks,remedies}.test.ts'],
           provide: { everyDeath: true },
-          globalSetup: [
-            'test/support/helm-setup.ts',
-            'test/support/cluster-setup.ts',
-            'test/support/images-setup.ts',
-            'test/support/postgres-setup.ts',
-          ],
+          globalSetup: everything,
           ...long,
           fileParallelism: false,
         },

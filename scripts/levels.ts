@@ -42,4 +42,5 @@ export const LEVELS: readonly Level[] = [
   { name: 'cluster', lacks: lacksCluster },
   { name: 'agent', lacks: lacksCluster },
   { name: 'system', lacks: lacksCluster },
+  { name: 'outage', lacks: lacksCluster },
 ];

@@ -8,6 +8,7 @@ const WRITES: ReadonlySet<string> = new Set([
   'patchStatus',
   'mergePatch',
   'remove',
+  'evict',
 ]);
 
 /** When the process that holds a client dies: at its n-th change of the cluster, before or after it took effect. */

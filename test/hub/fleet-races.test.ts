@@ -35,11 +35,16 @@ interface Running {
 /** Version 1.0.0 runs well at generation 1. */
 async function installed(): Promise<Running> {
   const { cluster, agent } = await fleet.connected();
-  const { installation, operation } = await fleet.install(cluster.name, { version: '1.0.0' });
+  const installing = await fleet.install(cluster.name, { version: '1.0.0' });
+  const running = { cluster, agent, id: installing.installation.id };
   await agent.waitFor('desired');
-  await agent.carryOut(operation.id);
-  observed({ cluster, agent, id: installation.id }, '1.0.0', 1);
-  return { cluster, agent, id: installation.id };
+  await agent.carryOut(installing.operation.id);
+  observed(running, '1.0.0', 1);
+  // Else the report's own statement is among those that wait for a lock.
+  await waitUntil(async () => (await installation(running.id)).observedGeneration === 1, {
+    what: 'the report is taken',
+  });
+  return running;
 }
 
 function observed({ agent, id }: Running, version: string, generation: number): void {

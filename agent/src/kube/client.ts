@@ -63,6 +63,11 @@ export interface PatchOptions extends RequestOptions {
   dryRun?: boolean;
 }
 
+export interface EvictOptions extends RequestOptions {
+  /** Only the very pod of this uid. */
+  uid: string;
+}
+
 export interface RemoveOptions extends RequestOptions {
   /** Precondition: another object of the same name is not deleted (`Conflict`). */
   uid?: string;
@@ -153,6 +158,11 @@ export interface KubeClient {
   ): Promise<KubeObject>;
   /** False when there was nothing to delete. True says accepted: finalizers and grace periods may keep it for a while. */
   remove(ref: ResourceRef, namespace: string | undefined, name: string, options?: RemoveOptions): Promise<boolean>;
+  /**
+   * Has a pod deleted if disruption budgets allow it now. False when there is none of that name.
+   * @throws KubeError with {@link KubeError.isByBudget} when a budget does not allow it now
+   */
+  evict(namespace: string, name: string, options: EvictOptions): Promise<boolean>;
   /** What of this the agent may not do, in the order asked. One rules review per namespace, then single reviews of what that left open. */
   missingAccess(checks: readonly AccessCheck[], options?: RequestOptions): Promise<AccessCheck[]>;
   /** `v1.36.3`, for `helm template --kube-version` */

@@ -60,7 +60,13 @@ export class KubeError extends Error {
   /** Whether the same request may succeed later without anybody changing anything. */
   get isTransient(): boolean {
     if (this.status === 0) return this.reason !== 'TooLarge';
+    if (this.isByBudget) return false;
     return this.status === 429 || (this.status >= 500 && !this.isUndeclared);
+  }
+
+  /** An eviction that a disruption budget does not allow now; by its status it would be an overload. */
+  get isByBudget(): boolean {
+    return this.status === 429 && this.causes.some(({ reason }) => reason === 'DisruptionBudget');
   }
 
   /** The admission webhook that the API server asked and got no answer from. It may be back any moment, or never. */

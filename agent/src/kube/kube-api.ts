@@ -4,6 +4,7 @@ import { missingAccess } from './access.ts';
 import type {
   AccessCheck,
   ApplyOptions,
+  EvictOptions,
   KubeClient,
   KubeObject,
   ListOptions,
@@ -24,6 +25,8 @@ import { KubeTransport, type KubeRequest } from './transport/transport.ts';
 import { startWatch, type WatchTimings } from './watch.ts';
 
 const decodeVersion = compile(Type.Object({ gitVersion: Type.String() }));
+
+const PODS = { group: '', version: 'v1', kind: 'Pod', plural: 'pods', namespaced: true };
 
 export interface KubeApiOptions {
   sessions?: SessionTimings;
@@ -143,6 +146,23 @@ class KubeApi implements KubeClient {
     };
     try {
       await this.#transport.request({ method: 'DELETE', path: pathOf(ref, namespace, name), body, signal });
+      return true;
+    } catch (error) {
+      if (isKubeError(error) && error.status === 404) return false;
+      throw error;
+    }
+  }
+
+  async evict(namespace: string, name: string, { uid, signal }: EvictOptions): Promise<boolean> {
+    const body = {
+      apiVersion: 'policy/v1',
+      kind: 'Eviction',
+      metadata: { name, namespace },
+      deleteOptions: { preconditions: { uid } },
+    };
+    const path = `${pathOf(PODS, namespace, name)}/eviction`;
+    try {
+      await this.#transport.request({ method: 'POST', path, body, signal });
       return true;
     } catch (error) {
       if (isKubeError(error) && error.status === 404) return false;

@@ -47,6 +47,9 @@ export const ReleasePermission = Type.Object({
 });
 export type ReleasePermission = Static<typeof ReleasePermission>;
 
+/** The right to evict pods, of a release with workloads that leave it to others to replace them. */
+export const EVICTIONS = 'pods/eviction';
+
 /** Things a pod of this release may do that are refused unless they are declared here (and so signed and shown). */
 export const ReleaseExceptions = Type.Object({
   hostNetwork: Type.Optional(Type.Boolean()),

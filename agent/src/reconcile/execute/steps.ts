@@ -27,7 +27,9 @@ export type Step =
   | { type: 'grow-claim'; growth: ClaimGrowth }
   | { type: 'remove'; entry: InventoryEntry; propagation: 'Background' | 'Foreground' }
   /** A pod that its StatefulSet waits for in vain. */
-  | { type: 'remove-pod'; namespace: string; name: string; uid: string };
+  | { type: 'remove-pod'; namespace: string; name: string; uid: string }
+  /** A pod that does its work, to be replaced by a new one when its disruption budget allows it. */
+  | { type: 'evict-pod'; namespace: string; name: string; uid: string };
 
 /** What a step left: the object as the API server has it, or nothing. */
 export interface StepResult {
@@ -74,6 +76,8 @@ export async function executeStep(step: Step, context: StepContext): Promise<Out
         return done(await remove(step, context));
       case 'remove-pod':
         return done(await removePod(step, context));
+      case 'evict-pod':
+        return done(await evictPod(step, context));
     }
   } catch (error) {
     if (!isKubeError(error)) throw error;
@@ -95,6 +99,7 @@ function whatOf(step: Step): string {
     case 'give-back':
       return `${step.entry.kind}/${step.entry.name}`;
     case 'remove-pod':
+    case 'evict-pod':
       return `Pod/${step.name}`;
   }
 }
@@ -170,6 +175,14 @@ async function removePod(
   { kube, signal }: StepContext,
 ): Promise<StepResult> {
   await ignoringConflict(() => persist(() => kube.remove(POD, namespace, name, { uid, signal }), signal));
+  return NOTHING;
+}
+
+async function evictPod(
+  { namespace, name, uid }: Extract<Step, { type: 'evict-pod' }>,
+  { kube, signal }: StepContext,
+): Promise<StepResult> {
+  await ignoringConflict(() => persist(() => kube.evict(namespace, name, { uid, signal }), signal));
   return NOTHING;
 }
 

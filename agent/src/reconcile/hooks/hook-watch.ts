@@ -35,6 +35,7 @@ export class HookWatch {
       startedMs: 0,
       deadlineMs: this.#deadlineMs,
       isOverFailed: false,
+      evicts: false,
       now: context.now,
       onProgress: ({ waiting }) => tell(waiting[0] ?? 'is running'),
       onSettling: async () => undefined,

@@ -10,7 +10,7 @@ import { countsOf } from '../plan/told-plan.ts';
 import { kindsToWatch } from '../monitors.ts';
 import type { ReleaseSet, SetMeta } from '../render/release-set.ts';
 import { awaitScalers, unmeasuredScalers } from '../rollout/await-scalers.ts';
-import { checkRunState } from '../run-state/check-run-state.ts';
+import { checkRunState, mayEvict } from '../run-state/check-run-state.ts';
 import { setAsItRuns } from '../run-state/with-run-state.ts';
 import { startedByHand } from '../schedule/due-turn.ts';
 import { sentences } from '../../sentences.ts';
@@ -91,7 +91,10 @@ async function prepare(run: Run): Promise<Outcome<Prepared>> {
   const images = source.value;
   const { runsAs: runState, presentRunState, isAsFound } = run;
   const { objects, meta } = prepared.value.set;
-  const possible = checkRunState(objects, runState, presentRunState, meta.remedies);
+  const possible = checkRunState(objects, runState, presentRunState, {
+    ...meta.remedies,
+    evicts: mayEvict(meta.permissions),
+  });
   if (!possible.ok) return possible;
   const set = setAsItRuns(prepared.value.set, { runState, isAsFound, images });
   const { state } = run.record.status;

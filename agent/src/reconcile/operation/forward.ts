@@ -5,12 +5,14 @@ import { executeStep, type StepContext } from '../execute/steps.ts';
 import { kindsToWatch } from '../monitors.ts';
 import { sentences } from '../../sentences.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
+import { mayEvict } from '../run-state/check-run-state.ts';
 import { entryOf, mergedInventory } from '../plan/inventory.ts';
 import type { Wave } from '../plan/kind-order.ts';
 import { makePlan, type ObjectPlan } from '../plan/make-plan.ts';
 import type { PlannedObject } from '../plan/plan-object.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
 import { isTarget } from '../rollout/targets.ts';
+import type { PodInTheWay } from '../rollout/rollout-state.ts';
 import { watchRollout, type RolloutOptions } from '../rollout/watch-rollout.ts';
 import { planInput } from './plan-input.ts';
 import type { Run } from './run.ts';
@@ -113,6 +115,7 @@ function rolloutOf(
     startedMs: Date.parse(record.status.startedAt ?? '') || now().getTime(),
     deadlineMs: deadlineOf(run, isWayBack),
     isOverFailed: isWayBack || installation.status.state === 'failed',
+    evicts: !isWayBack && run.kinds.includes('restart') && mayEvict(meta.permissions),
     now,
     removePod: (pod) => removePod(run, pod, isWayBack),
     signal: run.whileWorking,
@@ -131,13 +134,9 @@ function stepContext(run: Run, isWayBack: boolean): StepContext {
   return { kube, fieldManager, now, deadlineMs: deadlineOf(run, isWayBack), signal: run.whileWorking };
 }
 
-async function removePod(
-  run: Run,
-  { name, uid }: { name: string; uid: string },
-  isWayBack: boolean,
-): Promise<Outcome<void>> {
+async function removePod(run: Run, { name, uid, how }: PodInTheWay, isWayBack: boolean): Promise<Outcome<void>> {
   const { namespace } = run.installation;
-  const step = { type: 'remove-pod', namespace, name, uid } as const;
+  const step = { type: how === 'evict' ? 'evict-pod' : 'remove-pod', namespace, name, uid } as const;
   const outcome = await executeStep(step, stepContext(run, isWayBack));
   if (outcome.ok) return done(undefined);
   const { reason, message } = outcome.failure;

@@ -10,6 +10,8 @@ export function refusalOf(error: KubeError, object: string): Failure {
     const fields = error.causes.flatMap(({ field }) => field ?? []).slice(0, 5);
     return { reason: 'conflict', message: `fields of ${object}${whose}: ${fields.join(', ') || said}` };
   }
+  if (error.isByBudget)
+    return { reason: 'apply-refused', message: `its disruption budget does not allow it now: ${said}` };
   if (/attempting to grant RBAC permissions not currently held/.test(error.message))
     return { reason: 'kind-not-permitted', message: notHeld(object, error.message) };
   if (error.silentWebhook !== undefined)

@@ -58,7 +58,7 @@ function workloadReadiness(target: Target, found: WorkloadView | undefined, obje
     return { isReady: false, done: 0, total, waitsFor: 'its controller has not seen the change' };
   }
   const { wanted, available } = workload;
-  const current = updatedOf(workload);
+  const current = updatedOf(workload, target);
   const done = Math.max(0, Math.min(wanted, available, current.count));
   const state = { done, total: wanted };
   if (current.count < current.wanted)
@@ -82,10 +82,12 @@ function surplusOf({ kind, replicas, wanted }: WorkloadView): number {
 }
 
 /** How many pods are of the newest template, and how many should be. */
-function updatedOf(workload: WorkloadView): { count: number; wanted: number } {
+function updatedOf(workload: WorkloadView, { mustReplace }: Target): { count: number; wanted: number } {
   const { kind, wanted, updated, isOnDelete, partition, currentRevision, updateRevision } = workload;
-  if (isOnDelete) return { count: wanted, wanted };
+  if (isOnDelete && !mustReplace) return { count: wanted, wanted };
   if (kind !== 'StatefulSet') return { count: updated, wanted };
+  // Of such a set the controller never makes the new revision the current one.
+  if (isOnDelete) return { count: updateRevision === currentRevision ? wanted : updated, wanted };
   if (partition > 0) return { count: updated, wanted: Math.max(0, wanted - partition) };
   // When all are new the controller makes the new revision the current one, and counts no more.
   return { count: updateRevision === currentRevision ? wanted : Math.max(0, Math.min(updated, wanted - 1)), wanted };

@@ -84,6 +84,7 @@ function look(parts: Parts, change: Partial<RolloutInput> = {}): RolloutState {
     refused: [],
     startedMs,
     isOverFailed: false,
+    removed: new Set(),
     heldSince: new Map(),
     nowMs,
     ...change,
@@ -229,17 +230,17 @@ describe('pods that hold a StatefulSet up', () => {
   const failing = { ...old, problems: [problem('ImagePullBackOff')] };
 
   it('are those of an older revision that fail; on the way back all that are not ready', () => {
-    expect(look({ workloads: [set], pods: [old] }).stuckPods).toEqual([]);
-    expect(look({ workloads: [set], pods: [failing] }).stuckPods).toEqual([{ name: 'web-0', uid: 'p1' }]);
-    expect(look({ workloads: [set], pods: [old] }, { isOverFailed: true }).stuckPods).toHaveLength(1);
+    expect(look({ workloads: [set], pods: [old] }).inTheWay).toEqual([]);
+    expect(look({ workloads: [set], pods: [failing] }).inTheWay).toEqual([{ name: 'web-0', uid: 'p1', how: 'delete' }]);
+    expect(look({ workloads: [set], pods: [old] }, { isOverFailed: true }).inTheWay).toHaveLength(1);
   });
 
   it('are none of: ready pods, those that go, new ones, or before the controller has seen the change', () => {
     const wayBack = { isOverFailed: true };
     for (const change of [{ isReady: true }, { goneByMs: nowMs }, { revision: 'r2' }])
-      expect(look({ workloads: [set], pods: [{ ...old, ...change }] }, wayBack).stuckPods).toEqual([]);
+      expect(look({ workloads: [set], pods: [{ ...old, ...change }] }, wayBack).inTheWay).toEqual([]);
     const unseen = { ...set, observedGeneration: 1 };
-    expect(look({ workloads: [unseen], pods: [old] }, wayBack).stuckPods).toEqual([]);
+    expect(look({ workloads: [unseen], pods: [old] }, wayBack).inTheWay).toEqual([]);
   });
 });
 
@@ -268,5 +269,40 @@ describe('what is to have no pods, or fewer', () => {
     const fewer = workload({ kind: 'StatefulSet', wanted: 1, replicas: 3, updated: 1, available: 1 });
     expect(look({ workloads: [fewer] })).toMatchObject({ isReady: false, waiting: [expect.stringContaining('2')] });
     expect(look({ workloads: [{ ...fewer, replicas: 1 }] })).toMatchObject({ isReady: true });
+  });
+});
+
+describe('pods that their controller leaves to others to replace', () => {
+  const set = workload({ kind: 'StatefulSet', isOnDelete: true, currentRevision: 'r1', updated: 0 });
+  const targets = [{ ...target('StatefulSet'), mustReplace: true }];
+  const one = (ordinal: number, change: Partial<PodView> = {}): PodView =>
+    pod({
+      name: `web-${ordinal}`,
+      uid: `p${ordinal}`,
+      owner: 'StatefulSet/web',
+      revision: 'r1',
+      phase: 'Running',
+      isReady: true,
+      ...change,
+    });
+  const next = (pods: PodView[], change: Partial<RolloutInput> = {}) =>
+    look({ targets, workloads: [set], pods }, change).inTheWay.map(({ name, how }) => `${how} ${name}`);
+
+  it('are evicted one by one, the last one first', () => {
+    expect(next([one(0), one(1)])).toEqual(['evict web-1']);
+    expect(next([one(0), one(1, { revision: 'r2' })])).toEqual(['evict web-0']);
+    expect(look({ targets, workloads: [{ ...set, updated: 2 }], pods: [] }).isReady).toBe(true);
+  });
+
+  it('wait while one is not there or not ready, unless it is that one', () => {
+    expect(next([one(0)])).toEqual([]);
+    expect(next([one(0), one(1, { goneByMs: nowMs })])).toEqual([]);
+    expect(next([one(0), one(1)], { removed: new Set(['p1']) })).toEqual([]);
+    expect(next([one(0), one(1, { revision: 'r2', isReady: false })])).toEqual([]);
+    expect(next([one(0, { isReady: false }), one(1)])).toEqual(['evict web-0']);
+  });
+
+  it('are left alone unless a restart was asked for', () => {
+    expect(look({ workloads: [set], pods: [one(0), one(1)] })).toMatchObject({ isReady: true, inTheWay: [] });
   });
 });

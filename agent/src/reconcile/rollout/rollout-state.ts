@@ -22,6 +22,8 @@ export interface RolloutInput {
   startedMs: number;
   /** What ran before failed: every pod that is not ready and not of the wanted revision is in the way. */
   isOverFailed: boolean;
+  /** Uids of pods that were removed or evicted, and may still be seen. */
+  removed: ReadonlySet<string>;
   /** Since when a problem lasts, from the evaluation before. */
   heldSince: ReadonlyMap<string, number>;
   nowMs: number;
@@ -38,8 +40,15 @@ export interface RolloutState {
   heldSince: Map<string, number>;
   /** A failure will be certain then, unless something changes. */
   recheckAtMs: number | undefined;
-  /** Pods of an older revision that hold their StatefulSet up. */
-  stuckPods: { name: string; uid: string }[];
+  /** Pods of an older revision that nobody else will replace. */
+  inTheWay: PodInTheWay[];
+}
+
+/** One that holds its StatefulSet up serves nobody and is deleted; one that does its work is evicted, as disruption budgets allow. */
+export interface PodInTheWay {
+  name: string;
+  uid: string;
+  how: 'delete' | 'evict';
 }
 
 interface Trouble {
@@ -60,7 +69,7 @@ export function rolloutState(input: RolloutInput): RolloutState {
     failure: undefined,
     heldSince: new Map(),
     recheckAtMs: undefined,
-    stuckPods: [],
+    inTheWay: [],
   };
   const troubled: Trouble[] = [];
   let isOtherwiseWaiting = false;
@@ -80,7 +89,10 @@ export function rolloutState(input: RolloutInput): RolloutState {
     const why = troubles.map(({ text }) => text).join('; ');
     const unready = unreadyPods(pods, (pod) => isNew(pod, target, workload, newest, input));
     if (state.waiting.length < 10) state.waiting.push(`${name}: ${why || [readiness.waitsFor, ...unready].join('; ')}`);
-    if (workload) state.stuckPods.push(...stuckPods(workload, pods, input.isOverFailed));
+    if (!workload) continue;
+    if (target.mustReplace)
+      state.inTheWay.push(...nextToEvict(workload, pods, (pod) => isNew(pod, target, workload, newest, input), input));
+    else state.inTheWay.push(...stuckPods(workload, pods, input));
   }
   judge(troubled, isOtherwiseWaiting, input, state);
   return state;
@@ -218,16 +230,37 @@ function isNew(
  * A StatefulSet does not replace an old pod while one before it is not ready, also when that one never will be
  * (https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#forced-rollback).
  */
-function stuckPods(workload: WorkloadView, pods: readonly PodView[], isOverFailed: boolean): RolloutState['stuckPods'] {
+function stuckPods(
+  workload: WorkloadView,
+  pods: readonly PodView[],
+  { isOverFailed, removed }: RolloutInput,
+): PodInTheWay[] {
   if (workload.kind !== 'StatefulSet' || workload.isOnDelete) return [];
   return pods
     .filter(
       (pod) =>
         !pod.isReady &&
         pod.goneByMs === undefined &&
+        !removed.has(pod.uid) &&
         pod.revision !== undefined &&
         pod.revision !== workload.updateRevision &&
         (isOverFailed || pod.problems.some((problem) => certaintyOf(problem) !== undefined)),
     )
-    .map(({ name, uid }) => ({ name, uid }));
+    .map(({ name, uid }) => ({ name, uid, how: 'delete' }));
 }
+
+/** One at a time, the last one first: the next only when all there should be are there and ready. One that is not ready anyway goes before. */
+function nextToEvict(
+  { wanted }: WorkloadView,
+  pods: readonly PodView[],
+  isNewPod: (pod: PodView) => boolean,
+  { removed }: RolloutInput,
+): PodInTheWay[] {
+  const standing = pods.filter((pod) => pod.goneByMs === undefined && !removed.has(pod.uid));
+  const old = standing.filter((pod) => !isNewPod(pod)).toSorted((a, b) => byOrdinal(b.name, a.name));
+  const isWhole = standing.length >= wanted && standing.every(({ isReady }) => isReady);
+  const next = isWhole ? old[0] : old.find(({ isReady }) => !isReady);
+  return next ? [{ name: next.name, uid: next.uid, how: 'evict' }] : [];
+}
+
+const byOrdinal = new Intl.Collator('en', { numeric: true }).compare;

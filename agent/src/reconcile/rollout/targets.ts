@@ -1,4 +1,4 @@
-import { HOOK_LABEL } from '@steward/shared';
+import { fieldAt, HOOK_LABEL } from '@steward/shared';
 import type { KubeClient, KubeObject } from '../../kube/client.ts';
 import { WATCHED } from '../../collect/namespace-objects.ts';
 import { persist } from '../../operations/persist.ts';
@@ -17,22 +17,31 @@ export interface Target {
   generation: number;
   /** A pod that does its work once: ready is not enough, it has to come to its end. */
   mustEnd?: boolean;
+  /** Its controller leaves it to others to replace its pods, and now they are to be. */
+  mustReplace?: boolean;
+}
+
+/** Whether its pods are replaced when somebody deletes them, and not before. */
+export function isOnDelete(object: KubeObject): boolean {
+  return fieldAt(object, ['spec', 'updateStrategy', 'type']) === 'OnDelete';
 }
 
 /** What of a set has a readiness, with the generation the API server has of it now. */
 export async function loadTargets(
   kube: KubeClient,
   objects: readonly KubeObject[],
-  signal: AbortSignal,
+  { evicts, signal }: { evicts: boolean; signal: AbortSignal },
 ): Promise<Target[]> {
   const relevant = objects.filter(isTarget);
-  return inParallel(relevant, 8, async ({ kind, metadata }) => {
+  return inParallel(relevant, 8, async (object) => {
+    const { kind, metadata } = object;
     const { name, namespace } = metadata;
     const workload = WORKLOADS.find((known) => known === kind);
     const mustEnd = metadata.labels?.[HOOK_LABEL] !== undefined;
     if (!workload) return { kind: kind as TargetKind, name, uid: '', generation: 0, mustEnd };
     const live = await persist(() => kube.get(WATCHED[workload].ref, namespace, name, { signal }), signal);
-    return { kind: workload, name, uid: live?.metadata.uid ?? '', generation: live?.metadata.generation ?? 0 };
+    const { uid = '', generation = 0 } = live?.metadata ?? {};
+    return { kind: workload, name, uid, generation, mustReplace: evicts && isOnDelete(object) };
   });
 }
 

@@ -5,7 +5,7 @@ import { done, failed, type Outcome } from '../outcome.ts';
 import type { SetMeta } from '../render/release-set.ts';
 import { Bell } from '../bell.ts';
 import { watchRolloutDetails } from './refused-pods.ts';
-import { rolloutState, type RolloutState } from './rollout-state.ts';
+import { rolloutState, type PodInTheWay, type RolloutInput, type RolloutState } from './rollout-state.ts';
 import { loadTargets } from './targets.ts';
 
 export interface RolloutOptions {
@@ -17,13 +17,15 @@ export interface RolloutOptions {
   startedMs: number;
   deadlineMs: number;
   isOverFailed: boolean;
+  /** Pods that their controllers leave to others to replace are replaced. */
+  evicts: boolean;
   now: () => Date;
   /** Told when the numbers change; awaited before the next look. */
   onProgress: (state: Pick<RolloutState, 'done' | 'total' | 'waiting'>) => Promise<void>;
   /** Everything is ready, and has to stay so for the settling time. */
   onSettling: (state: Pick<RolloutState, 'done' | 'total'>) => Promise<void>;
   /** A refusal is told with what is waited for, and tried again: a right may be granted meanwhile. */
-  removePod: (pod: { name: string; uid: string }) => Promise<Outcome<void>>;
+  removePod: (pod: PodInTheWay) => Promise<Outcome<void>>;
   signal: AbortSignal;
 }
 
@@ -32,8 +34,8 @@ export interface RolloutOptions {
  * will not be, or until the deadline.
  */
 export async function watchRollout(options: RolloutOptions): Promise<Outcome<void>> {
-  const { kube, view, namespace, meta, signal } = options;
-  const targets = await loadTargets(kube, options.objects, signal);
+  const { kube, view, namespace, meta, evicts, signal } = options;
+  const targets = await loadTargets(kube, options.objects, { evicts, signal });
   const end = new AbortController();
   const stop = AbortSignal.any([signal, end.signal]);
   const bell = new Bell();
@@ -44,7 +46,7 @@ export async function watchRollout(options: RolloutOptions): Promise<Outcome<voi
       Promise.all([view.synced(), details.synced]),
       delay(SYNC_PATIENCE_MS, undefined, { signal: stop }),
     ]);
-    return await new RolloutFollower(options, bell, (heldSince) =>
+    return await new RolloutFollower(options, bell, (known) =>
       rolloutState({
         targets,
         objects: view.objects,
@@ -52,7 +54,7 @@ export async function watchRollout(options: RolloutOptions): Promise<Outcome<voi
         refused: details.refused,
         startedMs: options.startedMs,
         isOverFailed: options.isOverFailed,
-        heldSince,
+        ...known,
         nowMs: options.now().getTime(),
       }),
     ).follow();
@@ -70,19 +72,21 @@ const TELL_INTERVAL_MS = 300;
 const MANY_TELLINGS = 100;
 const REMOVE_AGAIN_MS = 3_000;
 
+type Look = (known: Pick<RolloutInput, 'heldSince' | 'removed'>) => RolloutState;
+
 class RolloutFollower {
   readonly #options: RolloutOptions;
   readonly #bell: Bell;
-  readonly #look: (heldSince: ReadonlyMap<string, number>) => RolloutState;
+  readonly #look: Look;
   readonly #removed = new Set<string>();
-  /** Why a pod that holds its workload up was not removed. */
+  /** Why a pod that is in the way was not removed. */
   #unremoved: { message: string; againAtMs: number } | undefined;
   #told = { text: '', atMs: 0 };
   #isUntold = false;
   #tellings = 0;
   #settlingSinceMs: number | undefined;
 
-  constructor(options: RolloutOptions, bell: Bell, look: (heldSince: ReadonlyMap<string, number>) => RolloutState) {
+  constructor(options: RolloutOptions, bell: Bell, look: Look) {
     this.#options = options;
     this.#bell = bell;
     this.#look = look;
@@ -96,7 +100,7 @@ class RolloutFollower {
       let wakeAtMs = this.#options.deadlineMs;
       // What was seen last says nothing while the watches are broken.
       if (view.problem === undefined) {
-        const state = this.#look(heldSince);
+        const state = this.#look({ heldSince, removed: this.#removed });
         heldSince = state.heldSince;
         const verdict = await this.#judge(state);
         if (verdict) return verdict;
@@ -132,7 +136,7 @@ class RolloutFollower {
     if (state.isReady) return this.#settle(state, meta.settleSeconds * 1_000);
     this.#settlingSinceMs = undefined;
     if (state.failure) return { ok: false, failure: state.failure };
-    await this.#removeStuck(state);
+    await this.#clearTheWay(state);
     if (this.#unremoved) state.waiting.unshift(this.#unremoved.message);
     if (this.#nowMs() >= deadlineMs) {
       const waiting = state.waiting.join('; ').slice(0, 2_000);
@@ -142,15 +146,18 @@ class RolloutFollower {
     return undefined;
   }
 
-  async #removeStuck({ stuckPods }: RolloutState): Promise<void> {
+  async #clearTheWay({ inTheWay }: RolloutState): Promise<void> {
     if (this.#unremoved && this.#nowMs() < this.#unremoved.againAtMs) return;
     this.#unremoved = undefined;
-    for (const pod of stuckPods) {
-      if (this.#removed.has(pod.uid)) continue;
+    for (const pod of inTheWay) {
       const outcome = await this.#options.removePod(pod);
       if (outcome.ok) this.#removed.add(pod.uid);
       else {
-        const message = `Pod/${pod.name} holds its StatefulSet up and was not removed: ${outcome.failure.message}`;
+        const what =
+          pod.how === 'delete'
+            ? 'holds its StatefulSet up and was not removed'
+            : 'is to be replaced and was not evicted';
+        const message = `Pod/${pod.name} ${what}: ${outcome.failure.message}`;
         this.#unremoved = { message, againAtMs: this.#nowMs() + REMOVE_AGAIN_MS };
         this.#told.text = '';
       }

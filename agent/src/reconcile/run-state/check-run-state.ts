@@ -1,13 +1,25 @@
-import { canonicalJson, problemOfSchedule, type ReleaseRemedies, type RunState } from '@steward/shared';
+import { canonicalJson, EVICTIONS, problemOfSchedule, type ReleaseRemedies, type RunState } from '@steward/shared';
 import type { KubeObject } from '../../kube/client.ts';
 import { nameOf } from '../../kube/object.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
 import { autoscalersOf } from './autoscalers.ts';
 import { checkAutoscale, withOwnScalers } from './own-scalers.ts';
+import type { SetMeta } from '../render/release-set.ts';
+import { isOnDelete } from '../rollout/targets.ts';
 import { checkSizes } from './sizes.ts';
-import { fieldsOf, isOf } from './with-run-state.ts';
+import { isOf } from './with-run-state.ts';
 
 const MAX_NAMED = 20;
+
+/** What the signed release allows to be done with it as it runs. */
+export interface Offered extends ReleaseRemedies {
+  /** Whether its pods may be evicted. */
+  evicts?: boolean;
+}
+
+export function mayEvict(permissions: SetMeta['permissions']): boolean {
+  return permissions.some(({ resource, verbs }) => resource === EVICTIONS && verbs.includes('create'));
+}
 
 interface Change {
   wanted: RunState;
@@ -23,7 +35,7 @@ export function checkRunState(
   objects: readonly KubeObject[],
   wanted: RunState,
   present: RunState,
-  offered: ReleaseRemedies = {},
+  offered: Offered = {},
 ): Outcome<string[]> {
   const notes: string[] = [];
   for (const check of [checkScale, checkRestart, checkStop, checkSizes, checkAutoscale]) {
@@ -64,18 +76,23 @@ function namesOf(objects: readonly KubeObject[], kinds: readonly string[]): stri
   return objects.filter((object) => isOf(object, 'apps') && kinds.includes(object.kind)).map(nameOf);
 }
 
-/** The pods of a workload with the strategy OnDelete are replaced when somebody deletes them, and not before. */
-function checkRestart(objects: readonly KubeObject[], { wanted, present }: Change): Outcome<string[]> {
+function checkRestart(
+  objects: readonly KubeObject[],
+  { wanted, present }: Change,
+  { evicts = false }: Offered,
+): Outcome<string[]> {
   if (wanted.restartToken === undefined || wanted.restartToken === present.restartToken) return done([]);
   const workloads = objects.filter(
     (object) => namesOf([object], ['Deployment', 'StatefulSet', 'DaemonSet']).length > 0,
   );
   if (workloads.length === 0) return failed('unknown-workload', 'this release has nothing that can be restarted');
-  const waiting = workloads
-    .filter((object) => fieldsOf(fieldsOf(object['spec'])['updateStrategy'])['type'] === 'OnDelete')
-    .map(nameOf);
+  const waiting = workloads.filter(isOnDelete).map(nameOf);
   if (waiting.length === 0) return done([]);
-  return done([`Pods of ${waiting.join(', ')} are replaced when somebody deletes them (OnDelete)`]);
+  return done([
+    evicts
+      ? `Pods of ${waiting.join(', ')} are evicted one by one, as their disruption budgets allow (OnDelete)`
+      : `Pods of ${waiting.join(', ')} are replaced when somebody deletes them (OnDelete): the release does not ask for the right to evict them; publish it again`,
+  ]);
 }
 
 function checkStop(objects: readonly KubeObject[], { wanted, present }: Change): Outcome<string[]> {

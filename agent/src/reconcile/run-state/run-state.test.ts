@@ -121,7 +121,12 @@ describe('before anything is written', () => {
   it('what a restart or a stop does not reach is told, and a restart of nothing refused', () => {
     const onDelete = object('apps/v1', 'StatefulSet', 'db', { updateStrategy: { type: 'OnDelete' }, template });
     const restart = { ...AS_RELEASED, restartToken: 'x' };
-    expect(checkRunState([onDelete], restart, AS_RELEASED)).toMatchObject({ ok: true, value: [matching(/OnDelete/)] });
+    expect(checkRunState([onDelete], restart, AS_RELEASED)).toMatchObject({
+      ok: true,
+      value: [matching(/publish it/)],
+    });
+    const evicted = checkRunState([onDelete], restart, AS_RELEASED, { evicts: true });
+    expect(evicted).toMatchObject({ ok: true, value: [matching(/StatefulSet\/db are evicted one by one/)] });
     expect(checkRunState([config], restart, AS_RELEASED)).toMatchObject({ ok: false });
     expect(checkRunState([config], restart, restart)).toEqual({ ok: true, value: [] });
     const kept = { timeZone: 'UTC', stop: [{ days: ['mon' as const], from: '20:00', to: '06:00' }] };

@@ -54,6 +54,15 @@ describe('rights', () => {
     expect(changes({})).toEqual([]);
   });
 
+  it('to evict pods are asked for only where a controller leaves it to others to replace them', () => {
+    const evictions = (updateStrategy: object): boolean =>
+      permissionsOf([
+        { releaseName: 'qx', objects: [object('apps/v1', 'DaemonSet', 'qx', { spec: { updateStrategy } })] },
+      ]).some(({ resource, verbs }) => resource === 'pods/eviction' && verbs.join() === 'create');
+    expect(evictions({ type: 'OnDelete' })).toBe(true);
+    expect(evictions({ type: 'RollingUpdate' })).toBe(false);
+  });
+
   it('hold what Roles of the chart give, and the Roles by name', () => {
     const rules = [
       { apiGroups: [''], resources: ['pods/log', 'secrets'], verbs: ['get'], resourceNames: ['qx-auth'] },
