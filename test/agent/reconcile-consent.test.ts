@@ -1,12 +1,12 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { waitUntil } from '../support/wait-until.ts';
-import { ReconcileFixture, type Published, type RunningAgent } from './reconcile-fixture.ts';
+import { ReconcileFixture, type Published, type RunningAgent, type Where } from './reconcile-fixture.ts';
 import type { Want } from './scripted-hub.ts';
 
 let fixture: ReconcileFixture;
 let agent: RunningAgent;
 let release: Published;
-let where: ReturnType<ReconcileFixture['installation']>;
+let where: Where;
 
 beforeAll(async () => {
   fixture = await ReconcileFixture.create(inject('kubeconfig'));
@@ -18,10 +18,7 @@ afterAll(async () => {
   await fixture?.close();
 });
 beforeEach(async () => {
-  where = fixture.installation();
-  await fixture.grant(where.name, release);
-  const install = fixture.offer({ ...where, generation: 1, release, kind: 'install' });
-  expect(await fixture.hub.end(install)).toMatchObject({ state: 'succeeded' });
+  where = await fixture.installed(release);
 });
 afterEach(async () => {
   await fixture.kubectl('delete', 'supportpolicies', '--all', '-n', fixture.namespace);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import type { Release } from '@steward/shared';
 import { waitUntil } from '../support/wait-until.ts';
-import { ReconcileFixture, type Published, type RunningAgent } from './reconcile-fixture.ts';
+import { ReconcileFixture, type Published, type RunningAgent, type Where } from './reconcile-fixture.ts';
 
 let fixture: ReconcileFixture;
 let agent: RunningAgent;
@@ -23,17 +23,11 @@ afterAll(async () => {
   await fixture?.close();
 });
 
-type Want = ReturnType<ReconcileFixture['installation']> & { release: Published };
+type Want = Where & { release: Published };
 
 /** An installation that runs generation 1. */
 async function installed(): Promise<Want> {
-  const where = fixture.installation();
-  await fixture.grant(where.name, web);
-  const want = { ...where, release: web };
-  expect(await fixture.hub.end(fixture.offer({ ...want, generation: 1, kind: 'install' }))).toMatchObject({
-    state: 'succeeded',
-  });
-  return want;
+  return { ...(await fixture.installed(web)), release: web };
 }
 
 async function remove(kind: 'operation' | 'installation', name: string): Promise<void> {

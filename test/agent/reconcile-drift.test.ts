@@ -3,13 +3,11 @@ import { fieldAt, type HealthReason, type Release } from '@steward/shared';
 import type { KubeObject } from '../../agent/src/kube/client.ts';
 import type { DriftStatus } from '../../agent/src/operations/drift-status.ts';
 import { waitUntil } from '../support/wait-until.ts';
-import { ReconcileFixture, type Published, type RunningAgent } from './reconcile-fixture.ts';
+import { ReconcileFixture, type Published, type RunningAgent, type Where } from './reconcile-fixture.ts';
 
 let fixture: ReconcileFixture;
 let agent: RunningAgent;
 let web: Published;
-
-type Where = ReturnType<ReconcileFixture['installation']>;
 
 beforeAll(async () => {
   fixture = await ReconcileFixture.create(inject('kubeconfig'));
@@ -21,14 +19,6 @@ afterAll(async () => {
   await agent?.stop();
   await fixture?.close();
 });
-
-async function installed(release: Published, parameters: Record<string, unknown> = {}): Promise<Where> {
-  const where = fixture.installation();
-  await fixture.grant(where.name, release);
-  const install = fixture.offer({ ...where, generation: 1, release, kind: 'install', parameters });
-  expect(await fixture.hub.end(install)).toMatchObject({ state: 'succeeded' });
-  return where;
-}
 
 async function upgraded(where: Where, release: Published, parameters: Record<string, unknown>): Promise<void> {
   const upgrade = fixture.offer({ ...where, generation: 2, release, kind: 'upgrade', parameters });
@@ -97,7 +87,7 @@ const reported = (release: Release): void => {
 
 describe.concurrent('what somebody changed', () => {
   it('is put right from the stored set, told to the hub and shown by kubectl, and is no bad health', async () => {
-    const where = await installed(web);
+    const where = await fixture.installed(web);
     await kubectl(where, 'set', 'env', `deployment/${where.name}`, 'TEXT=other', 'MORE=theirs');
     const { entries } = await said(where, 'repaired');
     expect(entries).toMatchObject([
@@ -118,7 +108,7 @@ describe.concurrent('what somebody changed', () => {
 
   it('has the password that the chart made up first, also when its Secret is deleted or changed', async () => {
     const password = await fixture.publish({ chart: 'password' });
-    const where = await installed(password);
+    const where = await fixture.installed(password);
     const secret = `${where.name}-auth`;
     const first = await live(where, 'Secret', secret);
     await kubectl(where, 'delete', 'secret', secret);
@@ -131,7 +121,7 @@ describe.concurrent('what somebody changed', () => {
   });
 
   it('is made again when it was deleted, with its new uid written down', async () => {
-    const where = await installed(web);
+    const where = await fixture.installed(web);
     const before = await live(where, 'Deployment');
     await kubectl(where, 'delete', 'deployment,service', where.name);
     const again = await waitUntil(
@@ -150,7 +140,7 @@ describe.concurrent('what somebody changed', () => {
   });
 
   it('is only told where the release says so', async () => {
-    const where = await installed(await fixture.publish({ chart: 'web', version: '1.0.1', change: reported }));
+    const where = await fixture.installed(await fixture.publish({ chart: 'web', version: '1.0.1', change: reported }));
     await edit(where, 'other');
     const { message } = await said(where, 'reported');
     expect(message).toContain('data.text. It is left as it is: this version only tells what others change');
@@ -166,7 +156,7 @@ describe.concurrent('what somebody changed', () => {
     ['the policy says', { rules: { repair: 'ask' } }, 'repair of'],
     ['all is frozen', { rules: {}, freeze: true }, 'freezes changes'],
   ])('is only told while %s so, and put right after', async (_what, spec, words) => {
-    const where = await installed(web);
+    const where = await fixture.installed(web);
     await fixture.policy({ ...spec, installations: [where.name] }, where.name);
     await edit(where, 'other');
     expect((await said(where, 'reported')).message).toContain(words);
@@ -177,7 +167,7 @@ describe.concurrent('what somebody changed', () => {
   });
 
   it('is left alone on an object that is paused, and on an installation that is, until they no longer are', async () => {
-    const where = await installed(web);
+    const where = await fixture.installed(web);
     const map = `configmap/${where.name}`;
     await kubectl(where, 'annotate', map, 'steward.dev/paused=for a look');
     expect((await said(where, 'paused')).entries).toMatchObject([{ object: `ConfigMap/${where.name}`, fields: [] }]);
@@ -204,7 +194,7 @@ describe.concurrent('what somebody changed', () => {
   });
 
   it('the third time in ten minutes is left to whoever changes it, and said on both sides', async () => {
-    const where = await installed(web);
+    const where = await fixture.installed(web);
     for (const to of ['a', 'b']) {
       await edit(where, to);
       await waitUntil(async () => (await text(where)) === 'hello', { what: 'it to be put right', timeoutMs: 20_000 });
@@ -233,7 +223,7 @@ describe.concurrent('what somebody changed', () => {
 
 describe.concurrent('what is not ours', () => {
   it('stays, and no look writes anything', async () => {
-    const where = await installed(web);
+    const where = await fixture.installed(web);
     await looked(where, () => kubectl(where, 'label', 'configmap', where.name, 'their=label'));
     await looked(where, () => kubectl(where, 'annotate', 'service', where.name, 'their=annotation'));
     const versions = async (): Promise<unknown[]> => {
@@ -265,7 +255,7 @@ describe.concurrent('what is not ours', () => {
 
   it('is the count of what an autoscaler scales, also over an upgrade; a job that is gone; an empty volume', async () => {
     const scaled = await fixture.publish({ chart: 'scaled' });
-    const where = await installed(scaled);
+    const where = await fixture.installed(scaled);
     const replicas = async (): Promise<unknown> => fieldAt(await live(where, 'Deployment'), ['spec', 'replicas']);
     await waitUntil(async () => (await replicas()) === 2, { what: 'the autoscaler to scale it', timeoutMs: 60_000 });
     await looked(where, () => kubectl(where, 'label', 'deployment', where.name, 'their=label'));
@@ -288,7 +278,7 @@ describe.concurrent('what is not ours', () => {
   it('are fields that the release declares, also over an upgrade, once somebody has set them', async () => {
     const ignore = [{ kind: 'ConfigMap', name: '${installation}', fields: ['data.text'] }];
     const open = await fixture.publish({ chart: 'web', version: '1.0.2', change: (one) => (one.drift = { ignore }) });
-    const where = await installed(open);
+    const where = await fixture.installed(open);
     await upgraded(where, open, { text: 'still ours' });
     expect(await text(where)).toBe('still ours');
     await looked(where, () => edit(where, 'theirs'));
@@ -309,7 +299,7 @@ describe.concurrent('what is not ours', () => {
 describe.concurrent('one actuation at a time', () => {
   /** Long enough for a repair: another one is made meanwhile. */
   async function meanwhile(): Promise<void> {
-    const other = await installed(web);
+    const other = await fixture.installed(web);
     await edit(other, 'other');
     await said(other, 'repaired');
   }
@@ -320,7 +310,7 @@ describe.concurrent('one actuation at a time', () => {
       version: '1.0.3',
       change: (release) => (release.upgrade = { deadlineSeconds: 40, settleSeconds: 0 }),
     });
-    const where = await installed(hasty);
+    const where = await fixture.installed(hasty);
     const parameters = { fault: 'unready' };
     const upgrade = fixture.offer({ ...where, generation: 2, release: hasty, kind: 'upgrade', parameters });
     await fixture.hub.reach(upgrade, { phase: 'roll-out' });
@@ -335,7 +325,7 @@ describe.concurrent('one actuation at a time', () => {
   });
 
   it('nor while one waits for an approval, but as soon as that is over', async () => {
-    const where = await installed(web);
+    const where = await fixture.installed(web);
     await fixture.policy({ rules: { upgrade: 'ask' }, installations: [where.name] }, where.name);
     const parameters = { text: 'next' };
     const upgrade = fixture.offer({ ...where, generation: 2, release: web, kind: 'upgrade', parameters });
@@ -349,7 +339,7 @@ describe.concurrent('one actuation at a time', () => {
   });
 
   it('nothing is made again after a removal', async () => {
-    const where = await installed(web);
+    const where = await fixture.installed(web);
     const want = { ...where, generation: 2, release: web, kind: 'uninstall' } as const;
     const end = await looked(where, () => fixture.hub.end(fixture.offer(want)));
     expect(end).toMatchObject({ state: 'succeeded' });
@@ -360,7 +350,7 @@ describe.concurrent('one actuation at a time', () => {
 
 describe('drift that cannot be seen for want of rights', () => {
   it('is one word, with what to do, until they are back', async () => {
-    const where = await installed(web);
+    const where = await fixture.installed(web);
     await kubectl(where, 'delete', 'rolebindings', '--all');
     await edit(where, 'other');
     const { entries } = await said(where, 'refused');
@@ -380,7 +370,7 @@ describe('drift that cannot be seen for want of rights', () => {
 describe('a namespace that somebody wiped', () => {
   it('is told, and whole again by the grant alone, with the password that was made first', async () => {
     const password = await fixture.publish({ chart: 'password' });
-    const where = await installed(password);
+    const where = await fixture.installed(password);
     const secret = `${where.name}-auth`;
     const first = await live(where, 'Secret', secret);
     await fixture.kubectl('delete', 'namespace', where.namespace);
@@ -412,7 +402,7 @@ describe('an agent that is killed', () => {
   });
 
   it('finds what was changed while it was away, and writes nothing where nothing was', async () => {
-    const [changed, left] = await Promise.all([installed(web), installed(web)]);
+    const [changed, left] = await Promise.all([fixture.installed(web), fixture.installed(web)]);
     await agent.stop();
     await edit(changed, 'other');
     const version = async (): Promise<unknown> => (await live(left, 'Deployment'))?.metadata.resourceVersion;

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { generateReleaseKey, type Release } from '@steward/shared';
 import type { ResultRecord } from '../../agent/src/link/link.ts';
 import { waitUntil } from '../support/wait-until.ts';
-import { ReconcileFixture, type Published, type RunningAgent } from './reconcile-fixture.ts';
+import { ReconcileFixture, type Published, type RunningAgent, type Where } from './reconcile-fixture.ts';
 
 let fixture: ReconcileFixture;
 let agent: RunningAgent;
@@ -20,16 +20,6 @@ afterAll(async () => {
   await agent?.stop();
   await fixture?.close();
 });
-
-type Where = ReturnType<ReconcileFixture['installation']>;
-
-async function installed(release: Published, parameters: Record<string, unknown> = {}): Promise<Where> {
-  const where = fixture.installation();
-  await fixture.grant(where.name, release);
-  const install = fixture.offer({ ...where, generation: 1, release, kind: 'install', parameters });
-  expect(await fixture.hub.end(install)).toMatchObject({ state: 'succeeded' });
-  return where;
-}
 
 describe.concurrent('a bad upgrade goes back to the last good generation', () => {
   async function goesBack(
@@ -60,7 +50,7 @@ describe.concurrent('a bad upgrade goes back to the last good generation', () =>
   }
 
   it('within seconds when its image does not exist', async () => {
-    const where = await installed(web);
+    const where = await fixture.installed(web);
     const missing = await fixture.publish({
       chart: 'web',
       version: '1.1.0',
@@ -78,12 +68,12 @@ describe.concurrent('a bad upgrade goes back to the last good generation', () =>
   });
 
   it('when its pods crash', async () => {
-    const { end } = await goesBack(await installed(web), web, { fault: 'crash' }, { timeoutMs: 90_000 });
+    const { end } = await goesBack(await fixture.installed(web), web, { fault: 'crash' }, { timeoutMs: 90_000 });
     expect(end).toMatchObject({ reason: 'crash-loop', message: expect.stringContaining('exit code 3') });
   });
 
   it('when its pods need a setting that is not there', async () => {
-    const { end, tookMs } = await goesBack(await installed(web), web, { fault: 'missing-config' });
+    const { end, tookMs } = await goesBack(await fixture.installed(web), web, { fault: 'missing-config' });
     expect(end).toMatchObject({ reason: 'config-error', message: expect.stringContaining('missing') });
     expect(tookMs).toBeLessThan(30_000);
   });
@@ -95,12 +85,12 @@ describe.concurrent('a bad upgrade goes back to the last good generation', () =>
       change: (release) => (release.upgrade = { deadlineSeconds: 10, settleSeconds: 0 }),
     });
     const next = await fixture.publish({ chart: 'web', version: '1.2.0' });
-    const { end } = await goesBack(await installed(web), hasty, { fault: 'unready' }, { next });
+    const { end } = await goesBack(await fixture.installed(web), hasty, { fault: 'unready' }, { next });
     expect(end).toMatchObject({ reason: 'rollout-deadline', message: expect.stringContaining('Deployment/') });
   });
 
   it('when its controller gives up first', async () => {
-    const { end, tookMs } = await goesBack(await installed(web), web, { fault: 'unready', deadline: 3 });
+    const { end, tookMs } = await goesBack(await fixture.installed(web), web, { fault: 'unready', deadline: 3 });
     expect(end).toMatchObject({ reason: 'rollout-deadline', message: expect.stringContaining('progress') });
     expect(tookMs).toBeLessThan(40_000);
   });
@@ -112,11 +102,11 @@ describe.concurrent('a bad upgrade goes back to the last good generation', () =>
       change: (release) => (release.upgrade = { deadlineSeconds: 25, settleSeconds: 0 }),
     });
     const next = await fixture.publish({ chart: 'store', version: '1.2.0' });
-    await goesBack(await installed(store), hasty, { fault: 'unready' }, { timeoutMs: 90_000, next });
+    await goesBack(await fixture.installed(store), hasty, { fault: 'unready' }, { timeoutMs: 90_000, next });
   });
 
   it('when a quota does not let its pods come into being', async () => {
-    const where = await installed(web);
+    const where = await fixture.installed(web);
     const hard = { pods: '1' };
     const metadata = { name: 'tight', namespace: where.namespace };
     await fixture.apply([{ apiVersion: 'v1', kind: 'ResourceQuota', metadata, spec: { hard } }]);
@@ -266,7 +256,7 @@ describe('an older release', () => {
     const low = await counted('1.0.0', 101);
     const middle = await counted('1.1.0', 102);
     const high = await counted('1.2.0', 103);
-    const where = await installed(low);
+    const where = await fixture.installed(low);
     const run = async (generation: number, release: Published): Promise<ResultRecord> =>
       hub.end(fixture.offer({ ...where, generation, release, kind: 'upgrade' }));
     expect(await run(2, high)).toMatchObject({ state: 'succeeded' });

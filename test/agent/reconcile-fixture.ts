@@ -51,6 +51,9 @@ export interface PublishOptions {
   privateKeyPem?: string;
 }
 
+/** Which installation, and where. */
+export type Where = Pick<Want, 'installationId' | 'name' | 'namespace'>;
+
 export interface Published extends WantedRelease {
   release: Release;
 }
@@ -235,9 +238,20 @@ export class ReconcileFixture {
   }
 
   /** A fresh installation: unique in the cluster, not granted yet. */
-  installation(): { installationId: string; name: string; namespace: string } {
+  installation(): Where {
     const name = `i${randomBytes(3).toString('hex')}`;
     return { installationId: randomUUID(), name, namespace: name };
+  }
+
+  /** A fresh one that runs generation 1. */
+  async installed(release: Published, parameters: Record<string, unknown> = {}): Promise<Where> {
+    const where = this.installation();
+    await this.grant(where.name, release);
+    const { state, message } = await this.hub.end(
+      this.offer({ ...where, generation: 1, release, kind: 'install', parameters }),
+    );
+    if (state !== 'succeeded') throw new Error(`the install of ${where.name} ended as ${state}: ${message}`);
+    return where;
   }
 
   async start(

@@ -1,12 +1,10 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { fieldAt } from '@steward/shared';
-import { ReconcileFixture, type Published, type RunningAgent } from './reconcile-fixture.ts';
+import { ReconcileFixture, type Published, type RunningAgent, type Where } from './reconcile-fixture.ts';
 
 let fixture: ReconcileFixture;
 let agent: RunningAgent;
 let keys: Published;
-
-type Where = ReturnType<ReconcileFixture['installation']>;
 
 beforeAll(async () => {
   fixture = await ReconcileFixture.create(inject('kubeconfig'));

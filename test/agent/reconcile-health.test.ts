@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { InstallationHealth } from '@steward/shared';
 import { waitUntil } from '../support/wait-until.ts';
-import { ReconcileFixture, type Published, type RunningAgent } from './reconcile-fixture.ts';
+import { ReconcileFixture, type Published, type RunningAgent, type Where } from './reconcile-fixture.ts';
 
 let fixture: ReconcileFixture;
 let agent: RunningAgent;
@@ -17,16 +17,6 @@ afterAll(async () => {
   await agent?.stop();
   await fixture?.close();
 });
-
-type Where = ReturnType<ReconcileFixture['installation']>;
-
-async function installed(release: Published, parameters: Record<string, unknown> = {}): Promise<Where> {
-  const where = fixture.installation();
-  await fixture.grant(where.name, release);
-  const install = fixture.offer({ ...where, generation: 1, release, kind: 'install', parameters });
-  expect(await fixture.hub.end(install)).toMatchObject({ state: 'succeeded' });
-  return where;
-}
 
 async function health(where: Where, wanted: (health: InstallationHealth) => boolean): Promise<InstallationHealth> {
   const { hub } = fixture;
@@ -48,7 +38,7 @@ async function tell(where: Where, path: string): Promise<void> {
 
 describe.concurrent('the health of an installation', () => {
   it('shows an outage of a second, both when it comes and when it goes', async () => {
-    const where = await installed(web);
+    const where = await fixture.installed(web);
     await health(where, (found) => found.health === 'healthy');
     const { events } = fixture.hub;
     const own = (): (string | undefined)[] =>
@@ -66,7 +56,7 @@ describe.concurrent('the health of an installation', () => {
   });
 
   it('names the exit code of what crashes, and the limit of what was killed for memory', async () => {
-    const where = await installed(web, { memory: '48Mi' });
+    const where = await fixture.installed(web, { memory: '48Mi' });
     await tell(where, '/exit?code=9');
     const ended = await health(where, ({ reasons }) => reasons.some(({ message }) => message.includes('exit code 9')));
     expect(ended.health).not.toBe('healthy');
@@ -77,7 +67,7 @@ describe.concurrent('the health of an installation', () => {
   });
 
   it('says what the scheduler says, and counts pods', async () => {
-    const where = await installed(web, { replicas: 2 });
+    const where = await fixture.installed(web, { replicas: 2 });
     expect(await health(where, (found) => found.health === 'healthy')).toMatchObject({
       workloads: [{ kind: 'Deployment', name: where.name, ready: 2, wanted: 2 }],
     });
@@ -89,7 +79,7 @@ describe.concurrent('the health of an installation', () => {
   });
 
   it('is in its object for kubectl', async () => {
-    const where = await installed(web);
+    const where = await fixture.installed(web);
     await waitUntil(
       async () =>
         (await fixture.kubectl('get', 'installations', where.name, '-n', fixture.namespace)).includes('healthy'),

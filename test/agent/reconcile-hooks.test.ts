@@ -3,7 +3,7 @@ import type { Release } from '@steward/shared';
 import type { KubeObject } from '../../agent/src/kube/client.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import { someOf } from './deaths.ts';
-import { ReconcileFixture, type Published, type RunningAgent } from './reconcile-fixture.ts';
+import { ReconcileFixture, type Published, type RunningAgent, type Where } from './reconcile-fixture.ts';
 import { desiredState } from './scripted-hub.ts';
 
 let fixture: ReconcileFixture;
@@ -35,18 +35,8 @@ afterAll(async () => {
   await fixture?.close();
 });
 
-type Where = ReturnType<ReconcileFixture['installation']>;
-
 function rule(upgrade: Partial<Release['upgrade']>): (release: Release) => void {
   return (release) => void (release.upgrade = { deadlineSeconds: 60, settleSeconds: 0, ...upgrade });
-}
-
-async function installed(release = hooks): Promise<Where> {
-  const where = fixture.installation();
-  await fixture.grant(where.name, release);
-  const install = fixture.offer({ ...where, generation: 1, release, kind: 'install' });
-  expect(await fixture.hub.end(install)).toMatchObject({ state: 'succeeded' });
-  return where;
 }
 
 function jobs(where: Where): string[] {
@@ -64,7 +54,7 @@ async function kubectl(where: Where, ...args: string[]): Promise<string> {
 
 describe.concurrent('hooks of a chart', () => {
   it('run before and after an install, each once, and what only an install makes stays', async () => {
-    const where = await installed();
+    const where = await fixture.installed(hooks);
     expect(jobs(where)).toHaveLength(2);
     const password = await fixture.get('Secret', `${where.name}-auth`, where.namespace);
     const upgrade = fixture.offer({
@@ -96,7 +86,7 @@ describe.concurrent('hooks of a chart', () => {
 
   it('are in the plan, run in the order of their weights, and leave only their last run behind', async () => {
     const { hub } = fixture;
-    const where = await installed();
+    const where = await fixture.installed(hooks);
     const upgrade = fixture.offer({
       ...where,
       generation: 2,
@@ -127,7 +117,7 @@ describe.concurrent('hooks of a chart', () => {
 
   it('that fail before anything was changed leave everything as it was, and the next push works', async () => {
     const { hub } = fixture;
-    const where = await installed();
+    const where = await fixture.installed(hooks);
     const parameters = { text: 'b', end: '7' };
     const end = await hub.end(fixture.offer({ ...where, generation: 2, release: hooks, kind: 'upgrade', parameters }));
     expect(end).toMatchObject({ state: 'failed', reason: 'hook-failed' });
@@ -144,7 +134,7 @@ describe.concurrent('hooks of a chart', () => {
 
   it('that have run hold a failed upgrade; going back is asked for, and runs the hooks of a rollback', async () => {
     const { hub } = fixture;
-    const where = await installed();
+    const where = await fixture.installed(hooks);
     const bad = await fixture.publish({ chart: 'hooks', version: '1.1.0', change: rule({ deadlineSeconds: 25 }) });
     const parameters = { text: 'b', fault: 'unready' };
     const end = await hub.end(fixture.offer({ ...where, generation: 2, release: bad, kind: 'upgrade', parameters }));
@@ -169,7 +159,7 @@ describe.concurrent('hooks of a chart', () => {
 
   it('of a release that says so let a failed upgrade go back by itself', async () => {
     const { hub } = fixture;
-    const where = await installed();
+    const where = await fixture.installed(hooks);
     // Its hooks run inside the deadline too.
     const change = rule({ deadlineSeconds: 25, rollback: 'safe' });
     const safe = await fixture.publish({ chart: 'hooks', version: '1.1.0', change });
@@ -183,7 +173,7 @@ describe.concurrent('hooks of a chart', () => {
 
   it('that do not come to an end are ended with the operation', async () => {
     const { hub } = fixture;
-    const where = await installed();
+    const where = await fixture.installed(hooks);
     const hasty = await fixture.publish({ chart: 'hooks', version: '1.1.0', change: rule({ deadlineSeconds: 10 }) });
     const parameters = { end: 'never' };
     const end = await hub.end(fixture.offer({ ...where, generation: 2, release: hasty, kind: 'upgrade', parameters }));
@@ -197,7 +187,7 @@ describe.concurrent('hooks of a chart', () => {
 
   it('run before and after an uninstall, and leave nothing', async () => {
     const { hub } = fixture;
-    const where = await installed();
+    const where = await fixture.installed(hooks);
     const gone = fixture.offer({ ...where, generation: 2, release: hooks, kind: 'uninstall' });
     expect(await hub.end(gone)).toMatchObject({ state: 'succeeded' });
     expect(jobs(where)).toHaveLength(4);
@@ -232,7 +222,7 @@ describe.concurrent('an operation that is cancelled under way', () => {
 
   it('in a hook ends the hook, and changes nothing else', async () => {
     const { hub } = fixture;
-    const where = await installed();
+    const where = await fixture.installed(hooks);
     const parameters = { end: 'never', text: 'b' };
     const upgrade = fixture.offer({ ...where, generation: 2, release: hooks, kind: 'upgrade', parameters });
     await waitUntil(() => jobs(where).length === 3, { what: 'the hook to be made', timeoutMs: 20_000 });
@@ -257,7 +247,7 @@ describe('an agent that is killed while a hook runs', () => {
   ] as const;
   it.each(someOf(deaths))('%s %s (%i) runs each once', async (when, of, write) => {
     const { hub } = fixture;
-    const where = await installed();
+    const where = await fixture.installed(hooks);
     await agent.stop();
     const mortal = await fixture.start({ write, of, when });
     const desired = desiredState({
@@ -280,7 +270,7 @@ describe('an agent that is killed while a hook runs', () => {
 
   it('follows it to its end, and makes no other', async () => {
     const { hub } = fixture;
-    const where = await installed();
+    const where = await fixture.installed(hooks);
     await agent.stop();
     const hanging = await fixture.publish({ chart: 'hooks', version: '1.1.0', change: rule({ deadlineSeconds: 60 }) });
     const mortal = await fixture.start();
@@ -311,7 +301,7 @@ describe('an agent that is killed while a hook runs', () => {
 
   it('does not run one again that somebody removed meanwhile', async () => {
     const { hub } = fixture;
-    const where = await installed();
+    const where = await fixture.installed(hooks);
     await agent.stop();
     const mortal = await fixture.start();
     const parameters = { end: 'never' };

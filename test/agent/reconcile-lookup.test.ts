@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { fieldAt } from '@steward/shared';
 import type { ResultRecord } from '../../agent/src/link/link.ts';
-import { ReconcileFixture, type Published, type RunningAgent } from './reconcile-fixture.ts';
+import { ReconcileFixture, type Published, type RunningAgent, type Where } from './reconcile-fixture.ts';
 
 let fixture: ReconcileFixture;
 let agent: RunningAgent;
@@ -17,8 +17,6 @@ afterAll(async () => {
   await agent?.stop();
   await fixture?.close();
 });
-
-type Where = ReturnType<ReconcileFixture['installation']>;
 
 async function deploy(where: Where, generation: number, parameters: object = {}): Promise<ResultRecord> {
   const kind = generation === 1 ? 'install' : 'upgrade';

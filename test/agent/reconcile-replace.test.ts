@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { Release } from '@steward/shared';
 import { waitUntil } from '../support/wait-until.ts';
 import type { Death } from './killable-client.ts';
-import { ReconcileFixture, type Published, type RunningAgent } from './reconcile-fixture.ts';
+import { ReconcileFixture, type Published, type RunningAgent, type Where } from './reconcile-fixture.ts';
 import { desiredState } from './scripted-hub.ts';
 
 let fixture: ReconcileFixture;
@@ -37,16 +37,6 @@ function allow(replace: string[], deadlineSeconds = 60): (release: Release) => v
   return (release) => void (release.upgrade = { deadlineSeconds, settleSeconds: 0, replace });
 }
 
-type Where = ReturnType<ReconcileFixture['installation']>;
-
-async function installed(parameters: Record<string, unknown> = {}): Promise<Where> {
-  const where = fixture.installation();
-  await fixture.grant(where.name, plain);
-  const install = fixture.offer({ ...where, generation: 1, release: plain, kind: 'install', parameters });
-  expect(await fixture.hub.end(install)).toMatchObject({ state: 'succeeded' });
-  return where;
-}
-
 /** The uid of an object, to see whether it is the same one. */
 async function uid(where: Where, kind: string, suffix = ''): Promise<string | undefined> {
   const object = await fixture.get(kind, `${where.name}${suffix}`, where.namespace);
@@ -56,7 +46,7 @@ async function uid(where: Where, kind: string, suffix = ''): Promise<string | un
 describe.concurrent('a field that cannot change while its object exists', () => {
   it('ends the operation before anything is written, and says how to allow it', async () => {
     const { hub } = fixture;
-    const where = await installed();
+    const where = await fixture.installed(plain);
     const before = await uid(where, 'Deployment');
     const parameters = { track: 'other', policy: 'Parallel', text: 'new' };
     const end = await hub.end(fixture.offer({ ...where, generation: 2, release: plain, kind: 'upgrade', parameters }));
@@ -70,7 +60,7 @@ describe.concurrent('a field that cannot change while its object exists', () => 
 
   it('is changed by replacing when the release allows it; pods of a StatefulSet live on; and a rollback replaces back', async () => {
     const { hub } = fixture;
-    const where = await installed();
+    const where = await fixture.installed(plain);
     const pod = await uid(where, 'Pod', '-data-0');
     const [deployment, set] = [await uid(where, 'Deployment'), await uid(where, 'StatefulSet', '-data')];
     await fixture.grant(where.name, allowed);
@@ -94,7 +84,7 @@ describe.concurrent('a field that cannot change while its object exists', () => 
 
   it('is replaced back when the new one does not get ready', async () => {
     const { hub } = fixture;
-    const where = await installed();
+    const where = await fixture.installed(plain);
     const hasty = await fixture.publish({ chart: 'fixed', version: '1.2.0', change: allow(['Deployment'], 12) });
     const parameters = { track: 'other', fault: 'unready' };
     const bad = fixture.offer({ ...where, generation: 2, release: hasty, kind: 'upgrade', parameters });
@@ -107,7 +97,7 @@ describe.concurrent('a field that cannot change while its object exists', () => 
 
   it('needs no consent in a Job that has ended', async () => {
     const { hub } = fixture;
-    const where = await installed();
+    const where = await fixture.installed(plain);
     const before = await uid(where, 'Job', '-prepare');
     const parameters = { text: 'again' };
     const upgrade = fixture.offer({ ...where, generation: 2, release: plain, kind: 'upgrade', parameters });
@@ -133,7 +123,7 @@ describe.concurrent('the volumes of a StatefulSet', () => {
 
   it('grow without a pod being restarted, and stay large when going back', async () => {
     const { hub } = fixture;
-    const where = await installed({ storageClass: EXPANDABLE });
+    const where = await fixture.installed(plain, { storageClass: EXPANDABLE });
     const pod = await uid(where, 'Pod', '-data-0');
     const want = { ...where, release: plain };
     const larger = { storageClass: EXPANDABLE, storage: '16Mi' };
@@ -157,7 +147,7 @@ describe.concurrent('the volumes of a StatefulSet', () => {
   });
 
   it("do not grow where their StorageClass does not, said in the API server's words before anything is written", async () => {
-    const where = await installed();
+    const where = await fixture.installed(plain);
     const parameters = { storage: '16Mi', text: 'new' };
     const upgrade = fixture.offer({ ...where, generation: 2, release: plain, kind: 'upgrade', parameters });
     const end = await fixture.hub.end(upgrade);
@@ -180,7 +170,7 @@ const deaths: Death[] = [
 describe('an agent that is killed in the middle of a replacement', () => {
   it('goes on with it, whatever was the last thing it did', async () => {
     const { hub } = fixture;
-    const where = await installed({ storageClass: EXPANDABLE });
+    const where = await fixture.installed(plain, { storageClass: EXPANDABLE });
     await fixture.grant(where.name, allowed);
     await agent.stop();
     const pod = await uid(where, 'Pod', '-data-0');

@@ -6,15 +6,14 @@ import { up } from '../cluster/cluster.ts';
 import { natsImage, probeImage } from '../cluster/images.ts';
 import { startNatsLoad } from '../support/nats-load.ts';
 import { outsideAddress } from '../support/outside-address.ts';
+import { publishNats } from '../support/publish-nats.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import { withBenchStack, type BenchStack } from './bench-stack.ts';
 import { progress, rounded, type Figures } from './figures.ts';
 
 const STATELESS = join(import.meta.dirname, 'stateless');
-const NATS = join(import.meta.dirname, '../../deploy/catalog/nats');
 const REQUESTS_PER_SECOND = 100;
 const REQUEST_LIMIT_MS = 5_000;
-const ABSENT = `sha256:${'0'.repeat(64)}`;
 
 interface RequestsResult {
   requests: number;
@@ -116,16 +115,8 @@ async function stateless(stack: BenchStack, nodeAddress: string): Promise<Reques
 }
 
 async function nats(stack: BenchStack, nodeAddress: string): Promise<Figures> {
-  const publish = (version: string, image: string, tag: string): Promise<void> =>
-    stack.publish(NATS, {
-      version,
-      images: [image],
-      args: ['--app-version', tag, '--set', 'image.repository=steward.test/nats', '--set', 'storage.size=1Gi'],
-    });
   const [older, newer] = [await natsImage('2.14'), await natsImage('2.15')];
-  await publish('2.14.9', `${older.ref}=${older.digest}`, '2.14');
-  await publish('2.15.2', `${newer.ref}=${newer.digest}`, '2.15');
-  await publish('2.16.0', `steward.test/nats:2.16=${ABSENT}`, '2.16');
+  await publishNats(stack, { older: `${older.ref}=${older.digest}`, newer: `${newer.ref}=${newer.digest}` });
   const { operation } = await stack.install('nats', 'nats', { version: '2.14.9' });
   await stack.finished(operation.id, 170_000);
   const namespace = `${stack.organization}-nats`;

@@ -1,27 +1,19 @@
-import { join } from 'node:path';
 import type { Installation, Operation, OperationDetails } from '@steward/shared';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { attach } from '../cluster/cluster.ts';
 import { TEST_CLUSTER } from '../support/cluster-setup.ts';
 import { startNatsLoad } from '../support/nats-load.ts';
 import { outsideAddress } from '../support/outside-address.ts';
+import { publishNats } from '../support/publish-nats.ts';
 import { startStackHere } from '../support/stack-of-test.ts';
 import type { Stack } from '../support/stack.ts';
 import { waitUntil } from '../support/wait-until.ts';
-
-const NATS = join(import.meta.dirname, '../../deploy/catalog/nats');
 
 describe('NATS under management', () => {
   let stack: Stack;
   let servers: string;
   let namespace: string;
 
-  const publish = (version: string, image: string, tag: string): Promise<void> =>
-    stack.publish(NATS, {
-      version,
-      images: [image],
-      args: ['--app-version', tag, '--set', 'image.repository=steward.test/nats', '--set', 'storage.size=1Gi'],
-    });
   const upgrade = async (version: string): Promise<OperationDetails> => {
     const { id } = await stack.installation('nats');
     const wanted = { kind: 'upgrade', version };
@@ -51,10 +43,7 @@ describe('NATS under management', () => {
   beforeAll(async () => {
     stack = await startStackHere();
     namespace = `${stack.organization}-nats`;
-    const { older, newer } = inject('natsImages');
-    await publish('2.14.9', older, '2.14');
-    await publish('2.15.2', newer, '2.15');
-    await publish('2.16.0', `steward.test/nats:2.16=sha256:${'0'.repeat(64)}`, '2.16');
+    await publishNats(stack, inject('natsImages'));
     await stack.enrol();
     await stack.policy({ upgrade: 'allow', rollback: 'allow', uninstall: 'allow' });
     const { operation } = await stack.install('nats', 'nats', { version: '2.14.9' });

@@ -3,6 +3,7 @@ import type { OperationKind, OperationState } from '@steward/shared';
 import { Counter, Gauge } from 'prom-client';
 import { Database } from '../db/database.ts';
 import { rows } from '../db/query.ts';
+import { UNFINISHED } from '../operations/operation-states.ts';
 import { Metrics } from '../status/metrics.ts';
 
 @Injectable()
@@ -60,6 +61,6 @@ export class IngestMetrics {
 /** Nothing while the database is away: the other metrics must still be told. */
 async function loadUnfinished(database: Database): Promise<{ state: string; count: number }[]> {
   const sql = `SELECT state, count(*)::int AS count FROM operations
-               WHERE state IN ('queued', 'offered', 'awaiting-approval', 'accepted', 'running') GROUP BY state`;
+               WHERE state IN ${UNFINISHED} GROUP BY state`;
   return database.asSystem((tx) => rows<{ state: string; count: number }>(tx, sql)).catch(() => []);
 }

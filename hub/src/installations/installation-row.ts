@@ -1,6 +1,6 @@
 import { compile, HealthReason, InEffect, WorkloadHealth, type HealthState, type Installation } from '@steward/shared';
 import * as Type from 'typebox';
-import { CAME_TO_NOTHING } from '../wanted/came-to-nothing.ts';
+import { CAME_TO_NOTHING } from '../operations/operation-states.ts';
 import { SELECT_RUN_STATE, shownRunState } from '../wanted/run-state.ts';
 
 /** What the statements below read of one installation, with what is wanted of it. */

@@ -3,6 +3,7 @@ import type { IfUnderWay, DesiredState, OperationKind, OperationState } from '@s
 import type { EntityManager } from 'typeorm';
 import { rows } from '../db/query.ts';
 import { SELECT_OPERATION, type OperationRow } from '../operations/operation-row.ts';
+import { UNFINISHED } from '../operations/operation-states.ts';
 import { fence } from '../ingest/fence.ts';
 import type { SessionIdentity } from '../sessions/agent-session.ts';
 
@@ -60,7 +61,7 @@ export class IntentsRepository {
   load(tx: EntityManager, clusterId: string): Promise<IntentRow[]> {
     return rows(
       tx,
-      `${SELECT_INTENT} WHERE o.cluster_id = $1 AND o.state IN ('queued', 'offered', 'awaiting-approval', 'accepted', 'running')
+      `${SELECT_INTENT} WHERE o.cluster_id = $1 AND o.state IN ${UNFINISHED}
        ORDER BY o.created_at, o.id`,
       [clusterId],
     );

@@ -6,9 +6,7 @@ import { newestFirst } from '../http/newest-first.ts';
 import type { PageRequest } from '../http/page.ts';
 import type { OperationTrace } from '../telemetry/trace-context.ts';
 import { SELECT_OPERATION, type OperationRow, type TransitionRow } from './operation-row.ts';
-
-/** For `IN`. */
-const UNFINISHED = `('queued', 'offered', 'awaiting-approval', 'accepted', 'running')`;
+import { UNFINISHED } from './operation-states.ts';
 
 /** Of an installation these many operations are kept for ever, and all as long. */
 const KEPT = { newest: 100, days: 400 };

@@ -13,7 +13,7 @@ import {
 } from '@steward/shared';
 import { randomUUID } from 'node:crypto';
 import { ProblemError } from '../http/problem.ts';
-import { CAME_TO_NOTHING } from './came-to-nothing.ts';
+import { CAME_TO_NOTHING } from '../operations/operation-states.ts';
 
 const decode = compile(RunState);
 

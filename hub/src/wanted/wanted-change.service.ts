@@ -8,7 +8,7 @@ import {
 } from '@steward/shared';
 import type { EntityManager } from 'typeorm';
 import { ProblemError } from '../http/problem.ts';
-import { cameToNothing } from './came-to-nothing.ts';
+import { cameToNothing } from '../operations/operation-states.ts';
 import { AgentAbilitiesRepository } from './agent-abilities.repository.ts';
 import type { InstallationRow } from '../installations/installation-row.ts';
 import { InstallationsRepository } from '../installations/installations.repository.ts';

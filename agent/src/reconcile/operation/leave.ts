@@ -7,6 +7,7 @@ import { inParallel } from '../../parallel.ts';
 import { toldPlan } from '../plan/told-plan.ts';
 import { loadDecision, obtainConsent, type Planned } from './consent.ts';
 import { endRemoved, endUnfinished, refuse } from './ends.ts';
+import { deadlineOf } from './forward.ts';
 import type { Run } from './run.ts';
 
 const DEADLINE_MS = 5 * 60_000;
@@ -57,7 +58,7 @@ function countOf({ length }: readonly InventoryEntry[]): string {
 async function giveBack(run: Run): Promise<Outcome<void>> {
   const { context, helmRelease: release, signal } = run;
   const { kube, config, now } = context;
-  const step = { kube, fieldManager: config.fieldManager, signal, now, deadlineMs: now().getTime() + DEADLINE_MS };
+  const step = { kube, fieldManager: config.fieldManager, signal, now, deadlineMs: deadlineOf(run, false) };
   const { inventory } = run.installation.status;
   const outcomes = await inParallel(inventory, WIDTH, (entry) =>
     executeStep({ type: 'give-back', entry, release }, step),

@@ -6,6 +6,7 @@ import { isKubeError } from '../../kube/error.ts';
 import { apiVersionOf } from '../../kube/object.ts';
 import type { InventoryEntry } from '../../operations/installation-object.ts';
 import { persist } from '../../operations/persist.ts';
+import { listIfAllowed } from '../adopt/listable-kinds.ts';
 import { executeStep } from '../execute/steps.ts';
 import { momentsOf } from '../hooks/hook-moments.ts';
 import { hooksAt } from '../hooks/hook-object.ts';
@@ -13,7 +14,7 @@ import { planHooks } from '../hooks/plan-hooks.ts';
 import { setAsItRuns } from '../run-state/with-run-state.ts';
 import { runHooks } from '../hooks/run-hooks.ts';
 import { allOf, done, failed, type Outcome } from '../outcome.ts';
-import { inventoryKey, reasonToKeep } from '../plan/inventory.ts';
+import { entryOf, inventoryKey, reasonToKeep } from '../plan/inventory.ts';
 import { inOrderOfRemoval } from '../plan/kind-order.ts';
 import { inParallel } from '../../parallel.ts';
 import { countsOf, toldPlan, wavesSentence } from '../plan/told-plan.ts';
@@ -21,6 +22,7 @@ import { sentences } from '../../sentences.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
 import { loadDecision, obtainConsent, type Planned } from './consent.ts';
 import { endRemoved, endUnfinished, refuse } from './ends.ts';
+import { deadlineOf } from './forward.ts';
 import type { Run } from './run.ts';
 
 /** With the wave that it is of: as it lives, since the inventory does not have it. */
@@ -86,7 +88,7 @@ async function runHooksAt(
   phase: OperationPhase,
 ): Promise<Outcome<void>> {
   if (!set || event === undefined || hooksAt(set.hooks, event).length === 0) return done(undefined);
-  return run.span(phase, () => runHooks(run, set, { event, phase, deadlineMs: deadlineOf(run) }));
+  return run.span(phase, () => runHooks(run, set, { event, phase, deadlineMs: deadlineOf(run, false) }));
 }
 
 /** Of the last good generation: what never was whole, or whose set somebody removed, goes without hooks. */
@@ -142,22 +144,8 @@ async function planRemoval(run: Run, signal: AbortSignal): Promise<Outcome<Remov
 async function loadClaims({ context, installation }: Run, signal: AbortSignal): Promise<InventoryEntry[]> {
   const { history, inventory } = installation.status;
   if (history.length === 0 && inventory.length === 0) return [];
-  const { group, version, kind } = CLAIM;
-  const { namespace } = installation;
-  try {
-    const claims = await persist(() => context.kube.list(CLAIM, namespace, { signal }), signal);
-    return claims.map(({ metadata }) => ({
-      group,
-      version,
-      kind,
-      namespace,
-      name: metadata.name,
-      ...(metadata.uid !== undefined && { uid: metadata.uid }),
-    }));
-  } catch (error) {
-    if (isKubeError(error) && error.status === 403) return [];
-    throw error;
-  }
+  const claims = await listIfAllowed(context.kube, CLAIM, installation.namespace, signal);
+  return claims.map((claim) => entryOf(CLAIM, claim, claim.metadata.uid));
 }
 
 /** Undefined when it is gone or another one; null when it may not be looked at. */
@@ -194,7 +182,7 @@ async function remove(run: Run, { goes }: Pick<Removal, 'goes'>): Promise<Outcom
   const order = { waveOf: ({ wave }: Going) => wave, kindOf: ({ entry }: Going) => entry.kind };
   for (const going of inOrderOfRemoval(goes, order)) {
     const group = going.map(({ entry }) => entry);
-    const context = { kube, fieldManager: config.fieldManager, signal, now, deadlineMs: deadlineOf(run) };
+    const context = { kube, fieldManager: config.fieldManager, signal, now, deadlineMs: deadlineOf(run, false) };
     const outcomes = await inParallel(group, WIDTH, (entry) =>
       executeStep({ type: 'remove', entry, propagation: 'Foreground' }, context),
     );
@@ -206,12 +194,8 @@ async function remove(run: Run, { goes }: Pick<Removal, 'goes'>): Promise<Outcom
   return done(undefined);
 }
 
-function deadlineOf({ context, record }: Run): number {
-  return Date.parse(record.status.deadlineAt ?? '') || context.now().getTime() + DEADLINE_MS;
-}
-
 async function awaitGone(run: Run, group: readonly InventoryEntry[]): Promise<Outcome<void>> {
-  const deadlineMs = deadlineOf(run);
+  const deadlineMs = deadlineOf(run, false);
   let left = [...group];
   for (let waitMs = FIRST_LOOK_MS; ; waitMs = Math.min(waitMs * 2, MAX_LOOK_MS)) {
     const found = await inParallel(left, WIDTH, async (entry) => ({ entry, live: await load(run, entry, run.signal) }));

@@ -11,7 +11,7 @@ const CHUNK_BYTES = 600 * 1024;
 const decodeSecret = compile(Type.Object({ data: Type.Object({ set: Type.String() }) }));
 
 export interface RenderStoreOptions {
-  kube: KubeClient;
+  kube: Pick<KubeClient, 'apply' | 'get' | 'remove'>;
   /** The agent's own. */
   namespace: string;
   signal: AbortSignal;
@@ -46,6 +46,8 @@ export class RenderStore {
         return persist(() => kube.apply(object, { fieldManager: 'steward-agent', force: true, signal }), signal);
       }),
     );
+    // A longer one of an interrupted try: nothing names its last parts, and {@link find} would take them for this one's.
+    for (let index = chunks; await this.#chunk(name, index); index += 1) await this.#removeChunk(name, index);
     return `${name} ${chunks} ${digest}`;
   }
 
@@ -86,10 +88,13 @@ export class RenderStore {
 
   /** Safe when it is gone. */
   async remove(reference: string): Promise<void> {
-    const { kube, namespace, signal } = this.#options;
     const { name, chunks } = parseReference(reference);
-    for (let index = 0; index < chunks; index += 1)
-      await persist(() => kube.remove(SECRET, namespace, chunkName(name, index), { signal }), signal);
+    for (let index = 0; index < chunks; index += 1) await this.#removeChunk(name, index);
+  }
+
+  async #removeChunk(name: string, index: number): Promise<void> {
+    const { kube, namespace, signal } = this.#options;
+    await persist(() => kube.remove(SECRET, namespace, chunkName(name, index), { signal }), signal);
   }
 }
 
