@@ -185,7 +185,7 @@ export class ReconcileFixture {
       options.privateKeyPem ?? this.#key.privateKeyPem,
     );
     const digest = releaseDigest(envelope);
-    this.hub.charts.set(release.chart.digest, packed);
+    if (release.chart.oci === undefined) this.hub.charts.set(release.chart.digest, packed);
     this.hub.releases.set(digest, envelope);
     return { digest, version, service, release };
   }
@@ -261,6 +261,7 @@ export class ReconcileFixture {
         fieldManager: fieldManagerOf(this.organization),
         helmPath: this.#helmPath,
         tmpDir: this.#tmpDir,
+        proxyEnv: {},
       },
       log: createLog({ level: 'debug', write: (line) => this.logged.push(line) }),
       signal: end.signal,
