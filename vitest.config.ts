@@ -17,7 +17,11 @@ export default defineConfig({
         test: {
           name: 'hub',
           include: ['test/hub/**/*.test.ts'],
-          globalSetup: ['test/support/helm-setup.ts', 'test/support/postgres-setup.ts'],
+          globalSetup: [
+            'test/support/helm-setup.ts',
+            'test/support/registry-setup.ts',
+            'test/support/postgres-setup.ts',
+          ],
           ...long,
           // These tests mostly wait for hubs: more of them than the machine has cores.
           maxWorkers: 3,
@@ -37,7 +41,11 @@ export default defineConfig({
           name: 'agent',
           include: ['test/agent/**/*.test.ts'],
           provide: { everyDeath: false },
-          globalSetup: ['test/support/helm-setup.ts', 'test/support/cluster-setup.ts'],
+          globalSetup: [
+            'test/support/helm-setup.ts',
+            'test/support/registry-setup.ts',
+            'test/support/cluster-setup.ts',
+          ],
           ...long,
           // These mostly wait for pods. Each has an agent and namespaces of its own; none may end what all share.
           maxWorkers: 2,
