@@ -42,6 +42,8 @@ const NAMESPACE: ResourceRef = { group: '', version: 'v1', kind: 'Namespace', pl
 
 export interface PublishOptions {
   chart: string;
+  /** As it lies elsewhere, when it is not to be packed here. */
+  packed?: Buffer;
   version?: string;
   /** The service; the chart's name unless told. */
   service?: string;
@@ -158,7 +160,7 @@ export class ReconcileFixture {
   /** Signs a release of one of the charts in test/charts, with the permissions that `steward publish` would find. */
   async publish(options: PublishOptions): Promise<Published> {
     const { chart, version = '1.0.0', service = chart } = options;
-    const packed = await packChart(chart);
+    const { packed = await packChart(chart) } = options;
     this.#counter = options.counter ?? this.#counter + 1;
     const release: Release = {
       kind: 'steward.dev/release/v1',
