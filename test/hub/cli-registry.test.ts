@@ -168,7 +168,7 @@ describe('a chart in a registry', () => {
     const tries: [string, object, number, string][] = [
       ['1.0.1', { ...layer, mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip' }, 1, 'is not a Helm chart'],
       ['1.0.2', { ...layer, size: LIMITS.maxChartBytes + 1 }, 1, `the limit is ${LIMITS.maxChartBytes}`],
-      ['1.0.3', { ...layer, size: content.length - 1 }, 1, 'is longer than'],
+      ['1.0.3', { ...layer, size: content.length - 1 }, 1, 'sends more than the'],
       ['1.0.4', layer, 1, 'has a chart of version 1.1.0+build.5 under 1.0.4'],
     ];
     for (const [version, wrong, code, message] of tries) {

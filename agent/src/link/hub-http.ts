@@ -104,6 +104,12 @@ export class HubHttp {
 
 export class TooLargeError extends Error {
   override readonly name = 'TooLargeError';
+  readonly head: Omit<HubAnswer, 'body'>;
+
+  constructor(maxBytes: number, { statusCode = 0, headers }: IncomingMessage) {
+    super(`the answer is larger than ${maxBytes} bytes`);
+    this.head = { status: statusCode, headers };
+  }
 }
 
 /** @throws TooLargeError when it is larger than allowed; the connection is then ended */
@@ -114,7 +120,7 @@ export async function readBody(response: IncomingMessage, maxBytes: number): Pro
     bytes += chunk.byteLength;
     if (bytes > maxBytes) {
       response.destroy();
-      throw new TooLargeError(`the answer is larger than ${maxBytes} bytes`);
+      throw new TooLargeError(maxBytes, response);
     }
     chunks.push(chunk);
   }

@@ -96,6 +96,7 @@ describe('a registry', () => {
       fault: { code: 'unusable', message: expect.stringContaining(message) as unknown },
     });
     expect(asked.filter((line) => !line.startsWith(BLOB))).toEqual([]);
+    expect(asked.length).toBeLessThanOrEqual(4);
   });
 
   it.each([
@@ -104,8 +105,9 @@ describe('a registry', () => {
     [429, 'busy', 'HTTP 429'],
     [503, 'busy', 'HTTP 503'],
     [418, 'unusable', 'HTTP 418'],
+    [200, 'too-long', 'more than the 100 bytes that are due'],
   ])('says by %i that it is %s', async (status, code, message) => {
-    const { send } = registry({ [BLOB]: { status } });
+    const { send } = registry({ [BLOB]: { status, body: undefined } });
     const fault = { code, message: expect.stringContaining(message) as unknown };
     expect(await readFromRegistry({ send }, wanted)).toMatchObject({ ok: false, fault });
   });

@@ -6,14 +6,15 @@ import type { RegistryLogin } from './docker-config.ts';
 export interface RegistryRequest {
   url: URL;
   headers: Record<string, string>;
-  /** A longer answer is an error. */
+  /** No more of a body is read. */
   maxBytes: number;
 }
 
 export interface RegistryAnswer {
   status: number;
   headers: Readonly<Record<string, string | string[] | undefined>>;
-  body: Uint8Array;
+  /** Undefined when it is longer than was allowed. */
+  body: Uint8Array | undefined;
 }
 
 export interface RegistryAccess {
@@ -35,7 +36,7 @@ export interface Wanted {
 
 /** Why a registry did not give what was asked for. `busy`: the same may work later by itself. */
 export interface RegistryFault {
-  code: 'unauthorized' | 'not-found' | 'busy' | 'unusable';
+  code: 'unauthorized' | 'not-found' | 'busy' | 'too-long' | 'unusable';
   message: string;
 }
 
@@ -62,7 +63,12 @@ export async function readFromRegistry(access: RegistryAccess, wanted: Wanted): 
     if (authorization !== undefined) answer = await follow(access, url, wanted, authorization);
   }
   if (!('status' in answer)) return { ok: false, fault: answer };
-  if (answer.status === 200) return { ok: true, body: answer.body };
+  if (answer.status === 200 && answer.body) return { ok: true, body: answer.body };
+  if (answer.status === 200)
+    return {
+      ok: false,
+      fault: { code: 'too-long', message: `${host} sends more than the ${wanted.maxBytes} bytes that are due` },
+    };
   return { ok: false, fault: faultOf(answer.status, host, `${repository}/${wanted.path}`, access.login) };
 }
 
@@ -114,7 +120,7 @@ async function authorize(
   return token === undefined ? unusable(`${realm.host} answered with no token`) : `Bearer ${token}`;
 }
 
-function tokenOf(body: Uint8Array): string | undefined {
+function tokenOf(body: Uint8Array = new Uint8Array()): string | undefined {
   try {
     const decoded = decodeToken(JSON.parse(Buffer.from(body).toString('utf8')));
     const token = decoded.ok ? (decoded.value.token ?? decoded.value.access_token) : undefined;

@@ -55,8 +55,8 @@ describe('a chart from a registry', () => {
 
   it.each([
     ['other bytes', 200, Buffer.from('another chart!'), 'digest-mismatch', false, /instead of sha256:/],
-    ['more than was signed', 200, Buffer.alloc(99), 'digest-mismatch', false, /sent more than the 14 bytes/],
-    ['nothing', 404, '', 'chart-unavailable', false, /has no charts\/web/],
+    ['more than was signed', 200, Buffer.alloc(99), 'digest-mismatch', false, /more than the 14 bytes/],
+    ['nothing', 404, 'a page of many words', 'chart-unavailable', false, /has no charts\/web/],
     ['a refusal', 401, '', 'chart-unavailable', false, /asks for a login/],
     ['that it is busy', 503, '', 'chart-unavailable', true, /HTTP 503/],
   ])('is refused when the registry sends %s', async (_name, status, body, reason, isTransient, message) => {

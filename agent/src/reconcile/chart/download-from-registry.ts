@@ -1,5 +1,5 @@
-import { partsOfPlace, readFromRegistry, sha256, type RegistryRequest } from '@steward/shared';
-import { HubHttp, TooLargeError, type HubAnswer } from '../../link/hub-http.ts';
+import { partsOfPlace, readFromRegistry, sha256, type RegistryAnswer, type RegistryRequest } from '@steward/shared';
+import { HubHttp, TooLargeError } from '../../link/hub-http.ts';
 import { DownloadError } from '../../link/link.ts';
 import { whyUnreachable } from '../../link/refusals.ts';
 import type { RegistryKeys } from './registry-access.ts';
@@ -23,10 +23,14 @@ export interface RegistryDownload {
 export async function downloadFromRegistry(options: RegistryDownload): Promise<Uint8Array> {
   const { place, chart, keys } = options;
   const path = `blobs/${chart.digest}`;
-  const send = (request: RegistryRequest): Promise<HubAnswer> => get(request, options);
+  const send = (request: RegistryRequest): Promise<RegistryAnswer> => get(request, options);
   const wanted = { place, path, accept: 'application/octet-stream', maxBytes: chart.bytes };
   const answer = await readFromRegistry({ send, login: keys.login }, wanted);
-  if (!answer.ok) throw unavailable(answer.fault.message, answer.fault.code === 'busy');
+  if (!answer.ok) {
+    const { code, message } = answer.fault;
+    if (code === 'too-long') throw new DownloadError(`${message} (${place})`, false);
+    throw unavailable(message, code === 'busy');
+  }
   const found = sha256(answer.body);
   if (found === chart.digest) return answer.body;
   throw new DownloadError(
@@ -36,7 +40,7 @@ export async function downloadFromRegistry(options: RegistryDownload): Promise<U
 }
 
 /** The authority is for the registry that the customer named it for, and for no host that it sends on to. */
-async function get({ url, headers, maxBytes }: RegistryRequest, options: RegistryDownload): Promise<HubAnswer> {
+async function get({ url, headers, maxBytes }: RegistryRequest, options: RegistryDownload): Promise<RegistryAnswer> {
   const { place, keys, proxyEnv, signal } = options;
   const isRegistry = url.host === partsOfPlace(place).host;
   const http = new HubHttp({ hubUrl: new URL(url.origin), caPem: isRegistry ? keys.caPem : undefined, proxyEnv });
@@ -45,10 +49,7 @@ async function get({ url, headers, maxBytes }: RegistryRequest, options: Registr
     return await http.send({ method: 'GET', path, headers, maxBytes, timeoutMs: TIMEOUT_MS, signal });
   } catch (cause) {
     signal.throwIfAborted();
-    if (cause instanceof TooLargeError)
-      throw new DownloadError(`${url.host} sent more than the ${maxBytes} bytes that are due (${place})`, false, {
-        cause,
-      });
+    if (cause instanceof TooLargeError) return { ...cause.head, body: undefined };
     const error = cause instanceof Error ? cause : new Error(String(cause));
     throw unavailable(`${url.host} cannot be reached: ${whyUnreachable(error, 'registry')}`, true, cause);
   } finally {

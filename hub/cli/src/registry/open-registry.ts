@@ -50,14 +50,12 @@ export async function openRegistry(terminal: Terminal, place: string, flags: Reg
   };
 }
 
-async function bodyOf(stream: AsyncIterable<unknown>, url: URL, maxBytes: number): Promise<Buffer> {
+async function bodyOf(stream: AsyncIterable<unknown>, url: URL, maxBytes: number): Promise<Buffer | undefined> {
   try {
     return await readBytes(stream, maxBytes);
   } catch (error) {
-    if (!(error instanceof TooLongError)) throw unreachableError(url.href, error, 'registry');
-    throw new CliError(EXIT.failed, `what ${url.host} sends is longer than the ${maxBytes} bytes that are due`, {
-      action: 'Push the chart to the registry again; if it stays so, ask who runs the registry.',
-    });
+    if (error instanceof TooLongError) return undefined;
+    throw unreachableError(url.href, error, 'registry');
   }
 }
 
@@ -68,6 +66,7 @@ const ENDS: Record<RegistryFault['code'], [ExitCode, (host: string) => string]> 
   ],
   'not-found': [EXIT.notFound, () => 'Check the path and the version; helm push prints both.'],
   busy: [EXIT.unreachable, () => 'Try again in a while.'],
+  'too-long': [EXIT.failed, () => 'Push the chart to the registry again; if it stays so, ask who runs the registry.'],
   unusable: [EXIT.failed, () => 'Check that the address is that of an OCI registry.'],
 };
 
