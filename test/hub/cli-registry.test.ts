@@ -48,7 +48,8 @@ describe('a chart in a registry', () => {
     await writeFile(join(folder, 'registry-ca.pem'), tls.caPem);
     closed = await startRegistry({ tls, login });
     open = await startRegistry();
-    packed = await closed.push(HELLO, '1.1.0+build.5', 'team/charts');
+    packed = await closed.push(HELLO, '1.1.0', 'team/charts');
+    await closed.push(HELLO, '1.1.0+build.5', 'team/charts');
     await closed.push(HELLO, '1.2.0', 'team/charts');
     const owner = await running.hub.owner();
     env = {
@@ -70,19 +71,24 @@ describe('a chart in a registry', () => {
   });
 
   it('is published byte for byte as it was pushed, and kept by the hub', async () => {
-    const more = ' --version 1.1.0+build.5 --registry-ca registry-ca.pem';
-    expect(await publish(inClosed(), more)).toMatchObject({ code: 0 });
-    const { release } = await json<ReleaseDetails>('release show hello 1.1.0+build.5');
+    const more = ' --version 1.1.0 --registry-ca registry-ca.pem';
+    await must(`publish ${inClosed()} ${flags}${more}`);
+    const { release } = await json<ReleaseDetails>('release show hello 1.1.0');
     const bytes = await readFile(packed);
-    const chart = { name: 'hello', version: '1.1.0+build.5', digest: sha256(bytes), bytes: bytes.length };
+    const chart = { name: 'hello', version: '1.1.0', digest: sha256(bytes), bytes: bytes.length };
     expect(release.chart).toEqual(chart);
     await must('customer create beta');
     await must('cluster create prod --customer beta');
     const { installation } = await json<{ installation: { id: string } }>(
-      'install hello --cluster prod --version 1.1.0+build.5',
+      'install hello --cluster prod --version 1.1.0',
     );
     const kept = await chartOnHub(installation.id);
     expect(sha256(Buffer.from(await kept.arrayBuffer()))).toBe(release.chart.digest);
+  });
+
+  it('is found by a version that Helm writes otherwise as a tag', async () => {
+    const { stderr } = await must(`lint ${inClosed()} --version 1.1.0+build.5 --registry-ca registry-ca.pem`);
+    expect(stderr).toContain('hello 1.1.0+build.5: ');
   });
 
   it('stays there where that is wanted: the hub says where, and export gets it from there', async () => {
@@ -169,7 +175,7 @@ describe('a chart in a registry', () => {
       ['1.0.1', { ...layer, mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip' }, 1, 'is not a Helm chart'],
       ['1.0.2', { ...layer, size: LIMITS.maxChartBytes + 1 }, 1, `the limit is ${LIMITS.maxChartBytes}`],
       ['1.0.3', { ...layer, size: content.length - 1 }, 1, 'sends more than the'],
-      ['1.0.4', layer, 1, 'has a chart of version 1.1.0+build.5 under 1.0.4'],
+      ['1.0.4', layer, 1, 'has a chart of version 1.1.0 under 1.0.4'],
     ];
     for (const [version, wrong, code, message] of tries) {
       await put(`manifests/${version}`, manifest(wrong), oci);

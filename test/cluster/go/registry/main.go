@@ -20,11 +20,13 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	handler := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
+	// Tests refuse handshakes on purpose.
+	silent := log.New(io.Discard, "", 0)
+	handler := registry.New(registry.Logger(silent))
 	if login := os.Getenv("LOGIN"); login != "" {
 		handler = behindLogin(login, handler)
 	}
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, ErrorLog: silent}
 	fmt.Println(listener.Addr())
 	if certificate := os.Getenv("CERTIFICATE"); certificate != "" {
 		log.Fatal(server.ServeTLS(listener, certificate, os.Getenv("KEY")))
