@@ -93,11 +93,11 @@ describe('a chart that lies in a registry', () => {
 
   it('is not run with other bytes; what cannot be had leaves the old version, and is had when it is there', async () => {
     const { hub } = fixture;
-    const where = fixture.installation();
+    const [where, second, third] = [fixture.installation(), fixture.installation(), fixture.installation()];
     const web = await fixture.publish({ chart: 'web' });
-    await fixture.grant(where.name, web);
+    for (const { name } of [where, second, third]) await fixture.grant(name, web);
     await secret('vendor-charts', faultyHost, {});
-    await imageSource('theirs', { chartPullSecrets: ['vendor-charts'], installations: [where.name] });
+    await imageSource('theirs', { chartPullSecrets: ['vendor-charts'], installations: [where.name, second.name] });
     const install = fixture.offer({ ...where, generation: 1, release: web, kind: 'install' });
     expect(await hub.end(install)).toMatchObject({ state: 'succeeded' });
     const release = await publishAt(`${faultyHost}/charts/web`, '1.1.0');
@@ -124,9 +124,16 @@ describe('a chart that lies in a registry', () => {
     const last = fixture.offer({ ...upgrade, generation });
     const waiting = await hub.reach(last, { reason: 'chart-unavailable', phase: 'verify' });
     expect(waiting.message).toMatch(/^waiting for the registry: .*nothing listens there/);
+    // However many wait: a chart that the hub has is installed meanwhile.
+    const another = fixture.offer({ ...second, generation: 1, release, kind: 'install' });
+    await hub.reach(another, { reason: 'chart-unavailable', phase: 'verify' });
+    const fromHub = fixture.offer({ ...third, generation: 1, release: web, kind: 'install' });
+    expect(await hub.end(fromHub)).toMatchObject({ state: 'succeeded' });
+
     answer = { status: 200, body: packed };
     await listen(Number(faultyHost.split(':')[1]));
     expect(await hub.end(last)).toMatchObject({ state: 'succeeded' });
+    expect(await hub.end(another)).toMatchObject({ state: 'succeeded' });
     expect(hub.observed[where.installationId]).toMatchObject({ version: '1.1.0', observedGeneration: generation });
     expect(hub.contradictions).toEqual([]);
   });

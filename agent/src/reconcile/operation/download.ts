@@ -6,13 +6,16 @@ import type { Run } from './run.ts';
 const FIRST_RETRY_MS = 500;
 const MAX_RETRY_MS = 30_000;
 
-/** The hub or a registry may be away: what it has will be had later, until the operation expires. */
-export async function download(run: Run, fetch: () => Promise<Outcome<Uint8Array>>): Promise<Outcome<Uint8Array>> {
+/**
+ * The hub or a registry may be away: what it has will be had later, until the operation expires. Between two tries nothing of `work` is
+ * held, so that who waits here keeps nobody else waiting.
+ */
+export async function download<T>(run: Run, work: () => Promise<Outcome<T>>): Promise<Outcome<T>> {
   const signal = run.untilWriting;
   for (let waitMs = FIRST_RETRY_MS; ; waitMs = Math.min(waitMs * 2, MAX_RETRY_MS)) {
     signal.throwIfAborted();
     try {
-      return await fetch();
+      return await work();
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof DownloadError)) throw error;

@@ -81,12 +81,14 @@ async function renderSet(run: Run): Promise<Outcome<PreparedSet>> {
     await awaitRights(run, release.permissions);
     return done(await awaitKinds(run, release.definitions ?? []));
   });
-  const leave = await run.context.room.renders.take(run.untilWriting);
-  try {
-    return await withBounds(run, (bounded) => downloadAndRender(run, verified.value, bounded));
-  } finally {
-    leave();
-  }
+  return download(run, async () => {
+    const leave = await run.context.room.renders.take(run.untilWriting);
+    try {
+      return await withBounds(run, (bounded) => downloadAndRender(run, verified.value, bounded));
+    } finally {
+      leave();
+    }
+  });
 }
 
 async function withBounds<T>(run: Run, work: (bounded: BoundedRender) => Promise<T>): Promise<T> {
