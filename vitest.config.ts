@@ -9,7 +9,8 @@ const long = { testTimeout: 180_000, hookTimeout: 300_000 };
  */
 const patient = { ...long, retry: { count: 1, condition: /\bwithin \d+ ms\b|^(Test|Hook) timed out/ } };
 
-const everything = ['helm', 'cluster', 'images', 'postgres'].map((name) => `test/support/${name}-setup.ts`);
+const setups = (...names: string[]): string[] => names.map((name) => `test/support/${name}-setup.ts`);
+const everything = setups('helm', 'cluster', 'images', 'postgres');
 
 /** One project per level of test; `npm test` runs them in this order, each only when the one before is green. */
 export default defineConfig({
@@ -27,7 +28,7 @@ export default defineConfig({
         test: {
           name: 'hub',
           include: ['test/hub/**/*.test.ts'],
-          globalSetup: ['test/support/helm-setup.ts', 'test/support/postgres-setup.ts'],
+          globalSetup: setups('helm', 'registry', 'postgres'),
           ...patient,
           // These tests mostly wait for hubs: more of them than the machine has cores.
           maxWorkers: 3,
@@ -37,7 +38,7 @@ export default defineConfig({
         test: {
           name: 'console',
           include: ['test/console/**/*.test.ts'],
-          globalSetup: ['test/support/browser-setup.ts', 'test/support/postgres-setup.ts'],
+          globalSetup: setups('browser', 'postgres'),
           ...patient,
           fileParallelism: false,
         },
@@ -47,7 +48,7 @@ export default defineConfig({
           name: 'agent',
           include: ['test/agent/**/*.test.ts'],
           provide: { everyDeath: false },
-          globalSetup: ['test/support/helm-setup.ts', 'test/support/cluster-setup.ts'],
+          globalSetup: setups('helm', 'registry', 'cluster'),
           ...patient,
           // These mostly wait for pods. Each has an agent and namespaces of its own; none may end what all share.
           maxWorkers: 2,
@@ -57,7 +58,7 @@ export default defineConfig({
         test: {
           name: 'cluster',
           include: ['test/cluster/**/*.test.ts'],
-          globalSetup: ['test/support/packages-setup.ts'],
+          globalSetup: setups('packages'),
           ...patient,
           fileParallelism: false,
         },

@@ -120,6 +120,8 @@ export const OPERATION_FAILURES = {
   'missing-rights': 'Apply the grant that was printed for this installation; the agent goes on by itself.',
   'bad-signature': 'Publish with a release key that the install manifest pins, or let the customer pin the new key.',
   'digest-mismatch': 'Publish the release again: what was downloaded is not what was signed.',
+  'chart-unavailable':
+    "Give the cluster access to the chart's registry (network, or mirrors and chartPullSecrets of an ImageSource), and see that the chart is there; then push it again.",
   'invalid-parameters': 'Set only parameters that the release allows, with values inside its schema.',
   'render-failed': 'Run `helm template` with the same parameters, correct the chart and publish a new release.',
   'render-timeout': 'Make the chart render faster: it is ended after half a minute.',

@@ -42,6 +42,8 @@ const NAMESPACE: ResourceRef = { group: '', version: 'v1', kind: 'Namespace', pl
 
 export interface PublishOptions {
   chart: string;
+  /** As it lies elsewhere, when it is not to be packed here. */
+  packed?: Buffer;
   version?: string;
   /** The service; the chart's name unless told. */
   service?: string;
@@ -161,7 +163,7 @@ export class ReconcileFixture {
   /** Signs a release of one of the charts in test/charts, with the permissions that `steward publish` would find. */
   async publish(options: PublishOptions): Promise<Published> {
     const { chart, version = '1.0.0', service = chart } = options;
-    const packed = await packChart(chart);
+    const { packed = await packChart(chart) } = options;
     this.#counter = options.counter ?? this.#counter + 1;
     const release: Release = {
       kind: 'steward.dev/release/v1',
@@ -188,7 +190,7 @@ export class ReconcileFixture {
       options.privateKeyPem ?? this.#key.privateKeyPem,
     );
     const digest = releaseDigest(envelope);
-    this.hub.charts.set(release.chart.digest, packed);
+    if (release.chart.oci === undefined) this.hub.charts.set(release.chart.digest, packed);
     this.hub.releases.set(digest, envelope);
     return { digest, version, service, release };
   }
@@ -275,6 +277,7 @@ export class ReconcileFixture {
         fieldManager: fieldManagerOf(this.organization),
         helmPath: this.#helmPath,
         tmpDir: this.#tmpDir,
+        proxyEnv: {},
       },
       log: createLog({ level: 'debug', write: (line) => this.logged.push(line) }),
       signal: end.signal,

@@ -1,5 +1,5 @@
 import { AGENT_PATHS, compile, LIMITS, releaseDigest, ReleaseEnvelope, sha256 } from '@steward/shared';
-import { refusalOf, type HubHttp } from './hub-http.ts';
+import { refusalOf, TooLargeError, type HubHttp } from './hub-http.ts';
 import { DownloadError } from './link.ts';
 import { explainFailure, explainRefusal } from './refusals.ts';
 
@@ -35,8 +35,8 @@ async function download({ http, token, signal }: DownloadOptions, path: string, 
   const request = { method: 'GET' as const, path, headers: { authorization: `Bearer ${token}` } };
   const answer = await http.send({ ...request, maxBytes, timeoutMs: TIMEOUT_MS, signal }).catch((cause: unknown) => {
     const error = cause instanceof Error ? cause : new Error(String(cause));
-    const isTooLarge = error.message.includes('larger than');
-    if (!isTooLarge) throw new DownloadError(explainFailure(error, where).message, true, { cause });
+    if (!(error instanceof TooLargeError))
+      throw new DownloadError(explainFailure(error, where).message, true, { cause });
     const message = `${path.split('/').slice(-2).join(' ')}: ${error.message}`;
     throw new DownloadError(message, false, { cause, reason: 'too-large' });
   });

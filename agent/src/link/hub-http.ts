@@ -42,7 +42,7 @@ const IDLE_MS = 5_000;
 const MAX_PROBLEM_BYTES = 64 * 1024;
 const decodeProblem = compile(Problem);
 
-/** HTTPS to the hub: its own authority, the customer's proxy, bounds on size and time. Redirects are not followed. */
+/** HTTPS to the hub, or to a registry: its own authority, the customer's proxy, bounds on size and time. Redirects are not followed. */
 export class HubHttp {
   readonly hubUrl: URL;
   /** For the WebSocket: the same trust and the same proxy. */
@@ -83,7 +83,7 @@ export class HubHttp {
         ...(signal && { signal }),
       });
       const timer = setTimeout(() => {
-        outgoing.destroy(new Error(`the hub did not answer within ${Math.round(timeoutMs / 1000)} s`));
+        outgoing.destroy(new Error(`there was no answer within ${Math.round(timeoutMs / 1000)} s`));
       }, timeoutMs);
       outgoing.on('close', () => clearTimeout(timer));
       outgoing.on('error', reject);
@@ -102,7 +102,17 @@ export class HubHttp {
   }
 }
 
-/** @throws Error when it is larger than allowed; the connection is then ended */
+export class TooLargeError extends Error {
+  override readonly name = 'TooLargeError';
+  readonly head: Omit<HubAnswer, 'body'>;
+
+  constructor(maxBytes: number, { statusCode = 0, headers }: IncomingMessage) {
+    super(`the answer is larger than ${maxBytes} bytes`);
+    this.head = { status: statusCode, headers };
+  }
+}
+
+/** @throws TooLargeError when it is larger than allowed; the connection is then ended */
 export async function readBody(response: IncomingMessage, maxBytes: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let bytes = 0;
@@ -110,7 +120,7 @@ export async function readBody(response: IncomingMessage, maxBytes: number): Pro
     bytes += chunk.byteLength;
     if (bytes > maxBytes) {
       response.destroy();
-      throw new Error(`the hub's answer is larger than ${maxBytes} bytes`);
+      throw new TooLargeError(maxBytes, response);
     }
     chunks.push(chunk);
   }

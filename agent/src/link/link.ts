@@ -72,7 +72,7 @@ export class DownloadError extends Error {
   /** Whether the same request may succeed later by itself. */
   readonly isTransient: boolean;
   /** Why what needs it cannot go on, unless it is transient. */
-  readonly reason: 'digest-mismatch' | 'too-large';
+  readonly reason: 'digest-mismatch' | 'too-large' | 'chart-unavailable';
 
   constructor(
     message: string,

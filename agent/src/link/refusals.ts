@@ -77,12 +77,17 @@ export function explainClose(code: number, reason: string, hub: string): Explana
   return { message: `${what}; connecting again.`, isSlow: known !== undefined && !CLOSE_CODES[known].retry };
 }
 
-const CERTIFICATE =
-  'Check the clock of this node, and whether a proxy in between opens TLS. If the hub has its own authority, apply a new install line, which carries it (hub-ca.pem in the ConfigMap steward-agent).';
+/** Where the agent knows an authority from. */
+const AUTHORITY = {
+  hub: 'If the hub has its own authority, apply a new install line, which carries it (hub-ca.pem in the ConfigMap steward-agent).',
+  registry:
+    'If the registry has its own authority, put it into a Secret that an ImageSource names in chartPullSecrets (ca.crt).',
+};
+const CERTIFICATE = 'Check the clock of this node, and whether a proxy in between opens TLS.';
 const NETWORK_ADVICE: Record<string, string> = {
   ENOTFOUND: 'the name cannot be resolved. Check the address and the DNS of the cluster.',
   EAI_AGAIN: 'the name cannot be resolved just now. Check the DNS of the cluster.',
-  ECONNREFUSED: 'nothing listens there. Check the address, and whether the hub is running.',
+  ECONNREFUSED: 'nothing listens there. Check the address, and whether it is running.',
   ECONNRESET: 'the connection was cut while it was made. A firewall or a proxy may not allow it.',
   ETIMEDOUT: 'no answer. A firewall may drop it: outbound TCP to that address and port must be allowed.',
   EHOSTUNREACH: 'there is no route to it. Outbound TCP to that address and port must be allowed.',
@@ -100,11 +105,16 @@ const NETWORK_ADVICE: Record<string, string> = {
 
 /** No answer at all. */
 export function explainFailure(error: Error, { hub, proxy }: Where): Explanation {
-  const code = codeOf(error);
   const via = proxy === undefined ? '' : ` (through the proxy ${proxy})`;
+  return soon(`The hub ${hub} cannot be reached${via}: ${whyUnreachable(error, 'hub')}`);
+}
+
+/** The same without its name, with what to do. */
+export function whyUnreachable(error: Error, what: keyof typeof AUTHORITY): string {
+  const code = codeOf(error);
   const advice = code === undefined ? undefined : NETWORK_ADVICE[code];
-  const why = advice ?? `${error.message}.`;
-  return soon(`The hub ${hub} cannot be reached${via}: ${why}${code === undefined ? '' : ` [${code}]`}`);
+  const more = advice?.endsWith(CERTIFICATE) === true ? ` ${AUTHORITY[what]}` : '';
+  return `${advice ?? `${error.message}.`}${more}${code === undefined ? '' : ` [${code}]`}`;
 }
 
 function codeOf(error: Error): string | undefined {

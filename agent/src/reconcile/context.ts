@@ -10,7 +10,7 @@ import type { RenderStore } from './render/render-store.ts';
 
 export type ReconcileConfig = Pick<
   AgentConfig,
-  'namespace' | 'organization' | 'releaseKeys' | 'fieldManager' | 'helmPath' | 'tmpDir'
+  'namespace' | 'organization' | 'releaseKeys' | 'fieldManager' | 'helmPath' | 'tmpDir' | 'proxyEnv'
 >;
 
 /** What every operation works with. */

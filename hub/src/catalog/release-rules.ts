@@ -8,6 +8,8 @@ export function releaseFault(release: Release, envelope: ReleaseEnvelope, now: n
   if (semver.valid(release.version) !== release.version) return `the version "${release.version}" is not SemVer`;
   if (release.expiresAt !== undefined && Date.parse(release.expiresAt) <= now)
     return `the release expired at ${release.expiresAt}`;
+  if (release.chart.bytes > LIMITS.maxChartBytes)
+    return `its chart has ${release.chart.bytes} bytes; the limit is ${LIMITS.maxChartBytes}`;
   const { parameters } = release;
   if (parameters['type'] !== 'object' || parameters['additionalProperties'] !== false)
     return 'the schema of its parameters is not closed: it needs "type": "object" and "additionalProperties": false';

@@ -29,6 +29,8 @@ export interface NewRelease {
   version: string;
   digest: string;
   chartDigest: string;
+  /** The registry that has the chart, when the hub does not. */
+  chartOci: string | undefined;
   signedBy: string;
   counter: number;
   signedAt: string;
@@ -76,14 +78,15 @@ export class ReleasesRepository {
   async insert(tx: EntityManager, context: TenantContext, release: NewRelease): Promise<string> {
     const made = await row<{ id: string }>(
       tx,
-      `INSERT INTO releases (organization_id, service_id, version, digest, chart_digest, signed_by, counter, signed_at, envelope, created_by)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id`,
+      `INSERT INTO releases (organization_id, service_id, version, digest, chart_digest, chart_oci, signed_by, counter, signed_at, envelope, created_by)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id`,
       [
         context.organizationId,
         release.serviceId,
         release.version,
         release.digest,
         release.chartDigest,
+        release.chartOci ?? null,
         release.signedBy,
         release.counter,
         release.signedAt,

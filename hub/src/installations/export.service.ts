@@ -4,6 +4,7 @@ import type { EntityManager } from 'typeorm';
 import { ChartsRepository } from '../catalog/charts/charts.repository.ts';
 import { Database } from '../db/database.ts';
 import type { TenantContext } from '../db/tenant-context.ts';
+import { ProblemError } from '../http/problem.ts';
 import { OperationsRepository } from '../operations/operations.repository.ts';
 import type { InstallationRow } from './installation-row.ts';
 import { InstallationsRepository, type GenerationRow } from './installations.repository.ts';
@@ -60,7 +61,12 @@ export class ExportService {
   loadChart(context: TenantContext, id: string): Promise<Buffer> {
     return this.database.inTenant(context, async (tx) => {
       const { chosen } = await this.#running(tx, id);
-      const content = await this.charts.content(tx, chosen.release.chart.digest);
+      const { digest, oci } = chosen.release.chart;
+      if (oci !== undefined)
+        throw new ProblemError('not-found', `the chart lies in the registry, at oci://${oci}, and not on this hub`, {
+          action: `\`steward export\` gets it from there; it is the blob ${digest}`,
+        });
+      const content = await this.charts.content(tx, digest);
       if (!content) throw new Error('the chart of a release is not there');
       return content;
     });
@@ -84,6 +90,6 @@ export class ExportService {
   }
 }
 
-function chartOf({ name, version, digest, bytes }: Release['chart']): InstallationExport['chart'] {
-  return { name, version, digest, bytes };
+function chartOf({ name, version, digest, bytes, oci }: Release['chart']): InstallationExport['chart'] {
+  return { name, version, digest, bytes, ...(oci === undefined ? {} : { oci }) };
 }

@@ -38,13 +38,14 @@ export interface IntentRow {
   agentFeatures: string[] | null;
   digest: string;
   version: string;
+  isChartElsewhere: boolean;
 }
 
 const SELECT_INTENT = `
   SELECT o.id AS "operationId", o.kind, o.state, o.requested_by AS "requestedBy", o.request_reason AS "requestReason",
          o.cancel_requested_by AS "cancelRequestedBy", o.cancel_if_under_way AS "cancelIfUnderWay", o.not_after AS "notAfter", o.trace_id AS "traceId", o.span_id AS "spanId",
          i.id AS "installationId", i.name, i.namespace, i.release_name AS "releaseName", g.accept_differences AS "acceptDifferences", s.slug AS service, g.generation, g.action, g.delete_volumes AS "deleteVolumes",
-         g.parameters, g.to_generation AS "toGeneration", g.run_state AS "runState", c.agent_features AS "agentFeatures", r.digest, r.version,
+         g.parameters, g.to_generation AS "toGeneration", g.run_state AS "runState", c.agent_features AS "agentFeatures", r.digest, r.version, r.chart_oci IS NOT NULL AS "isChartElsewhere",
          EXISTS (SELECT 1 FROM installation_generations w WHERE w.installation_id = i.id AND w.generation < g.generation
                    AND w.succeeded_at IS NOT NULL) AS "hasRunWell"
   FROM operations o

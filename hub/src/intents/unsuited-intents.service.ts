@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { ADOPT_FEATURE, type OperationState } from '@steward/shared';
+import { ADOPT_FEATURE, CHART_REGISTRY_FEATURE, type OperationKind, type OperationState } from '@steward/shared';
 import { Database } from '../db/database.ts';
 import { featuresNeeded } from '../wanted/run-state.ts';
 import { EndOperationService } from '../operations/end-operation.service.ts';
@@ -10,7 +10,9 @@ import type { IntentRow } from './intents.repository.ts';
 const NOT_STARTED: ReadonlySet<OperationState> = new Set(['queued', 'offered', 'awaiting-approval']);
 
 const WHAT_IT_LACKS =
-  'installations that are stopped, scaled, autoscaled, restarted, resized or scheduled, or that were adopted';
+  'installations that are stopped, scaled, autoscaled, restarted, resized or scheduled, that were adopted, or whose chart lies in a registry';
+
+const FETCHES_CHART: ReadonlySet<OperationKind> = new Set(['install', 'upgrade', 'adopt']);
 
 /** Keeps from an agent what it would not understand, or of which it would silently leave something out. */
 @Injectable()
@@ -43,9 +45,14 @@ export class UnsuitedIntentsService {
   }
 }
 
-function isSuited({ kind, runState, releaseName, agentFeatures }: IntentRow): boolean {
+function isSuited({ kind, runState, releaseName, isChartElsewhere, agentFeatures }: IntentRow): boolean {
   // Without Helm's name of it, all of it would be made once more beside what runs.
   const needsAdopt = kind === 'adopt' || kind === 'leave' || releaseName !== null;
-  const needed = [...featuresNeeded(kind, runState), ...(needsAdopt ? [ADOPT_FEATURE] : [])];
+  const needsRegistry = isChartElsewhere && FETCHES_CHART.has(kind);
+  const needed = [
+    ...featuresNeeded(kind, runState),
+    ...(needsAdopt ? [ADOPT_FEATURE] : []),
+    ...(needsRegistry ? [CHART_REGISTRY_FEATURE] : []),
+  ];
   return needed.every((feature) => agentFeatures?.includes(feature) === true);
 }

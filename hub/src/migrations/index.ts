@@ -9,6 +9,7 @@ import { IfUnderWay2007000000000 } from './2007-if-under-way.ts';
 import { Adopt2010000000000 } from './2010-adopt.ts';
 import { MovedCluster2015000000000 } from './2015-moved-cluster.ts';
 import { Metrics2020000000000 } from './2020-metrics.ts';
+import { ChartsElsewhere2021000000000 } from './2021-charts-elsewhere.ts';
 
 /** A migration's class name ends in 13 digits, by which TypeORM orders them: the number of the file (four digits), then zeros. */
 export interface MigrationClass {
@@ -28,4 +29,5 @@ export const MIGRATIONS: readonly MigrationClass[] = [
   Adopt2010000000000,
   MovedCluster2015000000000,
   Metrics2020000000000,
+  ChartsElsewhere2021000000000,
 ];

@@ -1,5 +1,6 @@
 import * as Type from 'typebox';
 import type { Static } from 'typebox';
+import { ChartPlace } from '../registry/chart-place.ts';
 import { Digest, ReleaseImage, ReleaseName, Slug } from '../release/release.ts';
 import { RunState } from '../run-state.ts';
 import { Version } from './catalog.ts';
@@ -17,7 +18,14 @@ export const InstallationExport = Type.Object({
   releaseName: ReleaseName,
   namespace: Namespace,
   releaseDigest: Digest,
-  chart: Type.Object({ name: Type.String(), version: Type.String(), digest: Digest, bytes: Type.Integer() }),
+  chart: Type.Object({
+    name: Type.String(),
+    version: Type.String(),
+    digest: Digest,
+    bytes: Type.Integer(),
+    /** It lies in this registry, under its digest, and not on the hub. */
+    oci: Type.Optional(ChartPlace),
+  }),
   parameters: Type.Record(Type.String(), Type.Unknown()),
   images: Type.Array(ReleaseImage),
   /** What runs still names its images as the chart does, since it was adopted and not upgraded. Else by digest. */

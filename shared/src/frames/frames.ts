@@ -32,6 +32,9 @@ export const SCHEDULE_FEATURE = 'schedule';
 /** In `features`: the agent takes over what Helm runs, knows a release name of its own, and lets go again. */
 export const ADOPT_FEATURE = 'adopt';
 
+/** In `features`: the agent gets a chart from the registry that its release names. */
+export const CHART_REGISTRY_FEATURE = 'chart-registry';
+
 /** What this version says in `features`. */
 export const FEATURES: readonly string[] = [
   RUN_STATE_FEATURE,
@@ -40,6 +43,7 @@ export const FEATURES: readonly string[] = [
   AUTOSCALE_FEATURE,
   SCHEDULE_FEATURE,
   METRICS_FEATURE,
+  CHART_REGISTRY_FEATURE,
 ];
 
 /** Agent → hub, first frame. 1–2 kB, no full state. */

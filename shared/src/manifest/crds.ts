@@ -181,17 +181,17 @@ const imageSource = crd({
   kind: 'ImageSource',
   plural: 'imagesources',
   description:
-    'From where this cluster gets the images of services: a mirror for a registry, and the Secrets to log in with. The digest stays the one that the vendor signed. Counts from the next operation on; what runs stays as it is.',
+    'From where this cluster gets the images and charts of services: a mirror for a registry, and the Secrets to log in with. The digest stays the one that the vendor signed. Counts from the next operation on; what runs stays as it is.',
   spec: record({
     mirrors: {
       type: 'array',
       maxItems: 50,
-      description: 'the longest prefix that fits an image counts',
+      description: 'the longest prefix that fits an image or a chart counts',
       items: record(
         {
           from: text(
             300,
-            'what the image is called in the release, without tag: docker.io, docker.io/library, quay.io/team',
+            'what the image or chart is called in the release, without tag: docker.io, docker.io/library, quay.io/team',
           ),
           to: text(300, 'where this cluster gets it: registry.corp.example/docker'),
         },
@@ -203,6 +203,13 @@ const imageSource = crd({
       maxItems: 10,
       description:
         'names of Secrets of type kubernetes.io/dockerconfigjson, which you make in the namespace of each installation',
+      items: text(253),
+    },
+    chartPullSecrets: {
+      type: 'array',
+      maxItems: 10,
+      description:
+        'names of Secrets of the same type in this namespace, with which the agent gets charts that lie in a registry; a key ca.crt in one is the authority of the registries that it names',
       items: text(253),
     },
     installations: {

@@ -2,6 +2,7 @@ import * as Type from 'typebox';
 import type { Static } from 'typebox';
 import { KindDefinition } from '../chart/definitions.ts';
 import { HOOK_EVENTS, type HookEvent } from '../chart/hooks.ts';
+import { ChartPlace } from '../registry/chart-place.ts';
 import { ReleaseMetrics } from './metrics.ts';
 import { ReleaseRemedies } from '../remedies/offers.ts';
 
@@ -176,6 +177,8 @@ export const Release = Type.Object({
     version: Type.String({ maxLength: 100 }),
     digest: Digest,
     bytes: Type.Integer({ minimum: 1 }),
+    /** The registry that has it as a blob, when the hub does not. An agent that does not know this asks the hub, which has none. */
+    oci: Type.Optional(ChartPlace),
   }),
   images: Type.Array(ReleaseImage, { maxItems: 200 }),
   /** JSON Schema (closed) of the values that the hub may set; `{"type":"object","additionalProperties":false}` for none. */

@@ -42,6 +42,7 @@ const recipes = {
   helm: { folder: 'helm', package: 'helm.sh/helm/v4/cmd/helm', variables: {}, takes: '1 to 4 minutes' },
   'node-init': { folder: 'node-init', package: '.', variables: {}, takes: 'seconds' },
   probe: { folder: 'probe', package: '.', variables: {}, takes: 'seconds' },
+  registry: { folder: 'registry', package: '.', variables: {}, takes: 'up to a minute' },
   'nats-2.14': {
     folder: 'nats-2.14',
     package: 'github.com/nats-io/nats-server/v2',

@@ -9,7 +9,7 @@ function source(name: string, spec: object): Parameters<typeof mergeImageSources
 
 describe('the customer’s image sources', () => {
   it('are nothing when there are none', () => {
-    expect(mergeImageSources([], 'shop')).toEqual({ ok: true, value: AS_SIGNED });
+    expect(mergeImageSources([], 'shop')).toEqual({ ok: true, value: { images: AS_SIGNED, chartPullSecrets: [] } });
   });
 
   it('are put together, the longest prefix first, of those for this installation', () => {
@@ -18,12 +18,22 @@ describe('the customer’s image sources', () => {
     const merged = mergeImageSources(
       [
         source('a', { mirrors: [docker], pullSecrets: ['one'] }),
-        source('b', { mirrors: [docker, library], installations: ['shop'], pullSecrets: ['two', 'one'] }),
-        source('c', { mirrors: [{ from: 'quay.io', to: 'mirror.example/quay' }], installations: ['other'] }),
+        source('b', {
+          mirrors: [docker, library],
+          installations: ['shop'],
+          pullSecrets: ['two', 'one'],
+          chartPullSecrets: ['c'],
+        }),
+        source('c', {
+          mirrors: [{ from: 'quay.io', to: 'mirror.example/quay' }],
+          installations: ['other'],
+          chartPullSecrets: ['d'],
+        }),
       ],
       'shop',
     );
-    expect(merged).toEqual({ ok: true, value: { mirrors: [library, docker], pullSecrets: ['one', 'two'] } });
+    const images = { mirrors: [library, docker], pullSecrets: ['one', 'two'] };
+    expect(merged).toEqual({ ok: true, value: { images, chartPullSecrets: ['c'] } });
   });
 
   it.each([

@@ -7,6 +7,10 @@ import { IMAGE_SOURCE } from '../../operations/kinds.ts';
 import { persist } from '../../operations/persist.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
 
+const SecretNames = Type.Array(Type.String({ maxLength: 253, pattern: '^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$' }), {
+  maxItems: 10,
+});
+
 const Spec = Type.Object(
   {
     mirrors: Type.Optional(
@@ -14,14 +18,20 @@ const Spec = Type.Object(
         maxItems: 50,
       }),
     ),
-    pullSecrets: Type.Optional(
-      Type.Array(Type.String({ maxLength: 253, pattern: '^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$' }), { maxItems: 10 }),
-    ),
+    pullSecrets: Type.Optional(SecretNames),
+    chartPullSecrets: Type.Optional(SecretNames),
     installations: Type.Optional(Type.Array(Type.String())),
   },
   { additionalProperties: false },
 );
 const decode = compile(Type.Object({ spec: Spec }));
+
+/** What counts for an installation now: for its images, which is kept with the generation, and to get its chart once. */
+export interface CustomerSource {
+  images: ImageSource;
+  /** Names of Secrets beside the ImageSource. */
+  chartPullSecrets: string[];
+}
 
 /**
  * The customer's ImageSource objects as they are now, as far as they are for this installation. There are none either
@@ -31,7 +41,7 @@ const decode = compile(Type.Object({ spec: Spec }));
 export async function loadImageSource(
   kube: KubeClient,
   { namespace, installation, signal }: { namespace: string; installation: string; signal: AbortSignal },
-): Promise<Outcome<ImageSource>> {
+): Promise<Outcome<CustomerSource>> {
   const objects = await persist(() => kube.list(IMAGE_SOURCE, namespace, { signal }).catch(noneYet), signal);
   return mergeImageSources(objects, installation);
 }
@@ -41,9 +51,10 @@ function noneYet(error: unknown): KubeObject[] {
   throw error;
 }
 
-export function mergeImageSources(objects: readonly KubeObject[], installation: string): Outcome<ImageSource> {
+export function mergeImageSources(objects: readonly KubeObject[], installation: string): Outcome<CustomerSource> {
   const mirrors = new Map<string, { to: string; name: string }>();
   const pullSecrets = new Set<string>();
+  const chartPullSecrets = new Set<string>();
   for (const object of objects) {
     const { name } = object.metadata;
     const decoded = decode(object);
@@ -51,6 +62,7 @@ export function mergeImageSources(objects: readonly KubeObject[], installation: 
     const { spec } = decoded.value;
     if (spec.installations && !spec.installations.includes(installation)) continue;
     for (const secret of spec.pullSecrets ?? []) pullSecrets.add(secret);
+    for (const secret of spec.chartPullSecrets ?? []) chartPullSecrets.add(secret);
     for (const { from, to } of spec.mirrors ?? []) {
       const wrong = [from, to].find((place) => !isPlace(place));
       if (wrong !== undefined) return invalid(name, `"${wrong}" is not a registry's host with or without a folder`);
@@ -61,7 +73,8 @@ export function mergeImageSources(objects: readonly KubeObject[], installation: 
     }
   }
   const sorted = [...mirrors].map(([from, { to }]) => ({ from, to })).sort((a, b) => b.from.length - a.from.length);
-  return done({ mirrors: sorted, pullSecrets: [...pullSecrets].sort() });
+  const images = { mirrors: sorted, pullSecrets: [...pullSecrets].sort() };
+  return done({ images, chartPullSecrets: [...chartPullSecrets].sort() });
 }
 
 function invalid(name: string, why: string): Outcome<never> {

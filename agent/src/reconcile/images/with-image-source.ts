@@ -19,11 +19,17 @@ function mirrored(reference: string, mirrors: ImageSource['mirrors']): string {
   const image = parseImageReference(reference);
   if (!image) return reference;
   const name = `${image.host}/${image.repository}`;
-  const mirror = mirrors.find(({ from }) => name.startsWith(`${from}/`));
-  if (!mirror) return reference;
+  const place = mirroredName(name, mirrors);
+  if (place === name) return reference;
   const tag = image.tag === undefined ? '' : `:${image.tag}`;
   const digest = image.digest === undefined ? '' : `@${image.digest}`;
-  return `${mirror.to}${name.slice(mirror.from.length)}${tag}${digest}`;
+  return `${place}${tag}${digest}`;
+}
+
+/** Of an image or a chart, by its full name without tag and digest. */
+export function mirroredName(name: string, mirrors: ImageSource['mirrors']): string {
+  const mirror = mirrors.find(({ from }) => name.startsWith(`${from}/`));
+  return mirror ? `${mirror.to}${name.slice(mirror.from.length)}` : name;
 }
 
 function merged(podSpec: Record<string, unknown>, names: readonly string[]): unknown[] {

@@ -119,7 +119,12 @@ async function imageSourceOf(run: Run): Promise<Outcome<ImageSource>> {
     return done(run.sameSet.images ?? AS_SIGNED);
   const { kube, config } = run.context;
   const { namespace } = config;
-  return loadImageSource(kube, { namespace, installation: run.installation.name, signal: run.untilWriting });
+  const source = await loadImageSource(kube, {
+    namespace,
+    installation: run.installation.name,
+    signal: run.untilWriting,
+  });
+  return source.ok ? done(source.value.images) : source;
 }
 
 async function planSet(run: Run, set: ReleaseSet, notes: readonly string[]): Promise<Outcome<Planned<ObjectPlan>>> {

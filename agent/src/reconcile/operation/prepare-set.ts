@@ -1,10 +1,9 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { canonicalJson, makesPods, offeredBy, sha256, type Release, type VerifiedRelease } from '@steward/shared';
-import { DownloadError } from '../../link/link.ts';
 import type { HistoryEntry } from '../../operations/installation-object.ts';
 import { persist } from '../../operations/persist.ts';
 import { loadFoundImages, type FoundImage } from '../adopt/found-images.ts';
 import { listableKinds } from '../adopt/listable-kinds.ts';
+import { fetchChart } from '../chart/fetch-chart.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
 import { BoundedRender } from '../render/worker/bounded-render.ts';
 import { loadKeptFields } from '../render/kept-fields.ts';
@@ -14,11 +13,10 @@ import { unpackSet } from '../render/release-set.ts';
 import { renderChart } from '../render/render-chart.ts';
 import { verifiedRelease } from '../verify/verify-release.ts';
 import { setGenerationOf } from '../history/good-generations.ts';
+import { download } from './download.ts';
 import { awaitKinds, awaitRights } from './rights.ts';
 import type { Run } from './run.ts';
 
-const FIRST_RETRY_MS = 500;
-const MAX_RETRY_MS = 30_000;
 /** After a restart rendering is tried again this often: the chart may be what ended the agent. */
 const MAX_ATTEMPTS = 3;
 
@@ -83,12 +81,14 @@ async function renderSet(run: Run): Promise<Outcome<PreparedSet>> {
     await awaitRights(run, release.permissions);
     return done(await awaitKinds(run, release.definitions ?? []));
   });
-  const leave = await run.context.room.renders.take(run.untilWriting);
-  try {
-    return await withBounds(run, (bounded) => downloadAndRender(run, verified.value, bounded));
-  } finally {
-    leave();
-  }
+  return download(run, async () => {
+    const leave = await run.context.room.renders.take(run.untilWriting);
+    try {
+      return await withBounds(run, (bounded) => downloadAndRender(run, verified.value, bounded));
+    } finally {
+      leave();
+    }
+  });
 }
 
 async function withBounds<T>(run: Run, work: (bounded: BoundedRender) => Promise<T>): Promise<T> {
@@ -106,11 +106,11 @@ async function downloadAndRender(
   verified: VerifiedRelease,
   bounded: BoundedRender,
 ): Promise<Outcome<PreparedSet>> {
-  const { kube, link } = run.context;
+  const { kube } = run.context;
   const signal = run.untilWriting;
   const { digest } = verified.release.chart;
   const [chart, kubeVersion, apiVersions] = await Promise.all([
-    download(run, () => link.fetchChart(digest, signal)),
+    fetchChart(run, verified.release),
     persist(() => kube.version(), signal),
     persist(() => kube.apiVersions(), signal),
   ]);
@@ -125,7 +125,7 @@ async function verify(run: Run): Promise<Outcome<VerifiedRelease>> {
   const { desired } = record.spec;
   const signal = run.untilWriting;
   const [envelope, kubernetesVersion] = await Promise.all([
-    download(run, () => context.link.fetchRelease(desired.release.digest, signal)),
+    download(run, async () => done(await context.link.fetchRelease(desired.release.digest, signal))),
     persist(() => context.kube.version(), signal),
   ]);
   if (!envelope.ok) return envelope;
@@ -138,25 +138,6 @@ async function verify(run: Run): Promise<Outcome<VerifiedRelease>> {
     kubernetesVersion,
     now: context.now(),
   });
-}
-
-/** The hub may be away: what it has will be had later, until the operation expires. */
-async function download(run: Run, fetch: () => Promise<Uint8Array>): Promise<Outcome<Uint8Array>> {
-  const signal = run.untilWriting;
-  for (let waitMs = FIRST_RETRY_MS; ; waitMs = Math.min(waitMs * 2, MAX_RETRY_MS)) {
-    signal.throwIfAborted();
-    try {
-      return done(await fetch());
-    } catch (error) {
-      signal.throwIfAborted();
-      if (!(error instanceof DownloadError)) throw error;
-      if (!error.isTransient) return failed(error.reason, error.message);
-      const message = `waiting for the hub: ${error.message}`;
-      if (run.record.status.message !== message)
-        await run.move({ state: run.record.status.state, phase: 'verify', message });
-      await delay(waitMs * (0.5 + Math.random()), undefined, { signal });
-    }
-  }
 }
 
 interface RenderInput {

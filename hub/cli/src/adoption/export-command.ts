@@ -20,13 +20,16 @@ import { EXIT } from '../exit-codes.ts';
 import { apiPath, type HubClient } from '../hub-api/hub-client.ts';
 import { findInstallation } from '../installations/find-installation.ts';
 import { addCommand, type Invocation, type Session } from '../program/command.ts';
+import { openRegistry } from '../registry/open-registry.ts';
+import { pullBlob } from '../registry/pull-chart.ts';
+import { withRegistryFlags, type RegistryFlags } from '../registry/registry-flags.ts';
 import { chartRenderer, findHelm } from '../render/helm.ts';
 import { objectName, readRendered } from '../render/rendered-set.ts';
 import { type Values } from '../values-path.ts';
 import { chartFile, exportNotes, helmCommands, imageList, readme } from './export-folder.ts';
 import { pinnedValues, type PinnedValues, type RenderedParts } from './pinned-values.ts';
 
-interface ExportOptions {
+interface ExportOptions extends RegistryFlags {
   outputDir?: string;
 }
 
@@ -35,7 +38,7 @@ async function runExport(invocation: Invocation<ExportOptions>): Promise<void> {
   const hub = await invocation.hub();
   const { id, name } = await findInstallation(hub, args[0] ?? '');
   const exported = await hub.get(InstallationExport, apiPath`/installations/${id}/export`);
-  const chart = await loadChart(hub, id, exported);
+  const chart = await loadChart(invocation, hub, id, exported);
   const { values, open } = exported.imagesAsAdopted
     ? { values: exported.parameters, open: [] }
     : await pinned(invocation, exported, chart);
@@ -56,7 +59,16 @@ async function runExport(invocation: Invocation<ExportOptions>): Promise<void> {
   output.lines([commands.afterLeave]);
 }
 
-async function loadChart(hub: HubClient, id: string, { chart }: InstallationExport): Promise<Buffer> {
+async function loadChart(
+  { terminal, options }: Invocation<ExportOptions>,
+  hub: HubClient,
+  id: string,
+  { chart }: InstallationExport,
+): Promise<Buffer> {
+  if (chart.oci !== undefined) {
+    const registry = await openRegistry(terminal, chart.oci, options);
+    return pullBlob(registry, chart).finally(() => registry.close());
+  }
   const answer = await hub.open({ method: 'GET', path: apiPath`/installations/${id}/chart` });
   const bytes = await readBytes(answer.body, LIMITS.maxChartBytes);
   if (sha256(bytes) === chart.digest) return bytes;
@@ -136,7 +148,10 @@ export function addExportCommand(program: Command, session: Session): void {
       'or STEWARD_HELM). What differs all the same is said. With an id also of an installation that was left or removed.',
     examples: ['steward export nats --output-dir nats', 'steward export prod/nats --output json'],
     options: (command) =>
-      command.option('--output-dir <folder>', "where; made when it is not there (default: the installation's name)"),
+      withRegistryFlags(command).option(
+        '--output-dir <folder>',
+        "where; made when it is not there (default: the installation's name)",
+      ),
     run: runExport,
   });
 }

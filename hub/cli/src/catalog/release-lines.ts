@@ -63,6 +63,7 @@ export function releaseLines(details: ReleaseDetails, paint: Paint): string[] {
         ['Signed by', details.signedBy],
         ['Counter', String(release.counter)],
         ['Chart', `${release.chart.name} ${release.chart.version}, ${release.chart.digest}`],
+        ['Chart lies in', release.chart.oci && `oci://${release.chart.oci}`],
         ['Published', localTime(details.publishedAt)],
         ['Expires', release.expiresAt && localTime(release.expiresAt)],
         ['Kubernetes', release.kubernetes],

@@ -136,16 +136,34 @@ export async function loadChart(path: string, changes: ChartChanges, cwd: string
   const found = await stat(full).catch((error: unknown) => {
     throw usageError(
       `cannot read the chart: ${messageOf(error)}`,
-      'Give a chart folder, or a .tgz made by `helm package`.',
+      'Give a chart folder, a .tgz made by `helm package`, or oci://HOST/PATH/CHART.',
     );
   });
-  const archive = found.isDirectory() ? undefined : await readFile(full);
-  if (archive && archive.length > LIMITS.maxChartBytes) throw tooLarge(archive.length);
-  const original = archive ? await readChartArchive(archive, path) : await readChartFolder(full);
-  readMeta(original, path);
-  const files = hasChanges(changes) ? await changed(original, changes, cwd) : original;
-  const meta = readMeta(files, path);
-  const packed = archive && !hasChanges(changes) ? archive : await packChart(meta.name, files);
+  if (!found.isDirectory()) return loadPackedChart(await readFile(full), path, changes, cwd);
+  const files = await withChanges(await readChartFolder(full), path, changes, cwd);
+  return chartOf(files, path, await packChart(readMeta(files, path).name, files));
+}
+
+/** @param where it comes from, for people */
+export async function loadPackedChart(
+  archive: Buffer,
+  where: string,
+  changes: ChartChanges,
+  cwd: string,
+): Promise<Chart> {
+  if (archive.length > LIMITS.maxChartBytes) throw tooLarge(archive.length);
+  const files = await withChanges(await readChartArchive(archive, where), where, changes, cwd);
+  const packed = hasChanges(changes) ? await packChart(readMeta(files, where).name, files) : archive;
+  return chartOf(files, where, packed);
+}
+
+async function withChanges(files: ChartFiles, where: string, changes: ChartChanges, cwd: string): Promise<ChartFiles> {
+  readMeta(files, where);
+  return hasChanges(changes) ? changed(files, changes, cwd) : files;
+}
+
+function chartOf(files: ChartFiles, where: string, packed: Buffer): Chart {
+  const meta = readMeta(files, where);
   if (packed.length > LIMITS.maxChartBytes) throw tooLarge(packed.length);
   return { meta, files, values: readValues(files), packed, digest: sha256(packed) };
 }

@@ -6,6 +6,8 @@ import type { Inspection } from '../checks/inspect-chart.ts';
 export interface ReleaseFacts {
   service: string;
   images: ReleaseImage[];
+  /** Where clusters get the chart from, when not from the hub. */
+  chartPlace?: string | undefined;
   counter: number;
   createdAt: Date;
   expiresAt?: Date | undefined;
@@ -49,7 +51,13 @@ export function buildRelease(chart: Chart, inspection: Inspection, facts: Releas
     counter: facts.counter,
     createdAt: facts.createdAt.toISOString(),
     ...(facts.expiresAt === undefined ? {} : { expiresAt: facts.expiresAt.toISOString() }),
-    chart: { name: chart.meta.name, version: chart.meta.version, digest: chart.digest, bytes: chart.packed.length },
+    chart: {
+      name: chart.meta.name,
+      version: chart.meta.version,
+      digest: chart.digest,
+      bytes: chart.packed.length,
+      ...(facts.chartPlace === undefined ? {} : { oci: facts.chartPlace }),
+    },
     images: facts.images,
     parameters: parameters.schema,
     basicParameters: parameters.basic,

@@ -1,7 +1,6 @@
 import { compile, Slug } from '@steward/shared';
 import { InvalidArgumentError, type Command } from 'commander';
 import { resolve } from 'node:path';
-import { loadChart, type Chart, type ChartChanges } from '../chart/chart.ts';
 import { inspectChart, type Inspection } from '../checks/inspect-chart.ts';
 import { CliError, usageError } from '../cli-error.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
@@ -9,57 +8,48 @@ import { findingLines, Findings, writeFindings } from '../findings/finding.ts';
 import { httpClient } from '../hub-api/http.ts';
 import { addCommand, collect, type Invocation, type Session } from '../program/command.ts';
 import { chartRenderer, findHelm } from '../render/helm.ts';
+import { withRegistryFlags } from '../registry/registry-flags.ts';
 import { paintFor } from '../terminal/terminal.ts';
 import { buildRelease } from './build-release.ts';
+import { openChart, type ChartOptions, type OpenedChart } from './chart-source.ts';
 import { givenDigests, pinImages } from './images.ts';
 import { loadSigningKey } from './key-file.ts';
 import { checkKeyIsKnown, publishRelease, type Published } from './publish-release.ts';
 import { registryLookup } from './registry.ts';
 
-interface ChartOptions {
-  version?: string;
-  appVersion?: string;
-  values?: string[];
-  set?: string[];
+interface InspectOptions extends ChartOptions {
   allowDiffering?: boolean;
 }
 
-interface PublishOptions extends ChartOptions {
+interface PublishOptions extends InspectOptions {
   key: string;
   service?: string;
   channel?: string[];
   image?: string[];
   imagesFile?: string;
   registry: boolean;
+  chartInRegistry?: boolean;
   expiresInDays?: number;
 }
 
 const decodeSlug = compile(Slug);
 const dayMs = 24 * 3_600_000;
 
-function changesOf(options: ChartOptions): ChartChanges {
-  return {
-    version: options.version,
-    appVersion: options.appVersion,
-    valuesFiles: options.values ?? [],
-    settings: options.set ?? [],
-  };
-}
-
 async function inspect(
-  invocation: Invocation<ChartOptions>,
+  invocation: Invocation<InspectOptions>,
   findings: Findings,
-): Promise<{ chart: Chart; inspection: Inspection }> {
+): Promise<OpenedChart & { inspection: Inspection }> {
   const { terminal, args, options, note } = invocation;
   const helm = await findHelm(terminal);
-  const chart = await loadChart(args[0] ?? '.', changesOf(options), terminal.cwd);
+  const opened = await openChart(terminal, args[0] ?? '.', options);
+  const { chart } = opened;
   note(
     `${chart.meta.name} ${chart.meta.version}: ${chart.files.size} files, ${chart.packed.length} bytes, ${chart.digest}`,
   );
   const renderer = await chartRenderer(helm, chart.packed, terminal.signal);
   try {
     return {
-      chart,
+      ...opened,
       inspection: await inspectChart(chart, renderer, {
         findings,
         progress: note,
@@ -76,7 +66,7 @@ function sum(findings: Findings): string {
   return `${of(findings.count('error'), 'error')}, ${of(findings.count('warning'), 'warning')}`;
 }
 
-async function runLint(invocation: Invocation<ChartOptions>): Promise<ExitCode> {
+async function runLint(invocation: Invocation<InspectOptions>): Promise<ExitCode> {
   const findings = new Findings();
   const { inspection } = await inspect(invocation, findings);
   writeFindings(invocation.output, findings);
@@ -121,7 +111,8 @@ async function runPublish(invocation: Invocation<PublishOptions>): Promise<void>
   const hub = await invocation.hub();
   await checkKeyIsKnown(hub, signingKey.key);
   const findings = new Findings();
-  const { chart, inspection } = await inspect(invocation, findings);
+  const { chart, place, inspection } = await inspect(invocation, findings);
+  const chartPlace = options.chartInRegistry === true ? stayingPlace(place) : undefined;
   const service = options.service ?? chart.meta.name;
   const images = await pinned(invocation, inspection.images, findings);
   refuseErrors(invocation, findings);
@@ -138,12 +129,22 @@ async function runPublish(invocation: Invocation<PublishOptions>): Promise<void>
       buildRelease(chart, inspection, {
         service,
         images,
+        chartPlace,
         counter,
         createdAt,
         expiresAt: days === undefined ? undefined : new Date(createdAt.getTime() + days * dayMs),
       }),
   });
   output.outcome(published, sentence(published));
+}
+
+/** Only the very bytes that lie there are what clusters get from there. */
+function stayingPlace(place: string | undefined): string {
+  if (place !== undefined) return place;
+  throw usageError(
+    '--chart-in-registry is for a chart that is published as it lies in a registry',
+    'Push it with `helm push`, and publish it as oci://HOST/PATH/CHART without --set, --values and --app-version.',
+  );
 }
 
 function sentence({ service, version, channels, movedChannels, digest, signedBy, counter, isNew }: Published): string {
@@ -161,8 +162,11 @@ function positiveDays(text: string): number {
 }
 
 function withChartOptions(command: Command): Command {
-  return command
-    .option('--version <version>', "publish under this version instead of Chart.yaml's")
+  return withRegistryFlags(command)
+    .option(
+      '--version <version>',
+      "publish under this version instead of Chart.yaml's; of a chart in a registry: which one",
+    )
     .option('--app-version <version>', "appVersion instead of Chart.yaml's")
     .option(
       '--values <file>',
@@ -178,13 +182,14 @@ export function addPublishCommands(program: Command, session: Session): void {
     usage: 'publish <chart>',
     summary: 'sign a chart as a release and upload it',
     about:
-      'Packs the chart (the same files always give the same digest), renders it with its defaults and with every ' +
+      'Packs the chart (the same files always give the same digest; one that is packed already, as a file or in a registry, is taken as it is), renders it with its defaults and with every ' +
       'setting that customers may choose, derives the rights that the agent will need, pins images to digests, ' +
       'signs all of that with your key and uploads it. The first release of a service brings it into the catalog. ' +
       'Doing it again with the same content changes nothing.',
     examples: [
       'steward publish ./charts/nats --key release.key --channel stable',
       'steward publish web-1.2.0.tgz --key release.key --image ghcr.io/acme/web:1.2.0=sha256:…',
+      'steward publish oci://ghcr.io/acme/charts/web --version 1.2.0 --key release.key',
       'steward publish ./charts/nats --key release.key --version 2.14.9 --app-version 2.14.9',
     ],
     options: (command) =>
@@ -194,11 +199,12 @@ export function addPublishCommands(program: Command, session: Session): void {
         .option('--channel <name>', 'channel to move to this release (repeatable)', collect)
         .option('--image <ref=sha256:…>', 'digest of an image (repeatable)', collect)
         .option('--images-file <file>', 'the same, a line per image')
+        .option('--chart-in-registry', 'leave the chart in its registry: clusters get it from there, not from the hub')
         .option('--no-registry', 'do not ask registries for digests that are not given')
         .option('--expires-in-days <days>', 'no new installs and upgrades to it after that', positiveDays),
     run: runPublish,
   });
-  addCommand<ChartOptions>(program, session, {
+  addCommand<InspectOptions>(program, session, {
     usage: 'lint [chart]',
     summary: 'say what is wrong with a chart, with file, line and column',
     about: 'Does everything that publish does before it signs; needs no hub. Ends with 1 when there are errors.',

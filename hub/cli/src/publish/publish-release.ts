@@ -126,7 +126,7 @@ async function sendRelease(publication: Publication, service: string): Promise<P
         action: 'Open fewer values to the hub, or describe them in fewer words.',
       });
     const envelope = signRelease(payload, signingKey.privateKeyPem);
-    if (attempt === 1) {
+    if (attempt === 1 && release.chart.oci === undefined) {
       progress(`uploading the chart (${chart.packed.length} bytes)`);
       await hub.put(StoredChart, apiPath`/charts/${chart.digest}`, { bytes: chart.packed });
     }
