@@ -19,7 +19,8 @@ describe('rendered manifests', () => {
     ['0x1F', 31],
     ['~', null],
     ['null', null],
-    ['!!binary aGk=', expect.anything()],
+    ['9007199254740991', Number.MAX_SAFE_INTEGER],
+    ['1e21', 1e21],
   ])('are read as Kubernetes reads them: %s', (text, value) => {
     const parsed = readManifests(map(`  x: ${text}\n`));
     expect(parsed).toMatchObject({ ok: true, objects: [{ object: { data: { x: value } } }] });
@@ -46,6 +47,22 @@ describe('rendered manifests', () => {
       template: 'shop/templates/map.yaml',
     });
     expect(JSON.stringify(parsed)).not.toContain('hunter2');
+  });
+
+  it.each([
+    ['9007199254740993', 'number'],
+    ['-0x7fffffffffffffff', 'number'],
+    ['[{ y: 18446744073709551615 }]', 'number'],
+    ['.inf', 'number'],
+    ['.nan', 'number'],
+    ['1e400', 'number'],
+    ['!!binary aGk=', 'neither'],
+    ['!!set { a, b }', 'neither'],
+    ['!!omap [a: b]', 'neither'],
+    ['&x { y: [*x] }', 'itself'],
+  ])('that JSON would change on the way are refused: %s', (text, word) => {
+    const parsed = readManifests(map(`  x: ${text}\n`));
+    expect(parsed).toMatchObject({ ok: false, error: expect.stringContaining(word) });
   });
 
   it('without kind or name are refused', () => {
