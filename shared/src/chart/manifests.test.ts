@@ -21,6 +21,7 @@ describe('rendered manifests', () => {
     ['null', null],
     ['9007199254740991', Number.MAX_SAFE_INTEGER],
     ['1e21', 1e21],
+    ['{ a: 1, a: 2 }', { a: 2 }],
   ])('are read as Kubernetes reads them: %s', (text, value) => {
     const parsed = readManifests(map(`  x: ${text}\n`));
     expect(parsed).toMatchObject({ ok: true, objects: [{ object: { data: { x: value } } }] });
@@ -72,9 +73,9 @@ describe('rendered manifests', () => {
 
   it('may leave parts of metadata empty', () => {
     const parsed = readManifests(
-      'apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n  annotations:\n  labels: null\n',
+      'apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n  namespace: ""\n  annotations:\n  labels: null\n',
     );
-    expect(parsed).toMatchObject({ ok: true, objects: [{ object: { metadata: { name: 'a' } } }] });
+    expect(parsed.ok && parsed.objects[0]?.object.metadata).toEqual({ name: 'a' });
   });
 
   it('have the texts of Secrets where Kubernetes keeps them', () => {

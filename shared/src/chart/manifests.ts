@@ -23,11 +23,12 @@ const NO_SOURCE = 'the chart';
 
 /**
  * YAML as Kubernetes reads it (go-yaml): the 1.1 words for true and false and octal numbers count, but neither times nor
- * base-60 numbers: `22:22` is a text there.
+ * base-60 numbers: `22:22` is a text there. Of a key that is there twice the last one counts, as charts with common labels have it.
  */
 const OPTIONS: ParseOptions & DocumentOptions & SchemaOptions & { prettyErrors: false; logLevel: 'silent' } = {
   version: '1.1',
   intAsBigInt: true,
+  uniqueKeys: false,
   prettyErrors: false,
   logLevel: 'silent',
   customTags: (tags: Tags) =>
