@@ -1,7 +1,7 @@
 import { AS_RELEASED } from '@steward/shared';
 import type { HistoryEntry } from '../../operations/installation-object.ts';
 import { done, failed, type Failure, type Outcome } from '../outcome.ts';
-import type { ReleaseSet } from '../render/release-set.ts';
+import type { ReleaseSet, SetMeta } from '../render/release-set.ts';
 import { setAsItRuns } from '../run-state/with-run-state.ts';
 import { asScheduled } from '../schedule/due-turn.ts';
 import { irreversiblyRun, ROLLBACK_MOMENTS } from '../hooks/hook-moments.ts';
@@ -18,7 +18,7 @@ const MIN_DEADLINE_MS = 60_000;
  * After a failure with something written: back to the last good generation. Without one, or when a hook has done what going
  * back does not undo, it ends as it is, and says what is left and what a person may do.
  */
-export async function beginWayBack(run: Run, failure: Failure, { meta }: Pick<ReleaseSet, 'meta'>): Promise<void> {
+export async function beginWayBack(run: Run, failure: Failure, meta: Pick<SetMeta, 'isRollbackSafe'>): Promise<void> {
   const { history } = run.installation.status;
   const good = history.find(({ generation }) => generation < run.record.spec.generation);
   if (!good) return endAsItIs(run, failure, WITHOUT_GOOD);
