@@ -36,6 +36,21 @@ it('takes no time that is beyond all clocks', () => {
   expect(decode({ ...claims, iat: 1e308 })).toEqual({ ok: false, error: '/iat must be <= 100000000000' });
 });
 
+it.each([
+  ['2026-11-21T01:02:03.456Z', true],
+  ['2026-11-21T01:02:03.123456789+05:30', true],
+  ['2024-02-29T24:00:00Z', true],
+  ['2026-02-29T00:00:00Z', false],
+  ['2026-13-01T00:00:00Z', false],
+  ['2026-11-21T25:00:00Z', false],
+  ['2026-11-21T23:59:60Z', false],
+  ['0000-01-01T00:00:00Z', false],
+  ['2026-11-21T01:02:03+16:00', false],
+  ['2026-11-21', false],
+])('takes only a time that there is, and that a database takes: %s', (time, ok) => {
+  expect(compile(Type.String({ format: 'date-time' }))(time)).toMatchObject({ ok });
+});
+
 it('decodes also after a time limit has ended its compilation, wherever that was', () => {
   let isHeldUp = false;
   let n = 0;

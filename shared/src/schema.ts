@@ -6,9 +6,17 @@ export type Decoded<T> = { ok: true; value: T } | { ok: false; error: string };
 
 export type Decoder<T> = (value: unknown) => Decoded<T>;
 
-const FORMATS: Record<string, RegExp> = {
+const TIME = /^((?!0000)\d{4}-\d\d-\d\d)T\d\d:\d\d:\d\d(\.\d+)?(Z|[+-](0\d|1[0-5]):\d\d)$/;
+
+/** A day that the month does not have is the next month's to JavaScript, and an error to PostgreSQL. */
+function isTime(text: string): boolean {
+  const day = TIME.exec(text)?.[1];
+  return day !== undefined && !Number.isNaN(Date.parse(text)) && new Date(day).toISOString().startsWith(day);
+}
+
+const FORMATS: Record<string, RegExp | ((text: string) => boolean)> = {
   uuid: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/,
-  'date-time': /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/,
+  'date-time': isTime,
   uri: /^[a-z][a-z0-9+.-]*:\S+$/i,
 };
 

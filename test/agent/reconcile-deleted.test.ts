@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
-import type { Release } from '@steward/shared';
+import { AS_RELEASED, type Release } from '@steward/shared';
 import { waitUntil } from '../support/wait-until.ts';
 import { ReconcileFixture, type Published, type RunningAgent, type Where } from './reconcile-fixture.ts';
 
@@ -30,7 +30,7 @@ async function installed(): Promise<Want> {
   return { ...(await fixture.installed(web)), release: web };
 }
 
-async function remove(kind: 'operation' | 'installation', name: string): Promise<void> {
+async function remove(kind: 'operation' | 'installation' | 'secret', name: string): Promise<void> {
   await fixture.kubectl('delete', kind, name, '--namespace', fixture.namespace, '--wait=false');
 }
 
@@ -103,6 +103,36 @@ describe.concurrent('a workload that somebody deletes while it is rolled out', (
       reason: 'objects-gone',
       message: expect.stringContaining(`Deployment/${want.name} is not there any more`),
     });
+  });
+});
+
+describe('a stored set that somebody deletes', () => {
+  it('is said to be gone where it is needed, and the version can be pushed again', async () => {
+    const { hub } = fixture;
+    const want = await installed();
+    await remove('secret', `render-${want.name}-g1`);
+    const runState = { ...AS_RELEASED, restartToken: 'a' };
+    await fixture.policy({ rules: { upgrade: 'allow', restart: 'allow' } });
+    const restart = fixture.offer({ ...want, generation: 2, kind: 'restart', runState });
+    expect(await hub.end(restart)).toMatchObject({
+      state: 'failed',
+      reason: 'not-in-history',
+      message: expect.stringMatching(/Secret \S+ is missing. Push 1.0.0 as an upgrade/),
+    });
+    const again = fixture.offer({ ...want, generation: 3, kind: 'upgrade', runState });
+    expect(await hub.end(again)).toMatchObject({ state: 'succeeded' });
+  });
+
+  it('under way lets a restarted agent go back to what ran before', async () => {
+    const { hub } = fixture;
+    const want = await installed();
+    const parameters = { text: 'b', fault: 'unready' };
+    const upgrade = fixture.offer({ ...want, generation: 2, kind: 'upgrade', parameters });
+    await hub.reach(upgrade, { phase: 'roll-out' });
+    agent.kill();
+    await remove('secret', `render-${want.name}-g2`);
+    agent = await fixture.start();
+    expect(await hub.end(upgrade)).toMatchObject({ state: 'rolled-back', reason: 'lost-track' });
   });
 });
 

@@ -188,6 +188,12 @@ describe.concurrent('refused before anything is written', () => {
     expect(await refused(altered)).toMatchObject({ reason: 'digest-mismatch' });
   });
 
+  it('what its kind does not take, by the place', async () => {
+    const end = await refused(web, { fault: 'twice' });
+    expect(end).toMatchObject({ reason: 'apply-refused', message: expect.stringContaining('.env: duplicate entries') });
+    expect(end.message).not.toContain('hunter2');
+  });
+
   it('a chart that is not the signed one', async () => {
     const release = await fixture.publish({ chart: 'password', service: 'other' });
     const original = fixture.hub.charts.get(release.release.chart.digest);

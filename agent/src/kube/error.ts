@@ -61,7 +61,7 @@ export class KubeError extends Error {
   get isTransient(): boolean {
     if (this.status === 0) return this.reason !== 'TooLarge';
     if (this.isByBudget) return false;
-    return this.status === 429 || (this.status >= 500 && !this.isUndeclared);
+    return this.status === 429 || (this.status >= 500 && !this.isMisshapen && !this.isTooLarge);
   }
 
   /** An eviction that a disruption budget does not allow now; by its status it would be an overload. */
@@ -69,14 +69,30 @@ export class KubeError extends Error {
     return this.status === 429 && this.causes.some(({ reason }) => reason === 'DisruptionBudget');
   }
 
-  /** The admission webhook that the API server asked and got no answer from. It may be back any moment, or never. */
+  /** The webhook that the API server asked and got no answer from, in words. It may be back any moment, or never. */
   get silentWebhook(): string | undefined {
-    return /failed calling webhook "([^"]{1,200})"/.exec(this.message)?.[1];
+    const admission = /failed calling webhook "([^"]{1,200})"/.exec(this.message)?.[1];
+    if (admission !== undefined) return `admission webhook ${admission}`;
+    const converted = /conversion webhook for (\S{1,300}, Kind=\w{1,64}) failed/.exec(this.message)?.[1];
+    return converted && `webhook that converts ${converted}`;
   }
 
-  /** An apply of a field that the kind's definition does not have: an answer, though the API server calls it its own fault. */
+  /**
+   * An apply of what the kind does not take (two entries of one name, a number for a text): an answer, though the API server
+   * calls it its own fault (https://github.com/kubernetes/kubernetes/issues/122480).
+   */
+  get isMisshapen(): boolean {
+    return this.isUndeclared || /failed to create typed (patch|live) object/.test(this.message);
+  }
+
+  /** The same of a field that the kind's definition does not have, or does not have yet. */
   get isUndeclared(): boolean {
     return this.message.includes('field not declared in schema');
+  }
+
+  /** More than its database takes; it finds out only when it writes (https://github.com/kubernetes/kubernetes/issues/112152). */
+  get isTooLarge(): boolean {
+    return this.status === 413 || /request is too large|message larger than max/.test(this.message);
   }
 }
 

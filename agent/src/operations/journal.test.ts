@@ -5,7 +5,7 @@ import type { ResultRecord } from '../link/link.ts';
 import { createLog } from '../log.ts';
 import { FakeApiServer, status, type SeenRequest } from '../testing/fake-api-server.ts';
 import { Journal } from './journal.ts';
-import { FencedError } from './operation-store.ts';
+import { FencedError, LostRecordError } from './operation-store.ts';
 
 const id = '22222222-2222-4222-8222-222222222222';
 const path = `/apis/steward.dev/v1alpha1/namespaces/ns/operations/op-${id}`;
@@ -191,6 +191,17 @@ describe('the journal', () => {
     await journal.prune('shop');
     expect(ids.map((each) => server.object(path.replace(id, each)) !== undefined)).toEqual([false, true]);
     expect(journal.has(ids[1] ?? '')).toBe(true);
+  });
+
+  it('takes an operation that somebody made unreadable for one that is gone', async () => {
+    const journal = await openJournal();
+    const record = await journal.create(desired, undefined);
+    await journal.move(record, accepted);
+    const object = server.object(path);
+    if (!object) throw new Error('not there');
+    server.put(path, { ...object, status: { state: 'nonsense' } });
+    await expect(journal.move(record, running)).rejects.toThrow(LostRecordError);
+    expect(await journal.refresh('shop')).toEqual([record]);
   });
 
   it('leaves an operation alone that it cannot read', async () => {

@@ -22,7 +22,7 @@ export class FencedError extends Error {
   override readonly name = 'FencedError';
 }
 
-/** Somebody deleted the object. It is not written anew: another life of an agent may have ended it and tidied it away. */
+/** Somebody deleted the object, or made it unreadable. It is not written anew: another life of an agent may have ended it and tidied it away. */
 export class LostRecordError extends Error {
   override readonly name = 'LostRecordError';
 }
@@ -85,8 +85,9 @@ export class OperationStore {
   async reload(record: OperationRecord): Promise<OperationRecord> {
     const { kube, namespace, signal } = this.#options;
     const object = await kube.get(OPERATION, namespace, record.name, { signal });
-    if (object?.metadata.uid !== record.uid) throw lost(record);
-    return decodedOrThrow(object);
+    const decoded = object && decodeOperation(object);
+    if (!decoded?.ok || decoded.value.uid !== record.uid) throw lost(record);
+    return decoded.value;
   }
 
   /**

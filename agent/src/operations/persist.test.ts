@@ -37,3 +37,27 @@ it('a refusal by a quota is tried again as often as told', async () => {
   await expect(persist(call, signal, { forbiddenRetries: 1 })).resolves.toBe('done');
   expect(calls()).toBe(2);
 });
+
+const unfit = (message: string): Error => kubeErrorOf(500, { kind: 'Status', message }, 'PATCH /api/v1/pods/a');
+
+it.each([
+  'failed to create typed patch object (n/a; v1, Kind=Pod): .spec.containers: duplicate entries for key [name="a"]',
+  'failed to create typed live object (n/a; v1, Kind=Pod): .spec: expected map, got "a"',
+  'etcdserver: request is too large',
+])('what the API server calls its own fault and is an answer is not asked again: %s', async (message) => {
+  const { call, calls } = refusing(unfit(message), 1);
+  await expect(persist(call, signal)).rejects.toThrow(message);
+  expect(calls()).toBe(1);
+});
+
+it.each(['failed calling webhook "a.example": no', 'conversion webhook for b.example/v1, Kind=A failed: no'])(
+  'a webhook that does not answer is asked again until it is late: %s',
+  async (message) => {
+    let isLate = false;
+    const { call, calls } = refusing(unfit(message), 2);
+    await expect(persist(call, signal, { isLate: () => isLate })).resolves.toBe('done');
+    expect(calls()).toBe(3);
+    isLate = true;
+    await expect(persist(refusing(unfit(message), 1).call, signal, { isLate: () => isLate })).rejects.toThrow(message);
+  },
+);

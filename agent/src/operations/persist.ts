@@ -14,9 +14,17 @@ export interface PersistOptions {
   forbiddenRetries?: number;
   /** The same for something that another object names and that was made a moment ago. */
   missingRetries?: number;
-  /** How long an admission webhook that does not answer is waited for; for ever unless told. */
+  /** How often it is tried again for a webhook that does not answer; for ever unless told. */
   webhookRetries?: number;
+  /** True from when on such a webhook is not waited for any more. */
+  isLate?: () => boolean;
 }
+
+/**
+ * Nothing is written yet, so a person is told rather than made to wait: what a quota or admission refuses mostly stays so, and
+ * some six seconds are a webhook's own restart.
+ */
+export const TRIED = { forbiddenRetries: 2, webhookRetries: 6 };
 
 /**
  * Repeats a call to the API server while it fails in a way that passes by itself (restart, overload, time-out), with
@@ -47,6 +55,7 @@ function patience({
   forbiddenRetries = 0,
   missingRetries = 0,
   webhookRetries = Number.POSITIVE_INFINITY,
+  isLate = () => false,
 }: PersistOptions): (error: KubeError) => boolean {
   const left = {
     forbiddenRetries,
@@ -57,7 +66,7 @@ function patience({
   };
   const isLeft = (sort: keyof typeof left): boolean => (left[sort] -= 1) >= 0;
   return (error) => {
-    if (error.silentWebhook !== undefined) return isLeft('webhookRetries');
+    if (error.silentWebhook !== undefined) return isLeft('webhookRetries') && !isLate();
     if (error.isTransient) return true;
     if (error.isUndeclared) return isLeft('undeclaredRetries');
     if (error.status === 403) return isLeft(lacksRole(error) ? 'unknownRoleRetries' : 'forbiddenRetries');

@@ -236,7 +236,7 @@ export class InstallationQueue {
   }
 
   /**
-   * Somebody deleted its object. Under way, what runs is neither the old version nor the new one for certain; unless all was done
+   * Somebody deleted its object, or made it unreadable. Under way, what runs is neither the old version nor the new one for certain; unless all was done
    * and only the last word was missing.
    */
   async #lose(record: OperationRecord): Promise<void> {
@@ -247,7 +247,7 @@ export class InstallationQueue {
     const isDone = status.state === 'running' && status.observedGeneration === generation;
     const isUnderWay = state === 'running' && !isDone;
     const { end, rest } = lostEnd(isDone, isUnderWay);
-    const message = `somebody deleted its Operation object in the cluster, ${rest}`;
+    const message = `somebody deleted its Operation object in the cluster or made it unreadable, ${rest}`;
     const unneeded = unneededSets([renderRef], status.history);
     const isNewest = status.generation === generation;
     await this.#context.installations.write(this.#name, {

@@ -35,6 +35,7 @@ describe('pages', () => {
     '',
     'x',
     Buffer.from('{"at":"now","id":"1"}').toString('base64url'),
+    Buffer.from(JSON.stringify({ at: '2026-99-99T99:99:99Z', id: ID })).toString('base64url'),
     Buffer.from('null').toString('base64url'),
   ])('refuse the cursor "%s"', (cursor) => {
     expect(() => pageRequest({ cursor })).toThrow(ProblemError);

@@ -19,7 +19,9 @@ describe('rendered manifests', () => {
     ['0x1F', 31],
     ['~', null],
     ['null', null],
-    ['!!binary aGk=', expect.anything()],
+    ['9007199254740991', Number.MAX_SAFE_INTEGER],
+    ['1e21', 1e21],
+    ['{ a: 1, a: 2 }', { a: 2 }],
   ])('are read as Kubernetes reads them: %s', (text, value) => {
     const parsed = readManifests(map(`  x: ${text}\n`));
     expect(parsed).toMatchObject({ ok: true, objects: [{ object: { data: { x: value } } }] });
@@ -48,6 +50,22 @@ describe('rendered manifests', () => {
     expect(JSON.stringify(parsed)).not.toContain('hunter2');
   });
 
+  it.each([
+    ['9007199254740993', 'number'],
+    ['-0x7fffffffffffffff', 'number'],
+    ['[{ y: 18446744073709551615 }]', 'number'],
+    ['.inf', 'number'],
+    ['.nan', 'number'],
+    ['1e400', 'number'],
+    ['!!binary aGk=', 'neither'],
+    ['!!set { a, b }', 'neither'],
+    ['!!omap [a: b]', 'neither'],
+    ['&x { y: [*x] }', 'itself'],
+  ])('that JSON would change on the way are refused: %s', (text, word) => {
+    const parsed = readManifests(map(`  x: ${text}\n`));
+    expect(parsed).toMatchObject({ ok: false, error: expect.stringContaining(word) });
+  });
+
   it('without kind or name are refused', () => {
     expect(readManifests('a: 1')).toMatchObject({ ok: false, error: expect.stringContaining('required') });
     expect(readManifests('just text')).toMatchObject({ ok: false });
@@ -55,9 +73,9 @@ describe('rendered manifests', () => {
 
   it('may leave parts of metadata empty', () => {
     const parsed = readManifests(
-      'apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n  annotations:\n  labels: null\n',
+      'apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n  namespace: ""\n  annotations:\n  labels: null\n',
     );
-    expect(parsed).toMatchObject({ ok: true, objects: [{ object: { metadata: { name: 'a' } } }] });
+    expect(parsed.ok && parsed.objects[0]?.object.metadata).toEqual({ name: 'a' });
   });
 
   it('have the texts of Secrets where Kubernetes keeps them', () => {

@@ -1,8 +1,9 @@
-import { parseDocument, type DocumentOptions, type SchemaOptions, type Tags } from 'yaml';
+import { parseDocument, type DocumentOptions, type ParseOptions, type SchemaOptions, type Tags } from 'yaml';
 import { LIMITS } from '../limits.ts';
 import { isTestHook } from './hooks.ts';
 import { decodeRenderedObject, type RenderedObject } from './pod-specs.ts';
 import { isRecord } from '../json.ts';
+import { NotJsonError, plainJson } from './plain-json.ts';
 
 /** An object of a rendered chart, and the template it came from (`shop/templates/service.yaml`). */
 export interface SourcedObject {
@@ -22,10 +23,12 @@ const NO_SOURCE = 'the chart';
 
 /**
  * YAML as Kubernetes reads it (go-yaml): the 1.1 words for true and false and octal numbers count, but neither times nor
- * base-60 numbers: `22:22` is a text there.
+ * base-60 numbers: `22:22` is a text there. Of a key that is there twice the last one counts, as charts with common labels have it.
  */
-const OPTIONS: DocumentOptions & SchemaOptions & { prettyErrors: false; logLevel: 'silent' } = {
+const OPTIONS: ParseOptions & DocumentOptions & SchemaOptions & { prettyErrors: false; logLevel: 'silent' } = {
   version: '1.1',
+  intAsBigInt: true,
+  uniqueKeys: false,
   prettyErrors: false,
   logLevel: 'silent',
   customTags: (tags: Tags) =>
@@ -70,8 +73,9 @@ function parsePart(part: string): unknown[] | string {
   }
   let value: unknown;
   try {
-    value = document.toJS({ maxAliasCount: 100 });
-  } catch {
+    value = plainJson(document.toJS({ maxAliasCount: 100 }));
+  } catch (problem) {
+    if (problem instanceof NotJsonError) return problem.message;
     return 'with too many aliases, or one that is not defined';
   }
   if (value === null || value === undefined) return [];

@@ -25,7 +25,8 @@ export function decodeRenderedObject(value: unknown): Decoded<RenderedObject> {
 
 function withoutEmptyMetadata(value: unknown): unknown {
   if (!isRecord(value) || !isRecord(value['metadata'])) return value;
-  const entries = Object.entries(value['metadata']).filter(([, part]) => part !== null);
+  const isEmpty = (key: string, part: unknown): boolean => part === null || (key === 'namespace' && part === '');
+  const entries = Object.entries(value['metadata']).filter(([key, part]) => !isEmpty(key, part));
   return { ...value, metadata: Object.fromEntries(entries) };
 }
 

@@ -30,6 +30,8 @@ export interface DriftCheck {
 }
 
 const WIDTH = 4;
+/** A webhook that does not answer is waited for so long; an operation may wait for what is being put right. */
+const PATIENCE_MS = 60_000;
 /** Of the entry that says the whole installation is paused. */
 const PAUSED_KEY = 'Installation';
 /** Of the entry that says that nothing can be looked at. */
@@ -181,7 +183,8 @@ async function putRight(check: DriftCheck, work: Work): Promise<void> {
   const lostOf = new Map(repairs.map(({ key, lost }) => [key, lost]));
   const outcomes = new Map<string, string | undefined>();
   const made: InventoryEntry[] = [];
-  const step = { kube: context.kube, fieldManager: input.fieldManager, signal, now: context.now, deadlineMs: 0 };
+  const deadlineMs = context.now().getTime() + PATIENCE_MS;
+  const step = { kube: context.kube, fieldManager: input.fieldManager, signal, now: context.now, deadlineMs };
   const wanted = looked.filter(({ finding }) => lostOf.has(finding.key));
   for (const { found, finding } of inOrder(wanted, ({ found: { ref } }) => ref.kind).flat()) {
     const { ref, live, object: whole } = found;

@@ -5,7 +5,7 @@ import type { KubeClient, KubeObject, ResourceRef } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
 import { apiVersionOf, nameOf } from '../../kube/object.ts';
 import type { InventoryEntry } from '../../operations/installation-object.ts';
-import { persist } from '../../operations/persist.ts';
+import { persist, type PersistOptions } from '../../operations/persist.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
 import { growClaim, type ClaimGrowth } from '../plan/claims.ts';
 import type { HelmRelease } from '../adopt/helm-marks.ts';
@@ -46,14 +46,22 @@ export interface StepContext {
   now: () => Date;
 }
 
-/** The dry run went well a moment ago. */
-const GRANTED = { forbiddenRetries: 5 };
 /** The API server finds a Role that was just made a moment later. */
-const BINDING = { ...GRANTED, missingRetries: 6 };
+const BINDING = { missingRetries: 6 };
 const FIRST_LOOK_MS = 50;
 const MAX_LOOK_MS = 1_000;
 const NOTHING: StepResult = { uid: undefined, generation: 0 };
 const POD = WATCHED.Pod.ref;
+
+/** A webhook is waited for until the deadline. */
+function patience({ now, deadlineMs }: StepContext): PersistOptions {
+  return { isLate: () => now().getTime() > deadlineMs };
+}
+
+/** Also a refusal is not believed at once: the dry run went well a moment ago. */
+function granted(context: StepContext): PersistOptions {
+  return { ...patience(context), forbiddenRetries: 5 };
+}
 
 /** Carries out one step; a refusal by the API server is an answer, what passes by itself is tried again. */
 export async function executeStep(step: Step, context: StepContext): Promise<Outcome<StepResult>> {
@@ -104,19 +112,18 @@ function whatOf(step: Step): string {
   }
 }
 
-async function apply(
-  { object, force }: Extract<Step, { type: 'apply' }>,
-  { kube, fieldManager, signal }: StepContext,
-): Promise<StepResult> {
-  const patience = object.kind === 'RoleBinding' ? BINDING : GRANTED;
-  const applied = await persist(() => kube.apply(object, { fieldManager, force, signal }), signal, patience);
+async function apply({ object, force }: Extract<Step, { type: 'apply' }>, context: StepContext): Promise<StepResult> {
+  const { kube, fieldManager, signal } = context;
+  const options = { ...granted(context), ...(object.kind === 'RoleBinding' && BINDING) };
+  const applied = await persist(() => kube.apply(object, { fieldManager, force, signal }), signal, options);
   return { uid: applied.metadata.uid, generation: applied.metadata.generation ?? 0 };
 }
 
 async function makeOnce(
   { ref, object }: Extract<Step, { type: 'make-once' }>,
-  { kube, signal }: StepContext,
+  context: StepContext,
 ): Promise<Outcome<StepResult>> {
+  const { kube, signal } = context;
   const { name, namespace, labels } = object.metadata;
   const make = async (): Promise<KubeObject> => {
     try {
@@ -127,7 +134,7 @@ async function makeOnce(
       return found;
     }
   };
-  const made = await persist(make, signal, GRANTED);
+  const made = await persist(make, signal, granted(context));
   if (made.metadata.labels?.[OPERATION_LABEL] === labels?.[OPERATION_LABEL])
     return done({ uid: made.metadata.uid, generation: made.metadata.generation ?? 0 });
   return failed('conflict', `${nameOf(object)} is there already and belongs to ${ownerOf(made)}`);
@@ -136,15 +143,16 @@ async function makeOnce(
 /** One of another uid is left alone: an earlier life of this agent, or somebody else, has made it anew already. */
 async function makeWay(
   { ref, object, uid, propagation }: Extract<Step, { type: 'make-way' }>,
-  { kube, signal, deadlineMs, now }: StepContext,
+  context: StepContext,
 ): Promise<Outcome<StepResult>> {
+  const { kube, signal, deadlineMs, now } = context;
   const { name, namespace } = object.metadata;
   for (let waitMs = FIRST_LOOK_MS; ; waitMs = Math.min(waitMs * 2, MAX_LOOK_MS)) {
-    const live = await persist(() => kube.get(ref, namespace, name, { signal }), signal);
+    const live = await persist(() => kube.get(ref, namespace, name, { signal }), signal, patience(context));
     if (live?.metadata.uid !== uid) return done(NOTHING);
     if (live.metadata.deletionTimestamp === undefined)
       await ignoringConflict(() =>
-        persist(() => kube.remove(ref, namespace, name, { uid, propagation, signal }), signal, GRANTED),
+        persist(() => kube.remove(ref, namespace, name, { uid, propagation, signal }), signal, granted(context)),
       );
     else if (now().getTime() > deadlineMs) {
       const held = live.metadata.finalizers?.join(', ');
@@ -158,31 +166,38 @@ async function makeWay(
 /** Only the very object that was written down: one of the same name that somebody made since is not ours. */
 async function remove(
   { entry, propagation }: Extract<Step, { type: 'remove' }>,
-  { kube, signal }: StepContext,
+  context: StepContext,
 ): Promise<StepResult> {
+  const { kube, signal } = context;
   const { kind, namespace, name } = entry;
   const ref = await persist(() => kube.resourceOf(apiVersionOf(entry), kind), signal);
   if (!ref) return NOTHING;
-  const live = await persist(() => kube.get(ref, namespace, name, { signal }), signal);
+  const live = await persist(() => kube.get(ref, namespace, name, { signal }), signal, patience(context));
   const uid = live?.metadata.uid;
   if (uid === undefined || (entry.uid !== undefined && entry.uid !== uid)) return NOTHING;
-  await ignoringConflict(() => persist(() => kube.remove(ref, namespace, name, { uid, propagation, signal }), signal));
+  await ignoringConflict(() =>
+    persist(() => kube.remove(ref, namespace, name, { uid, propagation, signal }), signal, patience(context)),
+  );
   return NOTHING;
 }
 
 async function removePod(
   { namespace, name, uid }: Extract<Step, { type: 'remove-pod' }>,
-  { kube, signal }: StepContext,
+  context: StepContext,
 ): Promise<StepResult> {
-  await ignoringConflict(() => persist(() => kube.remove(POD, namespace, name, { uid, signal }), signal));
+  const { kube, signal } = context;
+  await ignoringConflict(() =>
+    persist(() => kube.remove(POD, namespace, name, { uid, signal }), signal, patience(context)),
+  );
   return NOTHING;
 }
 
 async function evictPod(
   { namespace, name, uid }: Extract<Step, { type: 'evict-pod' }>,
-  { kube, signal }: StepContext,
+  context: StepContext,
 ): Promise<StepResult> {
-  await ignoringConflict(() => persist(() => kube.evict(namespace, name, { uid, signal }), signal));
+  const { kube, signal } = context;
+  await ignoringConflict(() => persist(() => kube.evict(namespace, name, { uid, signal }), signal, patience(context)));
   return NOTHING;
 }
 

@@ -29,6 +29,32 @@ describe('changed fields', () => {
       },
       ['spec.containers[a].image: x:1 → x:2'],
     ],
+    [
+      'a list of which only the order differs, since steps may depend on it',
+      { spec: { initContainers: [{ name: 'a' }, { name: 'b' }] } },
+      { spec: { initContainers: [{ name: 'b' }, { name: 'a' }] } },
+      ['spec.initContainers'],
+    ],
+    [
+      'a list with two items of a name',
+      {
+        spec: {
+          parents: [
+            { name: 'a', port: 1 },
+            { name: 'a', port: 2 },
+          ],
+        },
+      },
+      {
+        spec: {
+          parents: [
+            { name: 'a', port: 3 },
+            { name: 'a', port: 2 },
+          ],
+        },
+      },
+      ['spec.parents'],
+    ],
     ['other texts without them', { spec: { host: 'a' } }, { spec: { host: 'b' } }, ['spec.host']],
     ['settings without them, also numbers', { data: { port: 1 } }, { data: { port: 2 } }, ['data.port']],
     [

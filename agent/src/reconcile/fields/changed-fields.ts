@@ -69,11 +69,17 @@ function walk(place: Place, before: unknown, after: unknown, found: Found): bool
   const [left, right] = [fieldsOf(before), fieldsOf(after)];
   if (!left || !right) return found(place, before, after);
   const isList = Array.isArray(before);
+  let isFound = false;
+  const inside: Found = (...change) => {
+    isFound = true;
+    return found(...change);
+  };
   for (const key of new Set([...Object.keys(left), ...Object.keys(right)])) {
     const deeper = isList ? `${text}[${key}]` : text === '' ? key : `${text}.${key}`;
-    if (!walk({ text: deeper, path: [...path, key] }, left[key], right[key], found)) return false;
+    if (!walk({ text: deeper, path: [...path, key] }, left[key], right[key], inside)) return false;
   }
-  return true;
+  // Another order, or one of several of a name: not telling of it would be not applying it.
+  return isFound || !isList || found(place, before, after);
 }
 
 function fieldsOf(value: unknown): Record<string, unknown> | undefined {

@@ -24,7 +24,7 @@ import { abandonHooks, runHooks } from '../hooks/run-hooks.ts';
 import { applySet, deadlineOf, rollOut } from './forward.ts';
 import { removeSets, setGenerationOf, unneededSets, withCounter, withGeneration } from '../history/good-generations.ts';
 import { planInput } from './plan-input.ts';
-import { prepareSet } from './prepare-set.ts';
+import { loadStored, prepareSet } from './prepare-set.ts';
 import type { Halt, Run } from './run.ts';
 import { beginWayBack, endOnHold, goBack } from './way-back.ts';
 
@@ -40,8 +40,10 @@ interface Prepared {
  */
 export async function deploy(run: Run): Promise<void> {
   if (run.record.status.wayBack) return goBack(run);
-  const prepared = run.record.status.state === 'running' ? await resume(run) : await prepare(run);
-  if (!prepared.ok) return refuse(run, prepared.failure);
+  const isUnderWay = run.record.status.state === 'running';
+  const prepared = isUnderWay ? await resume(run) : await prepare(run);
+  // What it has applied so far can only be taken back.
+  if (!prepared.ok) return isUnderWay ? beginWayBack(run, prepared.failure, {}) : refuse(run, prepared.failure);
   const { set, plan } = prepared.value;
   // Hooks may have changed what the plan was made over.
   const stillRight = run.record.status.phase === 'pre-hooks' ? undefined : plan;
@@ -50,7 +52,7 @@ export async function deploy(run: Run): Promise<void> {
     if (!begun.ok) return await endBeforeChange(run, begun.failure);
     const outcome = await forward(run, set, stillRight);
     if (outcome.ok) await finish(run, set);
-    else await beginWayBack(run, outcome.failure, set);
+    else await beginWayBack(run, outcome.failure, set.meta);
   } catch (error) {
     if (!run.halted || run.signal.aborted || run.record.status.wayBack) throw error;
     await endHalted(run, set, run.halted);
@@ -63,14 +65,16 @@ async function endHalted(run: Run, set: ReleaseSet, { ifUnderWay, message }: Hal
   await abandonHooks(run, message);
   if (isBeforeChange) await endBeforeChange(run, { reason: 'cancelled', message });
   else if (ifUnderWay === 'hold') await endOnHold(run, message);
-  else await beginWayBack(run, { reason: 'cancelled', message }, set);
+  else await beginWayBack(run, { reason: 'cancelled', message }, set.meta);
 }
 
 async function resume(run: Run): Promise<Outcome<Prepared>> {
   const { renderRef } = run.record.status;
   if (renderRef === undefined) throw new Error(`${run.record.name} is running without a stored set`);
   const { runsAs: runState, isAsFound, record } = run;
-  const set = setAsItRuns(await run.context.renders.load(renderRef), {
+  const stored = await loadStored(run, renderRef);
+  if (!stored.ok) return stored;
+  const set = setAsItRuns(stored.value, {
     runState,
     isAsFound,
     images: record.status.images ?? AS_SIGNED,

@@ -12,6 +12,7 @@ import type { ReleaseSet, SetMeta } from '../render/release-set.ts';
 import { unpackSet } from '../render/release-set.ts';
 import { renderChart } from '../render/render-chart.ts';
 import { verifiedRelease } from '../verify/verify-release.ts';
+import { sentences } from '../../sentences.ts';
 import { setGenerationOf } from '../history/good-generations.ts';
 import { download } from './download.ts';
 import { awaitKinds, awaitRights } from './rights.ts';
@@ -31,22 +32,38 @@ export interface PreparedSet {
  * back to or to run in another way, or a new one, rendered once from the verified release and stored. The rights for it are there when it resolves.
  */
 export async function prepareSet(run: Run): Promise<Outcome<PreparedSet>> {
-  const { renders } = run.context;
   const { renderRef } = run.record.status;
-  if (renderRef !== undefined) {
-    const set = await renders.load(renderRef);
-    await awaitRights(run, set.meta.permissions);
-    return done({ set, renderRef });
-  }
+  const stored = renderRef === undefined ? undefined : await loadSet(run, renderRef);
+  // Somebody removed it before it was applied: what is planned from a new one is asked for again where it differs.
+  if (stored?.ok) return stored;
   if (run.sameSet) return storedSet(run, run.sameSet);
   return run.kind === 'rollback' ? setFromHistory(run) : renderSet(run);
 }
 
 /** It was verified, checked and ran well here: nothing is rendered again, so nothing that a chart makes up changes. */
-async function storedSet(run: Run, { renderRef }: HistoryEntry): Promise<Outcome<PreparedSet>> {
-  const set = await run.context.renders.load(renderRef);
-  await awaitRights(run, set.meta.permissions);
-  return done({ set, renderRef });
+async function storedSet(run: Run, { renderRef, generation, version }: HistoryEntry): Promise<Outcome<PreparedSet>> {
+  const stored = await loadSet(run, renderRef);
+  if (stored.ok) return stored;
+  const message = `generation ${generation} cannot be applied again as it was: ${stored.failure.message}`;
+  return failed('not-in-history', sentences(message, `Push ${version} as an upgrade: that renders it anew`));
+}
+
+/** With the rights for it. */
+async function loadSet(run: Run, renderRef: string): Promise<Outcome<PreparedSet>> {
+  const loaded = await loadStored(run, renderRef);
+  if (!loaded.ok) return loaded;
+  await awaitRights(run, loaded.value.meta.permissions);
+  return done({ set: loaded.value, renderRef });
+}
+
+/** A set that was stored; not when somebody removed or altered its Secrets. */
+export async function loadStored(run: Run, renderRef: string): Promise<Outcome<ReleaseSet>> {
+  try {
+    return done(await run.context.renders.load(renderRef));
+  } catch (error) {
+    run.signal.throwIfAborted();
+    return failed('lost-track', error instanceof Error ? error.message : String(error));
+  }
 }
 
 async function setFromHistory(run: Run): Promise<Outcome<PreparedSet>> {

@@ -3,14 +3,14 @@ import type { KubeClient, KubeObject } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
 import { apiVersionOf, nameOf } from '../../kube/object.ts';
 import type { InventoryEntry } from '../../operations/installation-object.ts';
-import { persist } from '../../operations/persist.ts';
+import { persist, TRIED } from '../../operations/persist.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
 import type { HelmRelease } from '../adopt/helm-marks.ts';
 import { inventoryKey, reasonToKeep } from './inventory.ts';
 import { orderOf } from './kind-order.ts';
 import type { NeverOurs } from '../fields/never-ours.ts';
 import { inParallel } from '../../parallel.ts';
-import { planObject, Refused, type PlannedObject } from './plan-object.ts';
+import { planObject, refuse, Refused, type PlannedObject } from './plan-object.ts';
 
 /** What becomes of an object that the set no longer has. */
 export interface PlannedRemoval {
@@ -94,13 +94,13 @@ async function planRemoval(entry: InventoryEntry, { kube, signal }: PlanInput): 
   if (!ref) return undefined;
   if (reasonToKeep(entry.kind, undefined)) return { entry, action: 'keep', wave: 0 };
   try {
-    const live = await persist(() => kube.get(ref, entry.namespace, entry.name, { signal }), signal);
+    const live = await persist(() => kube.get(ref, entry.namespace, entry.name, { signal }), signal, TRIED);
     if (!live || (entry.uid !== undefined && live.metadata.uid !== entry.uid)) return undefined;
     const action = reasonToKeep(entry.kind, live.metadata.annotations) ? 'keep' : 'delete';
     return { entry, action, wave: waveOf(live) };
   } catch (error) {
     // The new grant may no longer name it: then it cannot be removed either.
     if (isKubeError(error) && error.status === 403) return { entry, action: 'keep', wave: 0 };
-    throw error;
+    return refuse(error, `${entry.kind}/${entry.name}`);
   }
 }

@@ -3,7 +3,7 @@ import type { KubeClient, KubeObject, ResourceRef } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
 import { nameOf } from '../../kube/object.ts';
 import type { InventoryEntry } from '../../operations/installation-object.ts';
-import { persist } from '../../operations/persist.ts';
+import { persist, TRIED } from '../../operations/persist.ts';
 import { foreignOwnerOf } from '../adopt/foreign-owner.ts';
 import { isOfRelease, type HelmRelease } from '../adopt/helm-marks.ts';
 import { helmFieldsOf } from '../fields/managed-fields.ts';
@@ -63,12 +63,6 @@ export interface FoundObject {
   isHelms?: boolean;
 }
 
-/**
- * Nothing is written yet, so a person is told rather than made to wait: what a quota or admission refuses mostly stays so, and
- * some six seconds are a webhook's own restart.
- */
-const TRIED = { forbiddenRetries: 2, webhookRetries: 6 };
-
 /** Thrown inside, to end the parallel reads at the first refusal. */
 export class Refused extends Error {
   readonly failure: Failure;
@@ -89,7 +83,7 @@ export async function findObject(object: KubeObject, input: ObjectPlanInput): Pr
   const { name, namespace } = object.metadata;
   const what = nameOf(object);
   const ref = await loadRef(object, input);
-  const live = await persist(() => kube.get(ref, namespace, name, { signal }), signal).catch((error: unknown) =>
+  const live = await persist(() => kube.get(ref, namespace, name, { signal }), signal, TRIED).catch((error: unknown) =>
     refuse(error, what),
   );
   if (!live) return { ref, object, live };
@@ -187,7 +181,7 @@ async function loadRef(object: KubeObject, { kube, signal }: ObjectPlanInput): P
   throw new Refused({ reason: 'kind-not-permitted', message });
 }
 
-function refuse(error: unknown, what: string): never {
+export function refuse(error: unknown, what: string): never {
   if (isKubeError(error) && (!error.isTransient || error.silentWebhook !== undefined))
     throw new Refused(refusalOf(error, what));
   throw error;

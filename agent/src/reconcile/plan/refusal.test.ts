@@ -40,6 +40,45 @@ describe('a refused apply', () => {
       'apply-refused',
       'does not know .spec.color',
     ],
+    [
+      error(
+        500,
+        '',
+        'failed to create typed patch object (n/a; v1, Kind=A): .env: duplicate entries for key [name="A"]',
+      ),
+      'apply-refused',
+      'not what the kind of Thing/x takes: .env: duplicate entries for key [name="A"]',
+    ],
+    [
+      error(
+        500,
+        '',
+        'failed to create typed patch object (n/a; v1, Kind=A): errors:\n  .data.a: expected string, got &value.valueUnstructured{Value:"hunter2"}\n  .b: expected numeric (int or float), got string',
+      ),
+      'apply-refused',
+      '.data.a: expected string; .b: expected numeric (int or float)',
+    ],
+    [error(500, '', 'etcdserver: request is too large'), 'too-large', 'Thing/x is larger than'],
+    [
+      error(500, '', 'rpc error: code = ResourceExhausted desc = trying to send message larger than max (3 vs. 2)'),
+      'too-large',
+      'Thing/x is larger than',
+    ],
+    [
+      error(500, '', 'conversion webhook for a.example/v1, Kind=Thing failed: Post "https://c": connection refused'),
+      'apply-refused',
+      'webhook that converts a.example/v1, Kind=Thing of this cluster does not answer',
+    ],
+    [
+      error(
+        500,
+        '',
+        'failed to create typed patch object (n/a; v1, Kind=A): .c[name="a b"].foo: field not declared in schema',
+      ),
+      'apply-refused',
+      'does not know .c[name="a b"].foo',
+    ],
+    [error(404, 'Status404', 'the API server answered 404'), 'kind-not-permitted', 'CustomResourceDefinition'],
     [error(404, 'NoKind', 'none'), 'kind-not-permitted', 'CustomResourceDefinition'],
     [
       error(422, 'Invalid', 'x', [
@@ -48,6 +87,7 @@ describe('a refused apply', () => {
       'apply-refused',
       'spec.selector: field is immutable',
     ],
+    [error(409, 'Conflict', 'the object has been modified'), 'apply-refused', 'the object has been modified'],
     [
       error(409, 'Conflict', 'x', [{ field: '.spec.replicas', message: 'conflict with "kubectl" using apps/v1' }]),
       'conflict',

@@ -4,7 +4,8 @@ import type { Failure } from '../outcome.ts';
 /** A refused apply in words, without the values that validation errors repeat. */
 export function refusalOf(error: KubeError, object: string): Failure {
   const said = withoutValues(error);
-  if (error.status === 409) {
+  // Without a field it is no other owner: the object is not the one that was meant.
+  if (error.status === 409 && error.causes.length > 0) {
     const owners = [...new Set(error.causes.flatMap(({ message }) => /"([^"]+)"/.exec(message ?? '')?.[1] ?? []))];
     const whose = owners.length > 0 ? ` belong to ${owners.join(', ')}` : ' are owned by another manager';
     const fields = error.causes.flatMap(({ field }) => field ?? []).slice(0, 5);
@@ -16,8 +17,8 @@ export function refusalOf(error: KubeError, object: string): Failure {
     return { reason: 'kind-not-permitted', message: notHeld(object, error.message) };
   if (error.silentWebhook !== undefined)
     return { reason: 'apply-refused', message: silentWebhook(object, error.silentWebhook) };
-  if (error.isUndeclared) return { reason: 'apply-refused', message: olderKind(object, error.message) };
-  if (error.reason === 'NoKind') return { reason: 'kind-not-permitted', message: noKind(object) };
+  const unfit = unfitOf(error, object);
+  if (unfit) return unfit;
   if (/cannot (get|create|patch|delete|list) resource/.test(error.message))
     return { reason: 'missing-rights', message: `the agent may not do this: ${said}` };
   if (/exceeded quota|must specify limits/.test(error.message))
@@ -31,13 +32,31 @@ export function refusalOf(error: KubeError, object: string): Failure {
   return { reason: 'apply-refused', message: `the API server refuses ${object}: ${said}` };
 }
 
+/** An object that this cluster cannot have at all; mostly the API server calls that its own fault. */
+function unfitOf(error: KubeError, object: string): Failure | undefined {
+  if (error.isUndeclared) return { reason: 'apply-refused', message: olderKind(object, error.message) };
+  if (error.isMisshapen) return { reason: 'apply-refused', message: misshapen(object, error.message) };
+  // Its kind may have gone since it was asked for.
+  if (error.reason === 'NoKind' || error.reason === 'Status404')
+    return { reason: 'kind-not-permitted', message: noKind(object) };
+  if (!error.isTooLarge) return undefined;
+  return { reason: 'too-large', message: `${object} is larger than this cluster keeps: mostly 1.5 MiB an object` };
+}
+
 function silentWebhook(object: string, name: string): string {
-  return `the admission webhook ${name} of this cluster does not answer, and ${object} cannot be changed without it: push again when whoever runs it has it back`;
+  return `the ${name} of this cluster does not answer, and ${object} cannot be changed without it: push again when whoever runs it has it back`;
+}
+
+/** Where it is wrong, without what stands there. */
+function misshapen(object: string, said: string): string {
+  const [, places = said] = /typed (?:patch|live) object \([^)]*\): (?:errors:)?([^]*)/.exec(said) ?? [];
+  const lines = places.split('\n').map((line) => line.replace(/, got .*/, '').trim());
+  return `the chart has what is not what the kind of ${object} takes: ${lines.filter(Boolean).join('; ').slice(0, 1_000)}`;
 }
 
 function olderKind(object: string, said: string): string {
-  const field = /[\w.[\]-]+(?=: field not declared in schema)/.exec(said)?.[0] ?? 'a field';
-  return `the definition that this cluster has of the kind of ${object} does not know ${field}: the customer must apply that of this release first; the grant of the installation brings it`;
+  const field = /(?:\[[^\]]*\]|[\w.-])+(?=: field not declared in schema)/.exec(said)?.[0] ?? 'a field';
+  return `the definition that this cluster has of the kind of ${object} does not know ${field}: correct the chart; or, if the release brings the definition, let the customer apply the grant of the installation again first`;
 }
 
 /** Kubernetes lets nobody give more than they have themselves. */

@@ -3,7 +3,7 @@ import { canonicalJson, compile } from '@steward/shared';
 import type { KubeClient, KubeObject, ResourceRef } from '../../kube/client.ts';
 import { isKubeError, type KubeError } from '../../kube/error.ts';
 import { nameOf } from '../../kube/object.ts';
-import { persist } from '../../operations/persist.ts';
+import { persist, TRIED } from '../../operations/persist.ts';
 import { failed, type Failure } from '../outcome.ts';
 import { plannedGrowth, templateChange, type ClaimGrowth } from './claims.ts';
 import { reasonToKeep } from './inventory.ts';
@@ -137,7 +137,7 @@ async function refusalOfNew({ kube, ref, signal }: ReplacementInput, wanted: Kub
   // Its ports and addresses are taken as long as the old one is there.
   if (ref.group === '' && ref.kind === 'Service') return undefined;
   try {
-    await persist(() => kube.create(wanted, { dryRun: true, signal }), signal, { forbiddenRetries: 2 });
+    await persist(() => kube.create(wanted, { dryRun: true, signal }), signal, TRIED);
     return undefined;
   } catch (error) {
     if (!isKubeError(error)) throw error;

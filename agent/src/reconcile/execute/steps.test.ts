@@ -1,0 +1,33 @@
+import { expect, it } from 'vitest';
+import type { KubeClient, KubeObject, ResourceRef } from '../../kube/client.ts';
+import { KubeError } from '../../kube/error.ts';
+import { executeStep, type Step } from './steps.ts';
+
+const ref: ResourceRef = { group: '', version: 'v1', kind: 'ConfigMap', plural: 'configmaps', namespaced: true };
+const object: KubeObject = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a', namespace: 'n', uid: 'u' } };
+const entry = { ...ref, name: 'a', namespace: 'n' };
+
+it.each<Step>([
+  { type: 'apply', ref, object, force: true },
+  { type: 'make-once', ref, object },
+  { type: 'make-way', ref, object, uid: 'u', propagation: 'Foreground' },
+  { type: 'remove', entry, propagation: 'Background' },
+  { type: 'remove-pod', namespace: 'n', name: 'a', uid: 'u' },
+  { type: 'evict-pod', namespace: 'n', name: 'a', uid: 'u' },
+])('waits for a webhook that does not answer until the deadline, and no longer: $type', async (step) => {
+  let nowMs = 0;
+  const silent = async (): Promise<never> => {
+    nowMs += 1;
+    throw new KubeError('failed calling webhook "a.example": no', { status: 500, reason: 'InternalError' });
+  };
+  const kube = { resourceOf: async () => ref, get: async () => object, apply: silent, create: silent };
+  const outcome = await executeStep(step, {
+    kube: { ...kube, remove: silent, evict: silent } as unknown as KubeClient,
+    fieldManager: 'f',
+    signal: AbortSignal.timeout(10_000),
+    deadlineMs: 1,
+    now: () => new Date(nowMs),
+  });
+  expect(outcome).toMatchObject({ ok: false, failure: { message: expect.stringContaining('webhook a.example') } });
+  expect(nowMs).toBe(2);
+});
