@@ -88,7 +88,7 @@ export default defineConfig({
           name: 'long',
           include: ['test/long/**/*.test.ts', 'test/agent/reconcile-{kill,hooks,remedies}.test.ts'],
           provide: { everyDeath: true },
-          globalSetup: everything,
+          globalSetup: [...everything, ...setups('metrics-server')],
           ...long,
           fileParallelism: false,
         },

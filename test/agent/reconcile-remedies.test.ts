@@ -100,34 +100,6 @@ describe('restart', () => {
     await one.agent.stop();
   });
 
-  it.each(['before', 'after'] as const)('is done once when the agent is killed %s any of its changes', async (when) => {
-    const one = await installed(web);
-    await one.agent.stop();
-    for (const [round, write] of writesToDieAt(when).entries()) {
-      const restartToken = `once-${write}`;
-      const restart = desiredState(one.next({ kind: 'restart', runState: { ...AS_RELEASED, restartToken } }));
-      const mortal = await fixture.start({ write, when });
-      fixture.hub.offer(restart);
-      const { id } = restart.operation;
-      const hasDied = await Promise.race([
-        mortal.client.died.then(() => true),
-        fixture.hub.end(id).then(() => new Promise<false>((resolve) => setTimeout(resolve, 100, false))),
-      ]);
-      mortal.kill();
-      const next = await fixture.start();
-      if (!fixture.hub.last(id)?.phase.includes('done')) fixture.hub.offer(restart);
-      const at = `${when} ${mortal.client.writes.at(-1)}`;
-      expect(await fixture.hub.end(id), at).toMatchObject({ state: 'succeeded' });
-      expect(pods.get(one.name)?.size, at).toBe(round + 2);
-      const history = [{ generation: round + 2, setGeneration: 1, runState: { restartToken } }];
-      expect(await fixture.get('Installation', one.name), at).toMatchObject({ status: { history } });
-      expect(fixture.hub.contradictions).toEqual([]);
-      await next.stop();
-      if (!hasDied) return;
-    }
-    throw new Error('a restart takes more changes than expected');
-  });
-
   it('does not push older releases out of what can be gone back to', async () => {
     const one = await installed(web);
     await one.end({ kind: 'upgrade', parameters: { text: 'b' } });
@@ -260,6 +232,45 @@ describe('resize', () => {
     const spec = { containers: [{ resources: { limits: { memory: '128Mi' }, requests: { cpu: '5m' } } }] };
     expect(await one.livePods()).toMatchObject([{ spec }]);
     await one.agent.stop();
+  });
+});
+
+describe('what replaces every pod', () => {
+  it.each([
+    ['restart', 'before'],
+    ['restart', 'after'],
+    ['resize', 'before'],
+    ['resize', 'after'],
+  ] as const)('%s is done once when the agent is killed %s any of its changes', async (kind, when) => {
+    const one = await installed(web);
+    const container = `Deployment/${one.name}/probe`;
+    await one.agent.stop();
+    for (const [round, write] of writesToDieAt(when).entries()) {
+      const change: Partial<RunState> =
+        kind === 'restart'
+          ? { restartToken: `once-${write}` }
+          : { resources: { [container]: { memoryLimit: `${32 + write}Mi` } } };
+      const wanted = desiredState(one.next({ kind, runState: { ...AS_RELEASED, ...change } }));
+      const mortal = await fixture.start({ write, when });
+      fixture.hub.offer(wanted);
+      const { id } = wanted.operation;
+      const hasDied = await Promise.race([
+        mortal.client.died.then(() => true),
+        fixture.hub.end(id).then(() => new Promise<false>((resolve) => setTimeout(resolve, 100, false))),
+      ]);
+      mortal.kill();
+      const next = await fixture.start();
+      if (!fixture.hub.last(id)?.phase.includes('done')) fixture.hub.offer(wanted);
+      const at = `${when} ${mortal.client.writes.at(-1)}`;
+      expect(await fixture.hub.end(id), at).toMatchObject({ state: 'succeeded' });
+      expect(pods.get(one.name)?.size, at).toBe(round + 2);
+      const history = [{ generation: round + 2, setGeneration: 1, runState: change }];
+      expect(await fixture.get('Installation', one.name), at).toMatchObject({ status: { history } });
+      expect(fixture.hub.contradictions).toEqual([]);
+      await next.stop();
+      if (!hasDied) return;
+    }
+    throw new Error(`a ${kind} takes more changes than expected`);
   });
 });
 

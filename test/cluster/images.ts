@@ -73,6 +73,19 @@ export async function probeImage(tag = '1', log?: Log, registry = 'steward.test'
   });
 }
 
+/** What measures CPU and memory of pods, the server and nothing else. */
+export async function metricsServerImage(log?: Log): Promise<BuiltImage> {
+  return buildImage({
+    name: 'steward.test/metrics-server:0.8',
+    files: [
+      ...userFiles,
+      { from: await buildProgram('metrics-server', log), to: '/usr/local/bin/metrics-server', mode: 0o755 },
+    ],
+    entrypoint: ['/usr/local/bin/metrics-server'],
+    user: String(nobody),
+  });
+}
+
 /** What holds each pod's namespaces open; the cluster imports it by itself. */
 export async function pauseContainerImage(log?: Log): Promise<BuiltImage> {
   return buildImage({

@@ -81,6 +81,8 @@ function apiServer(layout: Layout): string[] {
     `--kubelet-client-certificate=${pki('kubelet-client.crt')}`,
     `--kubelet-client-key=${pki('kubelet-client.key')}`,
     '--kubelet-preferred-address-types=InternalIP',
+    // To the pods themselves: the node has no route to the addresses of Services.
+    '--enable-aggregator-routing=true',
     '--service-account-issuer=https://kubernetes.default.svc.cluster.local',
     `--service-account-key-file=${pki('sa.pub')}`,
     `--service-account-signing-key-file=${pki('sa.key')}`,
@@ -103,8 +105,9 @@ function controllerManager(layout: Layout): string[] {
     `--authorization-kubeconfig=${kubeconfig}`,
     '--bind-address=127.0.0.1',
     '--leader-elect=false',
-    // Autoscalers are looked at every 15 s otherwise, and tests wait for two looks.
+    // Autoscalers are looked at every 15 s otherwise, and tests wait for two looks; and go down only after 5 minutes.
     '--horizontal-pod-autoscaler-sync-period=2s',
+    '--horizontal-pod-autoscaler-downscale-stabilization=30s',
     '--use-service-account-credentials=true',
     `--service-account-private-key-file=${pki('sa.key')}`,
     `--root-ca-file=${pki('ca.crt')}`,

@@ -8,6 +8,8 @@ export interface KubeClient {
   get(path: string): Promise<string | undefined>;
   /** Server-side apply: creates or brings into the given shape. */
   apply(path: string, object: object): Promise<void>;
+  /** Nothing happens when it is not there. It may still be there for a while. */
+  remove(path: string): Promise<void>;
 }
 
 const requestTimeoutMs = 10_000;
@@ -43,6 +45,11 @@ export async function kubeClient(layout: Layout): Promise<KubeClient> {
     async apply(path, object) {
       const { status, text } = await send('PATCH', `${path}?fieldManager=test-cluster&force=true`, object);
       if (status !== 200 && status !== 201) throw new Error(`apply ${path}: ${status} ${text.slice(0, 500)}`);
+    },
+    async remove(path) {
+      const { status, text } = await send('DELETE', path);
+      if (status !== 200 && status !== 202 && status !== 404)
+        throw new Error(`DELETE ${path}: ${status} ${text.slice(0, 500)}`);
     },
   };
 }

@@ -40,6 +40,12 @@ const recipes = {
   'kube-1.34': kubernetes('kube-1.34', '1.34.3'),
   coredns: { folder: 'coredns', package: '.', variables: {}, takes: 'about 2 minutes' },
   helm: { folder: 'helm', package: 'helm.sh/helm/v4/cmd/helm', variables: {}, takes: '1 to 4 minutes' },
+  'metrics-server': {
+    folder: 'metrics-server',
+    package: 'sigs.k8s.io/metrics-server/cmd/metrics-server',
+    variables: {},
+    takes: '1 to 4 minutes',
+  },
   'node-init': { folder: 'node-init', package: '.', variables: {}, takes: 'seconds' },
   probe: { folder: 'probe', package: '.', variables: {}, takes: 'seconds' },
   registry: { folder: 'registry', package: '.', variables: {}, takes: 'up to a minute' },

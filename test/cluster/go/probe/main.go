@@ -1,5 +1,5 @@
-// Command probe is a service whose health a test decides: it can turn unready, end, hang, eat memory, keep a file and
-// call another address. `probe env` and `probe cat FILE` serve tests of exec; no shell is in its image.
+// Command probe is a service whose health a test decides: it can turn unready, end, hang, eat memory, keep a processor
+// busy, keep a file and call another address. `probe env` and `probe cat FILE` serve tests of exec; no shell is in its image.
 package main
 
 import (
@@ -98,6 +98,11 @@ func routes() *http.ServeMux {
 			eaten.blocks = append(eaten.blocks, block)
 		}
 		fmt.Fprintln(w, len(eaten.blocks), "MiB")
+	})
+	mux.HandleFunc("POST /burn", func(_ http.ResponseWriter, r *http.Request) {
+		ms, _ := strconv.Atoi(r.FormValue("ms"))
+		for end := time.Now().Add(time.Duration(ms) * time.Millisecond); time.Now().Before(end) && r.Context().Err() == nil; {
+		}
 	})
 	mux.HandleFunc("GET /file", func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, r.FormValue("path")) })
 	mux.HandleFunc("PUT /file", func(w http.ResponseWriter, r *http.Request) {

@@ -1,0 +1,6 @@
+import { metricsServerImage } from '../cluster/images.ts';
+
+/** Builds it before any test runs: the first build takes longer than a hook may. */
+export async function setup(): Promise<void> {
+  await metricsServerImage((line) => process.stderr.write(`${line}\n`));
+}
