@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { fieldAt, type InstallationEvent, type Operation } from '@steward/shared';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
 import type { KubeClient } from '../../agent/src/kube/client.ts';
-import { kubeconfigEndpoint } from '../../agent/src/kube/credentials.ts';
+import { kubeconfigEndpoint } from '../../agent/src/kube/transport/credentials.ts';
 import { createKubeClient } from '../../agent/src/kube/kube-api.ts';
 import { attach, type ClusterHandle } from '../cluster/cluster.ts';
 import { removeMetricsServer, startMetricsServer } from '../cluster/metrics-server.ts';
