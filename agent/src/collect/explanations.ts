@@ -7,6 +7,8 @@ export const EVENT: ResourceRef = { group: '', version: 'v1', kind: 'Event', plu
 /** An object is looked up no more often than this, and so many of them. */
 const LOOK_UP_INTERVAL_MS = 10_000;
 const MAX_OBJECTS = 5;
+/** Without the right none is looked up for so long; it may be granted again. */
+const REFUSED_INTERVAL_MS = 300_000;
 
 const decode = compile(
   Type.Object({
@@ -25,7 +27,7 @@ export class Explanations {
   readonly #namespace: string;
   readonly #onChange: () => void;
   readonly #found = new Map<string, { text: string | undefined; atMs: number }>();
-  #isAllowed = true;
+  #refusedUntilMs = Number.NEGATIVE_INFINITY;
   #isLooking = false;
 
   constructor(options: { kube: KubeClient; namespace: string; onChange: () => void }) {
@@ -45,7 +47,7 @@ export class Explanations {
     for (const object of this.#found.keys()) if (!wanted.includes(object)) this.#found.delete(object);
     const oldMs = performance.now() - LOOK_UP_INTERVAL_MS;
     const next = wanted.find((object) => (this.#found.get(object)?.atMs ?? Number.NEGATIVE_INFINITY) < oldMs);
-    if (next === undefined || !this.#isAllowed || this.#isLooking) return;
+    if (next === undefined || performance.now() < this.#refusedUntilMs || this.#isLooking) return;
     this.#isLooking = true;
     void this.#lookUp(next).then((text) => {
       this.#isLooking = false;
@@ -61,7 +63,7 @@ export class Explanations {
       const events = await this.#kube.list(EVENT, this.#namespace, { fieldSelector, maxObjects: 200 });
       return newestMessage(events);
     } catch (error) {
-      if (isKubeError(error) && error.status === 403) this.#isAllowed = false;
+      if (isKubeError(error) && error.status === 403) this.#refusedUntilMs = performance.now() + REFUSED_INTERVAL_MS;
       return undefined;
     }
   }

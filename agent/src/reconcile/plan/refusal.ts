@@ -12,7 +12,10 @@ export function refusalOf(error: KubeError, object: string): Failure {
     return { reason: 'conflict', message: `fields of ${object}${whose}: ${fields.join(', ') || said}` };
   }
   if (error.isByBudget)
-    return { reason: 'apply-refused', message: `its disruption budget does not allow it now: ${said}` };
+    return {
+      reason: 'apply-refused',
+      message: `the disruption budget of ${object} does not allow it now, and it is tried again: ${said}`,
+    };
   if (/attempting to grant RBAC permissions not currently held/.test(error.message))
     return { reason: 'kind-not-permitted', message: notHeld(object, error.message) };
   if (error.silentWebhook !== undefined)
