@@ -27,7 +27,7 @@ export async function clean(names: readonly string[]): Promise<void> {
   const { state, record } = startFolders();
   const known = await loadRecord(record).catch(() => undefined);
   if (await endOrphanHub(known?.hubPid)) say('ended the hub that a killed start left');
-  say(`removing ${state}`);
+  say(`removing ${state}, and the logins of npm run steward in it`);
   await rm(state, { recursive: true, force: true });
   for (const folder of ['shared/dist', 'hub/dist', 'hub/cli/dist', 'hub/console/dist', 'agent/dist', '.nx'])
     await rm(join(ROOT, folder), { recursive: true, force: true });

@@ -13,12 +13,14 @@ function cli(args: string[]): void {
   const { config, bin } = startFolders();
   const program = join(ROOT, 'hub/cli/dist/main.js');
   if (!existsSync(program)) build();
-  // The `helm` of npm start for those who have none of their own; its `kubectl` before any other, which speaks to other clusters.
+  // The `helm` of npm start for those who have none of their own; its `kubectl` before any other, which speaks to other clusters, unless one is named.
   const kubectl = join(bin, 'kubectl');
   const env = {
     PATH: [process.env['PATH'], bin].join(delimiter),
     ...(!process.env['XDG_CONFIG_HOME'] && { XDG_CONFIG_HOME: config }),
-    ...(!process.env['STEWARD_KUBECTL'] && existsSync(kubectl) && { STEWARD_KUBECTL: kubectl }),
+    ...(!process.env['STEWARD_KUBECTL'] &&
+      !process.env['KUBECONFIG'] &&
+      existsSync(kubectl) && { STEWARD_KUBECTL: kubectl }),
   };
   process.exit(run('node', [program, ...args], { env, quiet: true, cwd: process.env['INIT_CWD'] }));
 }

@@ -8,6 +8,8 @@ export interface ClosingWords {
   email: string;
   password: string;
   kubectl: string;
+  /** `reference=digest` */
+  probeImage: string;
   releaseKey: string;
   logFile: string;
 }
@@ -29,6 +31,9 @@ Try, in another terminal, from this folder:
   upgrade NATS          ${steward} upgrade ${DEMO.installation} --version ${DEMO.versions.newer} --watch
   publish a bad one     ${steward} publish deploy/catalog/nats --key ${words.releaseKey} --version 2.16.0 --app-version 2.16.0 --set image.repository=steward.test/nats --set image.tag=2.16 --image steward.test/nats:2.16=${zeros}
   see it roll back      ${steward} upgrade ${DEMO.installation} --version 2.16.0 --watch
+  ask the customer      ${steward} restart ${DEMO.installation} --watch      (waits: the policy does not allow it by itself)
+  the customer's yes    ${steward} approve ${DEMO.installation}
+  another service       ${steward} publish deploy/catalog/hello --key ${words.releaseKey} --version 1.0.0 --image ${words.probeImage}
   the customer's side   ${words.kubectl} get agents,installations,operations -A
 
 Ctrl-C stops everything; the next npm start goes on here; npm run clean removes it all.

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { up } from '../../test/cluster/cluster.ts';
-import { agentImage, natsImage } from '../../test/cluster/images.ts';
+import { agentImage, natsImage, probeImage } from '../../test/cluster/images.ts';
 import { buildProgram } from '../../test/cluster/programs/programs.ts';
 import type { ClusterKind } from './cluster-kind.ts';
 
@@ -18,6 +18,8 @@ export interface StartCluster {
   agentImage: string;
   /** `reference=digest` of the NATS images, by version. */
   natsImages: Record<'2.14' | '2.15', string>;
+  /** The same of what deploy/catalog/hello runs, to package a service with. */
+  probeImage: string;
 }
 
 /** Name of the single-node Kubernetes that `npm start` makes for itself. */
@@ -34,13 +36,15 @@ async function ownImages(
   importImage: (archive: string) => Promise<void>,
   log: Log,
   bundle: string,
-): Promise<Pick<StartCluster, 'agentImage' | 'natsImages'>> {
+): Promise<Pick<StartCluster, 'agentImage' | 'natsImages' | 'probeImage'>> {
   const agent = await agentImage(bundle, { log });
   const [older, newer] = [await natsImage('2.14', log), await natsImage('2.15', log)];
-  for (const image of [agent, older, newer]) await importImage(image.archivePath);
+  const probe = await probeImage('1', log);
+  for (const image of [agent, older, newer, probe]) await importImage(image.archivePath);
   return {
     agentImage: `${agent.ref}@${agent.digest}`,
     natsImages: { '2.14': `${older.ref}=${older.digest}`, '2.15': `${newer.ref}=${newer.digest}` },
+    probeImage: `${probe.ref}=${probe.digest}`,
   };
 }
 
@@ -94,6 +98,7 @@ async function named(binFolder: string): Promise<StartCluster> {
     binFolder,
     agentImage: given('STEWARD_AGENT_IMAGE'),
     natsImages: { '2.14': given('STEWARD_NATS_IMAGE_2_14'), '2.15': given('STEWARD_NATS_IMAGE_2_15') },
+    probeImage: given('STEWARD_PROBE_IMAGE'),
   };
 }
 

@@ -110,7 +110,11 @@ async function provideHelm(binFolder: string, step: (line: string) => void): Pro
 async function logIn(folders: StartFolders, { record, url }: Started, helm: string): Promise<Steward> {
   const steward = stewardCommand({ XDG_CONFIG_HOME: folders.config, STEWARD_HELM: helm });
   const ca = ['--ca', join(folders.hub, 'tls', 'ca.pem')];
-  await steward.must(['login', url, '--email', OWNER, '--password-stdin', ...ca], record.ownerPassword);
+  // A profile of its own: logins to other hubs stay what they are.
+  await steward.must(
+    ['login', url, '--profile', 'start', '--email', OWNER, '--password-stdin', ...ca],
+    record.ownerPassword,
+  );
   return steward;
 }
 
@@ -133,6 +137,8 @@ export async function start(kind: ClusterKind): Promise<void> {
   const folders = startFolders();
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop.abort());
+  // Ctrl-C ends `| tee` too, and who reads no more must not keep this from stopping what it started.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
   let hub: HubProcess | undefined;
   try {
     const bundle = await bundleAgent();
@@ -163,6 +169,7 @@ export async function start(kind: ClusterKind): Promise<void> {
       closingWords({
         ...words,
         kubectl: join(folders.bin, 'kubectl'),
+        probeImage: cluster.probeImage,
         releaseKey: folders.releaseKey,
         logFile: hub.logFile,
       }),

@@ -157,7 +157,7 @@ describe('the command line', () => {
     const enrolment = await json<CreatedCluster['enrolment']>('cluster enrol prod');
     expect(enrolment.command).toContain(enrolment.token);
     expect((await must('cluster show prod')).stdout).toContain('Connection:');
-    expect((await must('cluster revoke prod')).stdout).toContain('Its services run on');
+    expect((await must('cluster revoke prod --yes')).stdout).toContain('Its services run on');
     expect((await must('cluster list')).stdout).toMatch(/prod +beta +revoked/);
   });
 });

@@ -98,9 +98,13 @@ async function runShow({ args: [wanted = ''], output, hub }: Invocation<object>)
   ]);
 }
 
-async function runRevoke({ args: [wanted = ''], output, hub }: Invocation<object>): Promise<void> {
-  const client = await hub();
+async function runRevoke(invocation: Invocation<{ yes?: boolean }>): Promise<ExitCode | void> {
+  const { args, output } = invocation;
+  const [wanted = ''] = args;
+  const client = await invocation.hub();
   const cluster = await findCluster(client, wanted);
+  const question = `Shut the agent of ${cluster.customer}/${cluster.name} out? Its services run on, and nobody sees them until the customer applies a new line.`;
+  if (!(await confirm(invocation, question))) return EXIT.usage;
   const revoked = await client.post(Cluster, apiPath`/clusters/${cluster.id}/revoke`, {});
   output.outcome(
     revoked,
@@ -181,10 +185,11 @@ export function addClusterCommands(program: Command, session: Session): void {
     options: (command) => command.option('-y, --yes', 'do not ask'),
     run: runReEnrol,
   });
-  addCommand(cluster, session, {
+  addCommand<{ yes?: boolean }>(cluster, session, {
     usage: 'revoke <cluster>',
     summary: 'shut the agent of a cluster out, at once',
-    examples: ['steward cluster revoke prod'],
+    examples: ['steward cluster revoke prod', 'steward cluster revoke beta/prod --yes'],
+    options: (command) => command.option('-y, --yes', 'do not ask'),
     run: runRevoke,
   });
 }

@@ -25,6 +25,7 @@ export interface FollowOptions {
 }
 
 const maxShownChanges = 20;
+const MAX_REASON = 600;
 
 /** 0 only for what came out as asked. */
 export function exitCodeOfOperation(operation: Pick<Operation, 'state'>): ExitCode {
@@ -123,8 +124,14 @@ function summary(operation: Operation): string {
   const { state, message, reasonCode } = operation;
   const from = operation.startedAt ?? operation.createdAt;
   const took = operation.finishedAt ? ` after ${duration(Date.parse(operation.finishedAt) - Date.parse(from))}` : '';
-  const why = state === 'succeeded' ? '' : `: ${headline(message)}${reasonCode ? ` [${reasonCode}]` : ''}`;
+  const [reason = ''] = printable(message).trim().split('\n');
+  const why = state === 'succeeded' ? '' : `: ${shortened(reason)}${reasonCode ? ` [${reasonCode}]` : ''}`;
   return `${operationTitle(operation)}: ${state}${took}${why}`;
+}
+
+/** More than a headline: what it fails of is often said behind what became of it, and the pod that said so is gone by now. */
+function shortened(text: string): string {
+  return text.length > MAX_REASON ? `${text.slice(0, MAX_REASON)}…` : text;
 }
 
 function tellEnd(operation: Operation, { output, note }: FollowOptions): ExitCode {

@@ -54,6 +54,7 @@ async function runList({ options, output, hub }: Invocation<ListOptions>): Promi
       { title: 'cluster', cell: (operation) => operation.cluster },
       { title: 'installation', cell: (operation) => operation.installation },
       { title: 'kind', cell: (operation) => operation.kind },
+      { title: 'generation', cell: (operation) => String(operation.generation) },
       { title: 'version', cell: (operation) => operation.version },
       { title: 'state', cell: (operation) => operationCell(operation.state) },
       { title: 'phase', cell: (operation) => operation.phase },

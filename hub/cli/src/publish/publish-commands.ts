@@ -92,7 +92,7 @@ function refuseErrors({ terminal }: Invocation<PublishOptions>, findings: Findin
   for (const line of findingLines(findings.sorted(), paint)) terminal.err(`${line}\n`);
   if (findings.hasErrors)
     throw new CliError(EXIT.failed, `not published: ${sum(findings)}`, {
-      action: 'Correct the errors above; `steward lint` shows them again without publishing.',
+      action: 'Correct the errors above; `steward lint` shows those of the chart again without publishing.',
     });
 }
 
