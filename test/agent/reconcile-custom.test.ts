@@ -60,7 +60,9 @@ it('kinds of its own come with the grant: waited for by name, extended under wha
 
   const early = await hub.end(offer(2, 'upgrade', second, { color: 'red', size: 2 }));
   expect(early).toMatchObject({ state: 'failed', reason: 'apply-refused' });
-  expect(early.message).toContain('does not know .spec.color: the customer must apply that of this release first');
+  expect(early.message).toContain(
+    'does not know .spec.color: correct the chart; or, if the release brings the definition, let the customer apply the grant',
+  );
   await fixture.grant(where.name, second);
   expect(await hub.end(offer(3, 'upgrade', second, { color: 'red', size: 2 }))).toMatchObject({ state: 'succeeded' });
   expect(JSON.parse(await gadgets())).toEqual({ size: 2, color: 'red' });

@@ -1,6 +1,7 @@
 import type { PlanInput } from '../plan/make-plan.ts';
 import { setInput } from '../plan/set-input.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
+import { loadStored } from './prepare-set.ts';
 import type { Run } from './run.ts';
 
 /**
@@ -25,9 +26,11 @@ export async function planInput(
   };
 }
 
-async function replacedByTheOther({ context, record, installation }: Run, isWayBack: boolean): Promise<string[]> {
+/** None when its set is gone: a replacement is refused then, by its name. */
+async function replacedByTheOther(run: Run, isWayBack: boolean): Promise<string[]> {
+  const { record, installation } = run;
   const renderRef = isWayBack ? record.status.renderRef : installation.status.history[0]?.renderRef;
   if (renderRef === undefined) return [];
-  const { meta } = await context.renders.load(renderRef);
-  return meta.replace ?? [];
+  const other = await loadStored(run, renderRef);
+  return other.ok ? (other.value.meta.replace ?? []) : [];
 }
