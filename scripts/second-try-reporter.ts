@@ -14,8 +14,6 @@ export class SecondTryReporter implements Reporter {
       const reasons = test.result().errors?.map(({ message }) => `      ${message.split('\n')[0]}\n`) ?? [];
       return `  ${test.module.relativeModuleId} > ${test.fullName}\n${reasons.join('')}`;
     });
-    process.stderr.write(
-      `\nPassed only at the second try, because a wait was over before; mend these:\n${lines.join('')}\n`,
-    );
+    process.stderr.write(`\nPassed only at the second try; mend these:\n${lines.join('')}\n`);
   }
 }
