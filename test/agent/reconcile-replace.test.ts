@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import type { Release } from '@steward/shared';
+import { fieldAt, type Release } from '@steward/shared';
 import { waitUntil } from '../support/wait-until.ts';
 import type { Death } from './killable-client.ts';
 import { ReconcileFixture, type Published, type RunningAgent, type Where } from './reconcile-fixture.ts';
@@ -93,10 +93,8 @@ describe.concurrent('a field that cannot change while its object exists', () => 
     expect(back).toMatchObject({ spec: { selector: { matchLabels: { track: 'stable' } } } });
     // It was ready; one probe that a busy machine is late with takes that back for a moment.
     await waitUntil(
-      async () => {
-        const now = await fixture.get('Deployment', where.name, where.namespace);
-        return (now?.['status'] as { readyReplicas?: number } | undefined)?.readyReplicas === 1;
-      },
+      async () =>
+        fieldAt(await fixture.get('Deployment', where.name, where.namespace), ['status', 'readyReplicas']) === 1,
       { what: 'its pod to be ready', timeoutMs: 60_000 },
     );
   });

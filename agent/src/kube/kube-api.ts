@@ -144,13 +144,7 @@ class KubeApi implements KubeClient {
       ...(gracePeriodSeconds !== undefined && { gracePeriodSeconds }),
       ...(dryRun === true && { dryRun: ['All'] }),
     };
-    try {
-      await this.#transport.request({ method: 'DELETE', path: pathOf(ref, namespace, name), body, signal });
-      return true;
-    } catch (error) {
-      if (isKubeError(error) && error.status === 404) return false;
-      throw error;
-    }
+    return this.#isThere({ method: 'DELETE', path: pathOf(ref, namespace, name), body, signal });
   }
 
   async evict(namespace: string, name: string, { uid, signal }: EvictOptions): Promise<boolean> {
@@ -160,14 +154,7 @@ class KubeApi implements KubeClient {
       metadata: { name, namespace },
       deleteOptions: { preconditions: { uid } },
     };
-    const path = `${pathOf(PODS, namespace, name)}/eviction`;
-    try {
-      await this.#transport.request({ method: 'POST', path, body, signal });
-      return true;
-    } catch (error) {
-      if (isKubeError(error) && error.status === 404) return false;
-      throw error;
-    }
+    return this.#isThere({ method: 'POST', path: `${pathOf(PODS, namespace, name)}/eviction`, body, signal });
   }
 
   missingAccess(checks: readonly AccessCheck[], options: RequestOptions = {}): Promise<AccessCheck[]> {
@@ -215,6 +202,17 @@ class KubeApi implements KubeClient {
   #mergePatch(ref: ResourceRef, path: string, body: MergePatch, options: RequestOptions): Promise<KubeObject> {
     const contentType = 'application/merge-patch+json';
     return this.#call(ref, { method: 'PATCH', path, contentType, body, signal: options.signal });
+  }
+
+  /** False when there is nothing that this could be done to. */
+  async #isThere(request: KubeRequest): Promise<boolean> {
+    try {
+      await this.#transport.request(request);
+      return true;
+    } catch (error) {
+      if (isKubeError(error) && error.status === 404) return false;
+      throw error;
+    }
   }
 
   async #call(ref: ResourceRef, request: KubeRequest): Promise<KubeObject> {

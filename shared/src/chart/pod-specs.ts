@@ -2,6 +2,7 @@ import * as Type from 'typebox';
 import type { Static } from 'typebox';
 import { compile, type Decoded } from '../schema.ts';
 import { isRecord } from '../json.ts';
+import { fieldAt } from './field-path.ts';
 
 /** As much of a rendered object as every reader of a chart needs. */
 export const RenderedObject = Type.Object({
@@ -45,6 +46,11 @@ const POD_SPEC_PATHS: Readonly<Record<string, readonly string[]>> = {
 /** Whether the kind, of Kubernetes itself, makes pods. */
 export function makesPods(kind: string): boolean {
   return kind in POD_SPEC_PATHS;
+}
+
+/** Whether the pods of a workload are replaced when somebody deletes them, and not before. */
+export function isOnDelete(object: unknown): boolean {
+  return fieldAt(object, ['spec', 'updateStrategy', 'type']) === 'OnDelete';
 }
 
 /** The pod spec inside a workload of Kubernetes itself; undefined for other objects and for a workload without one. */

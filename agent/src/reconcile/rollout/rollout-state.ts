@@ -87,11 +87,11 @@ export function rolloutState(input: RolloutInput): RolloutState {
     isOtherwiseWaiting ||= troubles.every(({ certainty }) => !certainty) && target.kind !== 'Service';
     troubled.push(...troubles);
     const why = troubles.map(({ text }) => text).join('; ');
-    const unready = unreadyPods(pods, (pod) => isNew(pod, target, workload, newest, input));
+    const isNewPod = (pod: PodView): boolean => isNew(pod, target, workload, newest, input);
+    const unready = unreadyPods(pods, isNewPod);
     if (state.waiting.length < 10) state.waiting.push(`${name}: ${why || [readiness.waitsFor, ...unready].join('; ')}`);
     if (!workload) continue;
-    if (target.mustReplace)
-      state.inTheWay.push(...nextToEvict(workload, pods, (pod) => isNew(pod, target, workload, newest, input), input));
+    if (target.mustReplace) state.inTheWay.push(...nextToEvict(workload, pods, isNewPod, input));
     else state.inTheWay.push(...stuckPods(workload, pods, input));
   }
   judge(troubled, isOtherwiseWaiting, input, state);

@@ -1,4 +1,4 @@
-import { fieldAt, HOOK_LABEL } from '@steward/shared';
+import { HOOK_LABEL, isOnDelete } from '@steward/shared';
 import type { KubeClient, KubeObject } from '../../kube/client.ts';
 import { WATCHED } from '../../collect/namespace-objects.ts';
 import { persist } from '../../operations/persist.ts';
@@ -19,11 +19,6 @@ export interface Target {
   mustEnd?: boolean;
   /** Its controller leaves it to others to replace its pods, and now they are to be. */
   mustReplace?: boolean;
-}
-
-/** Whether its pods are replaced when somebody deletes them, and not before. */
-export function isOnDelete(object: KubeObject): boolean {
-  return fieldAt(object, ['spec', 'updateStrategy', 'type']) === 'OnDelete';
 }
 
 /** What of a set has a readiness, with the generation the API server has of it now. */

@@ -1,11 +1,17 @@
-import { canonicalJson, EVICTIONS, problemOfSchedule, type ReleaseRemedies, type RunState } from '@steward/shared';
+import {
+  canonicalJson,
+  EVICTIONS,
+  isOnDelete,
+  problemOfSchedule,
+  type ReleaseRemedies,
+  type RunState,
+} from '@steward/shared';
 import type { KubeObject } from '../../kube/client.ts';
 import { nameOf } from '../../kube/object.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
 import { autoscalersOf } from './autoscalers.ts';
 import { checkAutoscale, withOwnScalers } from './own-scalers.ts';
 import type { SetMeta } from '../render/release-set.ts';
-import { isOnDelete } from '../rollout/targets.ts';
 import { checkSizes } from './sizes.ts';
 import { isOf } from './with-run-state.ts';
 

@@ -1,6 +1,6 @@
 import {
   EVICTIONS,
-  fieldAt,
+  isOnDelete,
   isOwnRole,
   makesPods,
   rightsOfRole,
@@ -114,7 +114,7 @@ function watchPermissions(objects: readonly RenderedObject[]): Permission[] {
     permissions.push(
       permission(['', 'Pod', 'pods'], ['delete'], 'to replace a pod that is stuck while a bad upgrade is rolled back'),
     );
-  if (objects.some((object) => fieldAt(object, ['spec', 'updateStrategy', 'type']) === 'OnDelete'))
+  if (objects.some(isOnDelete))
     permissions.push(permission(['', 'Pod', EVICTIONS], ['create'], 'to replace pods one by one when it is restarted'));
   if (kinds.has('CronJob')) permissions.push(permission(['batch', 'Job', 'jobs'], SEEN, 'to see how jobs ended'));
   if (kinds.has('Service'))
