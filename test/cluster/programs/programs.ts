@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { goBuild } from './go-build.ts';
 import { withLock } from './lock.ts';
 import { runCommand } from './run-command.ts';
 
@@ -87,10 +88,12 @@ export async function buildProgram(name: ProgramName, log: Log = () => {}, signa
     await mkdir(join(cacheFolder(), 'bin'), { recursive: true });
     // Named by the process, since a killed one may have left its compiler running.
     const unfinished = `${path}.${process.pid}.new`;
-    await runCommand(['go', 'build', ...flags, '-o', unfinished, recipe.package], {
-      cwd: folder,
-      env: { ...goEnvironment(), CGO_ENABLED: '0' },
-      timeoutMs: 45 * 60_000,
+    const source = { folder, package: recipe.package, environment: { ...goEnvironment(), CGO_ENABLED: '0' } };
+    const scratch = join(cacheFolder(), `building-${name}`);
+    await goBuild(source, {
+      flags: [...flags, '-o', unfinished],
+      scratch,
+      log: (line) => log(`${name}: ${line}`),
       signal,
     });
     await rename(unfinished, path);

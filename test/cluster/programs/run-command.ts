@@ -9,6 +9,8 @@ export interface CommandOptions {
   signal?: AbortSignal | undefined;
   /** What the program reads from stdin; it reads nothing unless told. */
   input?: Readable;
+  /** Each piece of what it says on stderr, as it comes. */
+  onSaid?: (text: string) => void;
 }
 
 const keptOutputBytes = 4 << 20;
@@ -35,7 +37,10 @@ export function runCommand(command: readonly string[], options: CommandOptions =
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout = (stdout + text).slice(-keptOutputBytes)));
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr = (stderr + text).slice(-keptOutputBytes)));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr = (stderr + text).slice(-keptOutputBytes);
+    options.onSaid?.(text);
+  });
   const startedAt = Date.now();
   child.on('error', (cause) => reject(new Error(`cannot run ${command.join(' ')}: ${cause.message}`, { cause })));
   child.on('close', (code, endedBy) => {
