@@ -32,6 +32,8 @@ export interface StackOptions {
   port?: number;
   /** The way to the database, when something stands between the hub and it. */
   databaseThrough?: (url: string) => string;
+  /** Of a collector of traces. */
+  otlpEndpoint?: string;
 }
 
 /** A vendor with a hub, and a customer's cluster: what a system test needs. Everything in it has names of its own. */
@@ -103,6 +105,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       env: {
         STEWARD_AGENT_IMAGE: options.agentImage,
         ...(options.publicUrl && { STEWARD_PUBLIC_URL: options.publicUrl }),
+        ...(options.otlpEndpoint && { OTEL_EXPORTER_OTLP_ENDPOINT: options.otlpEndpoint }),
       },
     });
   let hub = await launchHub();

@@ -3,6 +3,7 @@ import type { Cluster, Installation, MetricRange, Operation, OperationDetails } 
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { startStackHere } from '../support/stack-of-test.ts';
 import type { Stack } from '../support/stack.ts';
+import { startTraceCollector, type TraceCollector } from '../support/trace-collector.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
 const METERED = join(import.meta.dirname, '../charts/metered');
@@ -12,9 +13,11 @@ const NOWHERE = `steward.test/probe:9=sha256:${'0'.repeat(64)}`;
 /** The way through the house, in order: each test goes on where the one before ended. */
 describe('a service from chart to cluster', () => {
   let stack: Stack;
+  let collector: TraceCollector;
 
   beforeAll(async () => {
-    stack = await startStackHere();
+    collector = await startTraceCollector();
+    stack = await startStackHere({ otlpEndpoint: collector.endpoint });
     const { one, two } = inject('probeImages');
     await stack.publish(HELLO, {
       version: '1.0.0',
@@ -25,7 +28,10 @@ describe('a service from chart to cluster', () => {
     await stack.publish(HELLO, { version: '1.1.0', images: [two], args: ['--set', 'image.tag=2'] });
     await stack.publish(HELLO, { version: '1.2.0', images: [NOWHERE], args: ['--set', 'image.tag=9'] });
   });
-  afterAll(() => stack?.stop());
+  afterAll(async () => {
+    await stack?.stop();
+    await collector?.stop();
+  });
 
   const upgrade = async (version: string): Promise<OperationDetails> => {
     const { id } = await stack.installation('hello');
@@ -123,6 +129,27 @@ describe('a service from chart to cluster', () => {
     expect(await stack.finished(operationId)).toMatchObject({ state: 'succeeded' });
     await healthy('1.1.0');
     expect(await runningImages()).toContain('probe:2');
+  });
+
+  it('tells each operation as one trace: the hub’s span, and the agent’s steps below it', async () => {
+    const ofUpgrade = await waitUntil(
+      () => {
+        const root = collector.spans.find(({ name }) => name === 'operation upgrade');
+        const trace = collector.spans.filter(({ traceId }) => traceId === root?.traceId);
+        return (
+          root &&
+          trace.some(({ name }) => name === 'roll-out') && { root, below: trace.filter((span) => span !== root) }
+        );
+      },
+      { what: 'the trace of the upgrade has reached the collector' },
+    );
+    expect(ofUpgrade.root.service).toBe('steward-hub');
+    expect(new Set(ofUpgrade.below.map(({ service }) => service))).toEqual(new Set(['steward-agent']));
+    expect(ofUpgrade.below.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['verify', 'render', 'plan', 'apply', 'roll-out']),
+    );
+    const known = new Set([ofUpgrade.root, ...ofUpgrade.below].map(({ spanId }) => spanId));
+    expect(ofUpgrade.below.filter(({ parentSpanId }) => !known.has(parentSpanId ?? ''))).toEqual([]);
   });
 
   it('is certain of an image that cannot be pulled after seconds, puts the last good version back, and says what runs', async () => {

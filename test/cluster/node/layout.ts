@@ -10,7 +10,7 @@ export const apiServiceAddress = '10.96.0.1';
 export const dnsServiceAddress = '10.96.0.10';
 export const apiPort = 6443;
 
-/** Kept for documentation by RFC 5737; a machine that uses one of them all the same has routes there, which are avoided. */
+/** Kept for documentation by RFC 5737; a machine that uses one of them all the same has routes or registries there, which are avoided. */
 const linkNetworks = ['192.0.2.', '198.51.100.', '203.0.113.'];
 const addressesPerLink = 4;
 const linksPerNetwork = 256 / addressesPerLink;

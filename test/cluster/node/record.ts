@@ -1,12 +1,12 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { withLock } from '../programs/lock.ts';
-import { isRouted, loadRoutes } from './routes.ts';
+import { isRouted, loadNeededNetworks, loadRoutes } from './routes.ts';
 import { layoutOf, maxClusters, stateDirOf, stateRoot, type Layout } from './layout.ts';
 
 /**
- * Makes the cluster's state folder and claims addresses that no other cluster of this machine has, and no network it is
- * on. A halted cluster gets the ones it had, unless the machine has joined such a network since.
+ * Makes the cluster's state folder and claims addresses that no other cluster of this machine has, no network it is
+ * on, and no registry that it needs. A halted cluster gets the ones it had, unless the machine has joined such a network since.
  */
 export function claimLayout(name: string): Promise<Layout> {
   return withLock('cluster-index', async () => {
@@ -15,7 +15,7 @@ export function claimLayout(name: string): Promise<Layout> {
       const index = other === name ? undefined : await readIndex(other);
       if (index !== undefined) taken.add(index);
     }
-    const routes = await loadRoutes();
+    const routes = [...(await loadRoutes()), ...(await loadNeededNetworks())];
     const former = await readIndex(name);
     const first = former ?? Buffer.from(name).reduce((sum, byte) => (sum * 31 + byte) % maxClusters, 0);
     for (let step = 0; step < maxClusters; step++) {

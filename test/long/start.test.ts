@@ -1,0 +1,148 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { homedir, tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { START_CLUSTER } from '../../scripts/start/cluster-choice.ts';
+import { startFolders } from '../../scripts/start/folders.ts';
+import { namesOfClusters } from '../cluster/node/record.ts';
+import { command, mustSucceed, type Finished } from '../support/command.ts';
+import { waitUntil } from '../support/wait-until.ts';
+
+/**
+ * A newcomer's first hour: a bare clone of what is committed, a home with nothing in it, `npm start`, and every line that it prints.
+ * `STEWARD_TEST_COLD=1` leaves the built programs out too (with them 3 minutes, without 20 and more).
+ */
+const IS_COLD = process.env['STEWARD_TEST_COLD'] === '1';
+const START_MS = IS_COLD ? 60 * 60_000 : 10 * 60_000;
+const ROOT = join(import.meta.dirname, '../..');
+
+let folder: string;
+let clone: string;
+let environment: Record<string, string>;
+let started: Started;
+
+interface Started {
+  child: ChildProcess;
+  /** By the words before them, without what stands in brackets behind. */
+  lines: ReadonlyMap<string, string>;
+}
+
+beforeAll(async () => {
+  const { state } = startFolders();
+  if (existsSync(state))
+    throw new Error(`${state} belongs to an npm start of yours, which this test would end: npm run clean first`);
+  folder = await mkdtemp(join(tmpdir(), 'steward-newcomer-'));
+  clone = join(folder, 'steward');
+  const home = join(folder, 'home');
+  await mkdir(home);
+  await mustSucceed('git', ['clone', '--quiet', ROOT, clone]);
+  const cache = IS_COLD ? join(home, '.cache') : process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache');
+  // The shell's Node and npm, not those of this repository.
+  const path = (process.env['PATH'] ?? '').split(delimiter).filter((entry) => !entry.includes('node_modules'));
+  environment = { HOME: home, XDG_CACHE_HOME: cache, XDG_CONFIG_HOME: '', KUBECONFIG: '', PATH: path.join(delimiter) };
+});
+afterAll(async () => {
+  if (started) await interrupt(started);
+  if (clone) await run('npm run clean');
+  if (folder) await rm(folder, { recursive: true, force: true });
+});
+
+/** As somebody would type it in another terminal. */
+function run(line: string, timeoutMs = 180_000): Promise<Finished> {
+  return command('sh', ['-c', line], { cwd: clone, env: environment, timeoutMs });
+}
+
+/** A line that `npm start` has printed. */
+function printed(name: string): string {
+  const line = started.lines.get(name);
+  if (line === undefined) throw new Error(`npm start has printed no line "${name}"`);
+  return line;
+}
+
+async function npmStart(): Promise<Started> {
+  const child = spawn('npm', ['start'], {
+    cwd: clone,
+    env: { ...process.env, ...environment },
+    stdio: ['ignore', 'pipe', 'inherit'],
+    detached: true,
+  });
+  let said = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (said += text));
+  await waitUntil(
+    () => {
+      if (child.exitCode !== null) throw new Error(`npm start ended with ${child.exitCode}`);
+      return said.includes('Ctrl-C stops everything');
+    },
+    { what: 'npm start says what to try', timeoutMs: START_MS, intervalMs: 200 },
+  );
+  const lines = said.matchAll(/^ {2}(?<name>\S.*?) {2,}(?<line>\S.*?)(?: {4,}\(.*\))?$/gm);
+  return { child, lines: new Map([...lines].map(({ groups }) => [groups?.['name'] ?? '', groups?.['line'] ?? ''])) };
+}
+
+async function interrupt({ child }: Started): Promise<void> {
+  if (child.exitCode !== null || child.pid === undefined) return;
+  const closed = once(child, 'close');
+  process.kill(-child.pid, 'SIGINT');
+  await closed;
+}
+
+describe('npm start on a bare clone', { timeout: START_MS + 60_000 }, () => {
+  it('ends with NATS under management', async () => {
+    started = await npmStart();
+    const { code, stdout } = await run('npm run -s steward -- status -o json');
+    expect({ code, stdout }).toMatchObject({ code: 0, stdout: expect.stringContaining('2.14.9') });
+  });
+
+  it('watches as it says', async () => {
+    const watching = await run(`timeout -s INT 5 ${printed('watch')}`);
+    expect(watching.stdout).toMatch(/nats/);
+  });
+
+  it('upgrades NATS as it says', async () => {
+    const upgrade = await run(printed('upgrade NATS'));
+    expect(upgrade).toMatchObject({ code: 0 });
+    expect((await run('npm run -s steward -- status -o json')).stdout).toContain('2.15.2');
+  });
+
+  it('publishes a bad version, and sees it roll back, as it says', async () => {
+    expect(await run(printed('publish a bad one'))).toMatchObject({ code: 0 });
+    const bad = await run(printed('see it roll back'));
+    expect(bad.code).not.toBe(0);
+    expect(bad.stdout + bad.stderr).toMatch(/rolled-back/);
+    expect((await run('npm run -s steward -- status -o json')).stdout).toContain('2.15.2');
+  });
+
+  it('asks the customer, who agrees, as it says', async () => {
+    const restarting = run(printed('ask the customer'));
+    const yes = await waitUntil(
+      async () => {
+        const answer = await run(printed("the customer's yes"));
+        return answer.code === 0 && answer;
+      },
+      { what: 'the plan is there to agree to', timeoutMs: 60_000, intervalMs: 1_000 },
+    );
+    expect(yes.code).toBe(0);
+    expect(await restarting).toMatchObject({ code: 0 });
+  });
+
+  it('packages another service, and shows the customer’s side, as it says', async () => {
+    expect(await run(printed('another service'))).toMatchObject({ code: 0 });
+    const side = await run(printed("the customer's side"));
+    expect(side.code).toBe(0);
+    expect(side.stdout).toMatch(/^installation\S*\/nats|\bnats\b/m);
+  });
+
+  it('goes on after Ctrl-C where it was, and is gone after npm run clean', async () => {
+    await interrupt(started);
+    expect((await run('npm run -s steward -- status')).code).not.toBe(0);
+    started = await npmStart();
+    expect((await run('npm run -s steward -- status -o json')).stdout).toContain('2.15.2');
+    await interrupt(started);
+    expect(await run('npm run clean')).toMatchObject({ code: 0 });
+    expect(existsSync(startFolders().state)).toBe(false);
+    expect(await namesOfClusters()).not.toContain(START_CLUSTER);
+  });
+});
