@@ -47,7 +47,23 @@ export class Journal {
 
   /** Reads what earlier runs left. */
   async load(): Promise<void> {
-    for (const record of await this.#store.load()) this.#keep(record);
+    for (const record of await this.#store.load()) {
+      this.#keep(record);
+      if (record.altered) await this.#setRight(record, record.altered);
+    }
+  }
+
+  /** One that has ended is written as it ended; what goes on says so itself. */
+  async #setRight(record: OperationRecord, { state }: OperationStatus): Promise<void> {
+    const { log } = this.#options;
+    log.warn('somebody changed the status of an operation; what its transitions say counts', {
+      ...summaryOf(record),
+      to: state,
+    });
+    if (!isFinal(record.status.state)) return;
+    await this.note(record, {}).catch((error: unknown) =>
+      log.warn('it was not set right', { name: record.name, error }),
+    );
   }
 
   has(id: string): boolean {
@@ -220,6 +236,7 @@ export class Journal {
   async #write(record: OperationRecord, next: OperationStatus): Promise<void> {
     const { resourceVersion, status } = await this.#store.write(record, next);
     record.resourceVersion = resourceVersion;
+    delete record.altered;
     // A confirmation may have come meanwhile.
     record.status = { ...status, ackedRevision: Math.max(status.ackedRevision, record.status.ackedRevision) };
     this.#keep(record);

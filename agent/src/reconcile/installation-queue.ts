@@ -11,6 +11,7 @@ import { deploy } from './operation/deploy.ts';
 import { leave } from './operation/leave.ts';
 import { removeSets, unneededSets } from './history/good-generations.ts';
 import { readOrRestore } from './history/restore-status.ts';
+import { sayFirst } from './operation/first-words.ts';
 import { Halt, Interruption, Run } from './operation/run.ts';
 import { uninstall } from './operation/uninstall.ts';
 import { expireAt } from './run-expiry.ts';
@@ -208,10 +209,9 @@ export class InstallationQueue {
     this.#current = run;
     const stopExpiry = expireAt(run);
     try {
-      const begun = record.status.revision === 0 ? accept(run) : undefined;
       // Its own set is among them when it was killed between the end of its work and the last word; going on needs it.
       const left = (status.unneeded ?? []).filter((reference) => reference !== record.status.renderRef);
-      await Promise.all([begun, removeSets(context, left)]);
+      await Promise.all([sayFirst(run), removeSets(context, left)]);
       await (CARRIED_OUT_BY[run.kind] ?? deploy)(run);
     } catch (error) {
       if (!run.interruption || this.#signal.aborted) throw error;
@@ -277,16 +277,6 @@ function lostEnd(isDone: boolean, isUnderWay: boolean): { end: Pick<Move, 'state
   if (!isUnderWay) return { end: { state: 'cancelled', reason: 'cancelled' }, rest: 'before it changed anything' };
   const rest = 'so what runs is not certain. Push a version again';
   return { end: { state: 'failed', reason: 'lost-track' }, rest };
-}
-
-async function accept(run: Run): Promise<void> {
-  const { requestedBy, reason } = run.record.spec.desired.operation;
-  const because = reason === undefined ? '' : `: ${reason}`;
-  await run.move({
-    state: 'accepted',
-    phase: 'verify',
-    message: `accepted: ${run.title}, asked for by ${requestedBy}${because}`,
-  });
 }
 
 function superseded(generation: number): Interruption {
