@@ -46,6 +46,11 @@ export class Halt extends Error {
   }
 }
 
+function haltOf({ reason }: AbortSignal): Halt | undefined {
+  const why: unknown = reason;
+  return why instanceof Halt ? why : undefined;
+}
+
 /** Of these no pod is another one afterwards. */
 const COUNT_ONLY: ReadonlySet<OperationKind> = new Set(['scale', 'autoscale']);
 
@@ -71,6 +76,9 @@ export class Run {
   readonly #interrupt = new AbortController();
   readonly #halt = new AbortController();
   readonly #untilHalted: AbortSignal;
+  readonly #giveUp = new AbortController();
+  /** Ends what only waits on the way back: see {@link givenUp}. */
+  readonly untilGivenUp: AbortSignal;
   #isWriting: boolean;
 
   constructor(input: {
@@ -85,6 +93,7 @@ export class Run {
     this.signal = input.signal;
     this.untilWriting = AbortSignal.any([this.signal, this.#interrupt.signal]);
     this.#untilHalted = AbortSignal.any([this.signal, this.#halt.signal]);
+    this.untilGivenUp = AbortSignal.any([this.signal, this.#giveUp.signal]);
     this.isResumed = input.record.status.revision > 0;
     const { kinds, runState, present, sameSet } = classify(input.record.spec.desired, input.installation.status);
     this.kinds = kinds;
@@ -102,15 +111,20 @@ export class Run {
 
   /** How it was told to stop under way, if it was. */
   get halted(): Halt | undefined {
-    const reason: unknown = this.#halt.signal.reason;
-    return reason instanceof Halt ? reason : undefined;
+    return haltOf(this.#halt.signal);
+  }
+
+  /** The same on its way back: what goes back is finished, what is waited for is not waited for any more. */
+  get givenUp(): Halt | undefined {
+    return haltOf(this.#giveUp.signal);
   }
 
   /** False when it is too late, or too early: see {@link interrupt}. */
   halt(halt: Halt): boolean {
     if (!this.#isWriting || this.kind === 'uninstall' || this.kind === 'leave') return false;
-    if (this.record.status.wayBack || isFinal(this.record.status.state)) return false;
-    this.#halt.abort(halt);
+    const { wayBack, state } = this.record.status;
+    if (isFinal(state) || (wayBack && halt.ifUnderWay !== 'hold')) return false;
+    (wayBack ? this.#giveUp : this.#halt).abort(halt);
     return true;
   }
 
