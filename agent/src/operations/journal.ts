@@ -145,7 +145,14 @@ export class Journal {
 
   /** Takes the operation one step on: written first, then told. @throws FencedError */
   async move(record: OperationRecord, move: Move): Promise<void> {
+    await this.say(record, () => move);
+  }
+
+  /** The same with what is to be said when its turn has come; undefined: nothing any more. @throws FencedError */
+  async say(record: OperationRecord, moveOf: (status: OperationStatus) => Move | undefined): Promise<void> {
     await this.#inTurn(record, async () => {
+      const move = moveOf(record.status);
+      if (!move) return;
       const next = statusAfter(record.status, move, this.#options.now());
       await this.#write(record, next);
       const transition = next.transitions.at(-1);

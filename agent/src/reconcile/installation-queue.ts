@@ -21,6 +21,8 @@ const CARRIED_OUT_BY: Partial<Record<OperationKind, (run: Run) => Promise<void>>
 /** After an unexpected error the operation is begun again from the journal, this often. */
 const RETRY_DELAYS_MS = [1_000, 5_000, 20_000];
 const ERROR_WAKE_MS = 30_000;
+/** What it waited for is worth telling at its end. */
+const WAITED_FOR: ReadonlySet<string> = new Set(['missing-rights', 'api-unavailable']);
 /** Longer than a lease: whoever holds it then is the one to go on, and a last write of a predecessor has arrived. */
 const FENCED_WAKE_MS = 45_000;
 
@@ -218,6 +220,7 @@ export class InstallationQueue {
       await this.#end(record, run.interruption);
     } finally {
       stopExpiry();
+      run.end();
       this.#current = undefined;
     }
     await context.journal.prune(this.#name);
@@ -226,7 +229,7 @@ export class InstallationQueue {
 
   async #end(record: OperationRecord, { state, failure }: Interruption): Promise<void> {
     if (isFinal(record.status.state)) return;
-    const waitedFor = record.status.reason === 'missing-rights' ? `. ${record.status.message}` : '';
+    const waitedFor = WAITED_FOR.has(record.status.reason ?? '') ? `. ${record.status.message}` : '';
     const { reason, message } = failure;
     await this.#context.journal.move(record, { state, phase: 'done', reason, message: `${message}${waitedFor}` });
     const { renderRef } = record.status;

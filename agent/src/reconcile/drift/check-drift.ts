@@ -30,7 +30,7 @@ export interface DriftCheck {
 }
 
 const WIDTH = 4;
-/** A webhook that does not answer is waited for so long; an operation may wait for what is being put right. */
+/** An API or a webhook that does not answer is waited for so long: others wait for their look, or for what is being put right. */
 const PATIENCE_MS = 60_000;
 /** Of the entry that says the whole installation is paused. */
 const PAUSED_KEY = 'Installation';
@@ -120,7 +120,9 @@ function stillMeant(
 
 async function look(check: DriftCheck, installation: InstallationRecord, set: ReleaseSet): Promise<Looked[]> {
   const { keys, untilWriting } = check;
-  const input = planInputOf(check, installation, set, untilWriting);
+  const untilMs = check.context.now().getTime() + PATIENCE_MS;
+  const isLate = (): boolean => check.context.now().getTime() > untilMs;
+  const input = { ...planInputOf(check, installation, set, untilWriting), isLate };
   const objects = set.objects.filter((object) => keys?.has(keyOf(object)) ?? true);
   let mayLook = true;
   const looked = await inParallel(objects, WIDTH, async (object) => {

@@ -18,6 +18,7 @@ import type { Failure, Outcome } from '../outcome.ts';
 import { classify } from '../run-state/classes.ts';
 import { remedyText } from '../run-state/remedy-text.ts';
 import { asScheduled, dueTurn } from '../schedule/due-turn.ts';
+import { ApiWaits } from './api-waits.ts';
 import { Spans } from './spans.ts';
 
 /** Why an operation ends before it has changed anything. */
@@ -56,6 +57,7 @@ const COUNT_ONLY: ReadonlySet<OperationKind> = new Set(['scale', 'autoscale']);
 
 /** One operation being carried out: what it is about, how it says what it does, and what may still end it. */
 export class Run {
+  /** With a client whose calls the operation tells when they have to wait. */
   readonly context: ReconcileContext;
   readonly record: OperationRecord;
   readonly installation: InstallationRecord;
@@ -79,6 +81,7 @@ export class Run {
   readonly #giveUp = new AbortController();
   /** Ends what only waits on the way back: see {@link givenUp}. */
   readonly untilGivenUp: AbortSignal;
+  readonly #waits: ApiWaits;
   #isWriting: boolean;
 
   constructor(input: {
@@ -87,7 +90,9 @@ export class Run {
     installation: InstallationRecord;
     signal: AbortSignal;
   }) {
-    this.context = input.context;
+    const { journal, now, log, kube } = input.context;
+    this.#waits = new ApiWaits({ record: input.record, journal, now, log });
+    this.context = { ...input.context, kube: this.#waits.client(kube) };
     this.record = input.record;
     this.installation = input.installation;
     this.signal = input.signal;
@@ -132,6 +137,11 @@ export class Run {
   get interruption(): Interruption | undefined {
     const reason: unknown = this.#interrupt.signal.reason;
     return reason instanceof Interruption ? reason : undefined;
+  }
+
+  /** Nothing is done about it any more. */
+  end(): void {
+    this.#waits.stop();
   }
 
   /** False when it is too late: it writes already. */
