@@ -140,6 +140,8 @@ export const OPERATION_FAILURES = {
   'approval-rejected': 'Ask the customer why, then push a new operation.',
   'plan-changed': 'Look at the new plan and approve that one.',
   'needs-replace': 'Leave the named fields as they were, or publish a release whose `upgrade.replace` names the kinds.',
+  'api-unavailable':
+    'Let whoever runs the cluster see to the API service or webhook that is named; the agent goes on by itself while it waits, else push again.',
   'apply-refused': 'Correct what the message names (quota, admission, immutable field), then push again.',
   conflict: 'Remove the other owner of the object or the other installation first.',
   'nothing-to-adopt': 'Name the Helm release and its namespace as `helm list -A` shows them, or install it anew.',

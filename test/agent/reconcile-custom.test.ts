@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
 import { fieldAt, type KindDefinition, type OperationKind } from '@steward/shared';
 import type { ResourceRef } from '../../agent/src/kube/client.ts';
+import { waitUntil } from '../support/wait-until.ts';
 import { ReconcileFixture, type Published, type RunningAgent } from './reconcile-fixture.ts';
 
 const DEFINITION: ResourceRef = {
@@ -70,4 +71,49 @@ it('kinds of its own come with the grant: waited for by name, extended under wha
   expect(await hub.end(offer(4, 'uninstall', second))).toMatchObject({ state: 'succeeded' });
   expect(await gadgets()).toBe('');
   expect(await fixture.admin.get(DEFINITION, undefined, NAME)).toBeDefined();
+});
+
+/** As an operator's aggregated API that has died: the API server answers for it with 503. */
+async function killApi(): Promise<() => Promise<unknown>> {
+  const api = ['apiservice', 'v1.custom.steward.test'];
+  const labels = { 'kube-aggregator.kubernetes.io/automanaged': null };
+  const spec = { service: { name: 'nobody', namespace: 'default', port: 443 }, insecureSkipTLSVerify: true };
+  await fixture.kubectl('patch', ...api, '--type=merge', '-p', JSON.stringify({ metadata: { labels }, spec }));
+  const gadgets = (): Promise<boolean> =>
+    fixture.kubectl('get', 'gadgets', '-A').then(
+      () => true,
+      () => false,
+    );
+  await waitUntil(async () => !(await gadgets()), { what: 'the API of the gadgets to be dead', timeoutMs: 30_000 });
+  // The API server makes it anew for the definition that is there.
+  return () => fixture.kubectl('delete', ...api);
+}
+
+it('an API that does not answer is told within seconds, with what fails and since when, and goes on when it is back', async () => {
+  const { hub } = fixture;
+  const where = fixture.installation();
+  await fixture.grant(where.name, second);
+  const want = { ...where, release: second };
+  const install = fixture.offer({ ...want, generation: 1, kind: 'install' });
+  expect(await hub.end(install)).toMatchObject({ state: 'succeeded' });
+
+  const revive = await killApi();
+  try {
+    const upgrade = fixture.offer({ ...want, generation: 2, kind: 'upgrade', parameters: { size: 3 } });
+    const waiting = await hub.reach(upgrade, { phase: 'plan', reason: 'api-unavailable' }, 15_000);
+    expect(waiting.state).toBe('accepted');
+    expect(waiting.message).toMatch(
+      /waiting for the API server of the cluster: .*Gadget.* fails, tried \d+ times since 20/,
+    );
+    expect(await fixture.get('Operation', `op-${upgrade}`)).toMatchObject({
+      status: { state: 'accepted', phase: 'plan', message: expect.stringContaining('waiting for the API server') },
+    });
+    await revive();
+    expect(await hub.end(upgrade, 90_000)).toMatchObject({ state: 'succeeded' });
+    const said = [...(hub.results.get(upgrade)?.values() ?? [])];
+    expect(said.length).toBeLessThan(20);
+    expect(hub.contradictions).toEqual([]);
+  } finally {
+    await revive().catch(() => undefined);
+  }
 });

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
-import { AS_RELEASED, type Release } from '@steward/shared';
+import { AS_RELEASED, fieldAt, type Release } from '@steward/shared';
 import { waitUntil } from '../support/wait-until.ts';
 import { ReconcileFixture, type Published, type RunningAgent, type Where } from './reconcile-fixture.ts';
 
@@ -123,6 +123,27 @@ describe('a stored set that somebody deletes', () => {
     expect(await hub.end(again)).toMatchObject({ state: 'succeeded' });
   });
 
+  it('is a reason beside the health, with what to do, as soon as somebody changes what it is compared with', async () => {
+    const { hub } = fixture;
+    const want = await installed();
+    const [secret, change] = [`render-${want.name}-g1`, JSON.stringify({ data: { text: 'other' } })];
+    await remove('secret', secret);
+    await fixture.kubectl('patch', 'configmap', want.name, '-n', want.namespace, '--type=merge', '-p', change);
+    const reasons = (): object[] => hub.health[want.installationId]?.reasons ?? [];
+    await waitUntil(() => reasons().length > 0, { what: 'a reason beside the health', timeoutMs: 30_000 });
+    const message = expect.stringContaining(`Secret ${secret} is missing. Push it again: steward upgrade ${want.name}`);
+    expect(reasons()).toMatchObject([{ code: 'RepairRefused', object: `Secret/${secret}`, message }]);
+    expect(await fixture.get('Installation', want.name)).toMatchObject({ status: { drift: { state: 'refused' } } });
+    const found = hub.events.filter(({ installationId }) => installationId === want.installationId);
+    expect(found).toContainEqual(expect.objectContaining({ kind: 'drift.found', message }));
+
+    await fixture.policy({ rules: { upgrade: 'allow' } });
+    const again = fixture.offer({ ...want, generation: 2, kind: 'upgrade' });
+    expect(await hub.end(again)).toMatchObject({ state: 'succeeded' });
+    await waitUntil(() => reasons().length === 0, { what: 'the reason to go', timeoutMs: 30_000 });
+    expect(fieldAt(await fixture.get('ConfigMap', want.name, want.namespace), ['data', 'text'])).toBe('hello');
+  });
+
   it('under way lets a restarted agent go back to what ran before', async () => {
     const { hub } = fixture;
     const want = await installed();
@@ -149,5 +170,59 @@ describe('an Installation object that somebody deletes while the agent is away',
     expect(await fixture.get('Installation', want.name)).toMatchObject({
       status: { state: 'failed', observedGeneration: 1, history: [{ generation: 1 }] },
     });
+  });
+});
+
+/** As `kubectl edit --subresource=status` does. */
+async function forge(operation: string, status: object): Promise<void> {
+  const patch = ['patch', 'operation', `op-${operation}`, '--subresource=status', '--type=merge', '-p'];
+  await fixture.kubectl(...patch, JSON.stringify({ status }), '-n', fixture.namespace);
+}
+
+describe('an Operation whose status somebody edits', () => {
+  const ended = { state: 'succeeded', phase: 'done', message: 'all is well', finishedAt: new Date().toISOString() };
+
+  it('to an end while the agent is away goes on from where it was, says so, and ends as it really does', async () => {
+    const { hub } = fixture;
+    const want = await installed();
+    const parameters = { text: 'b', fault: 'unready' };
+    const upgrade = fixture.offer({ ...want, release: hasty, generation: 2, kind: 'upgrade', parameters });
+    await hub.reach(upgrade, { phase: 'roll-out' });
+    agent.kill();
+    await forge(upgrade, { ...ended, revision: 900, ackedRevision: 900 });
+    agent = await fixture.start();
+    const end = await hub.end(upgrade);
+    expect(end).toMatchObject({ state: 'rolled-back', reason: 'rollout-deadline' });
+    const said = [...(hub.results.get(upgrade)?.values() ?? [])].map(({ message }) => message);
+    const words = `Somebody changed the status of op-${upgrade} to succeeded (done)`;
+    expect(said).toContainEqual(expect.stringContaining(words));
+    expect(await fixture.get('Operation', `op-${upgrade}`)).toMatchObject({ status: { state: 'rolled-back' } });
+    expect(hub.contradictions).toEqual([]);
+  });
+
+  it('to an end while the agent works on it is written over by its next word', async () => {
+    const { hub } = fixture;
+    const want = await installed();
+    const upgrade = fixture.offer({ ...want, generation: 2, kind: 'upgrade', parameters: { text: 'b' } });
+    await hub.reach(upgrade, { phase: 'settle' });
+    await forge(upgrade, { ...ended, state: 'failed', reason: 'internal' });
+    expect(await hub.end(upgrade)).toMatchObject({ state: 'succeeded' });
+    const status = fieldAt(await fixture.get('Operation', `op-${upgrade}`), ['status']);
+    expect(status).toMatchObject({ state: 'succeeded', message: expect.stringContaining('done: upgrade of') });
+    expect(status).not.toHaveProperty('reason');
+  });
+
+  it('from its end to running begins nothing again', async () => {
+    const { hub } = fixture;
+    const want = await installed();
+    const upgrade = fixture.offer({ ...want, generation: 2, kind: 'upgrade', parameters: { text: 'b' } });
+    const { revision } = await hub.end(upgrade);
+    await agent.stop();
+    await forge(upgrade, { state: 'running', phase: 'apply', ackedRevision: 0 });
+    agent = await fixture.start();
+    const operation = await fixture.get('Operation', `op-${upgrade}`);
+    expect(operation).toMatchObject({ status: { state: 'succeeded', phase: 'done', revision } });
+    expect(hub.last(upgrade)).toMatchObject({ state: 'succeeded', revision });
+    expect(agent.client.writes.filter((write) => write.startsWith('apply '))).toEqual([]);
   });
 });

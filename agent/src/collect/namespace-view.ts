@@ -1,4 +1,5 @@
 import type { KubeClient, KubeObject, Watch, WatchEvent } from '../kube/client.ts';
+import { isKubeError } from '../kube/error.ts';
 import { WATCHED, type NamespaceObjects, type WatchedKind } from './namespace-objects.ts';
 import type { JobView } from './objects/job.ts';
 import type { PodView } from './objects/pod.ts';
@@ -73,6 +74,11 @@ export class NamespaceView {
   get problem(): string | undefined {
     const [first] = this.#problems;
     return first && `${first[0]} cannot be watched: ${first[1].message}`;
+  }
+
+  /** The agent may not look at some of it. */
+  get lacksRights(): boolean {
+    return [...this.#problems.values()].some((problem) => isKubeError(problem, 'Forbidden'));
   }
 
   /** Tells after each change until the function returned is called. */

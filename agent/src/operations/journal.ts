@@ -47,7 +47,23 @@ export class Journal {
 
   /** Reads what earlier runs left. */
   async load(): Promise<void> {
-    for (const record of await this.#store.load()) this.#keep(record);
+    for (const record of await this.#store.load()) {
+      this.#keep(record);
+      if (record.altered) await this.#setRight(record, record.altered);
+    }
+  }
+
+  /** One that has ended is written as it ended; what goes on says so itself. */
+  async #setRight(record: OperationRecord, { state }: OperationStatus): Promise<void> {
+    const { log } = this.#options;
+    log.warn('somebody changed the status of an operation; what its transitions say counts', {
+      ...summaryOf(record),
+      to: state,
+    });
+    if (!isFinal(record.status.state)) return;
+    await this.note(record, {}).catch((error: unknown) =>
+      log.warn('it was not set right', { name: record.name, error }),
+    );
   }
 
   has(id: string): boolean {
@@ -129,7 +145,14 @@ export class Journal {
 
   /** Takes the operation one step on: written first, then told. @throws FencedError */
   async move(record: OperationRecord, move: Move): Promise<void> {
+    await this.say(record, () => move);
+  }
+
+  /** The same with what is to be said when its turn has come; undefined: nothing any more. @throws FencedError */
+  async say(record: OperationRecord, moveOf: (status: OperationStatus) => Move | undefined): Promise<void> {
     await this.#inTurn(record, async () => {
+      const move = moveOf(record.status);
+      if (!move) return;
       const next = statusAfter(record.status, move, this.#options.now());
       await this.#write(record, next);
       const transition = next.transitions.at(-1);
@@ -220,6 +243,7 @@ export class Journal {
   async #write(record: OperationRecord, next: OperationStatus): Promise<void> {
     const { resourceVersion, status } = await this.#store.write(record, next);
     record.resourceVersion = resourceVersion;
+    delete record.altered;
     // A confirmation may have come meanwhile.
     record.status = { ...status, ackedRevision: Math.max(status.ackedRevision, record.status.ackedRevision) };
     this.#keep(record);

@@ -4,6 +4,7 @@ import {
   compile,
   DesiredFrame,
   HOOK_EVENTS,
+  isFinal,
   OperationKind,
   OperationPhase,
   OperationPlan,
@@ -48,6 +49,8 @@ export const WayBack = Type.Object({
   message: Type.String(),
   generation: Type.Integer(),
   deadlineAt: Time,
+  /** Since when it has been refused for want of rights, the first time. */
+  rightsMissingSince: Type.Optional(Time),
 });
 export type WayBack = Static<typeof WayBack>;
 
@@ -124,7 +127,10 @@ export interface OperationRecord {
   uid: string;
   resourceVersion: string;
   spec: OperationSpec;
+  /** As its transitions tell it. */
   status: OperationStatus;
+  /** As the object has it, where somebody changed that beside them: until the next write. */
+  altered?: OperationStatus;
 }
 
 const decode = compile(OperationObject);
@@ -142,8 +148,32 @@ export const FIRST_STATUS: OperationStatus = {
 export function decodeOperation(object: unknown): Decoded<OperationRecord> {
   const decoded = decode(object);
   if (!decoded.ok) return decoded;
-  const { metadata, spec, status } = decoded.value;
-  return { ok: true, value: { ...metadata, spec, status: status ?? structuredClone(FIRST_STATUS) } };
+  const { metadata, spec, status: found = structuredClone(FIRST_STATUS) } = decoded.value;
+  const status = asTold(found);
+  if (!status) return { ok: false, error: 'its transitions are gone' };
+  return { ok: true, value: { ...metadata, spec, status, ...(status !== found && { altered: found }) } };
+}
+
+/**
+ * The status as its last transition tells it: that is the journal. State, phase and words beside it are for kubectl, and are never
+ * written without it, so somebody else wrote what differs. The same object when nothing does; undefined without any transition.
+ */
+function asTold(found: OperationStatus): OperationStatus | undefined {
+  const last = found.transitions.at(-1);
+  if (!last) return found.revision === 0 && found.state === FIRST_STATUS.state ? found : undefined;
+  const { revision, state, phase, message, reason, at } = last;
+  if (found.revision === revision && found.state === state && found.phase === phase) return found;
+  const { reason: _, finishedAt: __, ...kept } = found;
+  return {
+    ...kept,
+    revision,
+    ackedRevision: Math.min(found.ackedRevision, revision),
+    state,
+    phase,
+    message,
+    ...(reason !== undefined && { reason }),
+    ...(isFinal(state) && { finishedAt: at }),
+  };
 }
 
 export function operationName(id: string): string {

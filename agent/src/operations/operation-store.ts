@@ -91,8 +91,8 @@ export class OperationStore {
   }
 
   /**
-   * Writes a status in place of the one of the record; also when the answer to that was lost, or somebody changed only
-   * the metadata. The record stays as it is.
+   * Writes a status in place of the one of the record; also when the answer to that was lost, or somebody changed the
+   * metadata, or the status without a transition. The record stays as it is.
    * @throws FencedError when another life of an agent has written meanwhile
    * @throws LostRecordError
    */
@@ -105,7 +105,7 @@ export class OperationStore {
     let { resourceVersion } = record;
     const written = await persist(async () => {
       try {
-        return await this.#patch(record.name, resourceVersion, patchOf(record.status, status));
+        return await this.#patch(record.name, resourceVersion, patchOf(record.altered ?? record.status, status));
       } catch (error) {
         if (isKubeError(error) && error.status === 404) throw lost(record);
         if (!isKubeError(error, 'Conflict')) throw error;
@@ -114,7 +114,7 @@ export class OperationStore {
         if (found.status.revision !== record.status.revision && !isOurs)
           throw new FencedError(`another agent carries on with ${record.name}`);
         resourceVersion = found.resourceVersion;
-        return this.#patch(record.name, resourceVersion, status);
+        return this.#patch(record.name, resourceVersion, patchOf(found.altered ?? found.status, status));
       }
     }, signal);
     return { resourceVersion: written.metadata.resourceVersion ?? resourceVersion, status };

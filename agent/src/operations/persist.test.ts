@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { kubeErrorOf } from '../kube/error.ts';
+import { KubeError, kubeErrorOf } from '../kube/error.ts';
 import { persist } from './persist.ts';
 
 const refused = (message: string): Error =>
@@ -48,6 +48,19 @@ it.each([
   const { call, calls } = refusing(unfit(message), 1);
   await expect(persist(call, signal)).rejects.toThrow(message);
   expect(calls()).toBe(1);
+});
+
+it('a server that answers with a fault of its own is asked again until it is late, and then a few times more', async () => {
+  const fault = kubeErrorOf(503, { kind: 'Status', message: 'service unavailable' }, 'GET /apis/a/v1/b');
+  const late = { isLate: () => true, lateRetries: 1 };
+  await expect(persist(refusing(fault, 3).call, signal, { isLate: () => false })).resolves.toBe('done');
+  await expect(persist(refusing(fault, 1).call, signal, late)).resolves.toBe('done');
+  await expect(persist(refusing(fault, 2).call, signal, late)).rejects.toBe(fault);
+});
+
+it('a server that is not reached is asked again however late it is', async () => {
+  const { call } = refusing(new KubeError('no', { status: 0, reason: 'Unreachable' }), 2);
+  await expect(persist(call, signal, { isLate: () => true, lateRetries: 0 })).resolves.toBe('done');
 });
 
 it.each(['failed calling webhook "a.example": no', 'conversion webhook for b.example/v1, Kind=A failed: no'])(

@@ -11,6 +11,7 @@ import { deploy } from './operation/deploy.ts';
 import { leave } from './operation/leave.ts';
 import { removeSets, unneededSets } from './history/good-generations.ts';
 import { readOrRestore } from './history/restore-status.ts';
+import { sayFirst } from './operation/first-words.ts';
 import { Halt, Interruption, Run } from './operation/run.ts';
 import { uninstall } from './operation/uninstall.ts';
 import { expireAt } from './run-expiry.ts';
@@ -20,6 +21,8 @@ const CARRIED_OUT_BY: Partial<Record<OperationKind, (run: Run) => Promise<void>>
 /** After an unexpected error the operation is begun again from the journal, this often. */
 const RETRY_DELAYS_MS = [1_000, 5_000, 20_000];
 const ERROR_WAKE_MS = 30_000;
+/** What it waited for is worth telling at its end. */
+const WAITED_FOR: ReadonlySet<string> = new Set(['missing-rights', 'api-unavailable']);
 /** Longer than a lease: whoever holds it then is the one to go on, and a last write of a predecessor has arrived. */
 const FENCED_WAKE_MS = 45_000;
 
@@ -208,16 +211,16 @@ export class InstallationQueue {
     this.#current = run;
     const stopExpiry = expireAt(run);
     try {
-      const begun = record.status.revision === 0 ? accept(run) : undefined;
       // Its own set is among them when it was killed between the end of its work and the last word; going on needs it.
       const left = (status.unneeded ?? []).filter((reference) => reference !== record.status.renderRef);
-      await Promise.all([begun, removeSets(context, left)]);
+      await Promise.all([sayFirst(run), removeSets(context, left)]);
       await (CARRIED_OUT_BY[run.kind] ?? deploy)(run);
     } catch (error) {
       if (!run.interruption || this.#signal.aborted) throw error;
       await this.#end(record, run.interruption);
     } finally {
       stopExpiry();
+      run.end();
       this.#current = undefined;
     }
     await context.journal.prune(this.#name);
@@ -226,7 +229,7 @@ export class InstallationQueue {
 
   async #end(record: OperationRecord, { state, failure }: Interruption): Promise<void> {
     if (isFinal(record.status.state)) return;
-    const waitedFor = record.status.reason === 'missing-rights' ? `. ${record.status.message}` : '';
+    const waitedFor = WAITED_FOR.has(record.status.reason ?? '') ? `. ${record.status.message}` : '';
     const { reason, message } = failure;
     await this.#context.journal.move(record, { state, phase: 'done', reason, message: `${message}${waitedFor}` });
     const { renderRef } = record.status;
@@ -277,16 +280,6 @@ function lostEnd(isDone: boolean, isUnderWay: boolean): { end: Pick<Move, 'state
   if (!isUnderWay) return { end: { state: 'cancelled', reason: 'cancelled' }, rest: 'before it changed anything' };
   const rest = 'so what runs is not certain. Push a version again';
   return { end: { state: 'failed', reason: 'lost-track' }, rest };
-}
-
-async function accept(run: Run): Promise<void> {
-  const { requestedBy, reason } = run.record.spec.desired.operation;
-  const because = reason === undefined ? '' : `: ${reason}`;
-  await run.move({
-    state: 'accepted',
-    phase: 'verify',
-    message: `accepted: ${run.title}, asked for by ${requestedBy}${because}`,
-  });
 }
 
 function superseded(generation: number): Interruption {

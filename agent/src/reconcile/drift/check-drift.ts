@@ -1,6 +1,6 @@
 import { canonicalJson, PAUSED_ANNOTATION } from '@steward/shared';
 import type { DriftEntry } from '../../operations/drift-status.ts';
-import type { InstallationRecord, InventoryEntry } from '../../operations/installation-object.ts';
+import type { HistoryEntry, InstallationRecord, InventoryEntry } from '../../operations/installation-object.ts';
 import { decide } from '../../policy/decide.ts';
 import { loadPolicies } from '../../policy/load-policies.ts';
 import type { ReconcileContext } from '../context.ts';
@@ -12,7 +12,7 @@ import { inParallel } from '../../parallel.ts';
 import type { ObjectPlanInput } from '../plan/plan-object.ts';
 import { setInput, standingRelease } from '../plan/set-input.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
-import { loadStandingSet, standingGeneration } from '../history/standing-set.ts';
+import { findStandingSet, standingGeneration } from '../history/standing-set.ts';
 import { driftStatus, judge, repaired, type Finding, type Leave, type Repair, type Told } from './ledger.ts';
 import { keyOf, lookAt, type Looked } from './look.ts';
 
@@ -30,12 +30,13 @@ export interface DriftCheck {
 }
 
 const WIDTH = 4;
-/** A webhook that does not answer is waited for so long; an operation may wait for what is being put right. */
+/** An API or a webhook that does not answer is waited for so long: others wait for their look, or for what is being put right. */
 const PATIENCE_MS = 60_000;
 /** Of the entry that says the whole installation is paused. */
 const PAUSED_KEY = 'Installation';
-/** Of the entry that says that nothing can be looked at. */
+/** Of the entries that say that nothing can be looked at: without the rights, or without the stored set. */
 const RIGHTS_KEY = 'Namespace';
+const SET_KEY = 'StoredSet';
 
 /**
  * Compares the stored set of the good generation with what lives, and puts right what somebody else changed, where release
@@ -53,7 +54,9 @@ export async function checkDrift(check: DriftCheck): Promise<boolean> {
     if (drift) await write(check, installation, []);
     return false;
   }
-  const set = await loadStandingSet(context, good, installation.status);
+  const found = await findStandingSet(context, good, installation);
+  if (!found.ok) return await tellLostSet(check, installation, { good, message: found.failure.message });
+  const set = found.value;
   await check.beforeLook(set);
   untilWriting.throwIfAborted();
   const looked = await look(check, installation, set);
@@ -70,17 +73,34 @@ export async function checkDrift(check: DriftCheck): Promise<boolean> {
   return true;
 }
 
+function tellLostSet(
+  check: DriftCheck,
+  installation: InstallationRecord,
+  { good, message }: { good: HistoryEntry; message: string },
+): Promise<never> {
+  const [secret = ''] = good.renderRef.split(' ', 1);
+  return tellBlind(check, installation, { key: SET_KEY, object: `Secret/${secret}`, message });
+}
+
+function tellMissingRights(check: DriftCheck, installation: InstallationRecord): Promise<never> {
+  const { name, namespace } = installation;
+  const message = `The agent lacks rights in namespace ${namespace}, so nothing there can be compared or put right. Apply the grant of the installation again; the vendor prints it by: steward installation grant ${name}`;
+  return tellBlind(check, installation, { key: RIGHTS_KEY, object: `Namespace/${namespace}`, message });
+}
+
 /**
- * One word about the rights instead of one about each object; the next whole look forgets it.
+ * One word about why nothing can be looked at, instead of one about each object; the next whole look forgets it.
  * @throws Error so that it is looked again soon
  */
-async function tellMissingRights(check: DriftCheck, installation: InstallationRecord): Promise<never> {
-  const { name, namespace, status } = installation;
-  const message = `The agent lacks rights in namespace ${namespace}, so nothing there can be compared or put right. Apply the grant of the installation again; the vendor prints it by: steward installation grant ${name}`;
+async function tellBlind(
+  check: DriftCheck,
+  installation: InstallationRecord,
+  { key, object, message }: { key: string; object: string; message: string },
+): Promise<never> {
   const held = { state: 'refused', message } as const;
-  const finding: Finding = { key: RIGHTS_KEY, object: `Namespace/${namespace}`, what: 'same', changes: [], held };
+  const finding: Finding = { key, object, what: 'same', changes: [], held };
   const leave: Leave = { mayRepair: false, why: message, now: check.context.now() };
-  const { entries, told } = judge(status.drift?.entries ?? [], [finding], leave);
+  const { entries, told } = judge(installation.status.drift?.entries ?? [], [finding], leave);
   check.untilWriting.throwIfAborted();
   await write(check, installation, entries);
   for (const one of told) check.tell(one, installation.id);
@@ -100,7 +120,9 @@ function stillMeant(
 
 async function look(check: DriftCheck, installation: InstallationRecord, set: ReleaseSet): Promise<Looked[]> {
   const { keys, untilWriting } = check;
-  const input = planInputOf(check, installation, set, untilWriting);
+  const untilMs = check.context.now().getTime() + PATIENCE_MS;
+  const isLate = (): boolean => check.context.now().getTime() > untilMs;
+  const input = { ...planInputOf(check, installation, set, untilWriting), isLate };
   const objects = set.objects.filter((object) => keys?.has(keyOf(object)) ?? true);
   let mayLook = true;
   const looked = await inParallel(objects, WIDTH, async (object) => {

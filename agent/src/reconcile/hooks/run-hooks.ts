@@ -10,7 +10,7 @@ import type { InventoryEntry } from '../../operations/installation-object.ts';
 import type { HookRecord } from '../../operations/operation-object.ts';
 import { executeStep, type StepContext } from '../execute/steps.ts';
 import type { Run } from '../operation/run.ts';
-import { done, failed, type Outcome } from '../outcome.ts';
+import { done, failed, type Failure, type Outcome } from '../outcome.ts';
 import { entryOf, inventoryKey } from '../plan/inventory.ts';
 import type { PlannedObject } from '../plan/plan-object.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
@@ -39,6 +39,7 @@ export async function runHooks(run: Run, set: ReleaseSet, options: HooksOptions)
     for (const [index, hook] of hooks.entries()) {
       const outcome = await runner.run(hook, `${index + 1} of ${hooks.length}`);
       if (outcome.ok) continue;
+      if (isHeldUp(options, outcome.failure)) return outcome;
       await runner.removeBy('hook-failed', hooks.slice(0, index + 1));
       return outcome;
     }
@@ -70,6 +71,11 @@ export async function abandonHooks(run: Run, message: string): Promise<void> {
   installation.status.inventory = inventory;
 }
 
+/** Of a way back that lacks rights: it waits for them and runs the hook again, of which nothing was done, or which goes on. */
+function isHeldUp({ phase }: HooksOptions, { reason }: Failure): boolean {
+  return phase === 'roll-back' && reason === 'missing-rights';
+}
+
 class HookRunner {
   readonly #run: Run;
   readonly #set: ReleaseSet;
@@ -92,15 +98,15 @@ class HookRunner {
     if (known?.state === 'succeeded') return done(undefined);
     if (known?.state === 'failed') return this.#endFailed(hook, known);
     const planned = await planHook(this.#run, hook, this.#options.event, this.#run.whileWorking);
-    if (!planned.ok) return this.#fail(hook, planned.failure.message);
+    if (!planned.ok) return this.#fail(hook, planned.failure);
     const begun = known ?? (await this.#begin(hook, planned.value, count));
     const made =
       begun.state === 'made' ? await this.#find(begun, planned.value) : await this.#make(hook, planned.value);
-    if (!made.ok) return this.#fail(hook, made.failure.message, made.failure.reason === 'hook-lost');
+    if (!made.ok) return this.#fail(hook, made.failure);
     const outcome = comesToAnEnd(hook.object)
       ? await this.#watch.untilEnd(made.value, (text) => this.#tell(hook, count, text))
       : done(undefined);
-    if (!outcome.ok) return this.#fail(hook, outcome.failure.message);
+    if (!outcome.ok) return this.#fail(hook, outcome.failure);
     await this.#note(hook, { state: 'succeeded' });
     return done(undefined);
   }
@@ -159,9 +165,11 @@ class HookRunner {
     return failed('hook-lost', message);
   }
 
-  async #fail(hook: ChartHook, message: string, isLost = false): Promise<Outcome<void>> {
+  async #fail(hook: ChartHook, failure: Failure): Promise<Outcome<void>> {
+    const { reason, message } = failure;
+    if (isHeldUp(this.#options, failure)) return failed(reason, `${this.#title(hook)}: ${message}`);
     const record = await this.#note(hook, { state: 'failed', message: message.slice(0, 1_500) });
-    return this.#endFailed(hook, record, isLost ? 'hook-lost' : 'hook-failed');
+    return this.#endFailed(hook, record, reason === 'hook-lost' ? reason : 'hook-failed');
   }
 
   /** What has not come to its own end must not go on after the operation has ended. */

@@ -14,6 +14,7 @@ import type { ReleaseSet } from '../render/release-set.ts';
 import { isTarget } from '../rollout/targets.ts';
 import type { PodInTheWay } from '../rollout/rollout-state.ts';
 import { watchRollout, type RolloutOptions } from '../rollout/watch-rollout.ts';
+import { deadlineOf } from './deadline.ts';
 import { planInput } from './plan-input.ts';
 import type { Run } from './run.ts';
 
@@ -120,12 +121,6 @@ function rolloutOf(
     removePod: (pod) => removePod(run, pod, isWayBack),
     signal: run.whileWorking,
   };
-}
-
-/** By when an operation, or its way back, has to be through: Unix milliseconds by the API server's clock. */
-export function deadlineOf({ context, record }: Run, isWayBack: boolean): number {
-  const { wayBack, deadlineAt } = record.status;
-  return Date.parse((isWayBack ? wayBack?.deadlineAt : deadlineAt) ?? '') || context.now().getTime();
 }
 
 function stepContext(run: Run, isWayBack: boolean): StepContext {

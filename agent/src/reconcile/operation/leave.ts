@@ -7,7 +7,7 @@ import { inParallel } from '../../parallel.ts';
 import { toldPlan } from '../plan/told-plan.ts';
 import { loadDecision, obtainConsent, type Planned } from './consent.ts';
 import { endRemoved, endUnfinished, refuse } from './ends.ts';
-import { deadlineOf } from './forward.ts';
+import { deadlineOf } from './deadline.ts';
 import type { Run } from './run.ts';
 
 const DEADLINE_MS = 5 * 60_000;

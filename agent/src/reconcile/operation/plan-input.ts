@@ -1,6 +1,7 @@
 import type { PlanInput } from '../plan/make-plan.ts';
 import { setInput } from '../plan/set-input.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
+import { deadlineOf } from './deadline.ts';
 import { loadStored } from './prepare-set.ts';
 import type { Run } from './run.ts';
 
@@ -22,6 +23,8 @@ export async function planInput(
     isAdopting: run.kind === 'adopt',
     replaceable: new Set([...(set.meta.replace ?? []), ...left]),
     mayAskLess: isBack,
+    // Before the first write it waits until it expires, and says so.
+    isLate: () => run.record.status.state === 'running' && context.now().getTime() > deadlineOf(run, isWayBack),
     signal,
   };
 }

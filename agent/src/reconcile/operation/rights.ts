@@ -6,23 +6,30 @@ import { persist } from '../../operations/persist.ts';
 import type { SetMeta } from '../render/release-set.ts';
 import type { Run } from './run.ts';
 
-const RECHECK_MS = 3_000;
+export const RECHECK_MS = 3_000;
 const MAX_LINES = 40;
-const APPLY_GRANT = 'Apply the grant that was printed for this installation; nothing else needs to be done.';
+
+function applyGrant({ installation }: Run): string {
+  return `Apply the grant that was printed for this installation (anew: steward installation grant ${installation.name}); nothing else needs to be done.`;
+}
 
 /**
  * Resolves when the agent has every right that the signed release asks for. Until then the operation says which are
  * missing; somebody has to grant them, and nothing else has to be done.
  */
 export async function awaitRights(run: Run, permissions: SetMeta['permissions']): Promise<void> {
-  const { kube } = run.context;
-  const { desired } = run.record.spec;
-  const signal = run.untilWriting;
+  await awaitGrant(run, () => findMissingRights(run, permissions, run.untilWriting));
+}
+
+/** Which of these rights the agent does not have now, and what to do; undefined when it has all of them. */
+export async function findMissingRights(
+  run: Run,
+  permissions: SetMeta['permissions'],
+  signal: AbortSignal,
+): Promise<string | undefined> {
   const checks = checksOf(permissions, run.helmRelease);
-  await awaitGrant(run, async () => {
-    const missing = await persist(() => kube.missingAccess(checks, { signal }), signal);
-    return missing.length === 0 ? undefined : missingMessage(missing, desired.namespace);
-  });
+  const missing = await persist(() => run.context.kube.missingAccess(checks, { signal }), signal);
+  return missing.length === 0 ? undefined : missingMessage(run, missing);
 }
 
 /** Says what is missing until nothing is. */
@@ -58,7 +65,7 @@ export async function awaitKinds(run: Run, definitions: readonly KindDefinition[
     return [
       'The cluster does not know kinds that this release brings; the operation waits until it does. Missing:',
       ...missing.slice(0, MAX_LINES).map((name) => `  ${name}`),
-      APPLY_GRANT,
+      applyGrant(run),
     ].join('\n');
   });
 }
@@ -83,7 +90,7 @@ function checksOf(permissions: SetMeta['permissions'], { releaseName, namespace 
   });
 }
 
-function missingMessage(missing: readonly AccessCheck[], namespace: string): string {
+function missingMessage(run: Run, missing: readonly AccessCheck[]): string {
   const lines = new Map<string, string[]>();
   for (const { group, resource, name, verb } of missing) {
     const what = `${resource}${group === '' ? '' : `.${group}`}${name === undefined ? '' : `/${name}`}`;
@@ -94,8 +101,8 @@ function missingMessage(missing: readonly AccessCheck[], namespace: string): str
   const shown = [...lines].slice(0, MAX_LINES).map(([what, verbs]) => `  ${what}: ${verbs.join(', ')}`);
   if (lines.size > MAX_LINES) shown.push(`  and ${lines.size - MAX_LINES} more`);
   return [
-    `The agent lacks rights in namespace ${namespace}; the operation waits until they are granted. Missing:`,
+    `The agent lacks rights in namespace ${run.installation.namespace}; the operation waits until they are granted. Missing:`,
     ...shown,
-    APPLY_GRANT,
+    applyGrant(run),
   ].join('\n');
 }

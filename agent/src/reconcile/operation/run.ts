@@ -18,6 +18,7 @@ import type { Failure, Outcome } from '../outcome.ts';
 import { classify } from '../run-state/classes.ts';
 import { remedyText } from '../run-state/remedy-text.ts';
 import { asScheduled, dueTurn } from '../schedule/due-turn.ts';
+import { ApiWaits } from './api-waits.ts';
 import { Spans } from './spans.ts';
 
 /** Why an operation ends before it has changed anything. */
@@ -46,11 +47,17 @@ export class Halt extends Error {
   }
 }
 
+function haltOf({ reason }: AbortSignal): Halt | undefined {
+  const why: unknown = reason;
+  return why instanceof Halt ? why : undefined;
+}
+
 /** Of these no pod is another one afterwards. */
 const COUNT_ONLY: ReadonlySet<OperationKind> = new Set(['scale', 'autoscale']);
 
 /** One operation being carried out: what it is about, how it says what it does, and what may still end it. */
 export class Run {
+  /** With a client whose calls the operation tells when they have to wait. */
   readonly context: ReconcileContext;
   readonly record: OperationRecord;
   readonly installation: InstallationRecord;
@@ -71,6 +78,10 @@ export class Run {
   readonly #interrupt = new AbortController();
   readonly #halt = new AbortController();
   readonly #untilHalted: AbortSignal;
+  readonly #giveUp = new AbortController();
+  /** Ends what only waits on the way back: see {@link givenUp}. */
+  readonly untilGivenUp: AbortSignal;
+  readonly #waits: ApiWaits;
   #isWriting: boolean;
 
   constructor(input: {
@@ -79,12 +90,15 @@ export class Run {
     installation: InstallationRecord;
     signal: AbortSignal;
   }) {
-    this.context = input.context;
+    const { journal, now, log, kube } = input.context;
+    this.#waits = new ApiWaits({ record: input.record, journal, now, log });
+    this.context = { ...input.context, kube: this.#waits.client(kube) };
     this.record = input.record;
     this.installation = input.installation;
     this.signal = input.signal;
     this.untilWriting = AbortSignal.any([this.signal, this.#interrupt.signal]);
     this.#untilHalted = AbortSignal.any([this.signal, this.#halt.signal]);
+    this.untilGivenUp = AbortSignal.any([this.signal, this.#giveUp.signal]);
     this.isResumed = input.record.status.revision > 0;
     const { kinds, runState, present, sameSet } = classify(input.record.spec.desired, input.installation.status);
     this.kinds = kinds;
@@ -102,15 +116,20 @@ export class Run {
 
   /** How it was told to stop under way, if it was. */
   get halted(): Halt | undefined {
-    const reason: unknown = this.#halt.signal.reason;
-    return reason instanceof Halt ? reason : undefined;
+    return haltOf(this.#halt.signal);
+  }
+
+  /** The same on its way back: what goes back is finished, what is waited for is not waited for any more. */
+  get givenUp(): Halt | undefined {
+    return haltOf(this.#giveUp.signal);
   }
 
   /** False when it is too late, or too early: see {@link interrupt}. */
   halt(halt: Halt): boolean {
     if (!this.#isWriting || this.kind === 'uninstall' || this.kind === 'leave') return false;
-    if (this.record.status.wayBack || isFinal(this.record.status.state)) return false;
-    this.#halt.abort(halt);
+    const { wayBack, state } = this.record.status;
+    if (isFinal(state) || (wayBack && halt.ifUnderWay !== 'hold')) return false;
+    (wayBack ? this.#giveUp : this.#halt).abort(halt);
     return true;
   }
 
@@ -118,6 +137,11 @@ export class Run {
   get interruption(): Interruption | undefined {
     const reason: unknown = this.#interrupt.signal.reason;
     return reason instanceof Interruption ? reason : undefined;
+  }
+
+  /** Nothing is done about it any more. */
+  end(): void {
+    this.#waits.stop();
   }
 
   /** False when it is too late: it writes already. */

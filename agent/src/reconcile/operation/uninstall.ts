@@ -22,7 +22,7 @@ import { sentences } from '../../sentences.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
 import { loadDecision, obtainConsent, type Planned } from './consent.ts';
 import { endRemoved, endUnfinished, refuse } from './ends.ts';
-import { deadlineOf } from './forward.ts';
+import { deadlineOf } from './deadline.ts';
 import type { Run } from './run.ts';
 
 /** With the wave that it is of: as it lives, since the inventory does not have it. */

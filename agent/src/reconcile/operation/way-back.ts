@@ -4,9 +4,11 @@ import type { ReleaseSet, SetMeta } from '../render/release-set.ts';
 import { loadStandingSet } from '../history/standing-set.ts';
 import { irreversiblyRun, ROLLBACK_MOMENTS } from '../hooks/hook-moments.ts';
 import { runHooks } from '../hooks/run-hooks.ts';
-import { applySet, deadlineOf, rollOut } from './forward.ts';
+import { deadlineOf } from './deadline.ts';
+import { applySet, rollOut } from './forward.ts';
 import { sentences } from '../../sentences.ts';
 import { endWithoutGeneration } from './ends.ts';
+import { awaitRightsBack } from './rights-back.ts';
 import type { Run } from './run.ts';
 
 /** Going back may take at least this long, however short the release's own deadline is. */
@@ -23,7 +25,7 @@ export async function beginWayBack(run: Run, failure: Failure, meta: Pick<SetMet
   const lasting = meta.isRollbackSafe === true ? undefined : irreversiblyRun(run.record.status.hooks);
   if (lasting !== undefined) return endAsItIs(run, failure, whatMayBeDone(run, good, lasting));
   const set = await loadSet(run, good);
-  const waitMs = set.ok ? Math.max(set.value.meta.deadlineSeconds * 1_000, MIN_DEADLINE_MS) : MIN_DEADLINE_MS;
+  const waitMs = set.ok ? lastsMs(set.value.meta) : MIN_DEADLINE_MS;
   await run.move({
     state: 'running',
     phase: 'roll-back',
@@ -45,20 +47,39 @@ export async function goBack(run: Run): Promise<void> {
   const { wayBack } = run.record.status;
   const good = run.installation.status.history.find(({ generation }) => generation === wayBack?.generation);
   if (!wayBack || !good) throw new Error(`${run.record.name} is on its way back to a generation that is not kept`);
-  const outcome = await run.span('roll-back', async (): Promise<Outcome<void>> => {
-    const set = await loadSet(run, good);
-    if (!set.ok) return set;
-    const hooks = { phase: 'roll-back' as const, deadlineMs: deadlineOf(run, true) };
-    const before = await runHooks(run, set.value, { ...hooks, event: ROLLBACK_MOMENTS.before });
-    if (!before.ok) return before;
-    const applied = await applySet(run, set.value, { isWayBack: true });
-    if (!applied.ok) return applied;
-    const ready = await rollOut(run, set.value, { isWayBack: true });
-    return ready.ok ? runHooks(run, set.value, { ...hooks, event: ROLLBACK_MOMENTS.after }) : ready;
-  });
+  const outcome = await run.span('roll-back', () => putBackOnceGranted(run, good));
   const why = { reason: wayBack.reason, message: wayBack.message };
   if (outcome.ok) await endRolledBack(run, good, why);
   else await endBroken(run, good, why, outcome.failure);
+}
+
+/** Rights that the customer took away under way are waited for, as before the first write. */
+async function putBackOnceGranted(run: Run, good: HistoryEntry): Promise<Outcome<void>> {
+  for (;;) {
+    const set = await loadSet(run, good);
+    if (!set.ok) return set;
+    const back = await putBack(run, set.value);
+    const { wayBack } = run.record.status;
+    if (back.ok || back.failure.reason !== 'missing-rights' || !wayBack) return back;
+    const { meta } = set.value;
+    const waited = { wayBack, permissions: meta.permissions, lastsMs: lastsMs(meta), refused: back.failure };
+    const granted = await awaitRightsBack(run, waited);
+    if (!granted.ok) return granted;
+  }
+}
+
+async function putBack(run: Run, set: ReleaseSet): Promise<Outcome<void>> {
+  const hooks = { phase: 'roll-back' as const, deadlineMs: deadlineOf(run, true) };
+  const before = await runHooks(run, set, { ...hooks, event: ROLLBACK_MOMENTS.before });
+  if (!before.ok) return before;
+  const applied = await applySet(run, set, { isWayBack: true });
+  if (!applied.ok) return applied;
+  const ready = await rollOut(run, set, { isWayBack: true });
+  return ready.ok ? runHooks(run, set, { ...hooks, event: ROLLBACK_MOMENTS.after }) : ready;
+}
+
+function lastsMs({ deadlineSeconds }: SetMeta): number {
+  return Math.max(deadlineSeconds * 1_000, MIN_DEADLINE_MS);
 }
 
 /** As it ran then: a scale that did not come up is taken back too. */

@@ -3,14 +3,14 @@ import type { KubeClient, KubeObject } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
 import { apiVersionOf, nameOf } from '../../kube/object.ts';
 import type { InventoryEntry } from '../../operations/installation-object.ts';
-import { persist, TRIED } from '../../operations/persist.ts';
+import { persist } from '../../operations/persist.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
 import type { HelmRelease } from '../adopt/helm-marks.ts';
 import { inventoryKey, reasonToKeep } from './inventory.ts';
 import { orderOf } from './kind-order.ts';
 import type { NeverOurs } from '../fields/never-ours.ts';
 import { inParallel } from '../../parallel.ts';
-import { planObject, refuse, Refused, type PlannedObject } from './plan-object.ts';
+import { patienceOf, planObject, refuse, Refused, type ObjectPlanInput, type PlannedObject } from './plan-object.ts';
 
 /** What becomes of an object that the set no longer has. */
 export interface PlannedRemoval {
@@ -40,6 +40,8 @@ export interface PlanInput {
   replaceable: ReadonlySet<string>;
   /** Going back: a volume that was made larger stays so, and asking for less is no refusal. */
   mayAskLess: boolean;
+  /** True from when on nothing is waited for any more; never unless told. */
+  isLate?: ObjectPlanInput['isLate'];
   signal: AbortSignal;
 }
 
@@ -89,12 +91,14 @@ function needsReplace(unagreed: readonly PlannedObject[]): string {
   ].join('\n');
 }
 
-async function planRemoval(entry: InventoryEntry, { kube, signal }: PlanInput): Promise<PlannedRemoval | undefined> {
-  const ref = await persist(() => kube.resourceOf(apiVersionOf(entry), entry.kind), signal);
-  if (!ref) return undefined;
-  if (reasonToKeep(entry.kind, undefined)) return { entry, action: 'keep', wave: 0 };
+async function planRemoval(entry: InventoryEntry, input: PlanInput): Promise<PlannedRemoval | undefined> {
+  const { kube, signal } = input;
+  const patience = patienceOf(input);
   try {
-    const live = await persist(() => kube.get(ref, entry.namespace, entry.name, { signal }), signal, TRIED);
+    const ref = await persist(() => kube.resourceOf(apiVersionOf(entry), entry.kind), signal, patience);
+    if (!ref) return undefined;
+    if (reasonToKeep(entry.kind, undefined)) return { entry, action: 'keep', wave: 0 };
+    const live = await persist(() => kube.get(ref, entry.namespace, entry.name, { signal }), signal, patience);
     if (!live || (entry.uid !== undefined && live.metadata.uid !== entry.uid)) return undefined;
     const action = reasonToKeep(entry.kind, live.metadata.annotations) ? 'keep' : 'delete';
     return { entry, action, wave: waveOf(live) };

@@ -7,7 +7,12 @@ const map: KubeObject = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name:
 const ours = { 'steward.dev/installation': 'shop', 'steward.dev/organization': 'acme' };
 
 /** A cluster in which a dry run ends with this. */
-async function plan(object: KubeObject, live: KubeObject | undefined, error: KubeError): Promise<PlannedObject> {
+async function plan(
+  object: KubeObject,
+  live: KubeObject | undefined,
+  error: KubeError,
+  isLate?: () => boolean,
+): Promise<PlannedObject> {
   const kube = {
     resourceOf: async (_: string, kind: string) => ({ group: '', version: 'v1', kind, plural: 'x', namespaced: true }),
     get: async () => live,
@@ -21,6 +26,7 @@ async function plan(object: KubeObject, live: KubeObject | undefined, error: Kub
     ours: new Map(),
     neverOurs: { autoscaled: new Set(), givenBack: new Set(), declared: [] },
     mayAskLess: false,
+    isLate,
     signal: AbortSignal.timeout(5_000),
   };
   return planObject(object, input);
@@ -38,6 +44,13 @@ describe('an object that no dry run tells about', () => {
     expect(await plan(map, undefined, webhook)).toMatchObject({ action: 'create', fields, isUnknown: true });
     const live = { ...map, metadata: { ...map.metadata, uid: 'u', labels: ours } };
     expect(await plan(map, live, webhook)).toMatchObject({ action: 'update', fields, isUnknown: true, isOurs: true });
+  });
+
+  it('is refused when its deadline is over and the API server cannot do it', async () => {
+    const dead = new KubeError('service unavailable', { status: 503, reason: 'ServiceUnavailable' });
+    await expect(plan(map, undefined, dead, () => true)).rejects.toThrow(
+      'cannot do what is asked with ConfigMap/a now',
+    );
   });
 
   it('may be a binding whose Role is made with it, and no other object', async () => {

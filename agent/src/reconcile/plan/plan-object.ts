@@ -3,7 +3,7 @@ import type { KubeClient, KubeObject, ResourceRef } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
 import { nameOf } from '../../kube/object.ts';
 import type { InventoryEntry } from '../../operations/installation-object.ts';
-import { persist, TRIED } from '../../operations/persist.ts';
+import { persist, TRIED, type PersistOptions } from '../../operations/persist.ts';
 import { foreignOwnerOf } from '../adopt/foreign-owner.ts';
 import { isOfRelease, type HelmRelease } from '../adopt/helm-marks.ts';
 import { helmFieldsOf } from '../fields/managed-fields.ts';
@@ -51,7 +51,14 @@ export interface ObjectPlanInput {
   /** Not a new version: what is gone was taken out by somebody. */
   isRepair?: boolean;
   mayAskLess: boolean;
+  /** True from when on nothing is waited for any more; never unless told. */
+  isLate?: PersistOptions['isLate'] | undefined;
   signal: AbortSignal;
+}
+
+/** How long what does not answer is asked again while a plan is made. */
+export function patienceOf({ isLate }: Pick<ObjectPlanInput, 'isLate'>): PersistOptions {
+  return { ...TRIED, ...(isLate && { isLate }) };
 }
 
 /** An object of the set beside what lives under its name. */
@@ -83,8 +90,8 @@ export async function findObject(object: KubeObject, input: ObjectPlanInput): Pr
   const { name, namespace } = object.metadata;
   const what = nameOf(object);
   const ref = await loadRef(object, input);
-  const live = await persist(() => kube.get(ref, namespace, name, { signal }), signal, TRIED).catch((error: unknown) =>
-    refuse(error, what),
+  const live = await persist(() => kube.get(ref, namespace, name, { signal }), signal, patienceOf(input)).catch(
+    (error: unknown) => refuse(error, what),
   );
   if (!live) return { ref, object, live };
   const owner = isOwn(live, ours.get(inventoryKey({ ...ref, ...object.metadata })), input)
@@ -127,7 +134,7 @@ export async function planFound(found: FoundObject, input: ObjectPlanInput): Pro
     return afterItIsGone({ ...planned, object: withLiveReplicas(whole, live, options) }, live);
   try {
     const dryRun = { fieldManager, force: planned.isOurs, dryRun: true, signal };
-    const after = await persist(() => kube.apply(object, dryRun), signal, TRIED);
+    const after = await persist(() => kube.apply(object, dryRun), signal, patienceOf(input));
     if (!live) return { ...planned, action: 'create', fields: [] };
     if (found.isHelms)
       return asTaken(planned, await differencesOf({ kube, fieldManager, ref, live, object, after, signal }));
@@ -172,9 +179,10 @@ function asTaken(planned: Omit<PlannedObject, 'action' | 'fields'>, changes: Fie
   return { ...planned, action: 'update', fields: changes.map(({ shown }) => shown), changes, isTakenOver: true };
 }
 
-async function loadRef(object: KubeObject, { kube, signal }: ObjectPlanInput): Promise<ResourceRef> {
+async function loadRef(object: KubeObject, { kube, isLate, signal }: ObjectPlanInput): Promise<ResourceRef> {
   const what = nameOf(object);
-  const ref = await persist(() => kube.resourceOf(object.apiVersion, object.kind), signal);
+  const find = (): Promise<ResourceRef | undefined> => kube.resourceOf(object.apiVersion, object.kind);
+  const ref = await persist(find, signal, patienceOf({ isLate })).catch((error: unknown) => refuse(error, what));
   if (!ref) throw new Refused({ reason: 'kind-not-permitted', message: noKind(what) });
   if (ref.namespaced) return ref;
   const message = `${what} belongs to the whole cluster; the agent only applies what lies in the namespace`;
@@ -182,8 +190,7 @@ async function loadRef(object: KubeObject, { kube, signal }: ObjectPlanInput): P
 }
 
 export function refuse(error: unknown, what: string): never {
-  if (isKubeError(error) && (!error.isTransient || error.silentWebhook !== undefined))
-    throw new Refused(refusalOf(error, what));
+  if (isKubeError(error)) throw new Refused(refusalOf(error, what));
   throw error;
 }
 

@@ -29,6 +29,11 @@ describe('a refused apply', () => {
       'kind-not-permitted',
       'does not have itself, and so may not give: {Verbs:["get"]}',
     ],
+    [
+      error(503, 'ServiceUnavailable', 'GET /apis/a.example/v1/b: service unavailable'),
+      'api-unavailable',
+      'Thing/x now: GET /apis/a.example/v1/b: service unavailable',
+    ],
     [error(400, 'BadRequest', 'admission webhook "no.example" denied the request: no'), 'apply-refused', 'own rules'],
     [
       error(500, 'InternalError', 'Internal error occurred: failed calling webhook "a.example": connection refused'),

@@ -11,15 +11,10 @@ export function refusalOf(error: KubeError, object: string): Failure {
     const fields = error.causes.flatMap(({ field }) => field ?? []).slice(0, 5);
     return { reason: 'conflict', message: `fields of ${object}${whose}: ${fields.join(', ') || said}` };
   }
-  if (error.isByBudget)
-    return {
-      reason: 'apply-refused',
-      message: `the disruption budget of ${object} does not allow it now, and it is tried again: ${said}`,
-    };
+  const passing = passingOf(error, object, said);
+  if (passing) return passing;
   if (/attempting to grant RBAC permissions not currently held/.test(error.message))
     return { reason: 'kind-not-permitted', message: notHeld(object, error.message) };
-  if (error.silentWebhook !== undefined)
-    return { reason: 'apply-refused', message: silentWebhook(object, error.silentWebhook) };
   const unfit = unfitOf(error, object);
   if (unfit) return unfit;
   if (/cannot (get|create|patch|delete|list) resource/.test(error.message))
@@ -33,6 +28,18 @@ export function refusalOf(error: KubeError, object: string): Failure {
   if (/immutable|updates to statefulset spec/i.test(error.message))
     return { reason: 'apply-refused', message: `${object} cannot be changed like this while it exists: ${said}` };
   return { reason: 'apply-refused', message: `the API server refuses ${object}: ${said}` };
+}
+
+/** What may be otherwise the next time, without anybody changing the object. */
+function passingOf(error: KubeError, object: string, said: string): Failure | undefined {
+  if (error.isByBudget) {
+    const message = `the disruption budget of ${object} does not allow it now, and it is tried again: ${said}`;
+    return { reason: 'apply-refused', message };
+  }
+  if (error.silentWebhook !== undefined)
+    return { reason: 'apply-refused', message: silentWebhook(object, error.silentWebhook) };
+  if (!error.isTransient || error.status < 500) return undefined;
+  return { reason: 'api-unavailable', message: `the API server cannot do what is asked with ${object} now: ${said}` };
 }
 
 /** An object that this cluster cannot have at all; mostly the API server calls that its own fault. */

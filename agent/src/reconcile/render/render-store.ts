@@ -10,6 +10,11 @@ const CHUNK_BYTES = 600 * 1024;
 
 const decodeSecret = compile(Type.Object({ data: Type.Object({ set: Type.String() }) }));
 
+/** Somebody removed a stored set, or part of it, or altered it. */
+export class LostSetError extends Error {
+  override readonly name = 'LostSetError';
+}
+
 export interface RenderStoreOptions {
   kube: Pick<KubeClient, 'apply' | 'get' | 'remove'>;
   /** The agent's own. */
@@ -51,17 +56,22 @@ export class RenderStore {
     return `${name} ${chunks} ${digest}`;
   }
 
-  /** @throws Error when it is not there or not what was stored */
+  /** @throws LostSetError when it is not there or not what was stored */
   async load(reference: string): Promise<ReleaseSet> {
     const { name, chunks, digest } = parseReference(reference);
     const parts = await Promise.all(
       Array.from({ length: chunks }, async (_, index) => {
         const part = await this.#chunk(name, index);
-        if (!part) throw new Error(`the stored set ${name} is incomplete: Secret ${chunkName(name, index)} is missing`);
+        if (!part)
+          throw new LostSetError(`the stored set ${name} is incomplete: Secret ${chunkName(name, index)} is missing`);
         return part;
       }),
     );
-    return unpackSet(Buffer.concat(parts), digest);
+    try {
+      return unpackSet(Buffer.concat(parts), digest);
+    } catch (cause) {
+      throw new LostSetError(`the stored set ${name} is not what was stored: ${String(cause)}`, { cause });
+    }
   }
 
   /** The set of a generation without its reference; undefined when there is none, or none that is whole. */

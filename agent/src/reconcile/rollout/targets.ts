@@ -1,8 +1,11 @@
 import { HOOK_LABEL, isOnDelete } from '@steward/shared';
 import type { KubeClient, KubeObject } from '../../kube/client.ts';
 import { WATCHED } from '../../collect/namespace-objects.ts';
+import { isKubeError } from '../../kube/error.ts';
 import { persist } from '../../operations/persist.ts';
 import { inParallel } from '../../parallel.ts';
+import { done, type Outcome } from '../outcome.ts';
+import { refusalOf } from '../plan/refusal.ts';
 
 const WORKLOADS = ['Deployment', 'StatefulSet', 'DaemonSet'] as const;
 const OTHERS = ['Job', 'PersistentVolumeClaim', 'Service', 'Pod'] as const;
@@ -21,23 +24,35 @@ export interface Target {
   mustReplace?: boolean;
 }
 
-/** What of a set has a readiness, with the generation the API server has of it now. */
+interface TargetOptions {
+  evicts: boolean;
+  signal: AbortSignal;
+}
+
+/** What of a set has a readiness, with the generation the API server has of it now; or why it may not be looked at. */
 export async function loadTargets(
   kube: KubeClient,
   objects: readonly KubeObject[],
-  { evicts, signal }: { evicts: boolean; signal: AbortSignal },
-): Promise<Target[]> {
+  options: TargetOptions,
+): Promise<Outcome<Target[]>> {
   const relevant = objects.filter(isTarget);
-  return inParallel(relevant, 8, async (object) => {
-    const { kind, metadata } = object;
-    const { name, namespace } = metadata;
-    const workload = WORKLOADS.find((known) => known === kind);
-    const mustEnd = metadata.labels?.[HOOK_LABEL] !== undefined;
-    if (!workload) return { kind: kind as TargetKind, name, uid: '', generation: 0, mustEnd };
-    const live = await persist(() => kube.get(WATCHED[workload].ref, namespace, name, { signal }), signal);
-    const { uid = '', generation = 0 } = live?.metadata ?? {};
-    return { kind: workload, name, uid, generation, mustReplace: evicts && isOnDelete(object) };
-  });
+  try {
+    return done(await inParallel(relevant, 8, (object) => loadTarget(kube, object, options)));
+  } catch (error) {
+    if (!isKubeError(error, 'Forbidden')) throw error;
+    return { ok: false, failure: refusalOf(error, 'what is rolled out') };
+  }
+}
+
+async function loadTarget(kube: KubeClient, object: KubeObject, { evicts, signal }: TargetOptions): Promise<Target> {
+  const { kind, metadata } = object;
+  const { name, namespace } = metadata;
+  const workload = WORKLOADS.find((known) => known === kind);
+  const mustEnd = metadata.labels?.[HOOK_LABEL] !== undefined;
+  if (!workload) return { kind: kind as TargetKind, name, uid: '', generation: 0, mustEnd };
+  const live = await persist(() => kube.get(WATCHED[workload].ref, namespace, name, { signal }), signal);
+  const { uid = '', generation = 0 } = live?.metadata ?? {};
+  return { kind: workload, name, uid, generation, mustReplace: evicts && isOnDelete(object) };
 }
 
 /** Whether there is something to wait for. */

@@ -35,7 +35,9 @@ export interface RolloutOptions {
  */
 export async function watchRollout(options: RolloutOptions): Promise<Outcome<void>> {
   const { kube, view, namespace, meta, evicts, signal } = options;
-  const targets = await loadTargets(kube, options.objects, { evicts, signal });
+  const loaded = await loadTargets(kube, options.objects, { evicts, signal });
+  if (!loaded.ok) return loaded;
+  const targets = loaded.value;
   const end = new AbortController();
   const stop = AbortSignal.any([signal, end.signal]);
   const bell = new Bell();
@@ -71,6 +73,7 @@ const TIMER_SLACK_MS = 20;
 const TELL_INTERVAL_MS = 300;
 const MANY_TELLINGS = 100;
 const REMOVE_AGAIN_MS = 3_000;
+const BLIND_PATIENCE_MS = 3_000;
 
 type Look = (known: Pick<RolloutInput, 'heldSince' | 'removed'>) => RolloutState;
 
@@ -81,7 +84,8 @@ class RolloutFollower {
   readonly #removed = new Set<string>();
   /** Why a pod that is in the way was not removed. */
   #unremoved: { message: string; againAtMs: number } | undefined;
-  #told = { text: '', atMs: 0 };
+  #told = { text: '', atMs: 0, done: 0, total: 0 };
+  #blindSinceMs: number | undefined;
   #isUntold = false;
   #tellings = 0;
   #settlingSinceMs: number | undefined;
@@ -100,6 +104,7 @@ class RolloutFollower {
       let wakeAtMs = this.#options.deadlineMs;
       // What was seen last says nothing while the watches are broken.
       if (view.problem === undefined) {
+        this.#blindSinceMs = undefined;
         const state = this.#look({ heldSince, removed: this.#removed });
         heldSince = state.heldSince;
         const verdict = await this.#judge(state);
@@ -107,10 +112,10 @@ class RolloutFollower {
         wakeAtMs = this.#wakeAtMs(state);
       } else if (this.#nowMs() >= wakeAtMs) {
         return failed(
-          'rollout-deadline',
+          view.lacksRights ? 'missing-rights' : 'rollout-deadline',
           `the deadline passed while the cluster could not be watched: ${view.problem}`,
         );
-      }
+      } else wakeAtMs = Math.min(wakeAtMs, await this.#tellBlind(view.problem));
       await this.#bell.wait(wakeAtMs - this.#nowMs() + TIMER_SLACK_MS, signal);
     }
   }
@@ -128,6 +133,19 @@ class RolloutFollower {
     if (this.#settlingSinceMs !== undefined) return this.#settlingSinceMs + meta.settleSeconds * 1_000;
     const tellAtMs = this.#isUntold ? this.#mayTellAtMs : deadlineMs;
     return Math.min(recheckAtMs ?? deadlineMs, this.#unremoved?.againAtMs ?? deadlineMs, tellAtMs, deadlineMs);
+  }
+
+  /** A watch that is opened anew is no news. @returns when to look again */
+  async #tellBlind(problem: string): Promise<number> {
+    this.#blindSinceMs ??= this.#nowMs();
+    const { deadlineMs } = this.#options;
+    const tellAtMs = this.#blindSinceMs + BLIND_PATIENCE_MS;
+    if (this.#nowMs() < tellAtMs) return tellAtMs;
+    if (this.#told.text !== problem) {
+      this.#told = { ...this.#told, text: problem, atMs: this.#nowMs() };
+      await this.#options.onProgress({ ...this.#told, waiting: [problem] });
+    }
+    return deadlineMs;
   }
 
   /** Undefined: go on. */
@@ -168,7 +186,7 @@ class RolloutFollower {
     const text = `${state.done}/${state.total}`;
     this.#isUntold = text !== this.#told.text && this.#nowMs() < this.#mayTellAtMs;
     if (text === this.#told.text || this.#isUntold) return;
-    this.#told = { text, atMs: this.#nowMs() };
+    this.#told = { text, atMs: this.#nowMs(), done: state.done, total: state.total };
     this.#tellings += 1;
     await this.#options.onProgress(state);
   }
@@ -176,7 +194,7 @@ class RolloutFollower {
   async #settle(state: RolloutState, settleMs: number): Promise<Outcome<void> | undefined> {
     if (this.#settlingSinceMs === undefined) {
       this.#settlingSinceMs = this.#nowMs();
-      this.#told = { text: '', atMs: 0 };
+      this.#told = { ...this.#told, text: '', atMs: 0 };
       if (settleMs > 0) await this.#options.onSettling(state);
     }
     return this.#nowMs() >= this.#settlingSinceMs + settleMs ? done(undefined) : undefined;

@@ -10,7 +10,7 @@ import { mergedInventory } from '../plan/inventory.ts';
 import { makePlan } from '../plan/make-plan.ts';
 import { setInput, standingRelease } from '../plan/set-input.ts';
 import { dueTurn } from './due-turn.ts';
-import { loadStandingSet, standingGeneration } from '../history/standing-set.ts';
+import { findStandingSet, standingGeneration } from '../history/standing-set.ts';
 
 /**
  * Stops or starts an installation whose schedule says so now: its stored set, as an operation would, without rendering and
@@ -56,7 +56,9 @@ async function apply(
 ): Promise<Outcome<void>> {
   const { kube, config, now } = context;
   const { name, status } = installation;
-  const set = await loadStandingSet(context, good, status);
+  const found = await findStandingSet(context, good, installation);
+  if (!found.ok) return found;
+  const set = found.value;
   const helmRelease = standingRelease(installation);
   const plan = await makePlan({
     ...setInput(context, installation, helmRelease, set),

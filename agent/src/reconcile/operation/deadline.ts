@@ -1,0 +1,7 @@
+import type { Run } from './run.ts';
+
+/** By when an operation, or its way back, has to be through: Unix milliseconds by the API server's clock. */
+export function deadlineOf({ context, record }: Run, isWayBack: boolean): number {
+  const { wayBack, deadlineAt } = record.status;
+  return Date.parse((isWayBack ? wayBack?.deadlineAt : deadlineAt) ?? '') || context.now().getTime();
+}
