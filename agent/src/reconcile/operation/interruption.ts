@@ -1,0 +1,38 @@
+import type { IfUnderWay, OperationState } from '@steward/shared';
+import type { Failure } from '../outcome.ts';
+
+/** Why an operation ends before it has changed anything. */
+export class Interruption extends Error {
+  override readonly name = 'Interruption';
+  readonly state: Extract<OperationState, 'cancelled' | 'expired'>;
+  readonly failure: Failure;
+
+  constructor(state: Interruption['state'], failure: Failure) {
+    super(failure.message);
+    this.state = state;
+    this.failure = failure;
+  }
+}
+
+/** Ends an operation that is under way, in the way that was asked for. */
+export class Halt extends Error {
+  override readonly name = 'Halt';
+  readonly ifUnderWay: IfUnderWay;
+  readonly requestedBy: string;
+
+  constructor(ifUnderWay: IfUnderWay, requestedBy: string) {
+    super(`cancelled by ${requestedBy} while it was under way`);
+    this.ifUnderWay = ifUnderWay;
+    this.requestedBy = requestedBy;
+  }
+}
+
+/** Ends a run that waits, so that its schedule can be kept; the operation goes on after that. */
+export class Pause extends Error {
+  override readonly name = 'Pause';
+}
+
+export function superseded(generation: number): Interruption {
+  const message = `generation ${generation} took its place before it changed anything`;
+  return new Interruption('cancelled', { reason: 'superseded', message });
+}
