@@ -47,7 +47,7 @@ const RETRY_MS = 5_000;
 
 /** The agent's life: wait for the lease, work until it is lost or the signal fires, give everything back. */
 export async function runAgent({ config, log, startPeer, signal }: AgentOptions): Promise<void> {
-  const kube = createKubeClient(endpointOf(config));
+  const kube = createKubeClient(endpointOf(config), { beforeChange: () => election.ensureHeld() });
   let link: HubLink | undefined;
   let peer: Peer | undefined;
   const health = await startHealthServer({

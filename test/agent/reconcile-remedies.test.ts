@@ -319,18 +319,18 @@ describe('autoscale', () => {
   });
 });
 
-describe('a schedule', () => {
-  const HOUR_MS = 3_600_000;
-  /** Of a window that has been open for two hours, and will be for some more. */
-  function openSchedule(): Schedule {
-    const clock = (ms: number): string => new Date(ms).toISOString().slice(11, 16);
-    const from = Date.now() - 2 * HOUR_MS;
-    const day = WEEKDAYS[(new Date(from).getUTCDay() + 6) % 7] ?? 'mon';
-    return { timeZone: 'UTC', stop: [{ days: [day], from: clock(from), to: clock(from + 8 * HOUR_MS) }] };
-  }
-  const podsAre = (one: Running, count: number) =>
-    waitUntil(async () => (await one.livePods()).length === count, { what: `${count} pods`, timeoutMs: 30_000 });
+const HOUR_MS = 3_600_000;
+/** Of a window that has been open for two hours, and will be for some more. */
+function openSchedule(): Schedule {
+  const clock = (ms: number): string => new Date(ms).toISOString().slice(11, 16);
+  const from = Date.now() - 2 * HOUR_MS;
+  const day = WEEKDAYS[(new Date(from).getUTCDay() + 6) % 7] ?? 'mon';
+  return { timeZone: 'UTC', stop: [{ days: [day], from: clock(from), to: clock(from + 8 * HOUR_MS) }] };
+}
+const podsAre = (one: Running, count: number) =>
+  waitUntil(async () => (await one.livePods()).length === count, { what: `${count} pods`, timeoutMs: 30_000 });
 
+describe('a schedule', () => {
   it('stops it by itself, goes on with that after a kill, and holds while the customer says no', async () => {
     const one = await installed(web);
     await one.agent.stop();
@@ -361,8 +361,11 @@ describe('a schedule', () => {
       state: 'succeeded',
     });
     expect(await one.livePods()).toHaveLength(0);
-    await one.end({ kind: 'schedule', runState: AS_RELEASED, parameters: { text: 'b' } });
-    await podsAre(one, 1);
+    const off = await one.end({ kind: 'schedule', runState: AS_RELEASED, parameters: { text: 'b' } });
+    expect(off).toMatchObject({ state: 'succeeded' });
+    // It has waited for it, as a start does.
+    expect(fixture.hub.phases(off.operationId)).toContain('roll-out');
+    expect(await one.livePods()).toMatchObject([{ status: { phase: 'Running' } }]);
     await agent.stop();
   });
 
@@ -381,6 +384,38 @@ describe('a schedule', () => {
     expect(await one.livePods()).toHaveLength(1);
     const schedule = { isStopped: false, overriddenUntil: expect.any(String) };
     expect(await fixture.get('Installation', one.name)).toMatchObject({ status: { schedule } });
+    await agent.stop();
+  });
+});
+
+describe('a schedule while an operation waits for people', () => {
+  it('is kept, and what is agreed to later is for how it runs by then', async () => {
+    const one = await installed(web);
+    const runState: RunState = { ...AS_RELEASED, schedule: openSchedule() };
+    await one.end({ kind: 'schedule', runState });
+    await podsAre(one, 0);
+    await one.end({ kind: 'start', runState });
+    await one.agent.stop();
+    await fixture.policy({ rules: { upgrade: 'ask', scale: 'allow' } });
+    const soon = { status: { schedule: { overriddenUntil: new Date(Date.now() + 8_000).toISOString() } } };
+    const patch = ['--type=merge', '--subresource=status', '-p', JSON.stringify(soon)];
+    await fixture.kubectl('patch', 'installation', one.name, '-n', fixture.namespace, ...patch);
+    const agent = await fixture.start();
+    const upgrade = fixture.offer(one.next({ kind: 'upgrade', runState, parameters: { text: 'b' } }));
+    const asked = await fixture.hub.reach(upgrade, { state: 'awaiting-approval' });
+    expect(await one.livePods()).toHaveLength(1);
+    await podsAre(one, 0);
+    const again = await waitUntil(
+      () => {
+        const last = fixture.hub.last(upgrade);
+        return last?.phase === 'approve' && last.plan?.digest !== asked.plan?.digest ? last : undefined;
+      },
+      { what: 'another plan to be asked for' },
+    );
+    expect(again.plan?.changes.map(({ fields }) => fields).join()).not.toContain('replicas');
+    await fixture.paste(/kubectl create(?:.|\n)*?\nEOF/.exec(again.message)?.[0] ?? again.message);
+    expect(await fixture.hub.end(upgrade)).toMatchObject({ state: 'succeeded' });
+    expect(await one.livePods()).toHaveLength(0);
     await agent.stop();
   });
 });

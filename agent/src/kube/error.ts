@@ -32,7 +32,7 @@ export interface KubeCause {
 }
 
 /** Reasons of our own, for requests that got no usable answer; all with status 0. */
-export type LocalReason = 'Unreachable' | 'RefusedUnread' | 'Timeout' | 'TooLarge' | 'Malformed';
+export type LocalReason = 'Unreachable' | 'RefusedUnread' | 'Timeout' | 'TooLarge' | 'Malformed' | 'NotHolder';
 
 /**
  * A request to the API server that did not succeed. `status` is the HTTP status, or 0 when there was no usable answer;

@@ -21,7 +21,7 @@ import { Discovery } from './discovery.ts';
 import { isKubeError, KubeError } from './error.ts';
 import { listPageOf, malformed, objectOf, pathOf } from './object.ts';
 import type { SessionTimings } from './transport/sessions.ts';
-import { KubeTransport, type KubeRequest } from './transport/transport.ts';
+import { KubeTransport, type BeforeChange, type KubeRequest } from './transport/transport.ts';
 import { startWatch, type WatchTimings } from './watch.ts';
 
 const decodeVersion = compile(Type.Object({ gitVersion: Type.String() }));
@@ -31,11 +31,12 @@ const PODS = { group: '', version: 'v1', kind: 'Pod', plural: 'pods', namespaced
 export interface KubeApiOptions {
   sessions?: SessionTimings;
   watches?: WatchTimings;
+  beforeChange?: BeforeChange;
 }
 
 /** The {@link KubeClient} for one API server. Connects on first use. */
 export function createKubeClient(endpoint: KubeEndpoint, options: KubeApiOptions = {}): KubeClient {
-  return new KubeApi(new KubeTransport(endpoint, options.sessions), options.watches);
+  return new KubeApi(new KubeTransport(endpoint, options.sessions, options.beforeChange), options.watches);
 }
 
 class KubeApi implements KubeClient {

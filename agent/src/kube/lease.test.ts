@@ -19,14 +19,14 @@ afterEach(async () => {
   await server.stop();
 });
 
-function election(holder: string): Election {
+function election(holder: string, durationSeconds = 1): Election {
   return new Election({
     kube: server.client(),
     namespace: 'ns',
     name: 'steward-agent',
     holder,
     log: createLog({ write: () => {} }),
-    timings: { durationSeconds: 1, renewMs: 20, retryMs: 20 },
+    timings: { durationSeconds, renewMs: 20, retryMs: 20 },
   });
 }
 const holder = (): unknown =>
@@ -85,4 +85,25 @@ it('stays the holder while the API server is away, and notices when another took
   await holding;
   expect(isLost).toBe(true);
   await expect(first.confirm()).resolves.toBe(false);
+});
+
+it('lets nothing be changed after a pause in which another took over, and renews before a change after one in which nobody did', async () => {
+  const first = election('pod-1', 2);
+  const kube = server.client({ beforeChange: () => first.ensureHeld() });
+  const change = () => kube.apply({ apiVersion: 'v1', kind: 'ConfigMap', metadata }, { fieldManager: 'one' });
+  const metadata = { name: 'map', namespace: 'ns' };
+  server.put('/api/v1/namespaces/ns/configmaps/map', { apiVersion: 'v1', kind: 'ConfigMap', metadata });
+  await first.acquire(stop.signal);
+  const renewed = (): unknown => (server.object(path)?.['spec'] as { renewTime?: string } | undefined)?.renewTime;
+  const before = renewed();
+  await change();
+  expect(renewed()).toBe(before);
+  await eventually(async () => {
+    await change();
+    expect(renewed()).not.toBe(before);
+  });
+  const spec = { holderIdentity: 'pod-2', leaseDurationSeconds: 60 };
+  const lease = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease' };
+  server.put(path, { ...lease, metadata: { name: 'steward-agent', namespace: 'ns' }, spec });
+  await eventually(() => expect(change()).rejects.toMatchObject({ reason: 'NotHolder' }));
 });

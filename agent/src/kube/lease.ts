@@ -4,7 +4,7 @@ import type { Static } from 'typebox';
 import { compile } from '@steward/shared';
 import type { Log } from '../log.ts';
 import type { KubeClient, KubeObject, ResourceRef } from './client.ts';
-import { isKubeError } from './error.ts';
+import { isKubeError, KubeError } from './error.ts';
 
 const LEASES: ResourceRef = {
   group: 'coordination.k8s.io',
@@ -31,6 +31,8 @@ export interface LeaseTimings {
   renewMs: number;
   retryMs: number;
 }
+/** Of the duration, after which another one may take it: the rest is for what is on its way. */
+const CERTAIN_SHARE = 2 / 3;
 export const LEASE_TIMINGS: LeaseTimings = { durationSeconds: 30, renewMs: 10_000, retryMs: 2_000 };
 
 export interface LeaseOptions {
@@ -44,14 +46,18 @@ export interface LeaseOptions {
 }
 
 /**
- * Elects the one replica that dials. A Lease is no fence: a holder that was paused goes on for a moment, so every effect is
- * fenced by itself. While the API server is away the holder stays the holder: nobody else can become it either.
+ * Elects the one replica that dials and changes the cluster. A Lease is no fence for what is on its way already, so every
+ * effect is fenced by itself too. While the API server is away the holder stays the holder: nobody else can become it either.
  */
 export class Election {
   readonly #options: LeaseOptions;
   readonly #timings: LeaseTimings;
   /** The version of another's lease, and since when we have seen it unchanged: clocks of two machines are not compared. */
   #observed: { version: string; sinceMs: number } | undefined;
+  /** When the last renewal was sent that succeeded. */
+  #renewedMs = Number.NEGATIVE_INFINITY;
+  /** One at a time: two of ours would take each other for somebody else. */
+  #renewal: Promise<true | string> | undefined;
 
   constructor(options: LeaseOptions) {
     this.#options = options;
@@ -99,8 +105,31 @@ export class Election {
     return (await this.#tryToHold()) === true;
   }
 
+  /**
+   * To be called before each change of the cluster. A replica that was paused (its node, its processor) goes on where it was, and
+   * another one has gone on with its work meanwhile: without a renewal that is young enough it renews first.
+   * @throws KubeError `NotHolder`; what waits with patience waits until the term ends
+   */
+  async ensureHeld(): Promise<void> {
+    if (performance.now() - this.#renewedMs < this.#timings.durationSeconds * 1000 * CERTAIN_SHARE) return;
+    const outcome = await this.#tryToHold();
+    if (outcome !== true) throw new KubeError(`nothing is changed: ${outcome}`, { status: 0, reason: 'NotHolder' });
+  }
+
   /** @returns true, or who holds it. @throws KubeError */
-  async #tryToHold(): Promise<true | string> {
+  #tryToHold(): Promise<true | string> {
+    this.#renewal ??= this.#renew().finally(() => (this.#renewal = undefined));
+    return this.#renewal;
+  }
+
+  async #renew(): Promise<true | string> {
+    const sentMs = performance.now();
+    const outcome = await this.#renewOnce();
+    if (outcome === true) this.#renewedMs = sentMs;
+    return outcome;
+  }
+
+  async #renewOnce(): Promise<true | string> {
     const { kube, namespace, name, holder } = this.#options;
     const found = await kube.get(LEASES, namespace, name);
     if (!found)
@@ -151,6 +180,7 @@ export class Election {
 
   async #release(): Promise<void> {
     const { kube, namespace, name, holder } = this.#options;
+    this.#renewedMs = Number.NEGATIVE_INFINITY;
     const found = await kube.get(LEASES, namespace, name);
     if (!found || specOf(found).holderIdentity !== holder) return;
     await kube.update(

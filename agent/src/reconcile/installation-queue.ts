@@ -3,7 +3,6 @@ import { isFinal, type OperationKind } from '@steward/shared';
 import type { CancelRequest } from '../link/link.ts';
 import type { OperationRecord } from '../operations/operation-object.ts';
 import { InstallationGoneError } from '../operations/installations.ts';
-import type { Move } from '../operations/transition.ts';
 import { FencedError, LostRecordError } from '../operations/operation-store.ts';
 import type { ReconcileContext } from './context.ts';
 import type { Drifts } from './drift/drifts.ts';
@@ -12,7 +11,8 @@ import { leave } from './operation/leave.ts';
 import { removeSets, unneededSets } from './history/good-generations.ts';
 import { readOrRestore } from './history/restore-status.ts';
 import { sayFirst } from './operation/first-words.ts';
-import { Halt, Interruption, Run } from './operation/run.ts';
+import { Halt, Interruption, lostEnd, superseded } from './operation/interruption.ts';
+import { Run } from './operation/run.ts';
 import { uninstall } from './operation/uninstall.ts';
 import { expireAt } from './run-expiry.ts';
 import type { Schedules } from './schedule/schedules.ts';
@@ -66,6 +66,7 @@ export class InstallationQueue {
     if (newest && busy && newest.spec.generation > busy.spec.generation)
       this.#interrupt(busy, superseded(newest.spec.generation));
     if (newest) this.#look?.abort(new Error('an operation comes first'));
+    if (this.#schedules.isUrgent(this.#name)) this.#current?.pause();
     this.#work ??= this.#drain().then((isBroken) => {
       this.#work = undefined;
       // Something may have come between the last look and here.
@@ -87,7 +88,7 @@ export class InstallationQueue {
 
   /** False when it is too late. */
   #interrupt(busy: OperationRecord, interruption: Interruption): boolean {
-    if (this.#current) return this.#current.interrupt(interruption);
+    if (this.#current && !this.#current.isPaused) return this.#current.interrupt(interruption);
     if (busy.status.state === 'running') return false;
     this.#pending ??= interruption;
     return true;
@@ -117,8 +118,14 @@ export class InstallationQueue {
     }
   }
 
+  /** What it meets is no fault of an operation that waits: it is tried again a moment later. */
   async #turn(): Promise<void> {
-    await this.#schedules.turn(this.#name);
+    try {
+      await this.#schedules.turn(this.#name);
+    } catch (error) {
+      if (this.#signal.aborted) throw error;
+      this.#context.log.error('a schedule was not kept', { installation: this.#name, error });
+    }
     this.#drifts.operationEnded(this.#name);
   }
 
@@ -183,7 +190,7 @@ export class InstallationQueue {
   async #carryOut(record: OperationRecord): Promise<void> {
     for (const retryMs of [...RETRY_DELAYS_MS, undefined]) {
       try {
-        return await this.#once(record);
+        return await this.#keepingSchedule(record);
       } catch (error) {
         if (this.#signal.aborted || error instanceof FencedError) throw error;
         if (error instanceof LostRecordError) return this.#lose(record);
@@ -195,7 +202,16 @@ export class InstallationQueue {
     }
   }
 
-  async #once(record: OperationRecord): Promise<void> {
+  /** Its schedule is kept also while an operation waits, for people or for rights. */
+  async #keepingSchedule(record: OperationRecord): Promise<void> {
+    for (;;) {
+      if (record.status.state !== 'running' && this.#schedules.isUrgent(this.#name)) await this.#turn();
+      if ((await this.#once(record)) !== 'paused') return;
+    }
+  }
+
+  /** @returns `paused` when its schedule comes first, and the operation is to go on after that */
+  async #once(record: OperationRecord): Promise<'paused' | void> {
     const context = this.#context;
     const { desired, generation } = record.spec;
     if (this.#pending && record.status.state !== 'running') return this.#end(record, this.#pending);
@@ -208,23 +224,32 @@ export class InstallationQueue {
       return this.#end(record, superseded(status.generation));
     const run = new Run({ context, record, installation, signal: this.#signal });
     if (this.#pending) run.interrupt(this.#pending);
+    if (!(await this.#isThrough(run))) return 'paused';
+    await context.journal.prune(this.#name);
+    this.#drifts.operationEnded(this.#name);
+  }
+
+  /** @returns false when its schedule comes first */
+  async #isThrough(run: Run): Promise<boolean> {
+    const { context, record, installation } = run;
     this.#current = run;
     const stopExpiry = expireAt(run);
     try {
       // Its own set is among them when it was killed between the end of its work and the last word; going on needs it.
-      const left = (status.unneeded ?? []).filter((reference) => reference !== record.status.renderRef);
+      const left = (installation.status.unneeded ?? []).filter((reference) => reference !== record.status.renderRef);
       await Promise.all([sayFirst(run), removeSets(context, left)]);
       await (CARRIED_OUT_BY[run.kind] ?? deploy)(run);
+      return true;
     } catch (error) {
+      if (run.isPaused && !this.#signal.aborted) return false;
       if (!run.interruption || this.#signal.aborted) throw error;
       await this.#end(record, run.interruption);
+      return true;
     } finally {
       stopExpiry();
       run.end();
       this.#current = undefined;
     }
-    await context.journal.prune(this.#name);
-    this.#drifts.operationEnded(this.#name);
   }
 
   async #end(record: OperationRecord, { state, failure }: Interruption): Promise<void> {
@@ -272,17 +297,4 @@ export class InstallationQueue {
     });
     await this.#context.journal.move(record, { state: 'failed', phase: 'done', reason: 'internal', message });
   }
-}
-
-/** How an operation ends whose object is gone, and the rest of the sentence that says so. */
-function lostEnd(isDone: boolean, isUnderWay: boolean): { end: Pick<Move, 'state' | 'reason'>; rest: string } {
-  if (isDone) return { end: { state: 'succeeded' }, rest: 'when all of it was done' };
-  if (!isUnderWay) return { end: { state: 'cancelled', reason: 'cancelled' }, rest: 'before it changed anything' };
-  const rest = 'so what runs is not certain. Push a version again';
-  return { end: { state: 'failed', reason: 'lost-track' }, rest };
-}
-
-function superseded(generation: number): Interruption {
-  const message = `generation ${generation} took its place before it changed anything`;
-  return new Interruption('cancelled', { reason: 'superseded', message });
 }

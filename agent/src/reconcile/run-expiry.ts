@@ -1,4 +1,5 @@
-import { Interruption, type Run } from './operation/run.ts';
+import { Interruption } from './operation/interruption.ts';
+import type { Run } from './operation/run.ts';
 
 const MAX_TIMER_MS = 2 ** 31 - 1;
 

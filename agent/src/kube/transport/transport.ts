@@ -33,20 +33,27 @@ export interface StreamRequest {
   silenceMs: number;
 }
 
+/** Asked before each request that may change something, except a Lease's, by which it finds its answer. Throws to refuse it. */
+export type BeforeChange = () => Promise<void>;
+const LEASES = /\/apis\/coordination\.k8s\.io\//;
+
 /** Requests and line streams to the API server, with a bound on time and size. Knows nothing of kinds. */
 export class KubeTransport {
   readonly clock = new ServerClock();
   readonly #endpoint: KubeEndpoint;
   readonly #sessions: Http2Sessions;
+  readonly #beforeChange: BeforeChange | undefined;
 
-  constructor(endpoint: KubeEndpoint, timings?: SessionTimings) {
+  constructor(endpoint: KubeEndpoint, timings?: SessionTimings, beforeChange?: BeforeChange) {
     this.#endpoint = endpoint;
     this.#sessions = new Http2Sessions(endpoint, timings);
+    this.#beforeChange = beforeChange;
   }
 
   /** @returns the parsed answer of a 2xx. @throws KubeError for everything else */
   async request(request: KubeRequest): Promise<unknown> {
     const what = `${request.method} ${request.path.split('?', 1)[0]}`;
+    if (request.method !== 'GET' && !LEASES.test(request.path)) await this.#beforeChange?.();
     const send = (): Promise<Answer> => this.#send(request, what);
     // The server refused the stream unread (it is going away): nothing has happened yet.
     const { status, text } = await send().catch((error: unknown) => {

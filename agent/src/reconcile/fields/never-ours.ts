@@ -3,6 +3,7 @@ import { STOPPED_ANNOTATION } from '../../collect/objects/workload.ts';
 import type { KubeObject } from '../../kube/client.ts';
 import { nameOf } from '../../kube/object.ts';
 import type { InventoryEntry } from '../../operations/installation-object.ts';
+import { isClaim, withLiveSize } from '../plan/claims.ts';
 import { autoscalersOf } from '../run-state/autoscalers.ts';
 import { givenBack } from '../run-state/own-scalers.ts';
 import { itemName } from './changed-fields.ts';
@@ -16,6 +17,8 @@ export interface NeverOurs {
   givenBack: ReadonlySet<string>;
   /** Declared by the release. Without a name: every object of the kind. */
   declared: readonly { kind: string; name: string | undefined; path: FieldPath }[];
+  /** Claims of this set that ask for less than before: refused. Every other one stays as large as somebody made it. */
+  shrinking?: ReadonlySet<string>;
 }
 
 const REPLICAS: FieldPath = ['spec', 'replicas'];
@@ -61,6 +64,8 @@ export function ownPart(object: KubeObject, live: KubeObject, options: OwnPartOp
   );
   const paths = [...declared.map(({ path }) => path), ...lost];
   const part = paths.reduce<unknown>((rest, path) => without(path, { value: rest, live, owned, isRepair }), object);
+  if (isClaim(object) && neverOurs.shrinking?.has(metadata.name) !== true)
+    return withLiveSize(part as KubeObject, live);
   return (isScaled ? withoutReplicas(part as KubeObject, live, owned) : part) as KubeObject;
 }
 

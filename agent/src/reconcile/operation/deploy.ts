@@ -1,6 +1,7 @@
 import { AS_RELEASED, canonicalJson, isRemedy, type OperationPlan } from '@steward/shared';
 import { AS_SIGNED, type ImageSource } from '../../operations/image-source.ts';
 import type { HistoryEntry } from '../../operations/installation-object.ts';
+import type { StatusPatch } from '../../operations/installations.ts';
 import { writtenSchedule } from '../../operations/schedule-status.ts';
 import { judgeAdoption } from '../adopt/judge-adoption.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
@@ -26,7 +27,8 @@ import { applySet, rollOut } from './forward.ts';
 import { removeSets, setGenerationOf, unneededSets, withCounter, withGeneration } from '../history/good-generations.ts';
 import { planInput } from './plan-input.ts';
 import { loadStored, prepareSet } from './prepare-set.ts';
-import type { Halt, Run } from './run.ts';
+import type { Halt } from './interruption.ts';
+import type { Run } from './run.ts';
 import { beginWayBack, endOnHold, goBack } from './way-back.ts';
 
 /** What a deployment applies; the plan is only there right after it was consented to. */
@@ -235,14 +237,19 @@ async function finish(run: Run, set: ReleaseSet): Promise<void> {
     history: kept,
     counters: withCounter(counters, meta),
     unneeded,
-    ...(run.kind === 'start' && {
-      schedule: writtenSchedule(startedByHand(run.runState.schedule, context.now().getTime())),
-    }),
+    ...scheduleAfter(run),
   });
+  context.monitors.refresh(installation.name);
   const unmeasured = isAutoscaling(run) ? await unmeasuredScalers(scalersOf(run, set)) : [];
   const message = sentences(`done: ${run.title}`, ...stillGrowing(run, meta), ...unmeasured).slice(0, 4_000);
   await run.move({ state: 'succeeded', phase: 'done', message });
   await removeSets(context, unneeded);
+}
+
+/** Who starts it, or takes away what has stopped it, has seen it run: the schedule has not to do it once more. */
+function scheduleAfter({ kind, endsScheduledStop, runState, context }: Run): StatusPatch {
+  if (kind === 'start') return { schedule: writtenSchedule(startedByHand(runState.schedule, context.now().getTime())) };
+  return endsScheduledStop ? { schedule: writtenSchedule({ isStopped: false }) } : {};
 }
 
 const MAX_CLAIMS = 5;

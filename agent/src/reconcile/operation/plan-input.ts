@@ -1,3 +1,4 @@
+import { isClaim, shrinkingClaims } from '../plan/claims.ts';
 import type { PlanInput } from '../plan/make-plan.ts';
 import { setInput } from '../plan/set-input.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
@@ -7,7 +8,7 @@ import type { Run } from './run.ts';
 
 /**
  * What a plan of this set is made of. Kinds that may be replaced are those that its release allows; going back also
- * those of the release that is left, since it may have replaced them on its way.
+ * those of every release that is left, since each may have replaced them on its way.
  */
 export async function planInput(
   run: Run,
@@ -16,9 +17,12 @@ export async function planInput(
 ): Promise<PlanInput> {
   const { context, installation, helmRelease } = run;
   const isBack = isWayBack || run.kind === 'rollback';
-  const left = isBack ? await replacedByTheOther(run, isWayBack) : [];
+  const left = isBack ? await replacedOnTheWay(run, isWayBack) : [];
+  const input = setInput(context, installation, helmRelease, set);
+  const shrinking = isBack ? new Set<string>() : await loadShrinking(run, set);
   return {
-    ...setInput(context, installation, helmRelease, set),
+    ...input,
+    neverOurs: { ...input.neverOurs, shrinking },
     helmRelease,
     isAdopting: run.kind === 'adopt',
     replaceable: new Set([...(set.meta.replace ?? []), ...left]),
@@ -29,11 +33,26 @@ export async function planInput(
   };
 }
 
-/** None when its set is gone: a replacement is refused then, by its name. */
-async function replacedByTheOther(run: Run, isWayBack: boolean): Promise<string[]> {
+/** What a set that is gone allowed is not known: a replacement is refused then, by its name. */
+async function replacedOnTheWay(run: Run, isWayBack: boolean): Promise<string[]> {
   const { record, installation } = run;
-  const renderRef = isWayBack ? record.status.renderRef : installation.status.history[0]?.renderRef;
-  if (renderRef === undefined) return [];
-  const other = await loadStored(run, renderRef);
-  return other.ok ? (other.value.meta.replace ?? []) : [];
+  const { renderRef } = record.status;
+  const { history } = installation.status;
+  const target = history.find((entry) => entry.renderRef === renderRef);
+  const newer = target ? history.filter(({ generation }) => generation > target.generation) : [];
+  const kinds: string[] = [];
+  // One after the other: a set may be large.
+  for (const reference of [...(isWayBack ? [renderRef] : []), ...newer.map((entry) => entry.renderRef)]) {
+    const left = reference === undefined ? undefined : await loadStored(run, reference);
+    if (left?.ok) kinds.push(...(left.value.meta.replace ?? []));
+  }
+  return kinds;
+}
+
+/** Claims that the generation that runs asked larger; one that only lives larger was made so by somebody, or by what was taken back. */
+async function loadShrinking(run: Run, { objects }: ReleaseSet): Promise<Set<string>> {
+  const [good] = run.installation.status.history;
+  if (!good || !objects.some(isClaim)) return new Set();
+  const before = await loadStored(run, good.renderRef);
+  return before.ok ? shrinkingClaims(objects, before.value.objects) : new Set();
 }

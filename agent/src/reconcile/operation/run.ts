@@ -2,50 +2,24 @@ import {
   isFinal,
   releaseNameOf,
   titleOfOperation,
-  type IfUnderWay,
   type OperationKind,
   type OperationPhase,
   type OperationPlan,
-  type OperationState,
   type RunState,
 } from '@steward/shared';
 import type { HistoryEntry, InstallationRecord } from '../../operations/installation-object.ts';
+import type { ScheduleStatus } from '../../operations/schedule-status.ts';
 import type { OperationRecord } from '../../operations/operation-object.ts';
 import type { Move } from '../../operations/transition.ts';
 import type { HelmRelease } from '../adopt/helm-marks.ts';
 import type { ReconcileContext } from '../context.ts';
-import type { Failure, Outcome } from '../outcome.ts';
+import type { Outcome } from '../outcome.ts';
 import { classify } from '../run-state/classes.ts';
 import { remedyText } from '../run-state/remedy-text.ts';
 import { asScheduled, dueTurn } from '../schedule/due-turn.ts';
 import { ApiWaits } from './api-waits.ts';
+import { Halt, Interruption, Pause } from './interruption.ts';
 import { Spans } from './spans.ts';
-
-/** Why an operation ends before it has changed anything. */
-export class Interruption extends Error {
-  override readonly name = 'Interruption';
-  readonly state: Extract<OperationState, 'cancelled' | 'expired'>;
-  readonly failure: Failure;
-
-  constructor(state: Interruption['state'], failure: Failure) {
-    super(failure.message);
-    this.state = state;
-    this.failure = failure;
-  }
-}
-
-/** Ends an operation that is under way, in the way that was asked for. */
-export class Halt extends Error {
-  override readonly name = 'Halt';
-  readonly ifUnderWay: IfUnderWay;
-  readonly requestedBy: string;
-
-  constructor(ifUnderWay: IfUnderWay, requestedBy: string) {
-    super(`cancelled by ${requestedBy} while it was under way`);
-    this.ifUnderWay = ifUnderWay;
-    this.requestedBy = requestedBy;
-  }
-}
 
 function haltOf({ reason }: AbortSignal): Halt | undefined {
   const why: unknown = reason;
@@ -66,6 +40,10 @@ export class Run {
   /** How it is to run when it is done, and how it ran before. */
   readonly runState: RunState;
   readonly presentRunState: RunState;
+  /** With what its schedule has made of it, which an operation leaves as it is; to start it, or to take away what stops it, is to start it. */
+  readonly runsAs: RunState;
+  /** It takes away the schedule that has stopped it, or the part that does now. */
+  readonly endsScheduledStop: boolean;
   /** The last good generation, when this one runs its very set in another way: nothing is rendered then. */
   readonly sameSet: HistoryEntry | undefined;
   /** Ends the work; what is written down goes on at the next start. */
@@ -105,6 +83,8 @@ export class Run {
     this.runState = runState;
     this.presentRunState = present;
     this.sameSet = sameSet;
+    this.endsScheduledStop = kinds.includes('schedule') && this.#turn()?.isStopped === false;
+    this.runsAs = this.#runsAs();
     this.spans = new Spans(input.record.spec.traceparent, input.record.status.spans ?? []);
     this.#isWriting = input.record.status.state === 'running';
   }
@@ -146,9 +126,22 @@ export class Run {
 
   /** False when it is too late: it writes already. */
   interrupt(interruption: Interruption): boolean {
+    return this.#abort(interruption);
+  }
+
+  #abort(why: Interruption | Pause): boolean {
     if (this.#isWriting || isFinal(this.record.status.state)) return false;
-    this.#interrupt.abort(interruption);
+    this.#interrupt.abort(why);
     return true;
+  }
+
+  /** Ends the run and not the operation, which is to be carried out again. False when it is too late. */
+  pause(): boolean {
+    return this.#abort(new Pause('its schedule comes first'));
+  }
+
+  get isPaused(): boolean {
+    return this.#interrupt.signal.reason instanceof Pause;
   }
 
   /**
@@ -191,15 +184,6 @@ export class Run {
     }
   }
 
-  /** With what its schedule has made of it, which an operation leaves as it is; to start it is to start it. */
-  get runsAs(): RunState {
-    if (this.kind === 'start') return this.runState;
-    const { schedule } = this.installation.status;
-    // With its records it is gone what the schedule has made of it.
-    const found = this.recovers ? dueTurn(this.runState.schedule, schedule, this.context.now().getTime()) : schedule;
-    return asScheduled(this.runState, found ?? schedule);
-  }
-
   /** As which the chart is rendered, and whose objects an adoption takes over. */
   get helmRelease(): HelmRelease {
     const { desired } = this.record.spec;
@@ -219,6 +203,18 @@ export class Run {
 
   get kind(): OperationKind {
     return this.kinds[0];
+  }
+
+  /** What the schedule that it brings makes of it now; undefined when that is what its schedule has made of it. */
+  #turn(): ScheduleStatus | undefined {
+    return dueTurn(this.runState.schedule, this.installation.status.schedule, this.context.now().getTime());
+  }
+
+  #runsAs(): RunState {
+    if (this.kind === 'start' || this.endsScheduledStop) return this.runState;
+    const { schedule } = this.installation.status;
+    // With its records it is gone what the schedule has made of it.
+    return asScheduled(this.runState, (this.recovers ? this.#turn() : undefined) ?? schedule);
   }
 
   /** `upgrade of shop to 2.0.0`; of a scale, a resize or an autoscale, what to. */

@@ -1,6 +1,6 @@
 import * as Type from 'typebox';
 import type { Static } from 'typebox';
-import { amountOf, canonicalJson, compile } from '@steward/shared';
+import { amountOf, canonicalJson, compile, fieldAt, isRecord } from '@steward/shared';
 import { WATCHED } from '../../collect/namespace-objects.ts';
 import type { KubeClient, KubeObject } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
@@ -71,8 +71,7 @@ export async function plannedGrowth(
       const prefix = `${template}-${set}-`;
       const { name } = claim.metadata;
       if (!name.startsWith(prefix) || !/^\d+$/.test(name.slice(prefix.length))) continue;
-      const decoded = decodeClaim(claim);
-      const from = decoded.ok ? sizeOf(decoded.value) : undefined;
+      const from = sizeAsked(claim);
       if (from === undefined || (amountOf(from) ?? 0) >= (amountOf(to) ?? 0)) continue;
       const growth = { namespace, name, from, to };
       const refused = await dryRun(kube, growth, signal);
@@ -104,6 +103,45 @@ async function dryRun(kube: KubeClient, growth: ClaimGrowth, signal: AbortSignal
     const why = `PersistentVolumeClaim/${growth.name} cannot grow from ${growth.from} to ${growth.to}: ${message}`;
     return { reason, message: `${why}. Its StorageClass must have allowVolumeExpansion: true` };
   }
+}
+
+/** A claim of the set that asks for at least as much as the one that lives: no volume becomes smaller. */
+export function withLiveSize(claim: KubeObject, live: KubeObject): KubeObject {
+  const [asked, has] = [sizeAsked(claim), sizeAsked(live)];
+  if (asked === undefined || has === undefined || (amountOf(has) ?? 0) <= (amountOf(asked) ?? 0)) return claim;
+  const [spec, resources] = [fieldsAt(claim, ['spec']), fieldsAt(claim, ['spec', 'resources'])];
+  const requests = { ...fieldsAt(claim, ['spec', 'resources', 'requests']), storage: has };
+  return { ...claim, spec: { ...spec, resources: { ...resources, requests } } };
+}
+
+/** Names of claims that ask for less than they did in another set: to make a volume smaller is refused. */
+export function shrinkingClaims(objects: readonly KubeObject[], before: readonly KubeObject[]): Set<string> {
+  const sizes = new Map(before.filter(isClaim).map((claim) => [claim.metadata.name, sizeAsked(claim)]));
+  const shrinking = objects.filter(isClaim).filter((claim) => {
+    const was = sizes.get(claim.metadata.name);
+    return was !== undefined && (amountOf(sizeAsked(claim)) ?? 0) < (amountOf(was) ?? 0);
+  });
+  return new Set(shrinking.map(({ metadata }) => metadata.name));
+}
+
+export function isClaim({ apiVersion, kind }: KubeObject): boolean {
+  return apiVersion === 'v1' && kind === WATCHED.PersistentVolumeClaim.ref.kind;
+}
+
+/** Why a size is refused, and what may be done. */
+export function cannotShrink(what: string, { from, to }: { from: string; to: string }): string {
+  return `${what} cannot shrink from ${from} to ${to}: Kubernetes never makes a volume smaller. Set at least ${from}, or move the data to a new installation`;
+}
+
+/** What a claim asks for, as it is written. */
+export function sizeAsked(claim: KubeObject): string | undefined {
+  const decoded = decodeClaim(claim);
+  return decoded.ok ? sizeOf(decoded.value) : undefined;
+}
+
+function fieldsAt(object: KubeObject, path: string[]): Record<string, unknown> {
+  const value = fieldAt(object, path);
+  return isRecord(value) ? value : {};
 }
 
 function templatesOf(set: KubeObject): Template[] {

@@ -11,6 +11,7 @@ import { asTakenOver, differencesOf } from '../adopt/take-over.ts';
 import type { Failure } from '../outcome.ts';
 import { changesBetween, type FieldChange } from '../fields/changed-fields.ts';
 import { ownFieldsOf } from '../fields/field-owners.ts';
+import { cannotShrink, isClaim, sizeAsked } from './claims.ts';
 import { inventoryKey } from './inventory.ts';
 import { ownPart, withLiveReplicas, type NeverOurs, type OwnPartOptions } from '../fields/never-ours.ts';
 import { ownerOf } from '../fields/owner.ts';
@@ -155,9 +156,12 @@ export async function planFound(found: FoundObject, input: ObjectPlanInput): Pro
 async function replaced(
   planned: Omit<PlannedObject, 'action' | 'fields'>,
   { live, error }: { live: KubeObject; error: unknown },
-  { kube, mayAskLess, signal }: ObjectPlanInput,
+  { kube, mayAskLess, neverOurs, signal }: ObjectPlanInput,
 ): Promise<PlannedObject> {
   const { ref, object: wanted } = planned;
+  const [from, to] = [sizeAsked(live), sizeAsked(wanted)];
+  if (isClaim(wanted) && neverOurs.shrinking?.has(wanted.metadata.name) && from !== undefined && to !== undefined)
+    throw new Refused({ reason: 'apply-refused', message: cannotShrink(nameOf(wanted), { from, to }) });
   if (!isKubeError(error) || !isImmutable(error)) return refuse(error, nameOf(wanted));
   const judged = await planReplacement({ kube, ref, live, wanted, error, mayAskLess, signal });
   if (!judged.ok) throw new Refused(judged.failure);

@@ -5,7 +5,7 @@ import { isKubeError, type KubeError } from '../../kube/error.ts';
 import { nameOf } from '../../kube/object.ts';
 import { persist, TRIED } from '../../operations/persist.ts';
 import { failed, type Failure } from '../outcome.ts';
-import { plannedGrowth, templateChange, type ClaimGrowth } from './claims.ts';
+import { cannotShrink, plannedGrowth, templateChange, type ClaimGrowth } from './claims.ts';
 import { reasonToKeep } from './inventory.ts';
 import { refusalOf } from './refusal.ts';
 
@@ -80,9 +80,8 @@ async function judgeStatefulSet(input: ReplacementInput, replacement: Replacemen
   if (!others.includes('spec.selector')) replacement.propagation = 'Orphan';
   const [smaller] = change.smaller;
   if (smaller && !mayAskLess) {
-    const { name, from, to } = smaller;
-    const message = `the volumes "${name}" of StatefulSet/${live.metadata.name} cannot shrink from ${from} to ${to}: Kubernetes never makes a volume smaller. Set at least ${from}, or move the data to a new installation`;
-    return { reason: 'apply-refused', message };
+    const what = `the volumes "${smaller.name}" of StatefulSet/${live.metadata.name}`;
+    return { reason: 'apply-refused', message: cannotShrink(what, smaller) };
   }
   if (change.larger.length === 0) return undefined;
   const growths = await plannedGrowth(kube, wanted, change, signal);

@@ -41,6 +41,11 @@ export class Schedules {
     return dueTurn(known.schedule, known.scheduled, now().getTime()) !== undefined;
   }
 
+  /** Due, and nothing has held it: worth an interruption of what only waits. */
+  isUrgent(name: string): boolean {
+    return this.isDue(name) && this.#options.context.installations.byName(name)?.scheduled?.held === undefined;
+  }
+
   async turn(name: string): Promise<void> {
     this.#notBefore.set(name, performance.now() + RETRY_MS);
     const { context, signal } = this.#options;

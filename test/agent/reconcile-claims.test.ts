@@ -1,0 +1,76 @@
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { fieldAt, INSTALLATION_LABEL } from '@steward/shared';
+import { waitUntil } from '../support/wait-until.ts';
+import { ReconcileFixture, type Published, type RunningAgent, type Where } from './reconcile-fixture.ts';
+
+let fixture: ReconcileFixture;
+let agent: RunningAgent;
+let release: Published;
+let hasty: Published;
+
+const storageClass = 'growing';
+
+beforeAll(async () => {
+  fixture = await ReconcileFixture.create(inject('kubeconfig'));
+  await fixture.policy({ rules: { upgrade: 'allow', rollback: 'allow' } });
+  const provisioner = 'kubernetes.io/host-path';
+  const metadata = { name: storageClass };
+  const storage = { apiVersion: 'storage.k8s.io/v1', kind: 'StorageClass', metadata };
+  await fixture.apply([{ ...storage, provisioner, allowVolumeExpansion: true }]);
+  agent = await fixture.start();
+  release = await fixture.publish({ chart: 'claim' });
+  const upgrade = { deadlineSeconds: 10, settleSeconds: 0 };
+  const change = (signed: Published['release']) => void (signed.upgrade = upgrade);
+  hasty = await fixture.publish({ chart: 'claim', version: '1.1.0', change });
+});
+afterAll(async () => {
+  await agent?.stop();
+  await fixture?.close();
+});
+
+async function size({ name, namespace }: Where): Promise<unknown> {
+  const claim = await fixture.get('PersistentVolumeClaim', name, namespace);
+  return fieldAt(claim, ['spec', 'resources', 'requests', 'storage']);
+}
+
+describe.concurrent('a volume that a chart names', () => {
+  it('stays as large as a version made it that is taken back, and so over the next one', async () => {
+    const { hub } = fixture;
+    const where = await fixture.installed(release, { storageClass });
+    const want = { ...where, release, kind: 'upgrade' as const };
+    const parameters = { storageClass, storage: '4Mi', fault: 'unready' };
+    const bad = await hub.end(fixture.offer({ ...want, release: hasty, generation: 2, parameters }), 90_000);
+    expect(bad).toMatchObject({ state: 'rolled-back', reason: 'rollout-deadline' });
+    expect(await size(where)).toBe('4Mi');
+    const next = await hub.end(fixture.offer({ ...want, generation: 3, parameters: { storageClass, text: 'b' } }));
+    expect(next).toMatchObject({ state: 'succeeded' });
+    expect(await size(where)).toBe('4Mi');
+    const larger = await hub.end(
+      fixture.offer({ ...want, generation: 4, parameters: { storageClass, storage: '8Mi' } }),
+    );
+    expect(larger).toMatchObject({ state: 'succeeded' });
+    expect(await size(where)).toBe('8Mi');
+    const less = await hub.end(fixture.offer({ ...want, generation: 5, parameters: { storageClass } }));
+    expect(less).toMatchObject({ state: 'failed', reason: 'apply-refused' });
+    const back = { ...where, release, kind: 'rollback' as const, toGeneration: 3, generation: 6 };
+    expect(await hub.end(fixture.offer({ ...back, parameters: { storageClass, text: 'b' } }))).toMatchObject({
+      state: 'succeeded',
+    });
+    expect(await size(where)).toBe('8Mi');
+  });
+
+  it('stays as large as the customer made it, over an upgrade and when something else of it is put right', async () => {
+    const { hub } = fixture;
+    const where = await fixture.installed(release, { storageClass });
+    const { name, namespace } = where;
+    const grown = JSON.stringify({ spec: { resources: { requests: { storage: '4Mi' } } } });
+    await fixture.kubectl('patch', 'pvc', name, '-n', namespace, '-p', grown);
+    const parameters = { storageClass, text: 'b' };
+    const end = await hub.end(fixture.offer({ ...where, release, kind: 'upgrade', generation: 2, parameters }));
+    expect(end).toMatchObject({ state: 'succeeded' });
+    await fixture.kubectl('label', 'pvc', name, '-n', namespace, '--overwrite', `${INSTALLATION_LABEL}=other`);
+    const label = async () => (await fixture.get('PersistentVolumeClaim', name, namespace))?.metadata.labels;
+    await waitUntil(async () => (await label())?.[INSTALLATION_LABEL] === name, { what: 'its label to be put right' });
+    expect(await size(where)).toBe('4Mi');
+  });
+});
