@@ -22,6 +22,7 @@ import { hooksAt } from '../hooks/hook-object.ts';
 import { planHooks } from '../hooks/plan-hooks.ts';
 import { abandonHooks, runHooks } from '../hooks/run-hooks.ts';
 import { applySet, deadlineOf, rollOut } from './forward.ts';
+import { crossedPoint } from '../history/point-of-no-return.ts';
 import { removeSets, setGenerationOf, unneededSets, withCounter, withGeneration } from '../history/good-generations.ts';
 import { planInput } from './plan-input.ts';
 import { loadStored, prepareSet } from './prepare-set.ts';
@@ -142,7 +143,10 @@ async function planSet(run: Run, set: ReleaseSet, notes: readonly string[]): Pro
   const hooks = await planHooks(run, set);
   if (!hooks.ok) return hooks;
   const also = { hooks: hooks.value, notes: [...adoption.value, ...notes] };
-  return done({ plan: plan.value, told: describePlan(run, set, plan.value, also) });
+  const told = describePlan(run, set, plan.value, also);
+  const crossed = crossedPoint(run, set.meta);
+  // Whatever it is called, it goes back.
+  return done({ plan: plan.value, told, crossed, alsoKinds: crossed === undefined ? [] : ['rollback'] });
 }
 
 /** What a refused adoption would have done, object by object. */
