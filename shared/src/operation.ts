@@ -28,7 +28,7 @@ export const IfUnderWay = literals(IF_UNDER_WAY);
 
 /**
  * What a SupportPolicy has a rule for: stop, start, scale, resize, autoscale and schedule are one thing to the customer, how much of it runs; to adopt is to
- * install, and to leave ends an installation as an uninstall does; `repair` is what the agent does by itself.
+ * install (with changes to upgrade too), and to leave ends an installation as an uninstall does; `repair` is what the agent does by itself.
  */
 export const POLICY_CLASSES = ['install', 'upgrade', 'rollback', 'uninstall', 'restart', 'scale', 'repair'] as const;
 export type PolicyClass = (typeof POLICY_CLASSES)[number];

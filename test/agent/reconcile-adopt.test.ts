@@ -138,7 +138,10 @@ describe('what plain Helm runs', () => {
         ),
       );
     const [before, made] = [await traceOf(where), await secrets()];
-    const adopt = fixture.offer({ ...where, generation: 1, release: keys, kind: 'adopt' });
+    // Accepted differences that are none change nothing, which an upgrade would be.
+    await fixture.policy({ rules: { upgrade: 'deny' }, installations: [where.name] }, where.name);
+    const want = { ...where, release: keys, kind: 'adopt' as const, acceptDifferences: true };
+    const adopt = fixture.offer({ ...want, generation: 1 });
     expect(await hub.end(adopt)).toMatchObject({ state: 'succeeded' });
     expect(await traceOf(where)).toEqual(before);
     expect(await secrets()).toEqual(made);
@@ -162,8 +165,15 @@ describe('what plain Helm runs', () => {
     expect(await traceOf(where)).toEqual(before);
     expect(managersOf(await fixture.get('Deployment', where.releaseName, where.namespace))).toEqual(['helm']);
 
-    const accepted = await hub.end(fixture.offer({ ...want, generation: 2, acceptDifferences: true }));
-    expect(accepted).toMatchObject({ state: 'succeeded' });
+    // What the vendor accepts the customer has not: it changes what runs, as an upgrade does.
+    await fixture.policy({ rules: { upgrade: 'ask' }, installations: [where.name] }, where.name);
+    const accepting = fixture.offer({ ...want, generation: 2, acceptDifferences: true });
+    const asked = await hub.reach(accepting, { state: 'awaiting-approval' });
+    expect(planOf(accepting)).toEqual(['keep Service', 'update ConfigMap', 'update Deployment']);
+    expect(await traceOf(where)).toEqual(before);
+    const [approve = ''] = asked.message.match(/kubectl create[^]*?\nEOF/) ?? [];
+    await fixture.paste(approve);
+    expect(await hub.end(accepting)).toMatchObject({ state: 'succeeded' });
     const map = await fixture.get('ConfigMap', where.releaseName, where.namespace);
     expect(map).toMatchObject({ data: { text: 'other' } });
   });

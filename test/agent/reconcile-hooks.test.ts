@@ -157,6 +157,36 @@ describe.concurrent('hooks of a chart', () => {
     expect(jobs(where)).toHaveLength(before + 2);
   });
 
+  it('that have run are gone back over by no upgrade either without a yes, and by none where going back is denied', async () => {
+    const { hub } = fixture;
+    const where = await fixture.installed(hooks);
+    const want = { ...where, kind: 'upgrade' as const };
+    const newer = await fixture.publish({ chart: 'hooks', version: '1.1.0' });
+    expect(await hub.end(fixture.offer({ ...want, generation: 2, release: newer }))).toMatchObject({
+      state: 'succeeded',
+    });
+    const older = fixture.offer({ ...want, generation: 3, release: hooks });
+    const asked = await hub.reach(older, { state: 'awaiting-approval' });
+    expect(asked.plan?.summary).toContain('going back to 1.0.0 does not undo that');
+    await fixture.policy({ rules: { rollback: 'deny' }, installations: [where.name] }, `no-${where.name}`);
+    expect(await hub.end(older)).toMatchObject({ state: 'denied', reason: 'denied-by-policy' });
+    await fixture.kubectl('delete', 'supportpolicy', `no-${where.name}`, '-n', fixture.namespace);
+    const again = fixture.offer({ ...want, generation: 4, release: hooks });
+    const { message } = await hub.reach(again, { state: 'awaiting-approval' });
+    const [, command = ''] = /To approve this plan:\n([^]*?)\nTo reject/.exec(message) ?? [];
+    await fixture.paste(command);
+    expect(await hub.end(again)).toMatchObject({ state: 'succeeded' });
+    // What was said yes to is not asked again, nor is going forward.
+    const parameters = { text: 'c' };
+    for (const [generation, release] of [
+      [5, hooks],
+      [6, newer],
+    ] as const)
+      expect(await hub.end(fixture.offer({ ...want, generation, release, parameters }))).toMatchObject({
+        state: 'succeeded',
+      });
+  });
+
   it('of a release that says so let a failed upgrade go back by itself', async () => {
     const { hub } = fixture;
     const where = await fixture.installed(hooks);

@@ -48,7 +48,13 @@ export const HistoryEntry = Type.Object({
 export type HistoryEntry = Static<typeof HistoryEntry>;
 
 /** The newest generation of which a hook ran that going back does not undo. */
-export const PointOfNoReturn = Type.Object({ generation: Type.Integer(), hooks: Type.String() });
+export const PointOfNoReturn = Type.Object({
+  generation: Type.Integer(),
+  hooks: Type.String(),
+  /** Whose hooks they are; absent where an older agent wrote it. */
+  release: Type.Optional(Type.Object({ digest: Type.String(), signedBy: Type.String(), counter: Type.Integer() })),
+});
+export type PointOfNoReturn = Static<typeof PointOfNoReturn>;
 
 export const INSTALLATION_STATES = ['pending', 'running', 'rolled-back', 'failed', 'removed'] as const;
 export type InstallationState = (typeof INSTALLATION_STATES)[number];

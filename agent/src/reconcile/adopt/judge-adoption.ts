@@ -9,24 +9,35 @@ import { listableKinds, listIfAllowed } from './listable-kinds.ts';
 
 const MAX_LINES = 40;
 
+export interface JudgedAdoption {
+  /** What the plan says beside its changes. */
+  notes: string[];
+  /** More than whose it is: something that runs becomes another, as in an upgrade. */
+  isChange: boolean;
+}
+
 /**
- * Whether what runs may be taken over: it is there, and it is what the release with these values gives, or the differences
- * were agreed to. @returns what the plan says beside its changes
+ * Whether what runs may be taken over: it is there, and it is what the release with these values gives, or whoever asks for it
+ * accepts the differences.
  */
-export async function judgeAdoption(run: Run, set: ReleaseSet, plan: ObjectPlan): Promise<Outcome<string[]>> {
+export async function judgeAdoption(run: Run, set: ReleaseSet, plan: ObjectPlan): Promise<Outcome<JudgedAdoption>> {
   const { helmRelease: release } = run;
   const taken = plan.objects.filter(({ isTakenOver }) => isTakenOver);
   const isThere = plan.objects.some(({ action }) => action !== 'create');
   if (!isThere) return failed('nothing-to-adopt', nothingThere(run));
   const left = await loadLeftOver(run, set);
-  const lines = [...plan.objects.flatMap(differenceLines), ...left.map((object) => `${object}: ${LEFT_OVER}`)];
+  const changed = plan.objects.flatMap(differenceLines);
+  const lines = [...changed, ...left.map((object) => `${object}: ${LEFT_OVER}`)];
   const { acceptDifferences = false } = run.record.spec.desired.operation;
   if (lines.length > 0 && !acceptDifferences) return failed('differs', differs(run, lines));
-  if (run.recovers) return done(['takes up again what it ran before, of which its records are gone']);
-  return done([
-    `takes over ${taken.length} ${taken.length === 1 ? 'object' : 'objects'} of the Helm release ${release.releaseName}`,
-    ...(left.length > 0 ? [`of that these are not part of this release and stay with nobody: ${left.join(', ')}`] : []),
-  ]);
+  const isChange = changed.length > 0;
+  if (run.recovers)
+    return done({ notes: ['takes up again what it ran before, of which its records are gone'], isChange });
+  const count = taken.length === 1 ? '1 object' : `${taken.length} objects`;
+  const notes = [`takes over ${count} of the Helm release ${release.releaseName}`];
+  if (left.length > 0)
+    notes.push(`of that these are not part of this release and stay with nobody: ${left.join(', ')}`);
+  return done({ notes, isChange });
 }
 
 const HELM_VALUES = ' (helm get values)';

@@ -1,10 +1,54 @@
+import type { InstallationStatus, PointOfNoReturn } from '../../operations/installation-object.ts';
 import type { Run } from '../operation/run.ts';
+import type { SetMeta } from '../render/release-set.ts';
+import { standingGeneration } from './standing-set.ts';
 
-/** What a rollback to an older generation would not undo, as a sentence; undefined when nothing of that kind lies between. */
-export function crossedPoint({ kinds, sameSet, record, installation }: Run): string | undefined {
-  const { pointOfNoReturn: point } = installation.status;
-  // A remedy goes back too where something else may be there.
-  const target = record.spec.desired.operation.toGeneration ?? sameSet?.generation;
-  if (!kinds.includes('rollback') || !point || target === undefined || target >= point.generation) return undefined;
-  return `Generation ${point.generation} ran ${point.hooks}: going back to generation ${target} does not undo that.`;
+/** What of the signed release tells whether it is an older one. */
+type Signed = Pick<SetMeta, 'version' | 'releaseDigest' | 'signedBy' | 'counter'>;
+
+/** The release whose hooks ran, as it is kept with the point. */
+export function pointReleaseOf({
+  releaseDigest: digest,
+  signedBy,
+  counter,
+}: Signed): NonNullable<PointOfNoReturn['release']> {
+  return { digest, signedBy, counter };
+}
+
+/**
+ * What going back to this release would not undo, as a sentence; undefined when nothing of that kind lies between. What it
+ * is called does not count: an upgrade to what ran before the point goes back over it as a rollback does.
+ */
+export function crossedPoint(
+  { kinds, sameSet, record, installation: { status } }: Pick<Run, 'kinds' | 'sameSet' | 'record' | 'installation'>,
+  meta: Signed,
+): string | undefined {
+  const { pointOfNoReturn: point } = status;
+  if (!point) return undefined;
+  if (kinds.includes('rollback')) {
+    // A remedy goes back too where something else may be there.
+    const target = record.spec.desired.operation.toGeneration ?? sameSet?.generation;
+    return target === undefined || target >= point.generation ? undefined : sentence(point, `generation ${target}`);
+  }
+  return kinds.includes('upgrade') && isBefore(meta, point, status) ? sentence(point, meta.version) : undefined;
+}
+
+function sentence({ generation, hooks }: PointOfNoReturn, to: string): string {
+  return `Generation ${generation} ran ${hooks}: going back to ${to} does not undo that.`;
+}
+
+/**
+ * By the counter, since one may lie between that never ran well here; where another key signed it, or an older agent
+ * wrote the point, by whether it ran before.
+ */
+function isBefore(
+  { releaseDigest, signedBy, counter }: Signed,
+  { generation, release }: PointOfNoReturn,
+  status: InstallationStatus,
+): boolean {
+  const isThePoint = releaseDigest === release?.digest;
+  const runsNow = standingGeneration(status)?.releaseDigest === releaseDigest;
+  const lastRan = status.history.find((entry) => entry.releaseDigest === releaseDigest)?.generation;
+  if (isThePoint || runsNow || (lastRan ?? 0) >= generation) return false;
+  return release?.signedBy === signedBy ? counter <= release.counter : lastRan !== undefined;
 }

@@ -17,6 +17,7 @@ import { inParallel } from '../../parallel.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
 import { possibleScalers } from '../run-state/own-scalers.ts';
 import { withCounter } from './good-generations.ts';
+import { pointReleaseOf } from './point-of-no-return.ts';
 
 /** Good generations are seldom further apart: a remedy takes the place of the one before. */
 const LOOK_BACK = 40;
@@ -81,7 +82,11 @@ async function restoreStatus(
     counters: stored.reduce<InstallationStatus['counters']>((all, { set }) => withCounter(all, set.meta), {}),
     ...(hooks.length > 0 &&
       !meta.isRollbackSafe && {
-        pointOfNoReturn: { generation: newest.generation, hooks: 'hooks of which no record is left' },
+        pointOfNoReturn: {
+          generation: newest.generation,
+          hooks: 'hooks of which no record is left',
+          release: pointReleaseOf(meta),
+        },
       }),
   };
 }

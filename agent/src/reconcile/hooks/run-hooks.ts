@@ -11,6 +11,7 @@ import type { HookRecord } from '../../operations/operation-object.ts';
 import { executeStep, type StepContext } from '../execute/steps.ts';
 import type { Run } from '../operation/run.ts';
 import { done, failed, type Failure, type Outcome } from '../outcome.ts';
+import { pointReleaseOf } from '../history/point-of-no-return.ts';
 import { entryOf, inventoryKey } from '../plan/inventory.ts';
 import type { PlannedObject } from '../plan/plan-object.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
@@ -133,10 +134,12 @@ class HookRunner {
     const entry = { ...entryOf(planned.ref, planned.object, planned.uid), hook: hookName(hook) };
     await this.#remove(this.#entriesOf(hook).filter(({ name: older }) => older !== entry.name));
     await this.#writeInventory([...this.#inventoryWithout([entry]), entry]);
-    if (isIrreversible(event, hook.object) && this.#set.meta.isRollbackSafe !== true) {
+    const { meta } = this.#set;
+    if (isIrreversible(event, hook.object) && meta.isRollbackSafe !== true) {
       const { generation } = this.#run.record.spec;
       const before = status.pointOfNoReturn?.generation === generation ? `${status.pointOfNoReturn.hooks}, ` : '';
-      const pointOfNoReturn = { generation, hooks: `${before}${hookName(hook)} (${event})`.slice(0, 1_000) };
+      const hooks = `${before}${hookName(hook)} (${event})`.slice(0, 1_000);
+      const pointOfNoReturn = { generation, hooks, release: pointReleaseOf(meta) };
       await installations.write(name, { pointOfNoReturn });
       status.pointOfNoReturn = pointOfNoReturn;
     }

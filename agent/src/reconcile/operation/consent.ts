@@ -1,4 +1,4 @@
-import type { OperationPlan } from '@steward/shared';
+import type { OperationKind, OperationPlan } from '@steward/shared';
 import { OPERATION_APPROVAL, SUPPORT_POLICY } from '../../operations/kinds.ts';
 import { persist } from '../../operations/persist.ts';
 import { answerAmong, approvalCommand, type Answer } from '../../policy/approval.ts';
@@ -7,13 +7,16 @@ import { loadPolicies } from '../../policy/load-policies.ts';
 import { sentences } from '../../sentences.ts';
 import { Bell } from '../bell.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
-import { crossedPoint } from '../history/point-of-no-return.ts';
 import type { Run } from './run.ts';
 
 /** A plan with what it was made of. */
 export interface Planned<T> {
   told: OperationPlan;
   plan: T;
+  /** What it is beside its kinds, as shows only now: the policy must agree to these too. */
+  alsoKinds?: readonly OperationKind[];
+  /** What it goes back over and does not undo. */
+  crossed?: string | undefined;
 }
 
 type Allowed = Exclude<Decision, { effect: 'deny' }>;
@@ -22,13 +25,18 @@ const MAX_USED_APPROVALS = 20;
 /** Also without any event the answer is looked for that often. */
 const LOOK_AGAIN_MS = 60_000;
 
-/** What the customer's policies say to an operation now; a denial is a failure. Read from the API server, not from memory. */
-export async function loadDecision(run: Run): Promise<Outcome<Allowed>> {
+/**
+ * What the customer's policies say to an operation now, by its plan as soon as there is one; a denial is a failure. Read from the API
+ * server, not from memory.
+ */
+export async function loadDecision(
+  run: Run,
+  { alsoKinds = [], crossed }: Pick<Planned<unknown>, 'alsoKinds' | 'crossed'> = {},
+): Promise<Outcome<Allowed>> {
   const { kube, config } = run.context;
   const policies = await loadPolicies(kube, config.namespace, run.untilWriting);
-  const decision = decideAll(run.kinds, run.record.spec.desired.name, policies);
+  const decision = decideAll([...run.kinds, ...alsoKinds], run.record.spec.desired.name, policies);
   if (decision.effect === 'deny') return failed(decision.reason, decision.message);
-  const crossed = crossedPoint(run);
   // What cannot be undone is asked for, also where going back is allowed in general.
   return crossed !== undefined && decision.effect === 'allow'
     ? done({ effect: 'ask', message: sentences(`${run.title}: ask`, crossed) })
@@ -46,11 +54,11 @@ export async function obtainConsent<T>(
 ): Promise<Outcome<Planned<T>>> {
   let planned = first;
   for (;;) {
-    const decision = await loadDecision(run);
+    const decision = await loadDecision(run, planned);
     if (!decision.ok) return decision;
     if (decision.value.effect === 'allow') return done(planned);
     if (run.record.status.approval?.planDigest === planned.told.digest) return done(planned);
-    const answer = await awaitAnswer(run, planned.told, decision.value.message);
+    const answer = await awaitAnswer(run, planned, decision.value.message);
     if (answer === 'look-again') continue;
     if (answer.decision === 'reject')
       return failed('approval-rejected', `${answer.approver} rejected the ${run.title} (${answer.name})`);
@@ -71,8 +79,9 @@ async function useApproval(run: Run, { name, uid, approver }: Answer, planDigest
   await journal.note(run.record, { approval, usedApprovals: used });
 }
 
-async function awaitAnswer(run: Run, told: OperationPlan, why: string): Promise<Answer | 'look-again'> {
+async function awaitAnswer(run: Run, planned: Planned<unknown>, why: string): Promise<Answer | 'look-again'> {
   const { record } = run;
+  const { told } = planned;
   const { state, phase, planDigest } = record.status;
   // Another life of the agent says the question again: its way here has told of other phases.
   if (state !== 'awaiting-approval' || phase !== 'approve' || planDigest !== told.digest) await ask(run, told, why);
@@ -87,7 +96,7 @@ async function awaitAnswer(run: Run, told: OperationPlan, why: string): Promise<
     await Promise.all(watches.map(({ synced }) => synced));
     for (;;) {
       // Both are read again only now that no change of them is missed.
-      const decision = await loadDecision(run);
+      const decision = await loadDecision(run, planned);
       if (!decision.ok || decision.value.effect !== 'ask') return 'look-again';
       const answer = await findAnswer(run, told);
       if (answer) return answer;

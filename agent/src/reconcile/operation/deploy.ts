@@ -1,9 +1,9 @@
-import { AS_RELEASED, canonicalJson, isRemedy, type OperationPlan } from '@steward/shared';
+import { AS_RELEASED, canonicalJson, isRemedy, type OperationKind, type OperationPlan } from '@steward/shared';
 import { AS_SIGNED, type ImageSource } from '../../operations/image-source.ts';
 import type { HistoryEntry } from '../../operations/installation-object.ts';
 import type { StatusPatch } from '../../operations/installations.ts';
 import { writtenSchedule } from '../../operations/schedule-status.ts';
-import { judgeAdoption } from '../adopt/judge-adoption.ts';
+import { judgeAdoption, type JudgedAdoption } from '../adopt/judge-adoption.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
 import { loadImageSource } from '../images/load-image-source.ts';
 import { makePlan, type ObjectPlan } from '../plan/make-plan.ts';
@@ -24,6 +24,7 @@ import { planHooks } from '../hooks/plan-hooks.ts';
 import { abandonHooks, runHooks } from '../hooks/run-hooks.ts';
 import { deadlineOf } from './deadline.ts';
 import { applySet, rollOut } from './forward.ts';
+import { crossedPoint } from '../history/point-of-no-return.ts';
 import { removeSets, setGenerationOf, unneededSets, withCounter, withGeneration } from '../history/good-generations.ts';
 import { planInput } from './plan-input.ts';
 import { loadStored, prepareSet } from './prepare-set.ts';
@@ -134,18 +135,26 @@ async function imageSourceOf(run: Run): Promise<Outcome<ImageSource>> {
   return source.ok ? done(source.value.images) : source;
 }
 
+const NO_ADOPTION: JudgedAdoption = { notes: [], isChange: false };
+
 async function planSet(run: Run, set: ReleaseSet, notes: readonly string[]): Promise<Outcome<Planned<ObjectPlan>>> {
   const plan = await makePlan(await planInput(run, set, { isWayBack: false, signal: run.untilWriting }));
   if (!plan.ok) return plan;
-  const adoption = run.kind === 'adopt' ? await judgeAdoption(run, set, plan.value) : done([]);
+  const adoption = run.kind === 'adopt' ? await judgeAdoption(run, set, plan.value) : done(NO_ADOPTION);
   if (!adoption.ok) {
     await tellPlan(run, describePlan(run, set, plan.value, { hooks: [], notes }));
     return adoption;
   }
   const hooks = await planHooks(run, set);
   if (!hooks.ok) return hooks;
-  const also = { hooks: hooks.value, notes: [...adoption.value, ...notes] };
-  return done({ plan: plan.value, told: describePlan(run, set, plan.value, also) });
+  const also = { hooks: hooks.value, notes: [...adoption.value.notes, ...notes] };
+  const told = describePlan(run, set, plan.value, also);
+  const crossed = crossedPoint(run, set.meta);
+  // By what it does, whatever it is called.
+  const alsoKinds: OperationKind[] = [];
+  if (adoption.value.isChange) alsoKinds.push('upgrade');
+  if (crossed !== undefined) alsoKinds.push('rollback');
+  return done({ plan: plan.value, told, crossed, alsoKinds });
 }
 
 /** What a refused adoption would have done, object by object. */

@@ -23,7 +23,7 @@ export function describePlan(
   const from = version === undefined || run.sameSet ? '' : ` from ${version}`;
   const runs = hooks.length === 0 ? '' : `, runs ${hooks.length === 1 ? '1 hook' : `${hooks.length} hooks`}`;
   const back = good ? ` ${backSentence(good, run, set)}` : '';
-  const crossed = crossedPoint(run);
+  const crossed = crossedPoint(run, meta);
   // The digests bind an approval to the very content, of which the changes show only places.
   const objects = run.record.status.renderRef?.split(' ').at(-1) ?? '';
   const content = `Release ${meta.releaseDigest}, parameters ${meta.parametersDigest}, objects ${objects}.`;
