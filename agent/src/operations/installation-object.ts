@@ -28,6 +28,10 @@ export const InventoryEntry = Type.Object({
 });
 export type InventoryEntry = Static<typeof InventoryEntry>;
 
+/** A StatefulSet that this installation had, and the names of its claim templates: what they made has no other mark. */
+export const ClaimMaker = Type.Object({ set: Type.String(), templates: Type.Array(Type.String()) });
+export type ClaimMaker = Static<typeof ClaimMaker>;
+
 /** A generation that ended well and may run again. */
 export const HistoryEntry = Type.Object({
   generation: Type.Integer(),
@@ -71,6 +75,8 @@ export const InstallationStatus = Type.Object({
   history: Type.Array(HistoryEntry),
   inventory: Type.Array(InventoryEntry),
   desired: Type.Optional(DesiredFrame),
+  /** All it ever had: what they made outlives them. */
+  claimMakers: Type.Optional(Type.Array(ClaimMaker)),
   /** The highest counter used, by fingerprint of the release key. */
   counters: Type.Record(Type.String(), Type.Integer()),
   pointOfNoReturn: Type.Optional(PointOfNoReturn),

@@ -95,6 +95,8 @@ export const OperationStatus = Type.Object({
   images: Type.Optional(ImageSource),
   hooks: Type.Optional(Type.Array(HookRecord)),
   wayBack: Type.Optional(WayBack),
+  /** What was found in the namespace that is not this installation's: for the customer, and never told to the hub. */
+  others: Type.Optional(Type.Array(Type.String())),
   startedAt: Type.Optional(Time),
   deadlineAt: Type.Optional(Time),
   finishedAt: Type.Optional(Time),

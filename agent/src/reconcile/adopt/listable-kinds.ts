@@ -27,10 +27,20 @@ export async function listIfAllowed(
   namespace: string,
   signal: AbortSignal,
 ): Promise<KubeObject[]> {
+  return (await listUnlessForbidden(kube, ref, namespace, signal)) ?? [];
+}
+
+/** Undefined where it may not be listed: what is there is not known then. */
+export async function listUnlessForbidden(
+  kube: KubeClient,
+  ref: ResourceRef,
+  namespace: string,
+  signal: AbortSignal,
+): Promise<KubeObject[] | undefined> {
   try {
     return await persist(() => kube.list(ref, namespace, { signal }), signal);
   } catch (error) {
-    if (isKubeError(error) && error.status === 403) return [];
+    if (isKubeError(error) && error.status === 403) return undefined;
     throw error;
   }
 }

@@ -16,6 +16,7 @@ import { entryOf } from '../plan/inventory.ts';
 import { inParallel } from '../../parallel.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
 import { possibleScalers } from '../run-state/own-scalers.ts';
+import { makersIn, mergedMakers } from '../volumes/claim-makers.ts';
 import { withCounter } from './good-generations.ts';
 import { pointReleaseOf } from './point-of-no-return.ts';
 
@@ -77,6 +78,10 @@ async function restoreStatus(
     message: `Somebody deleted this object; it was put together again from stored sets, of which the newest is ${meta.version}. Push that version to be certain of what runs`,
     history,
     inventory: await inventoryOf(context, name, [...objects, ...possibleScalers(objects, meta.remedies ?? {})], signal),
+    claimMakers: mergedMakers(
+      [],
+      stored.flatMap(({ set }) => makersIn(set.objects)),
+    ),
     watched: kindsToWatch(meta.permissions),
     ...(meta.metrics && { metrics: meta.metrics }),
     counters: stored.reduce<InstallationStatus['counters']>((all, { set }) => withCounter(all, set.meta), {}),

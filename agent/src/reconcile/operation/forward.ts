@@ -14,6 +14,8 @@ import type { ReleaseSet } from '../render/release-set.ts';
 import { isTarget } from '../rollout/targets.ts';
 import type { PodInTheWay } from '../rollout/rollout-state.ts';
 import { watchRollout, type RolloutOptions } from '../rollout/watch-rollout.ts';
+import { makersIn, mergedMakers } from '../volumes/claim-makers.ts';
+import { loadMakers, rememberMakers } from '../volumes/load-claims.ts';
 import { deadlineOf } from './deadline.ts';
 import { planInput } from './plan-input.ts';
 import type { Run } from './run.ts';
@@ -34,6 +36,9 @@ export async function applySet(
   const coming = plan.value.objects.map(({ ref, object, uid }) => entryOf(ref, object, uid));
   const watched = kindsToWatch(set.meta.permissions);
   const looks = { watched, metrics: set.meta.metrics ?? null };
+  const replaced = plan.value.objects.flatMap(({ replacement }) => replacement?.claimMakers ?? []);
+  const makers = mergedMakers(await loadMakers(run, run.whileWorking), [...makersIn(set.objects), ...replaced]);
+  await rememberMakers(run, makers);
   await writeInventory(run, mergedInventory(inventory, coming), looks);
   const applied = await applyPlan(plan.value, stepContext(run, isWayBack), {
     isLastFirst: run.kind === 'stop' && !isWayBack,

@@ -3,10 +3,9 @@ import { waveOf, type HookEvent, type OperationPhase, type OperationPlan } from 
 import { WATCHED } from '../../collect/namespace-objects.ts';
 import type { KubeObject } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
-import { apiVersionOf } from '../../kube/object.ts';
-import type { InventoryEntry } from '../../operations/installation-object.ts';
+import { apiVersionOf, nameOf } from '../../kube/object.ts';
+import type { ClaimMaker, InventoryEntry } from '../../operations/installation-object.ts';
 import { persist } from '../../operations/persist.ts';
-import { listIfAllowed } from '../adopt/listable-kinds.ts';
 import { executeStep } from '../execute/steps.ts';
 import { momentsOf } from '../hooks/hook-moments.ts';
 import { hooksAt } from '../hooks/hook-object.ts';
@@ -20,6 +19,7 @@ import { inParallel } from '../../parallel.ts';
 import { countsOf, toldPlan, wavesSentence } from '../plan/told-plan.ts';
 import { sentences } from '../../sentences.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
+import { loadClaims, rememberMakers } from '../volumes/load-claims.ts';
 import { loadDecision, obtainConsent, type Planned } from './consent.ts';
 import { endRemoved, endUnfinished, refuse } from './ends.ts';
 import { deadlineOf } from './deadline.ts';
@@ -34,12 +34,16 @@ interface Going {
 interface Removal {
   goes: Going[];
   stays: InventoryEntry[];
+  /** Volume claims in the namespace that are not this installation's: nobody's business but the customer's. */
+  others: string[];
+  makers: ClaimMaker[];
 }
 
 const DEADLINE_MS = 10 * 60_000;
 const FIRST_LOOK_MS = 200;
 const MAX_LOOK_MS = 2_000;
 const WIDTH = 4;
+const MAX_OTHERS = 200;
 const CLAIM = WATCHED.PersistentVolumeClaim.ref;
 
 /** Removes an installation; what cannot be had again stays unless it was asked for. Safe to begin again after a kill. */
@@ -47,27 +51,31 @@ export async function uninstall(run: Run): Promise<void> {
   if (run.record.status.state !== 'running') {
     const agreed = await prepare(run);
     if (!agreed.ok) return refuse(run, agreed.failure);
-    const { told } = agreed.value;
+    const { told, plan } = agreed.value;
+    await rememberMakers(run, plan.makers);
+    await run.context.journal.note(run.record, { others: plan.others });
     const message = `removing: ${countsOf(told.changes)}`;
     await run.begin({ phase: 'apply', message, told, lastsMs: DEADLINE_MS });
   }
   // What goes now is no failure of the service.
   run.context.monitors.end(run.installation.name);
-  const stays = await carryOut(run);
-  if (!stays.ok) return endUnfinished(run, stays.failure);
-  const message = `${run.title} is done. ${leftOver(stays.value, run.installation.namespace)}`;
-  await endRemoved(run, { stays: stays.value, message });
+  const left = await carryOut(run);
+  if (!left.ok) return endUnfinished(run, left.failure);
+  const { stays, others } = left.value;
+  await run.context.journal.note(run.record, { others });
+  const message = `${run.title} is done. ${leftOver(stays, run.installation.namespace, others.length > 0)}`;
+  await endRemoved(run, { stays, message });
 }
 
 /** Hooks, what was applied, hooks, and then what the hooks made. @returns what stays */
-async function carryOut(run: Run): Promise<Outcome<InventoryEntry[]>> {
+async function carryOut(run: Run): Promise<Outcome<Pick<Removal, 'stays' | 'others'>>> {
   const set = await loadSet(run);
   const moments = momentsOf(run);
   const begun = await runHooksAt(run, set, moments?.before, 'pre-hooks');
   if (!begun.ok) return begun;
   const removal = await planRemoval(run, run.signal);
   if (!removal.ok) return removal;
-  const { goes, stays } = removal.value;
+  const { goes, stays, others } = removal.value;
   const removed = await run.span('remove', () =>
     remove(run, { goes: goes.filter(({ entry }) => entry.hook === undefined) }),
   );
@@ -78,7 +86,7 @@ async function carryOut(run: Run): Promise<Outcome<InventoryEntry[]>> {
   const made = run.installation.status.inventory.filter((entry) => entry.hook !== undefined);
   const left = made.filter((entry) => !kept.has(inventoryKey(entry)));
   const cleared = await remove(run, { goes: left.map((entry) => ({ entry, wave: 0 })) });
-  return cleared.ok ? done(stays) : cleared;
+  return cleared.ok ? done({ stays, others }) : cleared;
 }
 
 async function runHooksAt(
@@ -122,7 +130,11 @@ async function prepare(run: Run): Promise<Outcome<Planned<Removal>>> {
 async function planRemoval(run: Run, signal: AbortSignal): Promise<Outcome<Removal>> {
   const { deleteVolumes } = run.record.spec.desired;
   const entries = new Map(run.installation.status.inventory.map((entry) => [inventoryKey(entry), entry]));
-  for (const claim of await loadClaims(run, signal)) entries.set(inventoryKey(claim), claim);
+  const { own, others, makers } = await loadClaims(run, signal);
+  for (const claim of own) {
+    const entry = entryOf(CLAIM, claim, claim.metadata.uid);
+    entries.set(inventoryKey(entry), entry);
+  }
   const verdicts = await inParallel([...entries.values()], WIDTH, async (entry) => {
     const live = await load(run, entry, signal);
     if (live === undefined) return undefined;
@@ -134,18 +146,9 @@ async function planRemoval(run: Run, signal: AbortSignal): Promise<Outcome<Remov
   return done({
     goes: found.filter(({ keep }) => !keep).map(({ entry, wave }) => ({ entry, wave })),
     stays: found.filter(({ keep }) => keep).map(({ entry }) => entry),
+    others: others.map(nameOf).slice(0, MAX_OTHERS),
+    makers,
   });
-}
-
-/**
- * Also those that a StatefulSet made: the whole namespace belongs to the installation. Not when nothing of it was ever applied:
- * what was to be adopted and was not is still somebody else's, with its data.
- */
-async function loadClaims({ context, installation }: Run, signal: AbortSignal): Promise<InventoryEntry[]> {
-  const { history, inventory } = installation.status;
-  if (history.length === 0 && inventory.length === 0) return [];
-  const claims = await listIfAllowed(context.kube, CLAIM, installation.namespace, signal);
-  return claims.map((claim) => entryOf(CLAIM, claim, claim.metadata.uid));
 }
 
 /** Undefined when it is gone or another one; null when it may not be looked at. */
@@ -163,16 +166,18 @@ async function load(run: Run, entry: InventoryEntry, signal: AbortSignal): Promi
   }
 }
 
-function describe(run: Run, { goes, stays }: Removal, hooks: OperationPlan['changes']): OperationPlan {
-  const nameOf = ({ kind, name }: InventoryEntry): string => `${kind}/${name}`;
+function describe(run: Run, { goes, stays, others }: Removal, hooks: OperationPlan['changes']): OperationPlan {
+  const entryName = ({ kind, name }: InventoryEntry): string => `${kind}/${name}`;
   const changes = [
-    ...goes.map(({ entry }) => ({ action: 'delete' as const, object: nameOf(entry) })),
-    ...stays.map((entry) => ({ action: 'keep' as const, object: nameOf(entry) })),
+    ...goes.map(({ entry }) => ({ action: 'delete' as const, object: entryName(entry) })),
+    ...stays.map((entry) => ({ action: 'keep' as const, object: entryName(entry) })),
   ];
   const volumes = run.record.spec.desired.deleteVolumes ? 'Volumes and what is in them are removed.' : 'Volumes stay.';
-  const placed = goes.map(({ entry, wave }) => ({ wave, name: nameOf(entry) }));
+  const placed = goes.map(({ entry, wave }) => ({ wave, name: entryName(entry) }));
   const waves = wavesSentence(placed, { isLastFirst: true, until: 'gone' });
-  return toldPlan(sentences(`${run.title}: ${countsOf(changes)}`, ...waves, volumes), [...hooks, ...changes]);
+  const alien = others.length > 0 ? [OTHERS_STAY] : [];
+  const summary = sentences(`${run.title}: ${countsOf(changes)}`, ...waves, volumes, ...alien);
+  return toldPlan(summary, [...hooks, ...changes]);
 }
 
 /** The last wave first, workloads before what they use, each kind gone before the next. */
@@ -212,12 +217,18 @@ async function awaitGone(run: Run, group: readonly InventoryEntry[]): Promise<Ou
   }
 }
 
-function leftOver(stays: readonly InventoryEntry[], namespace: string): string {
-  const lines = [`kubectl delete namespace ${namespace}`];
-  if (stays.length === 0) return `Only the empty namespace stays; to remove it:\n${lines.join('\n')}`;
+/** Which these are only the customer is told, by the Operation in the cluster: neither how many, which would change a plan. */
+const OTHERS_STAY = "Volume claims in the namespace that are not this installation's stay";
+
+function leftOver(stays: readonly InventoryEntry[], namespace: string, hasOthers: boolean): string {
+  const lines = hasOthers ? [] : [`kubectl delete namespace ${namespace}`];
+  if (stays.length === 0 && hasOthers) return `${OTHERS_STAY}, and so does the namespace.`;
+  if (stays.length === 0)
+    return `Only the namespace stays; if nothing else of yours is in it, to remove it:\n${lines.join('\n')}`;
   for (const [kind, entries] of Map.groupBy(stays, ({ kind: known }) => known)) {
     const names = entries.map(({ name }) => name).join(' ');
     lines.unshift(`kubectl --namespace ${namespace} delete ${kind.toLowerCase()} ${names}`);
   }
-  return `These stay with what is in them, to be removed by you when nobody needs them any more:\n${lines.join('\n')}`;
+  const text = `These stay with what is in them, to be removed by you when nobody needs them any more:\n${lines.join('\n')}`;
+  return hasOthers ? `${text}\n${OTHERS_STAY}, and so does the namespace.` : text;
 }

@@ -1,11 +1,10 @@
-import * as Type from 'typebox';
-import type { Static } from 'typebox';
 import { amountOf, canonicalJson, compile, fieldAt, isRecord } from '@steward/shared';
 import { WATCHED } from '../../collect/namespace-objects.ts';
 import type { KubeClient, KubeObject } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
 import { persist } from '../../operations/persist.ts';
 import type { Failure } from '../outcome.ts';
+import { ClaimTemplate, isMadeBy, templatesOf } from '../volumes/claim-makers.ts';
 import { refusalOf } from './refusal.ts';
 
 /** A claim of a StatefulSet that is to become larger. */
@@ -16,16 +15,7 @@ export interface ClaimGrowth {
   to: string;
 }
 
-const Requests = Type.Object({ storage: Type.Optional(Type.Union([Type.String(), Type.Number()])) });
-const Template = Type.Object({
-  metadata: Type.Object({ name: Type.String() }),
-  spec: Type.Object({ resources: Type.Optional(Type.Object({ requests: Type.Optional(Requests) })) }),
-});
-type Template = Static<typeof Template>;
-const decodeTemplates = compile(
-  Type.Object({ spec: Type.Object({ volumeClaimTemplates: Type.Optional(Type.Array(Template)) }) }),
-);
-const decodeClaim = compile(Template);
+const decodeClaim = compile(ClaimTemplate);
 
 /** How the volumes that a StatefulSet makes for its pods are to change. */
 export interface TemplateChange {
@@ -68,9 +58,8 @@ export async function plannedGrowth(
   const growths: ClaimGrowth[] = [];
   for (const { name: template, to } of larger)
     for (const claim of claims) {
-      const prefix = `${template}-${set}-`;
       const { name } = claim.metadata;
-      if (!name.startsWith(prefix) || !/^\d+$/.test(name.slice(prefix.length))) continue;
+      if (!isMadeBy(name, { set, templates: [template] })) continue;
       const from = sizeAsked(claim);
       if (from === undefined || (amountOf(from) ?? 0) >= (amountOf(to) ?? 0)) continue;
       const growth = { namespace, name, from, to };
@@ -144,12 +133,7 @@ function fieldsAt(object: KubeObject, path: string[]): Record<string, unknown> {
   return isRecord(value) ? value : {};
 }
 
-function templatesOf(set: KubeObject): Template[] {
-  const decoded = decodeTemplates(set);
-  return decoded.ok ? (decoded.value.spec.volumeClaimTemplates ?? []) : [];
-}
-
-function sizeOf({ spec }: Template): string | undefined {
+function sizeOf({ spec }: ClaimTemplate): string | undefined {
   const size = spec.resources?.requests?.storage;
   return size === undefined ? undefined : String(size);
 }

@@ -3,8 +3,10 @@ import { canonicalJson, compile } from '@steward/shared';
 import type { KubeClient, KubeObject, ResourceRef } from '../../kube/client.ts';
 import { isKubeError, type KubeError } from '../../kube/error.ts';
 import { nameOf } from '../../kube/object.ts';
+import type { ClaimMaker } from '../../operations/installation-object.ts';
 import { persist, TRIED } from '../../operations/persist.ts';
 import { failed, type Failure } from '../outcome.ts';
+import { makersIn } from '../volumes/claim-makers.ts';
 import { cannotShrink, plannedGrowth, templateChange, type ClaimGrowth } from './claims.ts';
 import { reasonToKeep } from './inventory.ts';
 import { refusalOf } from './refusal.ts';
@@ -19,6 +21,8 @@ export interface Replacement {
   fields: string[];
   /** Made larger before. */
   growths: ClaimGrowth[];
+  /** Of what is replaced: its volumes stay. */
+  claimMakers?: ClaimMaker[];
 }
 
 /** Whether every cause of a refusal is a field that cannot be changed in place. */
@@ -71,6 +75,7 @@ async function judgeStatefulSet(input: ReplacementInput, replacement: Replacemen
   const { kube, live, wanted, mayAskLess, signal } = input;
   const others = otherFixedFields(live, wanted);
   const change = templateChange(live, wanted);
+  replacement.claimMakers = makersIn([live]);
   const sizes = [...change.larger, ...change.smaller].map(
     ({ name, from, to }) => `spec.volumeClaimTemplates[${name}].size: ${from} → ${to}`,
   );

@@ -1,0 +1,46 @@
+import { WATCHED } from '../../collect/namespace-objects.ts';
+import type { ClaimMaker } from '../../operations/installation-object.ts';
+import { listIfAllowed, listUnlessForbidden } from '../adopt/listable-kinds.ts';
+import type { Run } from '../operation/run.ts';
+import { makersIn, mergedMakers } from './claim-makers.ts';
+import { whoseClaims, type WhoseClaims } from './whose-claims.ts';
+
+/** The volume claims of an installation's namespace, and whose they are. */
+export async function loadClaims(run: Run, signal: AbortSignal): Promise<WhoseClaims> {
+  const { context, installation } = run;
+  const { kube } = context;
+  const { namespace, status } = installation;
+  const [claims, sets, makers] = await Promise.all([
+    listIfAllowed(kube, WATCHED.PersistentVolumeClaim.ref, namespace, signal),
+    listUnlessForbidden(kube, WATCHED.StatefulSet.ref, namespace, signal),
+    loadMakers(run, signal),
+  ]);
+  return whoseClaims({ claims, sets, inventory: status.inventory, makers });
+}
+
+/** As written down; of an installation of before that was done, what its stored sets tell. */
+export async function loadMakers({ context, installation }: Run, signal: AbortSignal): Promise<ClaimMaker[]> {
+  const { claimMakers, history } = installation.status;
+  if (claimMakers) return claimMakers;
+  let makers: ClaimMaker[] = [];
+  for (const { renderRef } of history)
+    try {
+      makers = mergedMakers(makers, makersIn((await context.renders.load(renderRef)).objects));
+    } catch (error) {
+      signal.throwIfAborted();
+      context.log.warn('volumes of a stored set that is gone are not known', {
+        installation: installation.name,
+        error,
+      });
+    }
+  return makers;
+}
+
+/** Written before what made them goes: a kill in between forgets none. */
+export async function rememberMakers({ context, installation }: Run, makers: readonly ClaimMaker[]): Promise<void> {
+  const { status, name } = installation;
+  const claimMakers = mergedMakers(status.claimMakers ?? [], makers);
+  if (JSON.stringify(claimMakers) === JSON.stringify(status.claimMakers ?? [])) return;
+  await context.installations.write(name, { claimMakers });
+  status.claimMakers = claimMakers;
+}

@@ -1,0 +1,53 @@
+import type { KubeObject } from '../../kube/client.ts';
+import { groupOf } from '../../kube/object.ts';
+import type { ClaimMaker, InventoryEntry } from '../../operations/installation-object.ts';
+import { inventoryKey } from '../plan/inventory.ts';
+import { isMadeBy, makersIn, mergedMakers } from './claim-makers.ts';
+
+export interface ClaimsInput {
+  /** Of the namespace. */
+  claims: readonly KubeObject[];
+  /** The StatefulSets that are there now; undefined where they may not be looked at. */
+  sets: readonly KubeObject[] | undefined;
+  inventory: readonly InventoryEntry[];
+  /** StatefulSets that this installation has ever had, also those that are gone. */
+  makers: readonly ClaimMaker[];
+}
+
+export interface WhoseClaims {
+  own: KubeObject[];
+  /** Of a neighbour, or of whom is not known. */
+  others: KubeObject[];
+  makers: ClaimMaker[];
+}
+
+/**
+ * Which volume claims of a namespace are this installation's: those of its inventory, those that belong to something of it, and
+ * those that its StatefulSets made. A set of that name that is somebody else's now has its claims. Pure.
+ */
+export function whoseClaims({ claims, sets, inventory, makers }: ClaimsInput): WhoseClaims {
+  const known = new Map(inventory.map((entry) => [inventoryKey(entry), entry]));
+  const isKnown = (object: KubeObject): boolean => {
+    const { apiVersion, kind, metadata } = object;
+    const entry = known.get(inventoryKey({ group: groupOf(apiVersion), kind, ...metadata }));
+    return entry !== undefined && (entry.uid === undefined || entry.uid === metadata.uid);
+  };
+  const uids = new Set(inventory.flatMap(({ uid }) => uid ?? []));
+  const isOwned = ({ metadata }: KubeObject): boolean =>
+    metadata.ownerReferences?.some(({ uid }) => uids.has(uid)) === true;
+  const [ownSets, strangers] = parted(sets ?? [], (set) => isKnown(set) || isOwned(set));
+  for (const { metadata } of ownSets) if (metadata.uid !== undefined) uids.add(metadata.uid);
+  const taken = new Set(strangers.map(({ metadata }) => metadata.name));
+  const ours = new Set(inventory.filter(({ kind }) => kind === 'StatefulSet').map(({ name }) => name));
+  const all = mergedMakers(makers, makersIn(ownSets));
+  const trusted = all.filter(({ set }) => (sets ? !taken.has(set) : ours.has(set)));
+  const [own, others] = parted(
+    claims,
+    (claim) => isKnown(claim) || isOwned(claim) || trusted.some((maker) => isMadeBy(claim.metadata.name, maker)),
+  );
+  return { own, others, makers: all };
+}
+
+function parted<T>(items: readonly T[], isFirst: (item: T) => boolean): [T[], T[]] {
+  return [items.filter(isFirst), items.filter((item) => !isFirst(item))];
+}
