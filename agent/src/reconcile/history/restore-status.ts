@@ -11,6 +11,7 @@ import {
 } from '../../operations/installation-object.ts';
 import { persist } from '../../operations/persist.ts';
 import type { ReconcileContext } from '../context.ts';
+import { endpointsOf } from '../endpoints.ts';
 import { kindsToWatch } from '../monitors.ts';
 import { entryOf } from '../plan/inventory.ts';
 import { inParallel } from '../../parallel.ts';
@@ -77,6 +78,7 @@ async function restoreStatus(
     history,
     inventory: await inventoryOf(context, name, [...objects, ...possibleScalers(objects, meta.remedies ?? {})], signal),
     watched: kindsToWatch(meta.permissions),
+    endpoints: endpointsOf(objects),
     ...(meta.metrics && { metrics: meta.metrics }),
     counters: stored.reduce<InstallationStatus['counters']>((all, { set }) => withCounter(all, set.meta), {}),
     ...(hooks.length > 0 &&
