@@ -108,6 +108,12 @@ describe('restart', () => {
       const runState = { ...AS_RELEASED, restartToken: `r${round}` };
       await one.end({ kind: 'restart', runState, parameters: { text: 'b' } });
     }
+    const endpoints = [{ service: one.name, port: 80 }];
+    expect(fixture.hub.observed[one.installationId]).toMatchObject({
+      observedGeneration: 8,
+      kept: [{ generation: 1, version: '1.0.0' }],
+      endpoints,
+    });
     // Generation 2 brought the set that generation 8 runs; both stand for it.
     const back = await one.end({ kind: 'rollback', toGeneration: 1 });
     expect(back).toMatchObject({ state: 'succeeded' });
