@@ -2,6 +2,7 @@ import * as Type from 'typebox';
 import type { Static } from 'typebox';
 import { AutoscaledWorkloads, autoscaleText } from './remedies/autoscale.ts';
 import { ResizedContainers, sizeText } from './remedies/resize.ts';
+import { podsText } from './remedies/scale.ts';
 import { Schedule, scheduleText } from './remedies/schedule.ts';
 import { MAX_REPLICAS, ofWorkloads } from './remedies/workload.ts';
 
@@ -77,8 +78,4 @@ function shown<T>(all: Readonly<Record<string, T>>, what: string, text: (name: s
   const sorted = Object.entries(all).sort(([a], [b]) => (a < b ? -1 : 1));
   const lines = sorted.slice(0, MAX_SHOWN).map(([name, value]) => text(name, value));
   return sorted.length > MAX_SHOWN ? [...lines, `${sorted.length - MAX_SHOWN} more ${what}`] : lines;
-}
-
-function podsText(count: number): string {
-  return count === 1 ? '1 pod' : `${count} pods`;
 }

@@ -23,7 +23,8 @@ beforeAll(async () => {
       const cpu = { minimum: '1m', maximum: '1' };
       const resize = { kind: 'Deployment' as const, name: '${installation}', container: 'probe', cpu, memory };
       const autoscale = { kind: 'Deployment' as const, name: '${installation}', minimum: 1, maximum: 3 };
-      release.remedies = { resize: [resize], autoscale: [autoscale] };
+      const scale = { kind: 'Deployment' as const, name: '${installation}', minimum: 0, maximum: 4 };
+      release.remedies = { resize: [resize], autoscale: [autoscale], scale: [scale] };
       release.permissions.push(...remedyPermissions(release));
     },
   });
@@ -107,6 +108,12 @@ describe('restart', () => {
       const runState = { ...AS_RELEASED, restartToken: `r${round}` };
       await one.end({ kind: 'restart', runState, parameters: { text: 'b' } });
     }
+    const endpoints = [{ service: one.name, port: 80 }];
+    expect(fixture.hub.observed[one.installationId]).toMatchObject({
+      observedGeneration: 8,
+      kept: [{ generation: 1, version: '1.0.0' }],
+      endpoints,
+    });
     // Generation 2 brought the set that generation 8 runs; both stand for it.
     const back = await one.end({ kind: 'rollback', toGeneration: 1 });
     expect(back).toMatchObject({ state: 'succeeded' });
@@ -200,6 +207,30 @@ describe('scale', () => {
     await one.agent.stop();
   });
 
+  it('stays inside what is signed, whatever the hub asks for, and one of before waits where another release says less', async () => {
+    const one = await installed(web);
+    const scaled = (count: number): RunState => ({ stopped: false, replicas: { [`Deployment/${one.name}`]: count } });
+    const outside = await one.end({ kind: 'scale', runState: scaled(5) });
+    expect(outside).toMatchObject({ state: 'failed', reason: 'not-offered' });
+    expect(outside.message).toContain(`allows 0 to 4 pods of Deployment/${one.name}, not 5 pods`);
+    expect(await one.end({ kind: 'scale', runState: scaled(2) })).toMatchObject({ state: 'succeeded' });
+    const narrower = await fixture.publish({
+      chart: 'web',
+      version: '1.1.0',
+      change: (release) => {
+        const own = { kind: 'Deployment' as const, name: '${installation}', minimum: 1, maximum: 1 };
+        release.remedies = { ...web.release.remedies, scale: [own] };
+        release.permissions = web.release.permissions;
+      },
+    });
+    const upgrade = await one.end({ kind: 'upgrade', release: narrower, runState: scaled(2) });
+    expect(upgrade).toMatchObject({ state: 'succeeded' });
+    expect(replicasOf(await one.workload())).toBe(1);
+    const plan = [...(fixture.hub.results.get(upgrade.operationId)?.values() ?? [])].find((told) => told.plan)?.plan;
+    expect(plan?.summary).toContain(`The scale of Deployment/${one.name} waits: this release allows 1 to 1 pods`);
+    await one.agent.stop();
+  });
+
   it('goes back to how it ran when the pods do not come up', async () => {
     const one = await installed(web);
     const scaled = (count: number): RunState => ({ stopped: false, replicas: { [`Deployment/${one.name}`]: count } });
@@ -210,6 +241,33 @@ describe('scale', () => {
     expect(end).toMatchObject({ state: 'rolled-back', reason: 'pod-refused' });
     expect(replicasOf(await one.workload())).toBe(2);
     expect(fixture.hub.observed[one.installationId]).toMatchObject({ state: 'rolled-back', observedGeneration: 2 });
+    await one.agent.stop();
+  });
+});
+
+describe('what is only set at installation', () => {
+  it('is refused to be another later by what is signed, before anything is written', async () => {
+    const parameters = { properties: { replicas: { default: 1 } } };
+    const publish = (version: string, fallback: number) =>
+      fixture.publish({
+        chart: 'web',
+        version,
+        change: (release) => {
+          release.onlyAtInstall = ['replicas'];
+          release.parameters = { properties: { replicas: { ...parameters.properties.replicas, default: fallback } } };
+        },
+      });
+    const [first, second] = [await publish('3.0.0', 1), await publish('3.1.0', 2)];
+    const one = await installed(first);
+    const before = one.agent.client.writes.length;
+    const later = await one.end({ kind: 'upgrade', parameters: { replicas: 2 } });
+    expect(later).toMatchObject({ state: 'failed', reason: 'only-at-install' });
+    expect(later.message).toContain('replicas is only set at installation: it is 1 here, and this would make it 2');
+    const byDefault = await one.end({ kind: 'upgrade', release: second, parameters: {} });
+    expect(byDefault).toMatchObject({ state: 'failed', reason: 'only-at-install' });
+    expect(one.agent.client.writes.slice(before).filter((write) => write.startsWith('apply '))).toEqual([]);
+    const kept = await one.end({ kind: 'upgrade', release: second, parameters: { replicas: 1, text: 'b' } });
+    expect(kept).toMatchObject({ state: 'succeeded' });
     await one.agent.stop();
   });
 });

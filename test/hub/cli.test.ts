@@ -68,6 +68,18 @@ describe('the command line', () => {
     expect((await must('channel list nats')).stdout).toMatch(/stable +2\.14\.9/);
   });
 
+  it('signs which counts a knob sets, and what holds only at installation, and shows both', async () => {
+    const { release } = await json<ReleaseDetails>('release show nats 2.15.2');
+    const [kind, name] = ['StatefulSet', '${installation}'];
+    expect(release.remedies?.scale).toEqual([
+      { kind, name, minimum: 1, maximum: 3, options: [1, 3], knob: 'redundancy', onlyAtInstall: true },
+    ]);
+    expect(release.onlyAtInstall).toEqual(['redundancy', 'storage.className', 'anyUser']);
+    const shown = (await must('release show nats 2.15.2')).stdout;
+    expect(shown).toMatch(/Only set at installation:\n +redundancy\n/);
+    expect(shown).toContain('StatefulSet/${installation}: as many pods as it was installed with (knob redundancy)');
+  });
+
   it('adds a cluster and prints two lines for its customer, of which the verified one builds the same manifest', async () => {
     await must('customer create beta');
     const { stdout, stderr } = await must('cluster create prod --customer beta');
@@ -137,6 +149,34 @@ describe('the command line', () => {
     expect(await command(process.execPath, [CLI, 'whoami'], { env: other })).toMatchObject({ code: 4 });
     const afterwards = await command(process.execPath, [CLI, 'whoami'], { env: { ...env, STEWARD_TOKEN: token } });
     expect(afterwards.code).toBe(4);
+  });
+
+  it('gives people new passwords, and removes them with what they made', async () => {
+    const create = 'user create sam@acme.test --role support-engineer --password-stdin';
+    await must(create, 'correct horse battery');
+    const sam = { ...env, XDG_CONFIG_HOME: join(folder, 'sam') };
+    const ca = join(folder, 'hub.pem');
+    const as = (line: string, input?: string): Promise<Finished> =>
+      command(process.execPath, [CLI, ...line.split(' ')], { env: sam, ...(input !== undefined && { input }) });
+    const login = `login ${running.hub.url} --ca ${ca} --email sam@acme.test --password-stdin`;
+    expect(await as(login, 'correct horse battery')).toMatchObject({ code: 0 });
+    expect(await as('user password --password-stdin', 'wrong\nanother horse battery')).toMatchObject({ code: 4 });
+    const changed = await as('user password --password-stdin', 'correct horse battery\nanother horse battery');
+    expect(changed).toMatchObject({ code: 0, stdout: expect.stringContaining('logged out everywhere else') });
+    expect(await as('token create of-sam --role viewer')).toMatchObject({ code: 0 });
+    const given = (await must('user password sam@acme.test')).stdout.trim();
+    expect(await as('whoami')).toMatchObject({ code: 4 });
+    expect(await as(login, given)).toMatchObject({ code: 0 });
+    expect((await must('token list')).stdout).toMatch(/of-sam +viewer +sam@acme\.test/);
+    expect(await steward('user delete sam@acme.test')).toMatchObject({ code: 2 });
+    const removed = (await must('user delete sam@acme.test --yes')).stdout;
+    expect(removed).toContain('logged out everywhere. The API tokens that this person made end too: of-sam.');
+    expect(await as('whoami')).toMatchObject({ code: 4 });
+    expect((await must('token list')).stdout).not.toContain('of-sam');
+    expect(await steward('user delete sam@acme.test --yes')).toMatchObject({ code: 3 });
+    expect(await steward(`user delete ${running.hub.ownerEmail} --yes`)).toMatchObject({
+      stderr: expect.stringContaining('is the last owner'),
+    });
   });
 
   it('ends well when nobody reads on', async () => {

@@ -375,6 +375,22 @@ describe('reports of an agent', () => {
     });
   });
 
+  it('of what it can go back to and where it is reached are shown, and gone with an agent that does not tell them', async () => {
+    const { agent, installation: target } = await installed();
+    const plain = { generation: 1, observedGeneration: 1, version: '1.0.0', state: 'running' as const };
+    const [kept, endpoints] = [[{ generation: 1, version: '0.9.0' }], [{ service: 'nats', port: 4222, name: 'nats' }]];
+    const tell = async (revision: number, observed: object): Promise<Installation> => {
+      const set = { [target.id]: { ...plain, ...observed } };
+      agent.send({ t: 'observed', b: { revision, full: true, set, delete: [] } });
+      agent.event();
+      await agent.acked();
+      return installation(target.id);
+    };
+    expect(await tell(1, { kept, endpoints })).toMatchObject({ kept, endpoints });
+    expect((await tell(2, { kept })).endpoints).toBeUndefined();
+    expect((await tell(3, {})).kept).toBeUndefined();
+  });
+
   it('about installations of other clusters change nothing', async () => {
     const victim = await installed();
     const { agent } = await fleet.connected();

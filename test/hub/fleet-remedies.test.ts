@@ -45,6 +45,16 @@ beforeAll(async () => {
   fleet = await startFleet();
   await fleet.publish('1.0.0', { remedies, permissions });
   await fleet.publish('1.1.0');
+  const [kind, name] = ['StatefulSet' as const, '${installation}'];
+  const scale = [{ kind, name, minimum: 1, maximum: 5, options: [1, 3, 5], knob: 'servers' }];
+  await fleet.publish('1.2.0', { remedies: { scale } });
+  const parameters = (servers: number) => ({
+    type: 'object',
+    additionalProperties: false,
+    properties: { replicas: { type: 'integer', default: servers }, text: { type: 'string' } },
+  });
+  await fleet.publish('2.0.0', { parameters: parameters(3), onlyAtInstall: ['replicas'] });
+  await fleet.publish('2.1.0', { parameters: parameters(5), onlyAtInstall: ['replicas'] });
 });
 afterAll(() => fleet.end());
 
@@ -54,10 +64,10 @@ interface Running {
   clusterId: string;
 }
 
-/** Version 1.0.0 with 3 replicas runs well at generation 1. */
-async function installed(): Promise<Running> {
+/** That version with 3 replicas runs well at generation 1. */
+async function installed(version = '1.0.0', parameters: Record<string, unknown> = { replicas: 3 }): Promise<Running> {
   const { cluster, agent } = await fleet.connected();
-  const made = await fleet.install(cluster.name, { version: '1.0.0', parameters: { replicas: 3 } });
+  const made = await fleet.install(cluster.name, { version, parameters });
   const running = { agent, id: made.installation.id, clusterId: cluster.id };
   await carryOut(running, made.operation.id);
   return running;
@@ -208,6 +218,49 @@ describe('a remedy', () => {
       '409 conflict',
       expect.stringContaining('nothing of'),
     ]);
+  });
+});
+
+describe('a scale', () => {
+  it('stays inside what the release that runs says of the workload, and is free where it says nothing', async () => {
+    const running = await installed('1.2.0');
+    const workload = `StatefulSet/${(await installation(running.id)).name}`;
+    const answer = await push(running.id, { kind: 'scale', replicas: { [workload]: 4 } });
+    const { detail } = answer.body as unknown as Problem;
+    expect([problemOf(answer), detail]).toEqual([
+      '400 invalid-request',
+      `this release allows 1 or 3 or 5 pods of ${workload}, not 4 pods; the knob "servers" sets it, with all that belongs to it: steward set`,
+    ]);
+    const replicas = { [workload]: 5, 'Deployment/other': 4 };
+    expect(await done(running, { kind: 'scale', replicas })).toMatchObject({ runState: { replicas } });
+    await done(running, { kind: 'scale', replicas: { [workload]: null } });
+  });
+});
+
+describe('what is only set at installation', () => {
+  it('is chosen there, and refused to be another later, also where a version has another default', async () => {
+    const running = await installed('2.0.0', { replicas: 1 });
+    const ask = async (body: object): Promise<string> => {
+      const answer = await push(running.id, { kind: 'upgrade', ...body });
+      return `${problemOf(answer)}: ${(answer.body as unknown as Problem).detail}`;
+    };
+    const is = '422 invalid-parameters: replicas is only set at installation: it is 1 here';
+    expect(await ask({ parameters: { replicas: 3 } })).toBe(`${is}, and this would make it 3`);
+    expect(await ask({ parameters: {} })).toBe(`${is}, and this would make it 3`);
+    expect(await ask({ version: '2.1.0', parameters: { text: 'a' } })).toBe(`${is}, and this would make it 5`);
+    const parameters = { replicas: 1, text: 'a' };
+    expect(await done(running, { kind: 'upgrade', version: '2.1.0', parameters })).toMatchObject({ parameters });
+  });
+
+  it('is free until something runs, and after a version that said nothing of it holds what runs', async () => {
+    const { cluster } = await fleet.connected();
+    const fresh = await fleet.install(cluster.name, { version: '2.0.0', parameters: { replicas: 1 } });
+    const again = { kind: 'upgrade', parameters: { replicas: 3 } };
+    expect((await push(fresh.installation.id, again)).status).toBe(201);
+    const running = await installed('1.1.0', { replicas: 2 });
+    const upgrade = { kind: 'upgrade', version: '2.0.0' };
+    expect(problemOf(await push(running.id, { ...upgrade, parameters: {} }))).toBe('422 invalid-parameters');
+    expect(await done(running, upgrade)).toMatchObject({ parameters: { replicas: 2 } });
   });
 });
 

@@ -4,13 +4,17 @@ import type {
   CreatedUser,
   Customer,
   Identity,
+  NewPassword,
   PageOf,
   Problem,
   User,
 } from '@steward/shared';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Api } from '../support/api.ts';
+import { openFeed, type OpenFeed } from '../support/feed.ts';
 import { startHubWithDatabase, type HubWithDatabase } from '../support/hub-database.ts';
+import { withClient } from '../support/postgres.ts';
+import { waitUntil } from '../support/wait-until.ts';
 
 let running: HubWithDatabase;
 let owner: Api;
@@ -62,6 +66,41 @@ describe('users', () => {
     expect(await refusal(owner, 'GET', `/users/${made.id}`)).toBe('404 not-found');
   });
 
+  it('end with everything that is open or was made as them, when they are removed', async () => {
+    const made = await owner.post<CreatedUser>('/users', { email: 'all@acme.test', name: 'All', role: 'owner' });
+    const leaving = await owner.as(undefined).login('all@acme.test', made.password ?? '');
+    const token = await leaving.post<CreatedApiToken>('/tokens', { name: 'of all', role: 'owner' });
+    const second = await owner.as(token.token).post<CreatedApiToken>('/tokens', { name: 'of that', role: 'viewer' });
+    const others = await owner.post<CreatedApiToken>('/tokens', { name: 'of another', role: 'viewer' });
+    expect([token.madeBy, second.madeBy, token.createdBy]).toEqual([made.id, made.id, 'all@acme.test']);
+    const callers = [leaving, owner.as(token.token), owner.as(second.token)];
+    const feeds = await Promise.all(callers.map((api) => openFeed(api)));
+    const staying = await openFeed(owner.as(others.token));
+    expect((await owner.call('DELETE', `/users/${made.id}`)).status).toBe(204);
+    await waitUntil(() => feeds.every(({ isEnded }) => isEnded), { what: 'the live feeds to end', timeoutMs: 5_000 });
+    for (const api of callers) expect((await api.call('GET', '/me')).status).toBe(401);
+    expect([staying.isEnded, (await owner.as(others.token).call('GET', '/me')).status]).toEqual([false, 200]);
+    await staying.close();
+  });
+
+  it('have their feed ended by a log-out, a new password and a revoked token at once, not by the next heartbeat', async () => {
+    const wanted = { email: 'feeds@acme.test', name: 'Feeds', role: 'viewer', password: 'correct horse battery' };
+    const { id } = await owner.post<CreatedUser>('/users', wanted);
+    const session = async () => owner.as(undefined).login(wanted.email, wanted.password);
+    const [first, second] = [await session(), await session()];
+    const token = await owner.post<CreatedApiToken>('/tokens', { name: 'feed', role: 'viewer' });
+    const [one, two, three] = await Promise.all([first, second, owner.as(token.token)].map((api) => openFeed(api)));
+    const ended = (feed: OpenFeed | undefined, what: string) =>
+      waitUntil(() => feed?.isEnded, { what: `the feed to end by ${what}`, timeoutMs: 5_000 });
+    await first.call('DELETE', '/sessions/current');
+    await ended(one, 'the log-out');
+    expect(two?.isEnded).toBe(false);
+    await owner.post(`/users/${id}/password`, {});
+    await ended(two, 'the new password');
+    await owner.call('DELETE', `/tokens/${token.id}`);
+    await ended(three, 'the revocation');
+  });
+
   it('keep one owner', async () => {
     const { items } = await owner.get<PageOf<User>>('/users');
     const only = items.find(({ role }) => role === 'owner');
@@ -87,6 +126,55 @@ describe('users', () => {
       'viewer',
       'customer-viewer',
     ]);
+  });
+});
+
+describe('a new password', () => {
+  const wanted = { email: 'pass@acme.test', name: 'Pass', role: 'support-engineer', password: 'correct horse battery' };
+  const logIn = (password: string) => owner.as(undefined).login(wanted.email, password);
+  const change = (api: Api, oldPassword: string, password: string) =>
+    refusal(api, 'PUT', '/me/password', { oldPassword, password });
+
+  it('of one’s own needs the old one, and ends every other session', async () => {
+    await owner.post('/users', wanted);
+    const [here, there] = [await logIn(wanted.password), await logIn(wanted.password)];
+    expect(await change(here, 'not the old one', 'another horse battery')).toBe('403 not-allowed');
+    expect(await change(here, wanted.password, 'short')).toBe('400 invalid-request');
+    expect((await there.call('GET', '/me')).status).toBe(200);
+    const changed = await here.call('PUT', '/me/password', {
+      oldPassword: wanted.password,
+      password: 'another horse battery',
+    });
+    expect(changed.status).toBe(204);
+    expect([(await here.call('GET', '/me')).status, (await there.call('GET', '/me')).status]).toEqual([200, 401]);
+    expect(
+      await refusal(owner.as(undefined), 'POST', '/sessions', { email: wanted.email, password: wanted.password }),
+    ).toBe('401 not-authenticated');
+    await logIn('another horse battery');
+  });
+
+  it('of one’s own cannot be guessed quickly by who has only the session', async () => {
+    const here = await logIn('another horse battery');
+    const answers = await Promise.all(Array.from({ length: 14 }, () => change(here, 'a guess', 'yet another battery')));
+    expect(answers.filter((answer) => answer === '429 too-many-requests').length).toBeGreaterThanOrEqual(3);
+  });
+
+  it('is given to somebody else by who may make such users, and never to oneself', async () => {
+    const { items } = await owner.get<PageOf<User>>('/users?limit=200');
+    const person = items.find(({ email }) => email === wanted.email);
+    const path = `/users/${person?.id ?? ''}/password`;
+    const here = await logIn('another horse battery');
+    const { password } = await owner.post<NewPassword>(path, {});
+    expect((await here.call('GET', '/me')).status).toBe(401);
+    await logIn(password);
+    const admin = await tokenOf('customer-admin', 'globex');
+    expect(await refusal(admin, 'POST', path, {})).toBe('404 not-found');
+    expect(await refusal(await tokenOf('release-engineer'), 'POST', path, {})).toBe('403 not-allowed');
+    const boss = await owner.post<CreatedUser>('/users', { email: 'boss@acme.test', name: 'Boss', role: 'owner' });
+    const own = await owner.as(undefined).login('boss@acme.test', boss.password ?? '');
+    expect(await refusal(own, 'POST', `/users/${boss.id}/password`, {})).toBe('400 invalid-request');
+    expect(await change(await tokenOf('owner'), 'x', 'correct horse battery')).toBe('400 invalid-request');
+    expect(running.hub.logs.some((line) => line.includes(password))).toBe(false);
   });
 });
 
@@ -253,5 +341,26 @@ describe('what cannot be stored or read', () => {
     ['GET', '/services/%ff', undefined, '400 invalid-request'],
   ])('%s %s with %o is a problem of who sent it', async (method, path, body, expected) => {
     expect(await refusal(owner, method, path, body)).toBe(expected);
+  });
+});
+
+describe('the last owner', () => {
+  it('is not removed when two owners remove each other at once', async () => {
+    const { user } = await owner.get<Identity>('/me');
+    const { items } = await owner.get<PageOf<User>>('/users?limit=200');
+    for (const { id, role } of items)
+      if (role === 'owner' && id !== user?.id) await owner.call('DELETE', `/users/${id}`);
+    const wanted = { email: 'two@acme.test', name: 'Two', role: 'owner', password: 'correct horse battery' };
+    const { id } = await owner.post<CreatedUser>('/users', wanted);
+    const other = await owner.as(undefined).login(wanted.email, wanted.password);
+    const answers = await Promise.all([
+      owner.call('DELETE', `/users/${id}`),
+      other.call('DELETE', `/users/${user?.id ?? ''}`),
+    ]);
+    expect(answers.filter(({ status }) => status === 204)).toHaveLength(1);
+    const left = await withClient(running.database.superuserUrl, (client) =>
+      client.query(`SELECT 1 FROM users WHERE role = 'owner'`),
+    );
+    expect(left.rowCount).toBe(1);
   });
 });

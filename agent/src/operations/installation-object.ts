@@ -7,6 +7,7 @@ import {
   PAUSED_ANNOTATION,
   ReleaseMetrics,
   RunState,
+  ServiceEndpoint,
   type Decoded,
 } from '@steward/shared';
 import { ImageSource } from './image-source.ts';
@@ -90,6 +91,8 @@ export const InstallationStatus = Type.Object({
   formerIds: Type.Optional(Type.Array(Type.String())),
   /** What others changed of it. */
   drift: Type.Optional(DriftStatus),
+  /** At which Services what runs is reached. */
+  endpoints: Type.Optional(Type.Array(ServiceEndpoint)),
   /** What its schedule has made of it. */
   schedule: Type.Optional(ScheduleStatus),
 });

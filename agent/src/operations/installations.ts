@@ -3,8 +3,10 @@ import {
   type DesiredState,
   type HealthReason,
   type HealthState,
+  type KeptGeneration,
   type ReleaseMetrics,
   type Schedule,
+  type ServiceEndpoint,
 } from '@steward/shared';
 import type { KubeClient, KubeObject } from '../kube/client.ts';
 import { isKubeError } from '../kube/error.ts';
@@ -32,6 +34,9 @@ export interface InstallationSummary extends KnownInstallation {
   workloads: readonly string[];
   /** What a person has to know beside its health: what others changed, and what its schedule did. */
   remarks: readonly HealthReason[];
+  /** To which generations it can go back. */
+  kept: readonly KeptGeneration[];
+  endpoints: readonly ServiceEndpoint[];
   /** Of the generation that runs. */
   schedule: Schedule | undefined;
   scheduled: ScheduleStatus | undefined;
@@ -185,6 +190,8 @@ export class Installations {
         .map((entry) => `${entry.kind}/${entry.name}`),
       formerIds: status.formerIds ?? [],
       remarks: [...scheduleReasons(name, status.schedule), ...driftReasons(status.drift)],
+      kept: keptBesides(status),
+      endpoints: status.endpoints ?? [],
       schedule: status.history.find((entry) => entry.generation === observedGeneration)?.runState?.schedule,
       scheduled: status.schedule,
       openDrift: openDriftOf(status.drift),
@@ -192,6 +199,13 @@ export class Installations {
     this.#known.set(name, summary);
     this.#options.onChange(summary);
   }
+}
+
+/** Beside what runs. One that was run in other ways since is named by the generation that brought it. */
+function keptBesides({ state, observedGeneration, history }: InstallationStatus): KeptGeneration[] {
+  return history
+    .filter(({ generation }) => state === 'failed' || generation !== observedGeneration)
+    .map(({ generation, setGeneration = generation, version }) => ({ generation: setGeneration, version }));
 }
 
 type Nullable<T> = { [K in keyof T]?: T[K] | null };

@@ -260,7 +260,7 @@ class Reconciler {
   }
 
   #observe(summary: InstallationSummary): void {
-    const { id, generation, observedGeneration, releaseDigest, version, state, message } = summary;
+    const { id, generation, observedGeneration, releaseDigest, version, state, message, kept, endpoints } = summary;
     this.#metrics.follow(summary);
     this.#reports.setObserved(id, {
       generation,
@@ -269,6 +269,8 @@ class Reconciler {
       ...(version !== undefined && { version }),
       state,
       ...(message !== undefined && { message: message.slice(0, 1_000) }),
+      ...(kept.length > 0 && { kept: [...kept] }),
+      ...(endpoints.length > 0 && { endpoints: [...endpoints] }),
     });
     if (state === 'removed') this.#reports.endHealth(id);
   }

@@ -7,6 +7,7 @@ import type { EntityManager } from 'typeorm';
 import type { TenantContext } from '../db/tenant-context.ts';
 import { DatabaseUnavailable } from '../db/unavailable.ts';
 import { CredentialsRepository } from '../http/credentials.repository.ts';
+import { EndedCredentials } from '../http/ended-credentials.service.ts';
 import { ProblemError } from '../http/problem.ts';
 import { Places } from '../http/server/places.ts';
 import { Metrics } from '../status/metrics.ts';
@@ -21,7 +22,7 @@ const HEARTBEAT_MS = 15_000;
 
 export interface FeedRequest {
   context: TenantContext;
-  /** Looked at again with each heartbeat: a stream ends with its session. */
+  /** A stream ends with its session. Looked at again with each heartbeat, for the case that nobody could tell. */
   credential: string;
   filter: FeedFilter;
   after?: FeedPosition;
@@ -37,6 +38,7 @@ export class FeedService implements BeforeApplicationShutdown {
     private readonly repository: FeedRepository,
     private readonly tails: FeedTails,
     private readonly credentials: CredentialsRepository,
+    private readonly ended: EndedCredentials,
     metrics: Metrics,
   ) {
     const streams = this.#streams;
@@ -75,12 +77,17 @@ export class FeedService implements BeforeApplicationShutdown {
     reply.hijack();
     const stream = new FeedStream(reply.raw, filter, after ?? first.head);
     this.#streams.add(stream);
-    const heartbeat = setInterval(() => void this.#beat(stream, request.credential), HEARTBEAT_MS);
+    const { credential } = request;
+    const heartbeat = setInterval(() => void this.#beat(stream, credential), HEARTBEAT_MS);
+    const forget = this.ended.onEnd(credential, () => stream.end());
     try {
       stream.open(request.requestId);
+      // It may have ended before this stream was told of it.
+      void this.#endIfGone(stream, credential);
       await this.#follow(stream, context, first);
     } finally {
       clearInterval(heartbeat);
+      forget();
       this.#streams.delete(stream);
       stream.end();
     }
@@ -141,6 +148,10 @@ export class FeedService implements BeforeApplicationShutdown {
 
   async #beat(stream: FeedStream, credential: string): Promise<void> {
     stream.keepAlive();
+    await this.#endIfGone(stream, credential);
+  }
+
+  async #endIfGone(stream: FeedStream, credential: string): Promise<void> {
     try {
       if (!(await this.credentials.findTenant(credential))) stream.end();
     } catch {

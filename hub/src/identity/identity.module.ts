@@ -3,6 +3,7 @@ import { CustomersModule } from '../customers/customers.module.ts';
 import { OrganizationsModule } from '../organizations/organizations.module.ts';
 import { UsersModule } from '../users/users.module.ts';
 import { IdentityService } from './identity.service.ts';
+import { OwnPasswordService } from './own-password.service.ts';
 import { SessionsController } from './sessions.controller.ts';
 import { SessionsRepository } from './sessions.repository.ts';
 import { SessionsService } from './sessions.service.ts';
@@ -11,6 +12,6 @@ import { SessionsService } from './sessions.service.ts';
 @Module({
   imports: [CustomersModule, OrganizationsModule, UsersModule],
   controllers: [SessionsController],
-  providers: [IdentityService, SessionsRepository, SessionsService],
+  providers: [IdentityService, OwnPasswordService, SessionsRepository, SessionsService],
 })
 export class IdentityModule {}

@@ -1,5 +1,5 @@
-import { Controller, Delete, Get, Post, Req } from '@nestjs/common';
-import { Identity, Login, Session } from '@steward/shared';
+import { Controller, Delete, Get, Post, Put, Req } from '@nestjs/common';
+import { ChangePassword, Identity, Login, Session } from '@steward/shared';
 import type { FastifyRequest } from 'fastify';
 import type { TenantContext } from '../db/tenant-context.ts';
 import { Allow, ANYONE, Public, Tenant } from '../http/access.ts';
@@ -7,6 +7,7 @@ import { bearerOf } from '../http/access.guard.ts';
 import { Answers } from '../http/answers.ts';
 import { DecodedBody } from '../http/decoded.ts';
 import { IdentityService } from './identity.service.ts';
+import { OwnPasswordService } from './own-password.service.ts';
 import { SessionsService } from './sessions.service.ts';
 
 @Controller('api/v1')
@@ -14,6 +15,7 @@ export class SessionsController {
   constructor(
     private readonly sessions: SessionsService,
     private readonly identity: IdentityService,
+    private readonly ownPassword: OwnPasswordService,
   ) {}
 
   @Post('sessions')
@@ -35,5 +37,16 @@ export class SessionsController {
   @Answers(Identity, { summary: 'who the caller is' })
   me(@Tenant() context: TenantContext): Promise<Identity> {
     return this.identity.load(context);
+  }
+
+  @Put('me/password')
+  @Allow(...ANYONE)
+  @Answers(undefined, { summary: 'change your own password; your other sessions end' })
+  changePassword(
+    @Tenant() context: TenantContext,
+    @DecodedBody(ChangePassword) wanted: ChangePassword,
+    @Req() request: FastifyRequest,
+  ): Promise<void> {
+    return this.ownPassword.change(context, wanted, bearerOf(request) ?? '');
   }
 }

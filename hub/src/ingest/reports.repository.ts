@@ -64,12 +64,14 @@ export class ReportsRepository {
     return rows(
       tx,
       `UPDATE installations i SET reported_generation = n.generation, observed_generation = n."observedGeneration",
-              running_version = n.version, running_digest = n."releaseDigest", state = n.state, message = n.message
+              running_version = n.version, running_digest = n."releaseDigest", state = n.state, message = n.message,
+              kept = COALESCE(n.kept, '[]'), endpoints = COALESCE(n.endpoints, '[]')
        FROM jsonb_to_recordset($2::jsonb) AS n(id uuid, generation integer, "observedGeneration" integer, version text, "releaseDigest" text,
-                                               state text, message text)
+                                               state text, message text, kept jsonb, endpoints jsonb)
        WHERE i.id = n.id AND i.cluster_id = $1 AND i.removed_at IS NULL
-         AND (i.reported_generation, i.observed_generation, i.running_version, i.running_digest, i.state, i.message)
-             IS DISTINCT FROM (n.generation, n."observedGeneration", n.version, n."releaseDigest", n.state, n.message)
+         AND (i.reported_generation, i.observed_generation, i.running_version, i.running_digest, i.state, i.message, i.kept, i.endpoints)
+             IS DISTINCT FROM (n.generation, n."observedGeneration", n.version, n."releaseDigest", n.state, n.message,
+                               COALESCE(n.kept, '[]'), COALESCE(n.endpoints, '[]'))
        RETURNING i.id`,
       [clusterId, storableJson(given)],
     );
@@ -80,7 +82,7 @@ export class ReportsRepository {
     return rows(
       tx,
       `UPDATE installations SET state = 'pending', observed_generation = 0, running_version = NULL, running_digest = NULL,
-              message = 'the agent no longer knows this installation'
+              kept = '[]', endpoints = '[]', message = 'the agent no longer knows this installation'
        WHERE cluster_id = $1 AND removed_at IS NULL AND state <> 'pending' AND id = ANY($2) RETURNING id`,
       [clusterId, ids],
     );

@@ -1,4 +1,14 @@
-import { compile, HealthReason, InEffect, WorkloadHealth, type HealthState, type Installation } from '@steward/shared';
+import {
+  compile,
+  HealthReason,
+  InEffect,
+  KeptGeneration,
+  ServiceEndpoint,
+  WorkloadHealth,
+  type Decoded,
+  type HealthState,
+  type Installation,
+} from '@steward/shared';
 import * as Type from 'typebox';
 import { CAME_TO_NOTHING } from '../operations/operation-states.ts';
 import { SELECT_RUN_STATE, shownRunState } from '../wanted/run-state.ts';
@@ -31,6 +41,8 @@ export interface InstallationRow {
   health: HealthState;
   reasons: unknown;
   workloads: unknown;
+  kept: unknown;
+  endpoints: unknown;
   healthSince: Date | null;
   isStale: boolean;
   currentOperation: string | null;
@@ -38,6 +50,8 @@ export interface InstallationRow {
 
 const decodeReasons = compile(Type.Array(HealthReason));
 const decodeWorkloads = compile(Type.Array(WorkloadHealth));
+const decodeKept = compile(Type.Array(KeptGeneration));
+const decodeEndpoints = compile(Type.Array(ServiceEndpoint));
 const decodeInEffect = compile(InEffect);
 
 /**
@@ -59,7 +73,7 @@ export const SELECT_INSTALLATION = `
   SELECT i.id, i.customer_id AS "customerId", i.cluster_id AS "clusterId", i.name, c.name AS cluster, cu.slug AS customer,
          s.slug AS service, i.namespace, i.release_name AS "releaseName", i.created_at AS "createdAt", i.generation, r.version, g.parameters, g.action,
          i.observed_generation AS "observedGeneration", i.running_version AS "runningVersion", i.state, i.message, i.health,
-         i.reasons, i.workloads, i.health_since AS "healthSince", ${SELECT_RUN_STATE} AS "runState",
+         i.reasons, i.workloads, i.kept, i.endpoints, i.health_since AS "healthSince", ${SELECT_RUN_STATE} AS "runState",
          ${SELECT_IN_EFFECT} AS "inEffect",
          (SELECT o.id FROM operations o WHERE o.id = i.current_operation_id AND o.finished_at IS NULL) AS "currentOperation",
          c.shown_connection IN ('stale', 'offline', 'revoked') AS "isStale"
@@ -81,7 +95,7 @@ export function toInstallation(row: InstallationRow): Installation {
     healthSince,
     ...rest
   } = row;
-  const { currentOperation, reasons, workloads, runState, inEffect, ...plain } = rest;
+  const { currentOperation, reasons, workloads, kept, endpoints, runState, inEffect, ...plain } = rest;
   const shown = shownRunState(runState);
   const effect = decodeInEffect(inEffect);
   const [readReasons, readWorkloads] = [decodeReasons(reasons), decodeWorkloads(workloads)];
@@ -90,6 +104,8 @@ export function toInstallation(row: InstallationRow): Installation {
     createdAt: createdAt.toISOString(),
     reasons: readReasons.ok ? readReasons.value : [],
     workloads: readWorkloads.ok ? readWorkloads.value : [],
+    ...listed('kept', decodeKept(kept)),
+    ...listed('endpoints', decodeEndpoints(endpoints)),
     ...(shown ? { runState: shown } : {}),
     ...(releaseName === null ? {} : { releaseName }),
     ...(runningVersion === null ? {} : { runningVersion }),
@@ -98,4 +114,9 @@ export function toInstallation(row: InstallationRow): Installation {
     ...(healthSince === null ? {} : { healthSince: healthSince.toISOString() }),
     ...(currentOperation === null ? {} : { currentOperation }),
   };
+}
+
+/** Left out where the agent has told nothing of the kind. */
+function listed<K extends string, T>(name: K, decoded: Decoded<T[]>): { [P in K]?: T[] } {
+  return decoded.ok && decoded.value.length > 0 ? ({ [name]: decoded.value } as { [P in K]?: T[] }) : {};
 }

@@ -10,6 +10,8 @@ import { Adopt2010000000000 } from './2010-adopt.ts';
 import { MovedCluster2015000000000 } from './2015-moved-cluster.ts';
 import { Metrics2020000000000 } from './2020-metrics.ts';
 import { ChartsElsewhere2021000000000 } from './2021-charts-elsewhere.ts';
+import { KeptAndEndpoints2028000000000 } from './2028-kept-and-endpoints.ts';
+import { WhoseTokens2029000000000 } from './2029-whose-tokens.ts';
 
 /** A migration's class name ends in 13 digits, by which TypeORM orders them: the number of the file (four digits), then zeros. */
 export interface MigrationClass {
@@ -30,4 +32,6 @@ export const MIGRATIONS: readonly MigrationClass[] = [
   MovedCluster2015000000000,
   Metrics2020000000000,
   ChartsElsewhere2021000000000,
+  KeptAndEndpoints2028000000000,
+  WhoseTokens2029000000000,
 ];

@@ -10,6 +10,8 @@ interface TokenRow {
   role: Role;
   customerId: string | null;
   createdAt: Date;
+  createdBy: string;
+  madeBy: string | null;
   expiresAt: Date | null;
   lastUsedAt: Date | null;
 }
@@ -21,17 +23,20 @@ export interface NewToken {
   role: Role;
   tokenHash: Buffer;
   createdBy: string;
+  /** A person, or a token of whose person it is then. */
+  maker: { userId?: string; tokenId?: string };
   expiresAt?: Date;
 }
 
 const COLUMNS =
-  'id, name, role, customer_id AS "customerId", created_at AS "createdAt", expires_at AS "expiresAt", last_used_at AS "lastUsedAt"';
+  'id, name, role, customer_id AS "customerId", created_at AS "createdAt", created_by AS "createdBy", made_by AS "madeBy", expires_at AS "expiresAt", last_used_at AS "lastUsedAt"';
 
-function toToken({ customerId, createdAt, expiresAt, lastUsedAt, ...found }: TokenRow): ApiToken {
+function toToken({ customerId, createdAt, madeBy, expiresAt, lastUsedAt, ...found }: TokenRow): ApiToken {
   return {
     ...found,
     ...(customerId === null ? {} : { customerId }),
     createdAt: createdAt.toISOString(),
+    ...(madeBy === null ? {} : { madeBy }),
     ...(expiresAt === null ? {} : { expiresAt: expiresAt.toISOString() }),
     ...(lastUsedAt === null ? {} : { lastUsedAt: lastUsedAt.toISOString() }),
   };
@@ -52,12 +57,22 @@ export class TokensRepository {
   }
 
   async insert(tx: EntityManager, token: NewToken): Promise<ApiToken> {
-    const { organizationId, customerId, name, role, tokenHash, createdBy, expiresAt } = token;
+    const { organizationId, customerId, name, role, tokenHash, createdBy, maker, expiresAt } = token;
     const made = await row<TokenRow>(
       tx,
-      `INSERT INTO api_tokens (organization_id, customer_id, name, role, token_hash, created_by, expires_at)
-       VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING ${COLUMNS}`,
-      [organizationId, customerId ?? null, name, role, tokenHash, createdBy, expiresAt ?? null],
+      `INSERT INTO api_tokens (organization_id, customer_id, name, role, token_hash, created_by, expires_at, made_by)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, COALESCE($8::uuid, (SELECT made_by FROM api_tokens WHERE id = $9))) RETURNING ${COLUMNS}`,
+      [
+        organizationId,
+        customerId ?? null,
+        name,
+        role,
+        tokenHash,
+        createdBy,
+        expiresAt ?? null,
+        maker.userId ?? null,
+        maker.tokenId ?? null,
+      ],
     );
     if (!made) throw new Error('the insert gave no row back');
     return toToken(made);

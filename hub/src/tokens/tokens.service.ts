@@ -10,7 +10,7 @@ import { customerFor } from '../users/customer-for.ts';
 import { canHandOut } from '../users/role-rules.ts';
 import { TokensRepository } from './tokens.repository.ts';
 
-/** API tokens belong to the organization or customer, not to whoever made them; they stay when that user goes. */
+/** API tokens act for the organization or customer, and end with the person who made them; so do those that such a token made. */
 @Injectable()
 export class TokensService {
   constructor(
@@ -26,6 +26,8 @@ export class TokensService {
 
   create(context: TenantContext, wanted: CreateApiToken): Promise<CreatedApiToken> {
     const { name, role, expiresInDays } = wanted;
+    const { userId, tokenId, actor } = context;
+    const maker = { ...(userId !== undefined && { userId }), ...(tokenId !== undefined && { tokenId }) };
     const token = createCredential('token');
     return this.database.inTenant(context, async (tx) => {
       const customerId = await customerFor(context, wanted, (slug) => this.customers.load(tx, slug));
@@ -34,7 +36,8 @@ export class TokensService {
         name,
         role,
         tokenHash: credentialHash(token),
-        createdBy: context.actor,
+        createdBy: actor,
+        maker,
         ...(customerId === undefined ? {} : { customerId }),
         ...(expiresInDays === undefined ? {} : { expiresAt: new Date(Date.now() + expiresInDays * 86_400_000) }),
       });

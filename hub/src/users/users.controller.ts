@@ -1,5 +1,5 @@
 import { Controller, Delete, Get, Post } from '@nestjs/common';
-import { CreatedUser, CreateUser, Page, PageQuery, User, type PageOf } from '@steward/shared';
+import { CreatedUser, CreateUser, NewPassword, Page, PageQuery, User, type PageOf } from '@steward/shared';
 import * as Type from 'typebox';
 import type { TenantContext } from '../db/tenant-context.ts';
 import { Allow, Tenant, VENDOR } from '../http/access.ts';
@@ -34,9 +34,22 @@ export class UsersController {
     return this.users.get(context, id);
   }
 
+  @Post(':id/password')
+  @Allow('owner', 'customer-admin')
+  @Answers(NewPassword, {
+    status: 201,
+    summary: 'a new password for somebody else, shown once; ends all of their sessions',
+  })
+  renewPassword(
+    @Tenant() context: TenantContext,
+    @DecodedParameters(ById) { id }: { id: string },
+  ): Promise<NewPassword> {
+    return this.users.renewPassword(context, id);
+  }
+
   @Delete(':id')
   @Allow('owner', 'customer-admin')
-  @Answers(undefined, { summary: 'remove a user and end all of its sessions' })
+  @Answers(undefined, { summary: 'remove a user; its sessions, feeds and the API tokens that it made end' })
   delete(@Tenant() context: TenantContext, @DecodedParameters(ById) { id }: { id: string }): Promise<void> {
     return this.users.delete(context, id);
   }

@@ -79,7 +79,7 @@ export class UsersRepository {
     return found && toUser(found);
   }
 
-  /** With all sessions. */
+  /** With all sessions, and the API tokens that it made. */
   async delete(tx: EntityManager, id: string): Promise<boolean> {
     return (await execute(tx, 'DELETE FROM users WHERE id = $1', [id])) > 0;
   }
@@ -94,10 +94,22 @@ export class UsersRepository {
     );
   }
 
-  /** Ends the user's sessions too. */
-  async setPassword(tx: EntityManager, id: string, passwordHash: string): Promise<void> {
+  async passwordHash(tx: EntityManager, id: string): Promise<string | undefined> {
+    const sql = 'SELECT password_hash AS "passwordHash" FROM users WHERE id = $1';
+    return (await row<{ passwordHash: string }>(tx, sql, [id]))?.passwordHash;
+  }
+
+  /** Ends the user's sessions too; all, or all but one. */
+  async setPassword(
+    tx: EntityManager,
+    id: string,
+    { passwordHash, keptSession }: { passwordHash: string; keptSession?: Buffer },
+  ): Promise<void> {
     await execute(tx, 'UPDATE users SET password_hash = $2 WHERE id = $1', [id, passwordHash]);
-    await execute(tx, 'DELETE FROM sessions WHERE user_id = $1', [id]);
+    await execute(tx, 'DELETE FROM sessions WHERE user_id = $1 AND token_hash IS DISTINCT FROM $2', [
+      id,
+      keptSession ?? null,
+    ]);
   }
 
   /** Locks the owners, so that two cannot remove each other at once. */

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import type { CreatedUser, CreateUser, PageOf, PageQuery, User } from '@steward/shared';
+import type { CreatedUser, CreateUser, NewPassword, PageOf, PageQuery, User } from '@steward/shared';
+import type { EntityManager } from 'typeorm';
 import { CustomersService } from '../customers/customers.service.ts';
 import { Database } from '../db/database.ts';
 import type { TenantContext } from '../db/tenant-context.ts';
@@ -57,15 +58,33 @@ export class UsersService {
     return generated === undefined ? made : { ...made, password: generated };
   }
 
+  /** One's own is changed with the old one: who has got hold of a session must not get the account with it. */
+  async renewPassword(context: TenantContext, id: string): Promise<NewPassword> {
+    if (id === context.userId)
+      throw new ProblemError('invalid-request', 'this is you: your own password is changed with the old one', {
+        action: 'use `steward user password` without an address (PUT /api/v1/me/password)',
+      });
+    const password = this.passwords.generate();
+    const passwordHash = await this.passwords.hash(password);
+    await this.database.inTenant(context, async (tx) => {
+      await this.#handedOut(tx, context, id, 'give a new password to');
+      await this.users.setPassword(tx, id, { passwordHash });
+    });
+    return { password };
+  }
+
+  /** One that the caller could have made. */
+  async #handedOut(tx: EntityManager, context: TenantContext, id: string, what: string): Promise<User> {
+    const found = await this.users.find(tx, id);
+    if (!found) throw noSuchUser();
+    if (canHandOut(context.role, found.role)) return found;
+    const text = `the role ${context.role} may not ${what} a user with the role ${found.role}`;
+    throw new ProblemError('not-allowed', text, { action: 'ask an owner' });
+  }
+
   async delete(context: TenantContext, id: string): Promise<void> {
     await this.database.inTenant(context, async (tx) => {
-      const found = await this.users.find(tx, id);
-      if (!found) throw noSuchUser();
-      if (!canHandOut(context.role, found.role))
-        throw new ProblemError(
-          'not-allowed',
-          `the role ${context.role} may not remove a user with the role ${found.role}`,
-        );
+      const found = await this.#handedOut(tx, context, id, 'remove');
       if (found.role === 'owner' && (await this.users.countOwners(tx)) < 2)
         throw new ProblemError('conflict', `${found.email} is the last owner`, { action: 'make another owner first' });
       await this.users.delete(tx, id);

@@ -1,4 +1,11 @@
-import { offeredBy, problemOfAutoscale, problemOfSize, type CreateOperation, type Release } from '@steward/shared';
+import {
+  offeredBy,
+  problemOfAutoscale,
+  problemOfScale,
+  problemOfSize,
+  type CreateOperation,
+  type Release,
+} from '@steward/shared';
 import { ProblemError } from '../http/problem.ts';
 
 /** What a remedy asks for, against what the release that runs offers; the agent holds it against the signed release again. @throws ProblemError `invalid-request` */
@@ -13,6 +20,8 @@ function problemOf(wanted: CreateOperation, release: Release, releaseName: strin
   const offered = offeredBy(release, releaseName);
   if (wanted.kind === 'resize')
     return firstProblem(wanted.resources, (container, size) => problemOfSize(container, size, offered));
+  if (wanted.kind === 'scale')
+    return firstProblem(wanted.replicas, (workload, count) => problemOfScale(workload, count, offered));
   if (wanted.kind !== 'autoscale') return undefined;
   return firstProblem(wanted.autoscale, (workload, bounds) => problemOfAutoscale(workload, bounds, offered));
 }

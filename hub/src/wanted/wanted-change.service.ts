@@ -14,6 +14,7 @@ import type { InstallationRow } from '../installations/installation-row.ts';
 import { InstallationsRepository } from '../installations/installations.repository.ts';
 import { checkMayStart } from './may-start.ts';
 import { checkOffered } from './check-offered.ts';
+import { checkOnlyAtInstall } from './only-at-install.ts';
 import { featuresNeeded, readRunState, runStateAfter } from './run-state.ts';
 import { WantedReleaseService, type ChosenRelease } from './wanted-release.service.ts';
 import { AdoptionService } from './adoption.service.ts';
@@ -58,9 +59,9 @@ export class WantedChangeService {
       case 'restart':
       case 'stop':
       case 'start':
-      case 'scale':
       case 'schedule':
         return { change: await this.#asItRuns(tx, installation, wanted.kind) };
+      case 'scale':
       case 'resize':
       case 'autoscale':
         return { change: await this.#asOffered(tx, installation, wanted) };
@@ -117,6 +118,11 @@ export class WantedChangeService {
     const hasRunWell = await this.installations.hasRunWell(tx, installation.id, chosen.row.id);
     checkMayStart(chosen, { runningVersion: installation.runningVersion ?? undefined, hasRunWell });
     const parameters = wanted.parameters ?? (await this.#lastingParameters(tx, installation, current.parameters));
+    const running = await this.installations.generation(tx, installation.id, installation.observedGeneration);
+    if (running) {
+      const { release } = await this.wantedRelease.byId(tx, running.releaseId);
+      checkOnlyAtInstall({ release: chosen.release, parameters }, { release, parameters: running.parameters });
+    }
     return { change: { releaseId: chosen.row.id, parameters, action: 'run', deleteVolumes: false }, toCheck: chosen };
   }
 

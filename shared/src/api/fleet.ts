@@ -1,5 +1,6 @@
 import * as Type from 'typebox';
 import type { Static } from 'typebox';
+import { KeptGeneration, ServiceEndpoint } from '../frames/frames.ts';
 import { HealthReason, HealthState, WorkloadHealth } from '../health.ts';
 import { IfUnderWay, OperationKind, OperationPhase, OperationPlan, OperationState } from '../operation.ts';
 import { Namespace } from '../namespace.ts';
@@ -37,6 +38,10 @@ export const Installation = Type.Object({
   runningVersion: Type.Optional(Version),
   /** What runs, when the change to what is wanted came to nothing: the next change goes on from it. */
   inEffect: Type.Optional(InEffect),
+  /** To which generations it can be rolled back, newest first. */
+  kept: Type.Optional(Type.Array(KeptGeneration)),
+  /** At which Services of its namespace, and ports, programs in the cluster reach it. */
+  endpoints: Type.Optional(Type.Array(ServiceEndpoint)),
   state: Type.Unsafe<'pending' | 'running' | 'rolled-back' | 'failed' | 'removed'>({
     type: 'string',
     enum: ['pending', 'running', 'rolled-back', 'failed', 'removed'],

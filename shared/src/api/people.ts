@@ -50,6 +50,7 @@ export const User = Type.Object({
   createdAt: Time,
 });
 export type User = Static<typeof User>;
+const Password = Type.String({ minLength: 12, maxLength: 200 });
 /** Without a password one is made and returned once. */
 export const CreateUser = Type.Object(
   {
@@ -57,13 +58,23 @@ export const CreateUser = Type.Object(
     name: Name,
     role: Role,
     customer: Type.Optional(Slug),
-    password: Type.Optional(Type.String({ minLength: 12, maxLength: 200 })),
+    password: Type.Optional(Password),
   },
   { additionalProperties: false },
 );
 export type CreateUser = Static<typeof CreateUser>;
 export const CreatedUser = Type.Object({ ...User.properties, password: Type.Optional(Type.String()) });
 export type CreatedUser = Static<typeof CreatedUser>;
+
+/** Of one's own. */
+export const ChangePassword = Type.Object(
+  { oldPassword: Type.String({ minLength: 1, maxLength: 200 }), password: Password },
+  { additionalProperties: false },
+);
+export type ChangePassword = Static<typeof ChangePassword>;
+/** Made for somebody else; shown once. */
+export const NewPassword = Type.Object({ password: Type.String() });
+export type NewPassword = Static<typeof NewPassword>;
 
 export const Login = Type.Object(
   { email: Email, password: Type.String({ minLength: 1, maxLength: 200 }) },
@@ -90,6 +101,10 @@ export const ApiToken = Type.Object({
   role: Role,
   customerId: Type.Optional(Uuid),
   createdAt: Time,
+  /** The e-mail address, or the token, that made it. */
+  createdBy: Type.Optional(Type.String()),
+  /** The user with whom it ends. Absent where that is not known. */
+  madeBy: Type.Optional(Uuid),
   expiresAt: Type.Optional(Time),
   lastUsedAt: Type.Optional(Time),
 });

@@ -108,6 +108,25 @@ export const HealthFrame = Type.Object({
   delete: Type.Array(Uuid, { maxItems: 500 }),
 });
 
+/** A generation that the agent keeps and can go back to. */
+export const KeptGeneration = Type.Object({
+  generation: Type.Integer({ minimum: 1 }),
+  version: Type.String({ maxLength: 100 }),
+});
+export type KeptGeneration = Static<typeof KeptGeneration>;
+
+/** A port of a Service, in the installation's namespace. */
+export const ServiceEndpoint = Type.Object({
+  service: Type.String({ maxLength: 253 }),
+  port: Type.Integer({ minimum: 1, maximum: 65_535 }),
+  name: Type.Optional(Type.String({ maxLength: 63 })),
+  /** Absent: TCP. */
+  protocol: Type.Optional(Type.String({ maxLength: 20 })),
+  /** Of the Service; absent: ClusterIP. */
+  type: Type.Optional(Type.String({ maxLength: 20 })),
+});
+export type ServiceEndpoint = Static<typeof ServiceEndpoint>;
+
 /** What runs, per installation. `observedGeneration` is the last one that ended well; `runningDigest` the release whose objects are applied. */
 export const ObservedInstallation = Type.Object({
   generation: Generation,
@@ -119,6 +138,9 @@ export const ObservedInstallation = Type.Object({
     enum: ['pending', 'running', 'rolled-back', 'failed', 'removed'],
   }),
   message: Type.Optional(Type.String({ maxLength: 1000 })),
+  /** Beside what runs, newest first; named by the generation that brought what it ran. */
+  kept: Type.Optional(Type.Array(KeptGeneration, { maxItems: 20 })),
+  endpoints: Type.Optional(Type.Array(ServiceEndpoint, { maxItems: 20 })),
 });
 export const ObservedFrame = Type.Object({
   revision: Type.Integer({ minimum: 0 }),

@@ -185,6 +185,8 @@ export const Release = Type.Object({
   parameters: Type.Unsafe<Record<string, unknown>>({ type: 'object' }),
   /** Names of top-level or dotted parameters shown first; at most five. */
   basicParameters: Type.Array(Type.String({ maxLength: 200 }), { maxItems: 5 }),
+  /** Parameters, as dotted paths, that no later change may make another. */
+  onlyAtInstall: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 200 }), { maxItems: 100 })),
   permissions: Type.Array(ReleasePermission, { maxItems: 100 }),
   exceptions: ReleaseExceptions,
   /** Kinds of the chart's own, which the customer applies with the grant. */

@@ -3,15 +3,11 @@ import type { Static } from 'typebox';
 import { amountOf } from '../quantity.ts';
 import type { Autoscale } from './autoscale.ts';
 import { CpuAmount, MemoryAmount, SIZE_FIELDS, sizeFieldText, type ContainerSize } from './resize.ts';
-import { MAX_REPLICAS } from './workload.ts';
+import { ScaleBounds } from './scale.ts';
+import { MAX_REPLICAS, OfferedName, ScalableKind } from './workload.ts';
 import { forInstallation } from '../release/placeholder.ts';
 
 const closed = { additionalProperties: false } as const;
-const Name = Type.String({
-  minLength: 1,
-  maxLength: 253,
-  description: "`${installation}` stands for the installation's name",
-});
 
 /** A container whose CPU or memory support may change, and between what. What is not named stays the chart's. */
 export const ResizeOffer = Type.Object(
@@ -20,7 +16,7 @@ export const ResizeOffer = Type.Object(
       type: 'string',
       enum: ['Deployment', 'StatefulSet', 'DaemonSet'],
     }),
-    name: Name,
+    name: OfferedName,
     container: Type.String({ minLength: 1, maxLength: 63, pattern: '^[a-z0-9]([a-z0-9-]*[a-z0-9])?$' }),
     cpu: Type.Optional(Type.Object({ minimum: CpuAmount, maximum: CpuAmount }, closed)),
     memory: Type.Optional(Type.Object({ minimum: MemoryAmount, maximum: MemoryAmount }, closed)),
@@ -32,8 +28,8 @@ export type ResizeOffer = Static<typeof ResizeOffer>;
 /** A workload that support may let an autoscaler scale, and between how many pods at most. */
 export const AutoscaleOffer = Type.Object(
   {
-    kind: Type.Unsafe<'Deployment' | 'StatefulSet'>({ type: 'string', enum: ['Deployment', 'StatefulSet'] }),
-    name: Name,
+    kind: ScalableKind,
+    name: OfferedName,
     minimum: Type.Integer({ minimum: 1, maximum: MAX_REPLICAS }),
     maximum: Type.Integer({ minimum: 1, maximum: MAX_REPLICAS }),
   },
@@ -41,11 +37,14 @@ export const AutoscaleOffer = Type.Object(
 );
 export type AutoscaleOffer = Static<typeof AutoscaleOffer>;
 
-/** What support may do to how a release runs beyond what every release allows, inside bounds that the vendor signs. */
+/** What support may do to how a release runs, inside bounds that the vendor signs. What `scale` does not name has none. */
 export const ReleaseRemedies = Type.Object({
   resize: Type.Optional(Type.Array(ResizeOffer, { maxItems: 50, description: 'Requests and limits of containers.' })),
   autoscale: Type.Optional(
     Type.Array(AutoscaleOffer, { maxItems: 50, description: 'Workloads that may be scaled by load.' }),
+  ),
+  scale: Type.Optional(
+    Type.Array(ScaleBounds, { maxItems: 200, description: 'How many pods of a workload may be asked for.' }),
   ),
 });
 export type ReleaseRemedies = Static<typeof ReleaseRemedies>;
@@ -73,6 +72,7 @@ export function offeredBy({ remedies, permissions }: Signed, releaseName: string
   return {
     ...(remedies?.resize && { resize: remedies.resize.map(named) }),
     ...(remedies?.autoscale && mayAutoscale && { autoscale: remedies.autoscale.map(named) }),
+    ...(remedies?.scale && { scale: remedies.scale.map(named) }),
   };
 }
 

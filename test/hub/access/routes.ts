@@ -23,6 +23,8 @@ export interface RouteRow {
   /** The vendor's other customers may have it as well. */
   isForAllCustomers?: boolean;
   isStream?: boolean;
+  /** An API token, as which everybody comes here, is refused. */
+  needsSession?: boolean;
 }
 
 export const VENDOR: readonly Role[] = ['owner', 'release-engineer', 'support-engineer', 'viewer'];
@@ -50,8 +52,15 @@ export const ROUTES: Record<string, RouteRow> = {
     roles: ROLES,
     call: () => ({ path: '/sessions/current' }),
     elsewhere: 'nothing',
+    needsSession: true,
   },
   'GET /api/v1/me': { roles: ROLES, call: () => ({ path: '/me' }), elsewhere: 'nothing' },
+  'PUT /api/v1/me/password': {
+    roles: ROLES,
+    call: () => ({ path: '/me/password', body: { oldPassword: 'not known', password: 'correct horse battery' } }),
+    elsewhere: 'refused',
+    needsSession: true,
+  },
   'GET /api/v1/organization': { roles: ROLES, call: () => ({ path: '/organization' }), elsewhere: 'nothing' },
   'GET /api/v1/feed': { roles: ROLES, call: () => ({ path: '/feed' }), elsewhere: 'nothing', isStream: true },
 
@@ -84,6 +93,11 @@ export const ROUTES: Record<string, RouteRow> = {
   'GET /api/v1/users/:id': {
     roles: [...VENDOR, 'customer-admin'],
     call: async (world) => ({ path: `/users/${(await createUser(world)).id}` }),
+    elsewhere: 'not-found',
+  },
+  'POST /api/v1/users/:id/password': {
+    roles: ['owner', 'customer-admin'],
+    call: async (world) => ({ path: `/users/${(await createUser(world)).id}/password` }),
     elsewhere: 'not-found',
   },
   'DELETE /api/v1/users/:id': {

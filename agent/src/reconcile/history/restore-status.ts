@@ -11,6 +11,7 @@ import {
 } from '../../operations/installation-object.ts';
 import { persist } from '../../operations/persist.ts';
 import type { ReconcileContext } from '../context.ts';
+import { endpointsOf } from '../endpoints.ts';
 import { kindsToWatch } from '../monitors.ts';
 import { entryOf } from '../plan/inventory.ts';
 import { inParallel } from '../../parallel.ts';
@@ -83,6 +84,7 @@ async function restoreStatus(
       stored.flatMap(({ set }) => makersIn(set.objects)),
     ),
     watched: kindsToWatch(meta.permissions),
+    endpoints: endpointsOf(objects),
     ...(meta.metrics && { metrics: meta.metrics }),
     counters: stored.reduce<InstallationStatus['counters']>((all, { set }) => withCounter(all, set.meta), {}),
     ...(hooks.length > 0 &&

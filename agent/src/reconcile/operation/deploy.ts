@@ -3,6 +3,7 @@ import { AS_SIGNED, type ImageSource } from '../../operations/image-source.ts';
 import type { HistoryEntry } from '../../operations/installation-object.ts';
 import type { StatusPatch } from '../../operations/installations.ts';
 import { writtenSchedule } from '../../operations/schedule-status.ts';
+import { endpointsOf } from '../endpoints.ts';
 import { judgeAdoption, type JudgedAdoption } from '../adopt/judge-adoption.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
 import { loadImageSource } from '../images/load-image-source.ts';
@@ -243,6 +244,7 @@ async function finish(run: Run, set: ReleaseSet): Promise<void> {
     releaseDigest: meta.releaseDigest,
     observedGeneration: generation,
     message: null,
+    endpoints: endpointsOf(set.objects),
     history: kept,
     counters: withCounter(counters, meta),
     unneeded,

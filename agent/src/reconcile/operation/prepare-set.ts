@@ -3,6 +3,7 @@ import type { HistoryEntry } from '../../operations/installation-object.ts';
 import { persist } from '../../operations/persist.ts';
 import { loadFoundImages, type FoundImage } from '../adopt/found-images.ts';
 import { listableKinds } from '../adopt/listable-kinds.ts';
+import { checkOnlyAtInstall, settingsOf } from '../checks/only-at-install.ts';
 import { fetchChart } from '../chart/fetch-chart.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
 import { BoundedRender } from '../render/worker/bounded-render.ts';
@@ -94,6 +95,8 @@ async function renderSet(run: Run): Promise<Outcome<PreparedSet>> {
     bounded.checkParameters({ schema: release.parameters, parameters }),
   );
   if (!allowed.ok) return allowed;
+  const lasting = checkOnlyAtInstall(release, parameters, await loadSettings(run));
+  if (!lasting.ok) return lasting;
   await run.span('rights', async () => {
     await awaitRights(run, release.permissions);
     return done(await awaitKinds(run, release.definitions ?? []));
@@ -106,6 +109,13 @@ async function renderSet(run: Run): Promise<Outcome<PreparedSet>> {
       leave();
     }
   });
+}
+
+/** Of what ran well last; empty when that is not known any more. */
+async function loadSettings(run: Run): Promise<Record<string, unknown>> {
+  const [good] = run.installation.status.history;
+  const stored = good && (await loadStored(run, good.renderRef));
+  return (stored?.ok && stored.value.meta.settings) || {};
 }
 
 async function withBounds<T>(run: Run, work: (bounded: BoundedRender) => Promise<T>): Promise<T> {
@@ -237,6 +247,7 @@ function metaOf(run: Run, { release, digest, signedBy }: VerifiedRelease): SetMe
     deadlineSeconds: release.upgrade.deadlineSeconds,
     settleSeconds: release.upgrade.settleSeconds,
     permissions: release.permissions,
+    settings: settingsOf(release, run.record.spec.desired.parameters),
     ...(release.upgrade.replace && { replace: release.upgrade.replace }),
     ...(release.upgrade.rollback === 'safe' && { isRollbackSafe: true }),
     ...(release.drift && { drift: release.drift }),

@@ -37,6 +37,8 @@ export const SetMeta = Type.Object({
   metrics: Type.Optional(ReleaseMetrics),
   /** What may be changed of how it runs, with the real names. */
   remedies: Type.Optional(ReleaseRemedies),
+  /** What its knobs were at, and what is only set at installation, by path. */
+  settings: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
   /** Of what was adopted. */
   found: Type.Optional(Type.Array(FoundImage)),
 });

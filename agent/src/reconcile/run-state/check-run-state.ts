@@ -2,6 +2,7 @@ import {
   canonicalJson,
   EVICTIONS,
   isOnDelete,
+  problemOfScale,
   problemOfSchedule,
   type ReleaseRemedies,
   type RunState,
@@ -69,13 +70,15 @@ function checkScale(
     );
   }
   for (const name of asked) {
+    const problem = problemOfScale(name, wanted.replicas[name] ?? 0, offered);
+    if (problem !== undefined) return failed('not-offered', problem);
     const scaler = autoscalers.get(name);
     if (!scaler) continue;
     const bounds = `minReplicas ${scaler.minReplicas}, maxReplicas ${scaler.maxReplicas ?? '?'}`;
     const message = `${name} is scaled by ${scaler.kind}/${scaler.name} (${bounds}), which would undo it`;
     return failed('autoscaled', `${message}. Change its bounds instead`);
   }
-  return done(unusedNotes(wanted, scalable, autoscalers));
+  return done(unusedNotes(wanted, { scalable, autoscalers, offered }));
 }
 
 function namesOf(objects: readonly KubeObject[], kinds: readonly string[]): string[] {
@@ -113,11 +116,12 @@ function checkStop(objects: readonly KubeObject[], { wanted, present }: Change):
 
 function unusedNotes(
   { replicas }: RunState,
-  scalable: readonly string[],
-  autoscalers: ReadonlyMap<string, unknown>,
+  set: { scalable: readonly string[]; autoscalers: ReadonlyMap<string, unknown>; offered: ReleaseRemedies },
 ): string[] {
-  return Object.keys(replicas).flatMap((name) => {
-    if (!scalable.includes(name)) return [`${name} is not in this release: its scale waits`];
-    return autoscalers.has(name) ? [`${name} is scaled by its autoscaler now: its own scale waits`] : [];
+  return Object.entries(replicas).flatMap(([name, count]) => {
+    if (!set.scalable.includes(name)) return [`${name} is not in this release: its scale waits`];
+    if (set.autoscalers.has(name)) return [`${name} is scaled by its autoscaler now: its own scale waits`];
+    const problem = problemOfScale(name, count, set.offered);
+    return problem === undefined ? [] : [`The scale of ${name} waits: ${problem}`];
   });
 }

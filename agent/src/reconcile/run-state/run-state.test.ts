@@ -84,6 +84,12 @@ describe('the objects as they are to run', () => {
     expect(specs(withRunState([web, keda], runState))[0]).toMatchObject({ replicas: 2 });
   });
 
+  it('have no count that the release does not allow, though it was asked for under another one', () => {
+    const own = { kind: 'Deployment' as const, name: 'web', minimum: 1, maximum: 4 };
+    const counts = (count: number) => withRunState([web], scaled({ 'Deployment/web': count }), { scale: [own] });
+    expect(specs([...counts(4), ...counts(5)])).toMatchObject([{ replicas: 4 }, { replicas: 2 }]);
+  });
+
   it('have an autoscaler of KEDA that rests while they are stopped, which it would not do by itself', () => {
     const paused = { 'autoscaling.keda.sh/paused-replicas': '0' };
     const [, found] = withRunState([web, keda], { stopped: true, replicas: {} });
@@ -110,6 +116,15 @@ describe('before anything is written', () => {
     });
     const message = expect.stringContaining('HorizontalPodAutoscaler/scaler (minReplicas 2, maxReplicas 8)');
     expect(found).toMatchObject({ failure: { message } });
+  });
+
+  it('a count outside of what is signed is refused when it is asked for now, and waits when it was asked for earlier', () => {
+    const own = { kind: 'Deployment' as const, name: 'web', minimum: 1, maximum: 4 };
+    const five = scaled({ 'Deployment/web': 5 });
+    const asked = checkRunState(all, five, AS_RELEASED, { scale: [own] });
+    expect(asked).toMatchObject({ failure: { reason: 'not-offered', message: matching(/1 to 4 pods .* not 5 pods/) } });
+    const earlier = checkRunState(all, five, five, { scale: [own] });
+    expect(earlier).toMatchObject({ ok: true, value: [matching(/^The scale of Deployment\/web waits: /)] });
   });
 
   it('what was asked for earlier does not hold up an upgrade that has no place for it, but is told', () => {

@@ -1,4 +1,4 @@
-import { AS_RELEASED, type ReleaseRemedies, type RunState } from '@steward/shared';
+import { AS_RELEASED, problemOfScale, type ReleaseRemedies, type RunState } from '@steward/shared';
 import { STOPPED_ANNOTATION } from '../../collect/objects/workload.ts';
 import type { KubeObject } from '../../kube/client.ts';
 import { nameOf } from '../../kube/object.ts';
@@ -44,9 +44,15 @@ export function withRunState(
     const scaler = autoscalers.get(name);
     // With ours it begins with as few as it may have; the count of what runs is the autoscaler's.
     const first = scaler?.name === ownScalerName(object) ? scaler.minReplicas : undefined;
-    const replicas = scaler ? first : runState.replicas[name];
+    const replicas = scaler ? first : allowedCount(name, runState, offered);
     return replicas === undefined ? restarted : withSpec(restarted, { replicas });
   });
+}
+
+/** What was asked for under another release may lie outside of what this one allows, and waits. */
+function allowedCount(name: string, { replicas }: RunState, offered: ReleaseRemedies): number | undefined {
+  const count = replicas[name];
+  return count === undefined || problemOfScale(name, count, offered) !== undefined ? undefined : count;
 }
 
 /**

@@ -1,6 +1,7 @@
 import {
   autoscaleOfferText,
   resizeOfferText,
+  scaleBoundsText,
   type Release,
   type ReleaseDetails,
   forInstallation,
@@ -49,6 +50,17 @@ function section(title: string, lines: readonly string[], paint: Paint): string[
   return lines.length === 0 ? [] : ['', paint(`${title}:`, 'bold'), ...lines.map((line) => `  ${line}`)];
 }
 
+/** What support may change of how it runs, and what nobody may change later. */
+function changeLines({ onlyAtInstall = [], remedies = {} }: Release, paint: Paint): string[] {
+  const { resize = [], autoscale = [], scale = [] } = remedies;
+  return [
+    ...section('Only set at installation', onlyAtInstall, paint),
+    ...section('Counts that may be asked for', scale.map(scaleBoundsText), paint),
+    ...section('May be resized', resize.map(resizeOfferText), paint),
+    ...section('May be autoscaled', autoscale.map(autoscaleOfferText), paint),
+  ];
+}
+
 /** A release in words: what runs, what may be set, which rights it needs. */
 export function releaseLines(details: ReleaseDetails, paint: Paint): string[] {
   const { release } = details;
@@ -86,8 +98,7 @@ export function releaseLines(details: ReleaseDetails, paint: Paint): string[] {
       release.knobs.map((knob) => knobText(knob)),
       paint,
     ),
-    ...section('May be resized', (release.remedies?.resize ?? []).map(resizeOfferText), paint),
-    ...section('May be autoscaled', (release.remedies?.autoscale ?? []).map(autoscaleOfferText), paint),
+    ...changeLines(release, paint),
     ...section(
       'Made once, and kept by upgrades',
       (release.generateOnce ?? []).map(({ kind, name, fields }) => `${kind}/${name}: ${fields?.join(', ') ?? 'all'}`),

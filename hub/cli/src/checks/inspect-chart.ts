@@ -6,6 +6,7 @@ import {
   type Lookup,
   type Release,
   type ReleaseHook,
+  type ScaleBounds,
   type SourcedObject,
 } from '@steward/shared';
 import type { Chart } from '../chart/chart.ts';
@@ -25,6 +26,7 @@ import { checkLookup, foundAmong, lookupPermissions, lookupWords } from './looku
 import { checkGenerateOnce, stabilityProblems } from './stability.ts';
 import { permissionsOf, RESOURCE_METRICS, withPlaceholder, type NamedRender } from './permissions.ts';
 import { checkRemedies, remedyPermissions } from './remedies/check-remedies.ts';
+import { scaleBoundsOf, type VariantRender } from './remedies/scale-bounds.ts';
 
 /** Everything a release says of a chart, as far as the chart itself tells it. */
 export interface Inspection {
@@ -36,6 +38,8 @@ export interface Inspection {
   definitions: KindDefinition[];
   /** References as the chart writes them, of all variants. */
   images: string[];
+  /** How many pods may be asked for, by knobs and the chart's own words. */
+  scale: ScaleBounds[];
 }
 
 export interface InspectOptions {
@@ -212,7 +216,7 @@ function runsOf(chart: Chart, parameters: ReleaseParameters, findings: Findings)
   const { variants, leftOut } = variantsOf(parameters.schema, chart.values, maxVariants);
   if (leftOut > 0)
     findings.add('warning', 'variants', `${leftOut} settings were not tried: at most ${maxVariants} are`, {
-      action: 'Make sure they bring in no other kinds, images or Secrets.',
+      action: 'Make sure they bring in no other kinds, images or Secrets, and set no number of pods.',
     });
   return [
     ...variants.map((variant) => ({ variant, releaseName: PLACEHOLDER })),
@@ -230,7 +234,8 @@ export async function inspectChart(chart: Chart, renderer: Renderer, options: In
   const { findings, progress } = options;
   const definitions = readDefinitions(chart.files, findings);
   const read = readYaml(chart, findings);
-  if (!read) return { yaml: {}, parameters: NO_PARAMETERS, permissions: [], hooks: [], definitions, images: [] };
+  if (!read)
+    return { yaml: {}, parameters: NO_PARAMETERS, permissions: [], hooks: [], definitions, images: [], scale: [] };
   const { yaml, source } = read;
   const parameters = releaseParameters(chart, yaml, source, findings);
   const inspector = new Inspector(renderer, options, yaml);
@@ -258,10 +263,11 @@ export async function inspectChart(chart: Chart, renderer: Renderer, options: In
       findings,
     );
   }
-  const renders = results.flatMap((result): NamedRender[] =>
+  const renders = results.flatMap((result): (NamedRender & VariantRender)[] =>
     result
       ? [
           {
+            variant: result.variant,
             releaseName: result.releaseName,
             objects: result.objects.map(({ object }) => object),
             lookups: result.lookups,
@@ -275,5 +281,6 @@ export async function inspectChart(chart: Chart, renderer: Renderer, options: In
   const measured = yaml.metrics?.resources === true ? [RESOURCE_METRICS] : [];
   const besides = [...remedyPermissions(yaml), ...lookupPermissions(renders, NAMESPACE), ...measured];
   const permissions = permissionsOf(renders, besides);
-  return { yaml, parameters, permissions, hooks, definitions, images: [...images].toSorted() };
+  const scale = scaleBoundsOf(yaml, renders);
+  return { yaml, parameters, permissions, hooks, definitions, images: [...images].toSorted(), scale };
 }

@@ -1,22 +1,14 @@
-import {
-  autoscaleOfferText,
-  CreatedGrant,
-  Installation,
-  Operation,
-  resizeOfferText,
-  runStateText,
-} from '@steward/shared';
+import { CreatedGrant, Installation, Operation, runStateText } from '@steward/shared';
 import type { Command } from 'commander';
-import { stringify } from 'yaml';
 import { apiPath } from '../hub-api/hub-client.ts';
 import { healthCell, operationCell, runsText } from '../output/cells.ts';
 import { localTime } from '../output/time.ts';
 import { addCommand, addGroup, type Invocation, type Session } from '../program/command.ts';
-import { headline, oneLine, printable } from '../terminal/terminal.ts';
+import { headline, printable } from '../terminal/terminal.ts';
 import { findInstallation } from './find-installation.ts';
 import { addInstallCommand } from './install-command.ts';
-import { basisOf, knobLines, loadRelease } from './knobs.ts';
-import { offersOf } from './resize-request.ts';
+import { changeSections, stateSections } from './installation-lines.ts';
+import { loadRelease } from './knobs.ts';
 
 interface ListOptions {
   customer?: string;
@@ -73,35 +65,9 @@ async function runShow({ args: [wanted = ''], output, hub }: Invocation<object>)
     ['Id', one.id],
   ]);
   if (!output.isTable) return;
-  const section = (title: string, lines: string[]): void => {
-    if (lines.length > 0) output.lines(['', output.paint(`${title}:`, 'bold'), ...lines.map((line) => `  ${line}`)]);
-  };
-  section(
-    'Reasons',
-    one.reasons.map((reason) => oneLine(`${reason.object}: ${reason.code}: ${reason.message}`)),
-  );
-  section(
-    'Workloads',
-    one.workloads.map(({ kind, name, health, ready, wanted: want, restarts }) =>
-      oneLine(
-        `${kind}/${name}: ${health}${want === undefined ? '' : `, ${ready ?? 0} of ${want} ready`}${restarts ? `, ${restarts} restarts` : ''}`,
-      ),
-    ),
-  );
   const release = await loadRelease(client, one).catch(() => undefined);
-  const { parameters } = basisOf(one);
-  section('Knobs (steward set)', release ? knobLines(release, parameters).map((line) => oneLine(line)) : []);
-  const { resize = [], autoscale = [] } = release ? offersOf(release, one) : {};
-  section('May be resized (steward resize)', resize.map(resizeOfferText));
-  section('May be autoscaled (steward autoscale)', autoscale.map(autoscaleOfferText));
-  if (Object.keys(parameters).length > 0)
-    section(
-      'Parameters',
-      stringify(parameters)
-        .trimEnd()
-        .split('\n')
-        .map((line) => printable(line)),
-    );
+  for (const { title, lines } of [...stateSections(one), ...changeSections(one, release)])
+    if (lines.length > 0) output.lines(['', output.paint(`${title}:`, 'bold'), ...lines.map((line) => `  ${line}`)]);
 }
 
 async function runGrant({ args: [wanted = ''], output, hub, note }: Invocation<object>): Promise<void> {
@@ -131,7 +97,8 @@ export function addInstallationCommands(program: Command, session: Session): voi
   });
   addCommand(installation, session, {
     usage: 'show <installation>',
-    summary: 'show one installation: health with reasons, workloads, parameters',
+    summary:
+      'show one installation: health with reasons, workloads, where it is reached, what it can go back to, parameters',
     about: 'By name; cluster/name or customer/cluster/name when several have it; or id.',
     examples: ['steward installation show nats', 'steward installation show prod/nats'],
     run: runShow,

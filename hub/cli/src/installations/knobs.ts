@@ -17,11 +17,12 @@ export async function loadRelease(hub: HubClient, installation: Installation): P
 }
 
 /** `size = 3 (1 to 5 servers): how many servers` of every knob. */
-export function knobLines({ knobs, parameters: schema }: Release, values: Values): string[] {
+export function knobLines({ knobs, parameters: schema, onlyAtInstall = [] }: Release, values: Values): string[] {
   return knobs.map((knob) => {
     const value = valueAt(values, knob.path) ?? schemaAt(schema, knob.path)?.['default'];
     const shown = value === undefined ? 'as the chart says' : JSON.stringify(value);
-    return `${knob.name} = ${shown} (${boundsOf(knob)}): ${knob.title}`;
+    const when = onlyAtInstall.includes(knob.path) ? ', only at installation' : '';
+    return `${knob.name} = ${shown} (${boundsOf(knob)}${when}): ${knob.title}`;
   });
 }
 

@@ -207,6 +207,27 @@ it('shows what is kept and the knobs with what they are at', async () => {
   expect(terminal.stdout()).toContain('StatefulSet/nats: 2 to 9 pods');
 });
 
+it('shows where it is reached, what it can go back to, and which counts and knobs hold', async () => {
+  const endpoints = [
+    { service: 'nats', port: 4222, name: 'nats' },
+    { service: 'out', port: 53, protocol: 'UDP', type: 'LoadBalancer' },
+  ];
+  const kept = [{ generation: 3, version: '2.14.8' }];
+  const scale = [{ kind: 'StatefulSet', name: '${installation}', minimum: 1, maximum: 3, knob: 'redundancy' }];
+  const fixed = { ...release, remedies: { ...release.remedies, scale }, onlyAtInstall: ['redundancy'] };
+  const { terminal } = await steward('installation show nats', {
+    'GET /installations': () => ({ items: [installation({ namespace: 'mq', endpoints, kept })] }),
+    'GET /services/nats/releases/2.14.9': () => ({ ...details, release: fixed }),
+  });
+  const shown = terminal.stdout();
+  expect(shown).toContain(
+    'Reached in its cluster at:\n  nats.mq.svc:4222 (nats)\n  out.mq.svc:53 (UDP, LoadBalancer)\n',
+  );
+  expect(shown).toContain('Can go back to (steward rollback --to-generation):\n  3: 2.14.8\n');
+  expect(shown).toContain('StatefulSet/nats: 1 to 3 pods (knob redundancy)');
+  expect(shown).toContain('redundancy = as the chart says (1, 3, only at installation): Servers');
+});
+
 it.each([
   [{ state: 'failed', observedGeneration: 5 }, 'not certain'],
   [{ state: 'failed', observedGeneration: 0 }, 'nothing yet'],

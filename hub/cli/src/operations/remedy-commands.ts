@@ -89,7 +89,8 @@ const SCALE: CommandSpec<ChangeOptions> = {
   summary: 'run other numbers of pods than the release says',
   about:
     `A workload is a Deployment or StatefulSet, by its name or as Deployment/web. ${KEPT} \`default\` gives the count back to the release. ` +
-    'Where the release has a knob for it, `steward set` is better: the vendor has said what else must change with it. ' +
+    'Only inside what the release says of the count, by bounds or by a knob (`steward installation show`); where it has a knob, ' +
+    '`steward set` is better: the vendor has said what else must change with it. ' +
     'What an autoscaler scales is refused (`steward autoscale`).',
   examples: ['steward scale shop web=5 --watch', 'steward scale shop web=default StatefulSet/db=3'],
   options: withChangeOptions,
@@ -100,8 +101,9 @@ const SET: CommandSpec<ChangeOptions> = {
   usage: 'set <installation> <knob=value...>',
   summary: 'turn knobs: what the vendor has made to be changed, between its bounds',
   about:
-    'An upgrade with that parameter, of the version that runs. `steward installation show` lists the knobs with their bounds.',
-  examples: ['steward set nats redundancy=3 --watch', 'steward set nats memory=512 storage=80'],
+    'An upgrade with that parameter, of the version that runs. `steward installation show` lists the knobs with their bounds, and which ' +
+    'of them hold only at installation: those are refused.',
+  examples: ['steward set nats memory=512 --watch', 'steward set nats memory=512 storage=80'],
   options: withChangeOptions,
   run: runSet,
 };

@@ -16,6 +16,7 @@ type ReleaseKnob = Release['knobs'][number];
 export interface ReleaseParameters {
   schema: Values;
   basic: string[];
+  onlyAtInstall: string[];
   knobs: ReleaseKnob[];
 }
 
@@ -31,6 +32,7 @@ interface Sources {
 export const NO_PARAMETERS: ReleaseParameters = {
   schema: { type: 'object', additionalProperties: false },
   basic: [],
+  onlyAtInstall: [],
   knobs: [],
 };
 
@@ -174,6 +176,20 @@ function allowedPaths(sources: Sources): Map<string, Place | undefined> {
   return paths;
 }
 
+/** Each names what may be set at all. */
+function checkOnlyAtInstall(
+  listed: readonly string[],
+  allowed: ReadonlyMap<string, unknown>,
+  { steward, findings }: Sources,
+): void {
+  for (const [at, path] of listed.entries())
+    if (!allowed.has(path))
+      findings.add('error', 'parameter-unknown', `${path} cannot be set at installation: nothing lets the hub set it`, {
+        place: steward?.placeOf(['parameters', 'onlyAtInstall', at]),
+        action: 'Name it under basic or allow too, or give it a knob.',
+      });
+}
+
 /** Chooses, by steward.yaml, what of the values schema is opened to the hub, and closes the rest. */
 export function releaseParameters(
   chart: Chart,
@@ -186,7 +202,10 @@ export function releaseParameters(
   const sources: Sources = { chart, yaml, steward, schema: schemaSource, findings };
   const knobs = yaml.knobs ?? [];
   let schema: Values = NO_PARAMETERS.schema;
-  for (const [path, place] of allowedPaths(sources)) {
+  const paths = allowedPaths(sources);
+  const onlyAtInstall = [...(yaml.parameters?.onlyAtInstall ?? [])];
+  checkOnlyAtInstall(onlyAtInstall, paths, sources);
+  for (const [path, place] of paths) {
     let leaf = leafSchema(path, place, sources);
     if (!leaf) continue;
     for (const knob of knobs.filter((candidate) => candidate.path === path)) {
@@ -204,5 +223,6 @@ export function releaseParameters(
     findings.add('note', 'no-steward-yaml', `the chart has no ${STEWARD_YAML}: nothing of it can be set from the hub`, {
       action: 'That is fine for a start; see docs/package-a-service.md.',
     });
-  return { schema, basic: [...(yaml.parameters?.basic ?? [])], knobs: knobs.map((knob) => releaseKnob(knob)) };
+  const basic = [...(yaml.parameters?.basic ?? [])];
+  return { schema, basic, onlyAtInstall, knobs: knobs.map((knob) => releaseKnob(knob)) };
 }

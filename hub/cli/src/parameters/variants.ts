@@ -6,6 +6,8 @@ export interface Variant {
   /** `replicas=1`; `defaults` for none. */
   title: string;
   values: Values;
+  /** The one value that is set, as `storage.size`. */
+  path?: string;
 }
 
 export const DEFAULTS: Variant = { title: 'defaults', values: {} };
@@ -31,7 +33,7 @@ export function variantsOf(schema: Values, defaults: Values, limit: number): { v
     const own = valueAt(defaults, path);
     return settingsOf(leaf, own)
       .filter((setting) => setting !== own)
-      .map((setting) => ({ title: `${path}=${String(setting)}`, values: withValue({}, path, setting) }));
+      .map((setting) => ({ title: `${path}=${String(setting)}`, values: withValue({}, path, setting), path }));
   });
   const kept = variants.slice(0, limit - 1);
   return { variants: [DEFAULTS, ...kept], leftOut: variants.length - kept.length };

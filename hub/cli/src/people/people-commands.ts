@@ -1,26 +1,18 @@
-import { ApiToken, CreatedApiToken, CreatedUser, Customer, ROLES, User, type Role } from '@steward/shared';
-import { InvalidArgumentError, Option, type Command } from 'commander';
+import { ApiToken, CreatedApiToken, Customer, type Role } from '@steward/shared';
+import { InvalidArgumentError, type Command } from 'commander';
 import { CliError } from '../cli-error.ts';
 import { EXIT } from '../exit-codes.ts';
-import { apiPath, type HubClient } from '../hub-api/hub-client.ts';
+import { apiPath } from '../hub-api/hub-client.ts';
 import { localTime } from '../output/time.ts';
 import { addCommand, addGroup, type Invocation, type Session } from '../program/command.ts';
-import { readInput } from '../terminal/prompt.ts';
-
-interface UserOptions {
-  name?: string;
-  role: Role;
-  customer?: string;
-  passwordStdin?: boolean;
-}
+import { roleOption } from './role-option.ts';
+import { addUserCommands } from './user-commands.ts';
 
 interface TokenOptions {
   role: Role;
   customer?: string;
   expiresInDays?: number;
 }
-
-const roleOption = (): Option => new Option('--role <role>', 'what it may do').choices(ROLES).makeOptionMandatory();
 
 async function runCustomerCreate({
   args: [slug = ''],
@@ -45,50 +37,6 @@ async function runCustomerList({ output, hub }: Invocation<object>): Promise<voi
   );
 }
 
-async function runUserCreate(invocation: Invocation<UserOptions>): Promise<void> {
-  const {
-    args: [email = ''],
-    options,
-    output,
-    terminal,
-    hub,
-    note,
-  } = invocation;
-  const password = options.passwordStdin ? await readInput(terminal, 1000) : undefined;
-  const user = await (
-    await hub()
-  ).post(CreatedUser, '/users', {
-    email,
-    name: options.name ?? email,
-    role: options.role,
-    ...(options.customer === undefined ? {} : { customer: options.customer }),
-    ...(password === undefined ? {} : { password }),
-  });
-  output.outcome(user, user.password ?? `User ${user.email} (${user.role}).`);
-  if (user.password !== undefined) note(`That is the password of ${user.email}; it is shown this once.`);
-}
-
-async function customerNames(client: HubClient): Promise<Map<string, string>> {
-  const customers = await client.list(Customer, '/customers');
-  return new Map(customers.map(({ id, slug }) => [id, slug]));
-}
-
-async function runUserList({ output, hub }: Invocation<object>): Promise<void> {
-  const client = await hub();
-  const [users, names] = await Promise.all([client.list(User, '/users'), customerNames(client)]);
-  output.rows(
-    users,
-    [
-      { title: 'e-mail', cell: (user) => user.email },
-      { title: 'name', cell: (user) => user.name },
-      { title: 'role', cell: (user) => user.role },
-      { title: 'customer', cell: (user) => names.get(user.customerId ?? '') ?? '' },
-      { title: 'created', cell: (user) => localTime(user.createdAt) },
-    ],
-    'No users.',
-  );
-}
-
 async function runTokenCreate({
   args: [name = ''],
   options,
@@ -109,6 +57,7 @@ async function runTokenList({ output, hub }: Invocation<object>): Promise<void> 
     [
       { title: 'name', cell: (token) => token.name },
       { title: 'role', cell: (token) => token.role },
+      { title: 'made by', cell: (token) => token.createdBy ?? '' },
       { title: 'created', cell: (token) => localTime(token.createdAt) },
       { title: 'expires', cell: (token) => localTime(token.expiresAt) || 'never' },
       { title: 'last used', cell: (token) => localTime(token.lastUsedAt) || 'never' },
@@ -155,29 +104,7 @@ export function addPeopleCommands(program: Command, session: Session): void {
     run: runCustomerList,
   });
 
-  const user = addGroup(program, 'user', "users: people, yours and the customers'");
-  addCommand<UserOptions>(user, session, {
-    usage: 'create <email>',
-    summary: 'add a person',
-    about: 'Without --password-stdin the hub makes a password, which is printed once.',
-    examples: [
-      'steward user create sam@acme.example --role support-engineer',
-      'steward user create kim@beta.example --role customer-admin --customer beta',
-    ],
-    options: (command) =>
-      command
-        .addOption(roleOption())
-        .option('--customer <slug>', 'for the customer- roles: whose')
-        .option('--name <name>', 'name of the person (default: the e-mail address)')
-        .option('--password-stdin', 'read the password from standard input'),
-    run: runUserCreate,
-  });
-  addCommand(user, session, {
-    usage: 'list',
-    summary: 'list people',
-    examples: ['steward user list'],
-    run: runUserList,
-  });
+  addUserCommands(program, session);
 
   const token = addGroup(program, 'token', 'API tokens: for scripts and CI');
   addCommand<TokenOptions>(token, session, {

@@ -29,7 +29,8 @@ type Declared = Pick<
 >;
 
 /** What a release lets the agent do, and how it is to treat what the chart renders to. */
-export function declaredContent({ yaml, permissions, definitions }: Inspection): Declared {
+export function declaredContent({ yaml, permissions, definitions, scale }: Inspection): Declared {
+  const remedies = { ...yaml.remedies, ...(scale.length > 0 && { scale }) };
   return {
     permissions,
     exceptions: yaml.exceptions ?? {},
@@ -37,7 +38,7 @@ export function declaredContent({ yaml, permissions, definitions }: Inspection):
     ...(yaml.metrics === undefined ? {} : { metrics: { intervalSeconds: 60, endpoints: [], ...yaml.metrics } }),
     ...(yaml.generateOnce === undefined ? {} : { generateOnce: yaml.generateOnce }),
     ...(yaml.drift === undefined ? {} : { drift: yaml.drift }),
-    ...(yaml.remedies === undefined ? {} : { remedies: yaml.remedies }),
+    ...(Object.keys(remedies).length === 0 ? {} : { remedies }),
   };
 }
 
@@ -61,6 +62,7 @@ export function buildRelease(chart: Chart, inspection: Inspection, facts: Releas
     images: facts.images,
     parameters: parameters.schema,
     basicParameters: parameters.basic,
+    ...(parameters.onlyAtInstall.length === 0 ? {} : { onlyAtInstall: parameters.onlyAtInstall }),
     ...declaredContent(inspection),
     knobs: parameters.knobs,
     ...(yaml.probes === undefined ? {} : { probes: yaml.probes }),

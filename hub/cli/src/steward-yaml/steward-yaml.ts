@@ -6,6 +6,7 @@ import {
   ReleaseMetricsEndpoint,
   ReleaseRemedies,
   ReleaseUpgradeRules,
+  ScaleOffer,
   Slug,
 } from '@steward/shared';
 import * as Type from 'typebox';
@@ -39,6 +40,13 @@ export const Parameters = Type.Object(
         maxItems: 100,
         uniqueItems: true,
         description: 'Further values that may be set from the hub.',
+      }),
+    ),
+    onlyAtInstall: Type.Optional(
+      Type.Array(Path, {
+        maxItems: 100,
+        uniqueItems: true,
+        description: 'Of those that may be set, also by knobs: what no later change may make another.',
       }),
     ),
   },
@@ -99,6 +107,16 @@ export const Metrics = Type.Object(
   { ...closed, description: 'What the agent measures of the service and sends to the hub.' },
 );
 
+const Remedies = {
+  ...ReleaseRemedies.properties,
+  scale: Type.Optional(
+    Type.Array(ScaleOffer, {
+      maxItems: 20,
+      description: 'Between how many pods of a workload support may ask for; knobs that set it count too.',
+    }),
+  ),
+};
+
 /** A service's description in the root of its chart. All of it is optional. */
 export const StewardYaml = Type.Object(
   {
@@ -137,7 +155,7 @@ export const StewardYaml = Type.Object(
       }),
     ),
     remedies: Type.Optional(
-      Type.Object(ReleaseRemedies.properties, {
+      Type.Object(Remedies, {
         ...closed,
         description: 'What support may change of how it runs, inside bounds that are signed with the release.',
       }),

@@ -8,6 +8,7 @@ import {
   type Release,
   type RenderedObject,
   type ResizeOffer,
+  type ScaleOffer,
 } from '@steward/shared';
 import type { Findings } from '../../findings/finding.ts';
 import type { StewardYaml } from '../../steward-yaml/steward-yaml.ts';
@@ -27,7 +28,7 @@ export function checkRemedies(
   const containers = objects.flatMap((object) => containerNames(object, releaseName));
   const workloads = objects.map((object) => `${object.kind}/${withPlaceholder(object.metadata.name, releaseName)}`);
   const scaled = new Set(scaledBy(objects).map((name) => withPlaceholder(name, releaseName)));
-  const [resize, autoscale] = [remedies?.resize ?? [], remedies?.autoscale ?? []];
+  const { resize = [], autoscale = [], scale = [] } = remedies ?? {};
   const sized = resize.map((offer) => ({ name: containerOf(offer), problem: problemOfBounds(offer) }));
   tell({ list: 'resize', what: 'container', offers: sized, known: containers }, source, how);
   const counted = autoscale.map((offer) => ({
@@ -36,10 +37,12 @@ export function checkRemedies(
   }));
   const scalable = workloads.filter((name) => /^(Deployment|StatefulSet)\//.test(name));
   tell({ list: 'autoscale', what: 'workload', offers: counted, known: scalable }, source, how);
+  const bounded = scale.map((offer) => ({ name: `${offer.kind}/${offer.name}`, problem: problemOfCounts(offer) }));
+  tell({ list: 'scale', what: 'workload', offers: bounded, known: scalable }, source, how);
 }
 
 interface Offers {
-  list: 'resize' | 'autoscale';
+  list: 'resize' | 'autoscale' | 'scale';
   what: string;
   offers: readonly { name: string; problem: string | undefined }[];
   known: readonly string[];
@@ -101,6 +104,6 @@ function problemOfBounds({ cpu, memory }: ResizeOffer): string | undefined {
   return isEmpty ? 'minimum is above maximum' : undefined;
 }
 
-function problemOfCounts({ minimum, maximum }: AutoscaleOffer): string | undefined {
+function problemOfCounts({ minimum, maximum }: AutoscaleOffer | ScaleOffer): string | undefined {
   return minimum > maximum ? 'minimum is above maximum' : undefined;
 }
