@@ -6,6 +6,13 @@ const long = { testTimeout: 180_000, hookTimeout: 300_000 };
 /** Tests with real programs are tried once more; what passed only then is said at the end of the run (docs/decisions/0142). */
 const patient = { ...long, retry: 1 };
 
+/** But for those whose second try would show less than the first. A file says so with `// @module-tag one-try`. */
+const oneTry = {
+  name: 'one-try',
+  description: 'goes on where the test before ended, or counts what must happen once',
+  retry: 0,
+};
+
 const setups = (...names: string[]): string[] => names.map((name) => `test/support/${name}-setup.ts`);
 const everything = setups('helm', 'cluster', 'images', 'postgres');
 
@@ -13,11 +20,12 @@ const everything = setups('helm', 'cluster', 'images', 'postgres');
 export default defineConfig({
   test: {
     reporters: ['default', new SecondTryReporter()],
+    tags: [oneTry],
     projects: [
       {
         test: {
           name: 'unit',
-          include: ['{shared,hub,agent,hub/cli,hub/console}/src/**/*.test.ts'],
+          include: ['{shared,hub,agent,hub/cli,hub/console}/src/**/*.test.ts', 'scripts/**/*.test.ts'],
           testTimeout: 20_000,
         },
       },
@@ -65,7 +73,8 @@ export default defineConfig({
           name: 'system',
           include: ['test/system/**/*.test.ts'],
           globalSetup: everything,
-          ...patient,
+          // Most of them tell one story each: a second try would begin in its middle.
+          ...long,
           // Each has a hub, an agent and namespaces of its own.
           maxWorkers: 2,
         },
@@ -75,7 +84,7 @@ export default defineConfig({
           name: 'outage',
           include: ['test/outage/**/*.test.ts'],
           globalSetup: everything,
-          ...patient,
+          ...long,
           // They kill what all share.
           fileParallelism: false,
         },

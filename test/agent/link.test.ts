@@ -1,3 +1,4 @@
+// @module-tag one-try
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { PRODUCT_VERSION, SERVER_TIME_HEADER } from '@steward/shared';
 import { createTestAuthority, type TestAuthority } from '../../agent/src/testing/authority.ts';

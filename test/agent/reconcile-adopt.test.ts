@@ -248,32 +248,36 @@ describe('what plain Helm runs', () => {
     expect(await secret()).toEqual(made);
   });
 
-  it('goes there and back as often as one likes, wherever the agent dies on the way', async () => {
-    const { hub } = fixture;
-    const where = await helmInstall(web);
-    const before = await traceOf(where);
-    const legs: readonly [during: 'adopt' | 'leave', death: Death][] = [
-      // Before anything of an object, between whose it is and the apply, after the apply; between two objects.
-      ['adopt', { of: 'mergePatch Deployment', write: 1, when: 'before' }],
-      ['leave', { of: 'mergePatch', write: 2, when: 'before' }],
-      ['adopt', { of: 'mergePatch Deployment', write: 1, when: 'after' }],
-      ['leave', { of: 'mergePatch', write: 3, when: 'after' }],
-      ['adopt', { of: 'apply Deployment', write: 1, when: 'after' }],
-    ];
-    let { installationId } = where;
-    for (const [during, death] of legs) {
-      await agent.stop();
-      const mortal = await fixture.start(death);
-      const want = { ...where, installationId, release: web, kind: during };
-      const operation = fixture.offer({ ...want, generation: during === 'adopt' ? 1 : 2 });
-      await mortal.client.died;
-      agent = await fixture.start();
-      expect(await hub.end(operation), during).toMatchObject({ state: 'succeeded' });
-      expect(await traceOf(where)).toEqual(before);
-      const owner = during === 'leave' ? 'helm' : `steward-${fixture.organization}`;
-      for (const kind of ['ConfigMap', 'Service', 'Deployment'])
-        expect(managersOf(await fixture.get(kind, where.releaseName, where.namespace)), kind).toEqual([owner]);
-      if (during === 'leave') installationId = randomUUID();
-    }
-  });
+  it(
+    'goes there and back as often as one likes, wherever the agent dies on the way',
+    { tags: ['one-try'] },
+    async () => {
+      const { hub } = fixture;
+      const where = await helmInstall(web);
+      const before = await traceOf(where);
+      const legs: readonly [during: 'adopt' | 'leave', death: Death][] = [
+        // Before anything of an object, between whose it is and the apply, after the apply; between two objects.
+        ['adopt', { of: 'mergePatch Deployment', write: 1, when: 'before' }],
+        ['leave', { of: 'mergePatch', write: 2, when: 'before' }],
+        ['adopt', { of: 'mergePatch Deployment', write: 1, when: 'after' }],
+        ['leave', { of: 'mergePatch', write: 3, when: 'after' }],
+        ['adopt', { of: 'apply Deployment', write: 1, when: 'after' }],
+      ];
+      let { installationId } = where;
+      for (const [during, death] of legs) {
+        await agent.stop();
+        const mortal = await fixture.start(death);
+        const want = { ...where, installationId, release: web, kind: during };
+        const operation = fixture.offer({ ...want, generation: during === 'adopt' ? 1 : 2 });
+        await mortal.client.died;
+        agent = await fixture.start();
+        expect(await hub.end(operation), during).toMatchObject({ state: 'succeeded' });
+        expect(await traceOf(where)).toEqual(before);
+        const owner = during === 'leave' ? 'helm' : `steward-${fixture.organization}`;
+        for (const kind of ['ConfigMap', 'Service', 'Deployment'])
+          expect(managersOf(await fixture.get(kind, where.releaseName, where.namespace)), kind).toEqual([owner]);
+        if (during === 'leave') installationId = randomUUID();
+      }
+    },
+  );
 });

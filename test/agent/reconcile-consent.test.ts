@@ -117,7 +117,7 @@ describe('an approval', () => {
     expect(await text()).toBe('hello');
   });
 
-  it('survives the agent: given while it was away, it counts when it is back', async () => {
+  it('survives the agent: given while it was away, it counts when it is back', { tags: ['one-try'] }, async () => {
     const operation = upgrade();
     const { approve } = await asked(operation);
     agent.kill();

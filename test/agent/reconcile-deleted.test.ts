@@ -1,3 +1,4 @@
+// @module-tag one-try
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { AS_RELEASED, fieldAt, type Release } from '@steward/shared';
 import { waitUntil } from '../support/wait-until.ts';

@@ -382,7 +382,7 @@ describe('a namespace that somebody wiped', () => {
   });
 });
 
-describe('an agent that is killed', () => {
+describe('an agent that is killed', { tags: ['one-try'] }, () => {
   it.each(['before', 'after'] as const)('%s it puts something right does it once, and says so', async (when) => {
     await agent.stop();
     const where = fixture.installation();

@@ -88,7 +88,7 @@ describe.concurrent('the health of an installation', () => {
   });
 });
 
-it('is the same on both sides, also for an agent that starts anew', async () => {
+it('is the same on both sides, also for an agent that starts anew', { tags: ['one-try'] }, async () => {
   const { hub } = fixture;
   await waitUntil(() => hub.agrees(), { what: 'both to agree' });
   agent.kill();

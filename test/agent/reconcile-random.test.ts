@@ -1,3 +1,4 @@
+// @module-tag one-try
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
 import { isFinal, type DesiredState } from '@steward/shared';

@@ -1,3 +1,4 @@
+// @module-tag one-try
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { OPERATION_KINDS, WEEKDAYS, type RunState, type Schedule } from '@steward/shared';
 import type { KubeObject } from '../../agent/src/kube/client.ts';

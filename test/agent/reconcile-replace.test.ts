@@ -171,7 +171,7 @@ const deaths: Death[] = [
   { of: 'apply StatefulSet', write: 1, when: 'after' },
 ];
 
-describe('an agent that is killed in the middle of a replacement', () => {
+describe('an agent that is killed in the middle of a replacement', { tags: ['one-try'] }, () => {
   it('goes on with it, whatever was the last thing it did', async () => {
     const { hub } = fixture;
     const where = await fixture.installed(plain, { storageClass: EXPANDABLE });

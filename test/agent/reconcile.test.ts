@@ -79,7 +79,7 @@ describe('an installation', () => {
     expect(Date.parse(end.at) - Date.parse(settled.at)).toBeGreaterThanOrEqual(1_900);
   });
 
-  it('answers a frame that comes again from the journal, and does nothing twice', async () => {
+  it('answers a frame that comes again from the journal, and does nothing twice', { tags: ['one-try'] }, async () => {
     const { hub } = fixture;
     const where = fixture.installation();
     await fixture.grant(where.name, web);

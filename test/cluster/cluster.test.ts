@@ -154,7 +154,7 @@ describe('an imported image', () => {
   });
 });
 
-describe('the components', () => {
+describe('the components', { tags: ['one-try'] }, () => {
   it('come back when they are killed', async () => {
     await cluster.component('kube-apiserver', 'kill');
     await expect(driver.kubectl('get', '--raw', '/readyz', '--request-timeout=300ms')).rejects.toThrow(
@@ -185,7 +185,7 @@ describe('the components', () => {
   });
 });
 
-describe('up and down', () => {
+describe('up and down', { tags: ['one-try'] }, () => {
   it('uses a running cluster again', async () => {
     const again = await up({ name });
     expect(again.nodeAddress).toBe(cluster.nodeAddress);

@@ -1,3 +1,4 @@
+// @module-tag one-try
 import { existsSync } from 'node:fs';
 import { readdir, readlink, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -231,7 +231,7 @@ describe('text from a cluster', () => {
   });
 });
 
-describe('when the hub is killed', () => {
+describe('when the hub is killed', { tags: ['one-try'] }, () => {
   it('the page comes back after the hub was killed, and shows what happened meanwhile', async () => {
     const running = await installed('killed');
     running.agent.result(running.operationId, { state: 'running', phase: 'apply' });

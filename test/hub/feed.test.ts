@@ -1,3 +1,4 @@
+// @module-tag one-try
 import { setTimeout as sleep } from 'node:timers/promises';
 import { once } from 'node:events';
 import { connect } from 'node:net';

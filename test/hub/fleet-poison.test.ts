@@ -1,3 +1,4 @@
+// @module-tag one-try
 import type { Installation, InstallationEvent, InstallationHealth, OperationDetails, PageOf } from '@steward/shared';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { withClient } from '../support/postgres.ts';

@@ -1,3 +1,4 @@
+// @module-tag one-try
 import type {
   ApiToken,
   Cluster,

@@ -1,3 +1,4 @@
+// @module-tag one-try
 import type { Cluster, OperationDetails } from '@steward/shared';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FakeAgent } from '../support/fake-agent.ts';

@@ -1,3 +1,4 @@
+// @module-tag one-try
 import { problemCodeOf, type OperationDetails } from '@steward/shared';
 import type { Client } from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';

@@ -208,7 +208,7 @@ describe('a database that is gone', () => {
   });
 });
 
-describe('the embedded database', () => {
+describe('the embedded database', { tags: ['one-try'] }, () => {
   it('belongs to one hub, survives its hub being killed, and is stopped with it', async () => {
     const dataDir = await temporaryDirectory();
     const embedded = { STEWARD_DATABASE_URL: '', STEWARD_TLS: 'off' };

@@ -1,3 +1,4 @@
+// @module-tag one-try
 import type { LatestMetrics, MetricRange, MetricsFrame, MetricSeries, Problem } from '@steward/shared';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { FakeAgent } from '../support/fake-agent.ts';

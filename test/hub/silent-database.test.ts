@@ -1,3 +1,4 @@
+// @module-tag one-try
 import type { Cluster } from '@steward/shared';
 import { CLOSE_CODES } from '@steward/shared';
 import { afterAll, beforeAll, expect, it } from 'vitest';

@@ -41,11 +41,14 @@ const says = (words: RegExp): Promise<unknown> =>
     intervalMs: 300,
   });
 const connected = (): Promise<unknown> =>
-  waitUntil(
-    async () =>
-      (await stack.api.get<{ connection: string }>(`/clusters/${cluster.cluster.id}`)).connection === 'connected',
-    { what: 'the agent is connected', timeoutMs: 60_000, intervalMs: 300 },
-  );
+  waitUntil(async () => (await connection()) === 'connected', {
+    what: 'the agent is connected',
+    timeoutMs: 60_000,
+    intervalMs: 300,
+  });
+/** What a test goes on from. */
+const connection = async (): Promise<string> =>
+  (await stack.api.get<{ connection: string }>(`/clusters/${cluster.cluster.id}`)).connection;
 const newLine = async (): Promise<CreatedCluster['enrolment']> =>
   stack.api.post<CreatedCluster['enrolment']>(`/clusters/${cluster.cluster.id}/enrolment`, {});
 const push = async (name: string, wanted: Record<string, unknown>): Promise<string> => {
@@ -84,6 +87,7 @@ describe('an agent that may not enrol says why and what to do, in the cluster', 
   });
 
   it('and connects by itself once a new line is applied, which may be applied twice', async () => {
+    expect(await connection()).not.toBe('connected');
     const yaml = await manifest((await newLine()).command);
     await apply(yaml);
     await connected();
@@ -110,6 +114,7 @@ describe('with a service that runs', () => {
   });
 
   it('a hub that is gone is named with its address, and found again', async () => {
+    expect(await connection()).toBe('connected');
     await stack.killHub();
     await says(/false .*The hub \S+ cannot be reached: nothing listens there\. Check the address/);
     await stack.startHubAgain();
@@ -118,6 +123,7 @@ describe('with a service that runs', () => {
   });
 
   it('a database that is gone is told to callers, and the agent is served again by itself when it is back', async () => {
+    expect(await healthy('hello')).toMatchObject({ runningVersion: '1.0.0', reasons: [] });
     await withClient(server.url, (client) => client.query('CHECKPOINT'));
     await server.kill();
     const refused = await stack.steward('status');
@@ -144,6 +150,7 @@ describe('with a service that runs', () => {
 
   it('a namespace that somebody deleted is told, and comes back with the grant and a push', async () => {
     const namespace = `${stack.organization}-lost`;
+    expect(await healthy('lost')).toMatchObject({ runningVersion: '1.0.0', reasons: [] });
     await stack.kubectl(['delete', 'namespace', namespace, '--timeout=60s']);
     await waitUntil(
       async () => {
@@ -167,13 +174,7 @@ describe('with a service that runs', () => {
   });
 
   it('an agent that the cluster gives a user of its own, as OpenShift does, carries on', async () => {
-    const patch = { spec: { template: { spec: { securityContext: { runAsUser: 1_000_650_000, runAsGroup: 0 } } } } };
-    const agent = ['deployment', 'steward-agent', '-n', stack.agentNamespace];
-    await stack.kubectl(['patch', ...agent, '--type=merge', '-p', JSON.stringify(patch)]);
-    await stack.kubectl(['rollout', 'status', ...agent, '--timeout=60s']);
-    const id = await push('lost', { kind: 'upgrade', version: '1.0.0' });
-    expect(await stack.finished(id)).toMatchObject({ state: 'succeeded' });
-    const spec = [
+    const users = [
       'get',
       'pods',
       '-n',
@@ -181,7 +182,14 @@ describe('with a service that runs', () => {
       '-o',
       'jsonpath={.items[*].spec.securityContext.runAsUser}',
     ];
-    expect(await stack.kubectl(spec)).toBe('1000650000');
+    expect(await stack.kubectl(users)).not.toContain('1000650000');
+    const patch = { spec: { template: { spec: { securityContext: { runAsUser: 1_000_650_000, runAsGroup: 0 } } } } };
+    const agent = ['deployment', 'steward-agent', '-n', stack.agentNamespace];
+    await stack.kubectl(['patch', ...agent, '--type=merge', '-p', JSON.stringify(patch)]);
+    await stack.kubectl(['rollout', 'status', ...agent, '--timeout=60s']);
+    const id = await push('lost', { kind: 'upgrade', version: '1.0.0' });
+    expect(await stack.finished(id)).toMatchObject({ state: 'succeeded' });
+    expect(await stack.kubectl(users)).toBe('1000650000');
   });
 
   it('a kubeconfig that does not answer is named by the command', async () => {

@@ -81,10 +81,13 @@ it('no agent of one vendor has a right where the other one is, nor gets one by a
 });
 
 it('an agent that is taken out as documented leaves its services and other vendors alone, and takes up again what runs when it is back', async () => {
+  for (const stack of [ours, theirs])
+    expect(await healthy(stack, 'one')).toMatchObject({ state: 'running', runningVersion: '1.0.0' });
   const [before, others] = [await traceOf(ours, 'one'), await traceOf(theirs, 'one')];
   const [, lines = ''] = /### Take it out[^]*?```sh\n([^]*?)```/.exec(INSTALL_PAGE) ?? [];
   expect(lines).toContain('delete namespace steward-acme');
   await ours.shell(lines.replaceAll('acme', ours.organization));
+  await expect(ours.kubectl(['get', 'namespace', ours.agentNamespace])).rejects.toThrow(/not found/);
   expect(await traceOf(ours, 'one')).toBe(before);
   expect(await ours.installation('one')).toMatchObject({ state: 'running', runningVersion: '1.0.0' });
   await ours.kubectl(['get', 'crd', 'installations.steward.dev']);

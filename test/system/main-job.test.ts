@@ -49,6 +49,9 @@ describe('a service from chart to cluster', () => {
       },
       { what: `hello ${version} is healthy`, timeoutMs: 60_000, intervalMs: 100 },
     );
+  /** What each test goes on from. A wait would let it begin somewhere else. */
+  const expectRunning = async (version: string): Promise<void> =>
+    expect(await stack.installation('hello')).toMatchObject({ runningVersion: version });
   const runningImages = (): Promise<string> =>
     stack.kubectl(['get', 'deployments', '-n', `${stack.organization}-hello`, '-o', 'jsonpath={..image}']);
 
@@ -84,6 +87,7 @@ describe('a service from chart to cluster', () => {
   });
 
   it('waits for the customer when no policy allows an upgrade, and goes on when kubectl approves it', async () => {
+    await expectRunning('1.0.0');
     const { id } = await stack.installation('hello');
     const { id: operationId } = await stack.api.post<Operation>(`/installations/${id}/operations`, {
       kind: 'upgrade',
@@ -153,6 +157,7 @@ describe('a service from chart to cluster', () => {
   });
 
   it('is certain of an image that cannot be pulled after seconds, puts the last good version back, and says what runs', async () => {
+    await expectRunning('1.1.0');
     await stack.policy({ upgrade: 'allow', rollback: 'allow', uninstall: 'allow' });
     const operation = await upgrade('1.2.0');
     expect(operation).toMatchObject({ state: 'rolled-back', reasonCode: 'image-pull-failed' });
@@ -164,6 +169,7 @@ describe('a service from chart to cluster', () => {
   });
 
   it('takes the next upgrade after a rollback', async () => {
+    expect(await stack.installation('hello')).toMatchObject({ state: 'rolled-back', runningVersion: '1.1.0' });
     const { two } = inject('probeImages');
     await stack.publish(HELLO, {
       version: '1.3.0',
@@ -175,6 +181,7 @@ describe('a service from chart to cluster', () => {
   });
 
   it('rolls back to an earlier good generation when asked', async () => {
+    await expectRunning('1.3.0');
     const { id } = await stack.installation('hello');
     const { id: operation } = await stack.api.post<Operation>(`/installations/${id}/operations`, { kind: 'rollback' });
     expect(await stack.finished(operation)).toMatchObject({ state: 'succeeded' });
@@ -182,6 +189,8 @@ describe('a service from chart to cluster', () => {
   });
 
   it('uninstalls by the command, and leaves nothing of the service behind', async () => {
+    await expectRunning('1.1.0');
+    expect(await runningImages()).toContain('probe:2');
     const result = await stack.steward('uninstall', 'hello', '--watch', '--yes');
     expect(result).toMatchObject({ code: 0 });
     const left = await stack.kubectl([

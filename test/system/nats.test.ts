@@ -29,6 +29,24 @@ describe('NATS under management', () => {
       { what: `NATS ${version} is healthy`, timeoutMs: 60_000, intervalMs: 200 },
     );
 
+  /** What each test goes on from. A wait would let it begin somewhere else. */
+  const expectRunning = async (version: string): Promise<void> =>
+    expect(await stack.installation('nats')).toMatchObject({ runningVersion: version });
+  const podUids = async (): Promise<string[]> => {
+    const uids = [
+      'get',
+      'pods',
+      'nats-0',
+      'nats-1',
+      'nats-2',
+      '-n',
+      namespace,
+      '-o',
+      'jsonpath={.items[*].metadata.uid}',
+    ];
+    return (await stack.kubectl(uids)).split(' ');
+  };
+
   /** Of each server, MiB: as the running server says, not the file it was given. */
   const storageLimits = async (): Promise<number[]> => {
     const path = `/api/v1/namespaces/${namespace}/pods`;
@@ -55,37 +73,51 @@ describe('NATS under management', () => {
   afterAll(() => stack?.stop());
 
   it('is upgraded while clients publish and consume: no acknowledged message is lost, none fails after the client’s own retry', async () => {
+    await expectRunning('2.14.9');
+    const before = await podUids();
+    expect(before).toHaveLength(3);
     const load = await startNatsLoad({ servers });
     expect(await upgrade('2.15.2')).toMatchObject({ state: 'succeeded' });
     const result = await load.stop();
     expect(result).toMatchObject({ failed: 0, lost: 0, unconsumed: 0 });
     expect(result.acked).toBeGreaterThan(100);
     await healthy('2.15.2');
+    const after = await podUids();
+    expect(after).toHaveLength(3);
+    expect(after.filter((uid) => before.includes(uid))).toEqual([]);
   });
 
   it('gives streams more of each volume when its storage knob is raised, while clients go on', async () => {
+    await expectRunning('2.15.2');
+    expect(await storageLimits()).toEqual(Array(3).fill(819));
     const load = await startNatsLoad({ servers });
-    const before = await storageLimits();
     await stack.mustSteward('set', 'nats', 'storage=90', '--watch');
-    expect(await load.stop()).toMatchObject({ failed: 0, lost: 0, unconsumed: 0 });
-    expect(before).toEqual(Array(3).fill(819));
+    const result = await load.stop();
+    expect(result).toMatchObject({ failed: 0, lost: 0, unconsumed: 0 });
+    expect(result.acked).toBeGreaterThan(100);
     expect(await storageLimits()).toEqual(Array(3).fill(921));
+    await healthy('2.15.2');
   });
 
   it('comes back from a bad upgrade with its clients connected, and both sides say what runs', async () => {
+    await expectRunning('2.15.2');
     const load = await startNatsLoad({ servers });
     expect(await upgrade('2.16.0')).toMatchObject({ state: 'rolled-back', reasonCode: 'image-pull-failed' });
     const result = await load.stop();
     expect(result).toMatchObject({ failed: 0, lost: 0, unconsumed: 0 });
+    expect(result.acked).toBeGreaterThan(100);
     expect(await healthy('2.15.2')).toMatchObject({ state: 'rolled-back', version: '2.16.0' });
     expect(await stack.kubectl(['get', 'installations', '-n', stack.agentNamespace])).toMatch(/2\.15\.2/);
   });
 
   it('is uninstalled with its volumes kept, and says which', async () => {
+    await expectRunning('2.15.2');
+    expect(await podUids()).toHaveLength(3);
     const { stdout, stderr, code } = await stack.steward('uninstall', 'nats', '--watch', '--yes');
     expect({ code, stderr }).toMatchObject({ code: 0 });
     expect(stdout + stderr).toMatch(/delete persistentvolumeclaim data-nats-0 data-nats-1 data-nats-2/);
     const claims = await stack.kubectl(['get', 'persistentvolumeclaims', '-n', namespace, '-o', 'name']);
     expect(claims.trim().split('\n')).toHaveLength(3);
+    expect(await stack.kubectl(['get', 'statefulsets', '-n', namespace, '-o', 'name'])).toBe('');
   });
 });

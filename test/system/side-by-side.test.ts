@@ -1,8 +1,9 @@
 import { join } from 'node:path';
-import type { Operation } from '@steward/shared';
+import type { Operation, OperationDetails } from '@steward/shared';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
 import { startStackHere } from '../support/stack-of-test.ts';
 import type { Stack } from '../support/stack.ts';
+import { waitUntil } from '../support/wait-until.ts';
 
 const HELLO = join(import.meta.dirname, '../../deploy/catalog/hello');
 
@@ -24,7 +25,8 @@ beforeAll(async () => {
   await stack.enrol();
   await stack.policy({ upgrade: 'allow', rollback: 'allow', uninstall: 'allow' });
   const installed = [await stack.install('first', 'hello'), await stack.install('second', 'hello')];
-  for (const { operation } of installed) await stack.finished(operation.id);
+  for (const { operation } of installed)
+    expect(await stack.finished(operation.id)).toMatchObject({ state: 'succeeded' });
 });
 afterAll(() => stack?.stop());
 
@@ -33,20 +35,30 @@ const push = async (name: string, wanted: object): Promise<string> => {
   return (await stack.api.post<Operation>(`/installations/${id}/operations`, wanted)).id;
 };
 const upgrade = (name: string, version: string): Promise<string> => push(name, { kind: 'upgrade', version });
+/** What each test goes on from. */
+const expectRunning = async (name: string, version: string): Promise<void> =>
+  expect(await stack.installation(name)).toMatchObject({ runningVersion: version });
 
 it('an upgrade of one installation that never gets ready does not hold up the upgrade of another', async () => {
+  for (const name of ['first', 'second']) await expectRunning(name, '1.0.0');
   const stuck = await upgrade('first', '1.2.0');
+  const rollsOut = async (): Promise<boolean> => {
+    const { state, phase } = await stack.api.get<OperationDetails>(`/operations/${stuck}`);
+    return state === 'running' && phase === 'roll-out';
+  };
+  await waitUntil(rollsOut, { what: 'the first one to roll out', timeoutMs: 60_000, intervalMs: 100 });
   const quick = await upgrade('second', '1.1.0');
   expect(await stack.finished(quick)).toMatchObject({ state: 'succeeded' });
-  expect((await stack.api.get<Operation>(`/operations/${stuck}`)).finishedAt).toBeUndefined();
+  expect(await rollsOut()).toBe(true);
 });
 
 it('an uninstall of one leaves the other as it is', async () => {
   const there = ['get', 'deployment', 'second', '-n', `${stack.organization}-second`, '-o'];
   const state = [...there, 'jsonpath={.metadata.uid} {.metadata.generation} {.status.readyReplicas}'];
+  await expectRunning('second', '1.1.0');
   const before = await stack.kubectl(state);
   const { operation } = await stack.install('third', 'hello');
-  await stack.finished(operation.id);
+  expect(await stack.finished(operation.id)).toMatchObject({ state: 'succeeded' });
   const removal = await push('third', { kind: 'uninstall' });
   expect(await stack.finished(removal)).toMatchObject({ state: 'succeeded' });
   expect(await stack.kubectl(state)).toBe(before);
