@@ -65,8 +65,30 @@ describe('the configuration', () => {
     ]);
   });
 
+  it('names what a pattern refuses and what only a closer look finds in one go, each variable once', () => {
+    const problems = problemsOf({
+      STEWARD_LOG_LEVEL: 'loud',
+      STEWARD_LISTEN: '127.0.0.1:70000',
+      STEWARD_TRUSTED_PROXIES: 'everybody',
+      STEWARD_ORGANIZATION: 'acme-',
+      STEWARD_PUBLIC_URL: 'https://hub.example:99999',
+      STEWARD_DATABASE_URL: 'not an address',
+      STEWARD_DATABASE_APP_URL: 'postgres://a:p@h/d',
+    });
+    expect(problems.map((problem) => problem.split(/:| and /)[0] ?? '').toSorted()).toEqual([
+      'STEWARD_DATABASE_APP_URL',
+      'STEWARD_DATABASE_URL',
+      'STEWARD_LISTEN',
+      'STEWARD_LOG_LEVEL',
+      'STEWARD_ORGANIZATION',
+      'STEWARD_PUBLIC_URL',
+      'STEWARD_TRUSTED_PROXIES',
+    ]);
+  });
+
   it.each([
     [{ STEWARD_LISTEN: '127.0.0.1:70000' }, 'above 65535'],
+    [{ STEWARD_DATABASE_URL: 'postgres://o:p@h:99999/d' }, 'STEWARD_DATABASE_URL: expected postgres://'],
     [{ STEWARD_DATABASE_URL: 'postgres://o:p@h/d', STEWARD_DATABASE_APP_URL: 'postgres://a:p@h/d' }, 'both or neither'],
     [
       { STEWARD_DATABASE_APP_URL: 'postgres://a:p@h/d', STEWARD_DATABASE_SYSTEM_URL: 'postgres://s:p@h/d' },

@@ -71,6 +71,15 @@ const EXPECTED: Record<string, string> = {
   OTEL_EXPORTER_OTLP_ENDPOINT: 'http://host:4318',
 };
 
+/** Read as URLs, which take less than their patterns: a port above 65535 is none. */
+const ADDRESSES = [
+  'STEWARD_DATABASE_URL',
+  'STEWARD_DATABASE_APP_URL',
+  'STEWARD_DATABASE_SYSTEM_URL',
+  'STEWARD_PUBLIC_URL',
+  'OTEL_EXPORTER_OTLP_ENDPOINT',
+] as const;
+
 export interface ListenAddress {
   host: string;
   /** 0: any free port. */
@@ -147,14 +156,23 @@ function parseDatabase(env: Environment): Config['database'] {
   };
 }
 
-/** What a schema of single variables cannot say. */
-function problemsBetween(env: Environment, listen: readonly ListenAddress[]): string[] {
+type Given = Readonly<Record<string, string>>;
+
+/** Which of them must be given together. */
+function problemsBetween(given: Given): string[] {
+  const has = (name: string) => given[`STEWARD_DATABASE_${name}`] !== undefined;
   const problems: string[] = [];
-  if ((env.STEWARD_DATABASE_APP_URL === undefined) !== (env.STEWARD_DATABASE_SYSTEM_URL === undefined))
+  if (has('APP_URL') !== has('SYSTEM_URL'))
     problems.push('STEWARD_DATABASE_APP_URL and STEWARD_DATABASE_SYSTEM_URL: give both or neither');
-  if (env.STEWARD_DATABASE_APP_URL !== undefined && env.STEWARD_DATABASE_URL === undefined)
+  if (has('APP_URL') && !has('URL'))
     problems.push('STEWARD_DATABASE_APP_URL: needs STEWARD_DATABASE_URL (the owner) too');
-  for (const { host, port } of listen)
+  return problems;
+}
+
+/** What a pattern cannot say of a variable that fits it. */
+function problemsWithin(env: Environment): string[] {
+  const problems: string[] = [];
+  for (const { host, port } of env.STEWARD_LISTEN?.split(',').map(parseAddress) ?? [])
     if (port > 65_535) problems.push(`STEWARD_LISTEN: port ${port} of ${host} is above 65535`);
   for (const text of parseProxies(env.STEWARD_TRUSTED_PROXIES))
     if (!parseNetwork(text))
@@ -162,19 +180,19 @@ function problemsBetween(env: Environment, listen: readonly ListenAddress[]): st
   const slug = env.STEWARD_ORGANIZATION?.split(':')[0];
   if (slug !== undefined && !decodeSlug(slug).ok)
     problems.push(`STEWARD_ORGANIZATION: the slug "${slug}" must be lower-case letters, digits, dashes; 1 to 40`);
+  for (const name of ADDRESSES)
+    if (env[name] !== undefined && !URL.canParse(env[name])) problems.push(`${name}: expected ${EXPECTED[name]}`);
   return problems;
 }
 
-/** @throws ConfigError with every variable that its own schema refuses */
-function checkEach(environment: Readonly<Record<string, string | undefined>>): Environment {
-  const given = Object.fromEntries(
-    Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''),
-  );
-  const ajv = new Ajv({ allErrors: true, strict: false });
-  const validate = ajv.compile<Environment>(Environment);
-  if (validate(given)) return given;
-  const names = new Set((validate.errors ?? []).map(({ instancePath }) => instancePath.slice(1)));
-  throw new ConfigError([...names].map((name) => `${name}: expected ${EXPECTED[name] ?? 'another value'}`));
+/** The variables that their own schema takes, and a problem of each that it refuses. */
+function checkEach(given: Given): { env: Environment; problems: string[] } {
+  const validate = new Ajv({ allErrors: true, strict: false }).compile<Environment>(Environment);
+  if (validate(given)) return { env: given, problems: [] };
+  const wrong = new Set((validate.errors ?? []).map(({ instancePath }) => instancePath.slice(1)));
+  const others: Given = Object.fromEntries(Object.entries(given).filter(([name]) => !wrong.has(name)));
+  const problems = [...wrong].map((name) => `${name}: expected ${EXPECTED[name] ?? 'another value'}`);
+  return { env: validate(others) ? others : {}, problems };
 }
 
 /**
@@ -182,17 +200,20 @@ function checkEach(environment: Readonly<Record<string, string | undefined>>): E
  * @throws ConfigError that names every bad variable; values are not repeated, since they may be secrets
  */
 export function loadConfig(environment: Readonly<Record<string, string | undefined>>): Config {
-  const given = { ...DEFAULTS, ...checkEach(environment) };
-  const listen = given.STEWARD_LISTEN.split(',').map(parseAddress);
-  const between = problemsBetween(given, listen);
-  if (between.length > 0) throw new ConfigError(between);
+  const variables = Object.fromEntries(
+    Object.entries(environment).filter((entry): entry is [string, string] => entry[1] !== undefined && entry[1] !== ''),
+  );
+  const { env, problems } = checkEach(variables);
+  const all = [...problems, ...problemsWithin(env), ...problemsBetween(variables)];
+  if (all.length > 0) throw new ConfigError(all);
+  const given = { ...DEFAULTS, ...env };
   const { STEWARD_PUBLIC_URL: publicUrl, OTEL_EXPORTER_OTLP_ENDPOINT: otlpEndpoint } = given;
   const [slug = '', ...name] = given.STEWARD_ORGANIZATION.split(':');
   return {
     database: parseDatabase(given),
     pools: { app: Number(given.STEWARD_DATABASE_APP_POOL), system: Number(given.STEWARD_DATABASE_SYSTEM_POOL) },
     dataDir: resolve(given.STEWARD_DATA_DIR ?? defaultDataDir()),
-    listen,
+    listen: given.STEWARD_LISTEN.split(',').map(parseAddress),
     ...(publicUrl === undefined ? {} : { publicUrl: publicUrl.replace(/\/$/, '') }),
     tls: parseTls(given.STEWARD_TLS),
     trustedProxies: parseProxies(given.STEWARD_TRUSTED_PROXIES),

@@ -12,6 +12,7 @@ import { AgentSocketAdapter } from './gateway/agent-socket.adapter.ts';
 import { addBodyParsers } from './http/server/body-parsers.ts';
 import { HttpServers } from './http/server/http-servers.ts';
 import { sendProblem } from './http/problem.filter.ts';
+import { addRequestPlaces } from './http/server/request-places.ts';
 import { addRequestLog } from './http/server/request-log.ts';
 import { RouteTable } from './openapi/route-table.ts';
 import { addSecurityHeaders } from './http/server/security-headers.ts';
@@ -102,6 +103,7 @@ async function startOn(
   const fastify = adapter.getInstance();
   addShutdownRefusal(fastify, app.get(LifeCycle));
   addBodyParsers(fastify);
+  addRequestPlaces(fastify);
   addSecurityHeaders(fastify, config.tls.kind === 'files');
   addRequestLog(fastify, log, app.get(Metrics));
   const table = app.get(RouteTable);

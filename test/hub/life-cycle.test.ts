@@ -292,35 +292,36 @@ describe('listening', () => {
     await running.end();
   });
 
-  it.each(['/nothing', AGENT_PATHS.connect])(
-    'ends the connection of a refused upgrade to %s by itself',
-    async (path) => {
-      const running = await startHubWithDatabase();
-      const { hostname, port } = new URL(running.hub.url);
-      // One that never ends its own side.
-      const socket = connect({ port: Number(port), host: hostname, allowHalfOpen: true });
-      socket.write(`GET ${path} HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n`);
-      expect(await text(socket)).toMatch(/^HTTP\/1.1 4/);
-      // Only what the other side has closed for good answers a write with a reset.
-      const reset = once(socket, 'error');
-      const writing = setInterval(() => socket.write('x'), 50);
-      expect(await reset.then(([error]) => (error as NodeJS.ErrnoException).code)).toMatch(/ECONNRESET|EPIPE/);
-      clearInterval(writing);
-      socket.destroy();
+  it('ends the connection of a refused upgrade by itself', async () => {
+    const running = await startHubWithDatabase();
+    const { hostname, port } = new URL(running.hub.url);
+    // One that never ends its own side.
+    const socket = connect({ port: Number(port), host: hostname, allowHalfOpen: true });
+    socket.write(`GET ${AGENT_PATHS.connect} HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n`);
+    expect(await text(socket)).toMatch(/^HTTP\/1.1 4/);
+    // Only what the other side has closed for good answers a write with a reset.
+    const reset = once(socket, 'error');
+    const writing = setInterval(() => socket.write('x'), 50);
+    expect(await reset.then(([error]) => (error as NodeJS.ErrnoException).code)).toMatch(/ECONNRESET|EPIPE/);
+    clearInterval(writing);
+    socket.destroy();
+    await running.end();
+  });
+
+  it.each(['h2c', 'websocket'])(
+    'answers a request that would rather be %s as the request it is, on every address',
+    async (upgrade) => {
+      const running = await startHubWithDatabase({ listen: '127.0.0.1:0,127.0.0.2:0' });
+      for (const url of running.hub.urls) {
+        const api = createApi(url);
+        const wish = { connection: 'upgrade', upgrade };
+        expect((await api.call('GET', '/healthz', undefined, wish)).status).toBe(200);
+        const lost = await api.call('POST', '/nothing', { a: 1 }, wish);
+        expect(lost).toMatchObject({ status: 404, body: { type: expect.stringContaining('/not-found') } });
+      }
       await running.end();
     },
   );
-
-  it('refuses an upgrade that nobody takes, on every address', async () => {
-    const running = await startHubWithDatabase({ listen: '127.0.0.1:0,127.0.0.2:0' });
-    for (const url of running.hub.urls) {
-      const { hostname, port } = new URL(url);
-      const socket = connect(Number(port), hostname);
-      socket.write('GET /nothing HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n');
-      expect(await text(socket)).toMatch(/^HTTP\/1.1 404 /);
-    }
-    await running.end();
-  });
 });
 
 describe('the OpenAPI document', () => {

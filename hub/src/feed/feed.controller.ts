@@ -44,6 +44,8 @@ export class FeedController {
   ): Promise<void> {
     const last = request.headers['last-event-id'];
     const after = placeOf(typeof last === 'string' ? last : query.after);
+    // Who only asks whether there is one would wait for ever.
+    if (request.method === 'HEAD') return void reply.type('text/event-stream').send();
     const { type, installation } = query;
     await this.feed.stream(
       {

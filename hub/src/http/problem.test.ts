@@ -28,6 +28,15 @@ describe('a problem', () => {
     expect(JSON.stringify(answer)).not.toMatch(/secret inside|10\.0\.0\.5/);
   });
 
+  it('does not say again all of a long address', () => {
+    const long = 'x'.repeat(5_000);
+    const answer = problemAnswer(Object.assign(new Error(`${long} is bad`), { statusCode: 400 }), {
+      id: 'r1',
+      path: long,
+    });
+    expect(JSON.stringify(answer.body).length).toBeLessThan(1_000);
+  });
+
   it('says when to come back', () => {
     expect(
       problemAnswer(new ProblemError('too-many-requests', 'x', { retryAfterSeconds: 7 }), REQUEST).headers[

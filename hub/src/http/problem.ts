@@ -37,6 +37,9 @@ function titleOf(code: ProblemCode): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
+/** Of what was sent no more is said again. */
+const MAX_REPEATED = 300;
+
 /** Nest's and Fastify's own refusals (unknown route, body too large, malformed JSON) in our words. */
 function fromFramework(error: unknown): ProblemError | undefined {
   const status =
@@ -45,7 +48,7 @@ function fromFramework(error: unknown): ProblemError | undefined {
       : error instanceof Error && 'statusCode' in error && typeof error.statusCode === 'number'
         ? error.statusCode
         : 500;
-  const detail = error instanceof Error ? error.message : String(error);
+  const detail = shortened(error instanceof Error ? error.message : String(error));
   if (status === 404 || status === 405)
     return new ProblemError('not-found', detail, { action: 'see /api/v1/openapi.json for what there is' });
   if (status === 415)
@@ -59,6 +62,10 @@ function fromFramework(error: unknown): ProblemError | undefined {
       retryAfterSeconds: 2,
     });
   return status >= 400 && status < 500 ? new ProblemError('invalid-request', detail) : undefined;
+}
+
+function shortened(text: string): string {
+  return text.length > MAX_REPEATED ? `${text.slice(0, MAX_REPEATED).toWellFormed()}…` : text;
 }
 
 function toProblemError(error: unknown): { problem: ProblemError; isBug: boolean } {
@@ -109,7 +116,7 @@ export function problemAnswer(error: unknown, request: { id: string; path: strin
       status: PROBLEMS[code],
       detail,
       ...(options.action === undefined ? {} : { action: options.action }),
-      instance: request.path,
+      instance: shortened(request.path),
       requestId: request.id,
     },
   };

@@ -132,7 +132,9 @@ function inside(values: Values, key: string): Values {
 
 /** Never over files that are there: they may be of another installation. */
 async function write(directory: string, files: Record<string, string | Uint8Array>): Promise<void> {
-  await mkdir(directory, { recursive: true });
+  await mkdir(directory, { recursive: true }).catch((error: unknown) => {
+    throw usageError(`cannot make the folder ${directory}: ${messageOf(error)}`, 'Give another --output-dir.');
+  });
   for (const [name, content] of Object.entries(files))
     await writeFile(join(directory, name), content, { flag: 'wx', mode: 0o600 }).catch((error: unknown) => {
       throw usageError(`cannot write ${join(directory, name)}: ${messageOf(error)}`, 'Give another --output-dir.');

@@ -27,8 +27,9 @@ export function configPath(env: Env): string {
   return join(env['XDG_CONFIG_HOME'] || join(env['HOME'] || homedir(), '.config'), 'steward', 'config.json');
 }
 
+/** Also where the home itself is none, as `/dev/null` of an account without one. */
 function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+  return error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
 }
 
 /** An absent file is an empty one. @throws CliError when it cannot be read or is not a configuration */
@@ -49,14 +50,17 @@ export async function loadConfig(path: string): Promise<ConfigFile> {
 
 /** Replaces the file in one step, readable by its owner only. */
 export async function saveConfig(path: string, config: ConfigFile): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const draft = `${path}.${process.pid}.new`;
   try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     await writeFile(draft, `${JSON.stringify(config, null, 2)}\n`, { mode: 0o600 });
     await chmod(draft, 0o600);
     await rename(draft, path);
   } catch (error) {
-    await rm(draft, { force: true });
-    throw new CliError(EXIT.usage, `cannot write ${path}: ${messageOf(error)}`, { cause: error });
+    await rm(draft, { force: true }).catch(() => undefined);
+    throw new CliError(EXIT.usage, `cannot write ${path}: ${messageOf(error)}`, {
+      action: 'Name a folder that you can write in by XDG_CONFIG_HOME, or log in by STEWARD_URL and STEWARD_TOKEN.',
+      cause: error,
+    });
   }
 }

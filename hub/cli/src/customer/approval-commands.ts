@@ -61,9 +61,18 @@ const decodeOperation = compile(OperationObject);
 const defaultLifeMs = 3_600_000;
 
 async function loadJson<T extends TSchema>(target: Kubectl, schema: T, args: readonly string[]): Promise<Static<T>> {
-  const decoded = compile(schema)(JSON.parse(await target.run([...args, '-o', 'json'])));
+  const decoded = compile(schema)(parsedJson(await target.run([...args, '-o', 'json'])));
   if (decoded.ok) return decoded.value;
   throw new CliError(EXIT.failed, `kubectl ${args.join(' ')} answered something else: ${decoded.error}`);
+}
+
+/** Undefined for what is none, as of a wrapper that says something of its own. */
+function parsedJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 function isMeant({ metadata, spec, status }: OperationObject, wanted: string): boolean {

@@ -99,6 +99,8 @@ export class HubClient {
         query: { ...query, limit: Math.min(pageSize, limit - rows.length), cursor },
       });
       rows.push(...page.items);
+      if (page.items.length === 0 && page.next !== undefined)
+        throw this.strange({ method: 'GET', path }, 'a page without rows is followed by another');
       cursor = page.next;
       if (cursor !== undefined && rows.length >= maxRows)
         throw new CliError(EXIT.usage, `there are more than ${maxRows} rows`, {
@@ -193,7 +195,8 @@ export class HubClient {
         action: 'Log in to that address instead: a token is not sent on.',
       });
     return new CliError(
-      EXIT.internal,
+      // What stands in front of a hub says so in its place while there is none.
+      AWAY.has(answer.status) ? EXIT.unreachable : EXIT.internal,
       `${call.method} ${call.path} was answered with status ${answer.status} and no reason`,
       {
         action: `Check that ${this.url} is a Steward hub and no proxy answers in its place.`,
@@ -205,6 +208,9 @@ export class HubClient {
     this.http.close();
   }
 }
+
+/** Bad gateway, unavailable, gateway time-out. */
+const AWAY: ReadonlySet<number> = new Set([502, 503, 504]);
 
 /** How long a busy hub asks to wait; undefined when it is not busy, or busy for too long. */
 function retryAfterMs({ status, headers }: HttpAnswer): number | undefined {

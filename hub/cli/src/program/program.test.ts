@@ -166,6 +166,19 @@ describe('output', () => {
     });
   });
 
+  it.each([
+    'customer list --wach -o json',
+    'customer list -ojson --wach',
+    'cluster --output=json',
+    'status -wo json --nosuch x',
+  ])('tells a wrong command line as JSON too: %s', async (line) => {
+    const { code, terminal } = await steward(line);
+    expect(code).toBe(2);
+    expect(JSON.parse(terminal.stderr())).toMatchObject({
+      error: { exitCode: 2, action: expect.stringContaining('--help') },
+    });
+  });
+
   it('never lets a hub steer the terminal', async () => {
     const evil = { ...customer('beta'), name: 'a\u001b]0;owned\u0007\u202e\nb' };
     const { terminal } = await steward('customer list', { 'GET /customers': () => ({ items: [evil] }) });
@@ -267,6 +280,17 @@ describe('login', () => {
     const { code, terminal } = await steward('login http://hub.example.com --token x');
     expect(code).toBe(2);
     expect(terminal.stderr()).toContain('unprotected');
+  });
+
+  it('says that the login cannot be kept, and what else would do', async () => {
+    await writeFile(join(folder, 'file'), '');
+    const env = { ...noToken, XDG_CONFIG_HOME: join(folder, 'file') };
+    const line = 'login --email sam@acme.example --password-stdin';
+    const { code, terminal } = await steward(line, routes, { env, input: 'right' });
+    expect(code).toBe(2);
+    expect(terminal.stderr()).toMatch(/cannot write .*config\.json: .*\n.*XDG_CONFIG_HOME/);
+    // A home that is none holds no login either.
+    expect((await steward('whoami', routes, { env: { XDG_CONFIG_HOME: '/dev/null' } })).code).toBe(0);
   });
 
   it('says what is wrong with a broken configuration file', async () => {

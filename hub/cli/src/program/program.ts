@@ -6,7 +6,7 @@ import { addLeaveCommand } from '../adoption/leave-command.ts';
 import { addApprovalCommands } from '../customer/approval-commands.ts';
 import { addClusterCommands } from '../clusters/cluster-commands.ts';
 import { addCatalogCommands } from '../catalog/catalog-commands.ts';
-import { CliError, messageOf } from '../cli-error.ts';
+import { CliError, messageOf, usageError } from '../cli-error.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { addInstallationCommands } from '../installations/installation-commands.ts';
 import { addKeyCommands } from '../keys/key-commands.ts';
@@ -37,14 +37,19 @@ A first service, step by step:
 Exit codes: 0 done, 1 it did not come out well, 2 wrong use, 3 not found, 4 not logged in or not
 allowed, 5 hub not reachable, 6 conflict, 7 out of time, 70 fault in Steward, 130 Ctrl-C.`;
 
-/** All commands, in the order and groups of the help. */
-export function buildProgram(session: Session): Command {
+const SEE_HELP = '--help shows how it is used';
+
+/**
+ * All commands, in the order and groups of the help.
+ * @param writeUsage takes what the parser of the command line says of a wrong one
+ */
+export function buildProgram(session: Session, writeUsage: (text: string) => void): Command {
   const { terminal } = session;
   const program = new Command('steward').description(ABOUT).version(PRODUCT_VERSION);
-  program.enablePositionalOptions().showHelpAfterError('(--help shows how it is used)').showSuggestionAfterError();
+  program.enablePositionalOptions().showHelpAfterError(`(${SEE_HELP})`).showSuggestionAfterError();
   program.configureOutput({
     writeOut: (text) => terminal.out(text),
-    writeErr: (text) => terminal.err(text),
+    writeErr: writeUsage,
     getOutHelpWidth: () => Math.min(terminal.columns(), 110),
     getErrHelpWidth: () => Math.min(terminal.columns(), 110),
   });
@@ -72,6 +77,22 @@ export function buildProgram(session: Session): Command {
   return program;
 }
 
+/** Also before the command line is understood, since that is what may be wrong with it: `-o json`, `-ojson`, `-wo json`, `--output=json`. */
+function wantsJson(argv: readonly string[]): boolean {
+  return argv.some(
+    (word, at) =>
+      /^(-[a-z]*o|--output=)json$/i.test(word) || (/^(-[a-z]*o|--output)$/i.test(word) && argv[at + 1] === 'json'),
+  );
+}
+
+/** What the parser of the command line has said already, for people; programs are told like of any other error. */
+function reportUsage(error: CommanderError, argv: readonly string[], terminal: Terminal): ExitCode {
+  if (error.exitCode === 0) return EXIT.ok;
+  if (!wantsJson(argv)) return EXIT.usage;
+  const message = error.code === 'commander.help' ? 'a command is missing' : error.message.replace(/^error: /, '');
+  return report(usageError(message, SEE_HELP), argv, terminal);
+}
+
 function report(error: unknown, argv: readonly string[], terminal: Terminal): ExitCode {
   const known =
     error instanceof CliError
@@ -80,7 +101,7 @@ function report(error: unknown, argv: readonly string[], terminal: Terminal): Ex
           action: 'This is a fault of Steward; please report it with what you did.',
           cause: error,
         });
-  if (argv.some((word, at) => word === '--output=json' || (/^(-o|--output)$/.test(word) && argv[at + 1] === 'json'))) {
+  if (wantsJson(argv)) {
     const { exitCode, message, action, problem } = known;
     terminal.err(`${JSON.stringify({ error: { exitCode, message, action, problem } })}\n`);
   } else {
@@ -95,13 +116,18 @@ function report(error: unknown, argv: readonly string[], terminal: Terminal): Ex
 /** Runs one command line (without the program's own name) and says how it ended. */
 export async function runSteward(argv: readonly string[], terminal: Terminal): Promise<ExitCode> {
   let ended: ExitCode = EXIT.ok;
-  const program = buildProgram({ terminal, ended: (code) => (ended = code) });
+  // The parser of the command line writes its own errors; for programs they are written here.
+  const isForPrograms = wantsJson(argv);
+  const writeUsage = (text: string): void => {
+    if (!isForPrograms) terminal.err(text);
+  };
+  const program = buildProgram({ terminal, ended: (code) => (ended = code) }, writeUsage);
   try {
     await program.parseAsync([...argv], { from: 'user' });
     return terminal.signal.aborted ? EXIT.interrupted : ended;
   } catch (error) {
     if (terminal.signal.aborted) return EXIT.interrupted;
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    if (error instanceof CommanderError) return reportUsage(error, argv, terminal);
     return report(error, argv, terminal);
   }
 }

@@ -34,7 +34,12 @@ export async function createKeyFile(path: string): Promise<ReleaseKey> {
       });
     throw usageError(`cannot write the key: ${messageOf(error)}`);
   }
-  await writeFile(publicKeyPath(path), `${JSON.stringify(key, null, 2)}\n`);
+  await writeFile(publicKeyPath(path), `${JSON.stringify(key, null, 2)}\n`).catch((error: unknown) => {
+    throw usageError(
+      `the key was made, and its public half cannot be written: ${messageOf(error)}`,
+      `\`steward keys trust ${path} --name NAME\` takes the private file too, and sends its public half only.`,
+    );
+  });
   return key;
 }
 

@@ -16,3 +16,11 @@ it('says that the output cannot be written, as to a full disk, and ends with 1',
   expect(said).toMatch(/^error: cannot write the output: ENOSPC.*\n$/);
   expect(code).toBe(1);
 });
+
+it('takes a variable that is set but empty as not set', async () => {
+  const env = { PATH: process.env['PATH'], HOME: '/nowhere', STEWARD_URL: '', STEWARD_TOKEN: '', STEWARD_PROFILE: '' };
+  const child = spawn(process.execPath, [PROGRAM, 'whoami'], { stdio: ['ignore', 'ignore', 'pipe'], env });
+  const [said, [code]] = await Promise.all([text(child.stderr), once(child, 'close')]);
+  expect(said).toContain('you are not logged in to a hub');
+  expect(code).toBe(4);
+});

@@ -43,7 +43,7 @@ export function processTerminal(): { terminal: Terminal; wasInterrupted: () => b
       inputIsTty: process.stdin.isTTY === true,
       columns: () => process.stdout.columns || 120,
       rows: () => process.stdout.rows || 40,
-      env: process.env,
+      env: Object.fromEntries(Object.entries(process.env).filter(([, value]) => value !== '')),
       cwd: process.cwd(),
       signal: stop.signal,
       now: () => new Date(),

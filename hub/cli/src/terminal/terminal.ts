@@ -12,6 +12,7 @@ export interface Terminal {
   readonly inputIsTty: boolean;
   columns(): number;
   rows(): number;
+  /** Set but empty is as not set. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
   /** Aborted by Ctrl-C, and when nobody reads the output any more. */

@@ -40,7 +40,7 @@ export class HttpServers {
     return this.#proxies.addressOf(request);
   }
 
-  /** Takes the upgrades of one path. Others are refused with 404, all with 503 while the hub stops. */
+  /** Takes the upgrades of one path, with 503 while the hub stops. Elsewhere the wish for one is ignored, as HTTP allows: Java's client has it in each of its requests. */
   onUpgrade(path: string, handler: UpgradeHandler): void {
     this.#upgrades.set(path, handler);
   }
@@ -113,22 +113,26 @@ export class HttpServers {
   }
 
   #create(handler: RequestListener): Server | TlsServer {
-    const options = { maxHeaderSize: 16 * 1024 };
+    const shouldUpgradeCallback = (request: IncomingMessage): boolean => this.#upgrades.has(pathOf(request));
+    const options = { maxHeaderSize: 16 * 1024, shouldUpgradeCallback };
     if (this.config.tls.kind === 'off') return createServer(options, handler);
     return createTlsServer({ ...options, ...this.tls.secureContext(), minVersion: 'TLSv1.2' }, handler);
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on('error', () => socket.destroy());
-    const path = (request.url ?? '/').split('?')[0] ?? '/';
-    const handler = this.#upgrades.get(path);
+    const handler = this.#upgrades.get(pathOf(request));
     if (this.#state === 'listening' && handler) {
       handler(request, socket, head);
       return;
     }
-    const status = handler ? '503 Service Unavailable\r\nRetry-After: 2' : '404 Not Found';
+    const status = '503 Service Unavailable\r\nRetry-After: 2';
     answerAndEnd(socket, `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
   }
+}
+
+function pathOf({ url = '/' }: IncomingMessage): string {
+  return url.split('?')[0] ?? '/';
 }
 
 async function listen(server: Server, { host, port }: ListenAddress): Promise<void> {
