@@ -193,6 +193,37 @@ describe('the journal', () => {
     expect(journal.has(ids[1] ?? '')).toBe(true);
   });
 
+  it('goes by its transitions where somebody wrote an end beside them, and takes that back with its next word', async () => {
+    const first = await openJournal();
+    const record = await first.create(desired, undefined);
+    await first.move(record, accepted);
+    await first.move(record, running);
+    const object = server.object(path);
+    if (!object) throw new Error('not there');
+    const forged = { ...stored(), ...ended, revision: 9, ackedRevision: 9, finishedAt: '2026-01-01T00:00:00Z' };
+    server.put(path, { ...object, status: forged });
+    const second = await openJournal();
+    const found = second.find(id);
+    if (!found) throw new Error('it was believed');
+    expect(found.status).toMatchObject({ state: 'running', phase: 'apply', revision: 2, ackedRevision: 2 });
+    expect(found.altered).toMatchObject({ state: 'succeeded' });
+    await second.move(found, running);
+    expect(stored()).toMatchObject({ state: 'running', revision: 3 });
+    expect(stored()['finishedAt'] ?? null).toBeNull();
+  });
+
+  it('writes an operation that has ended as it ended where somebody wrote that it goes on', async () => {
+    const first = await openJournal();
+    const record = await first.create(desired, undefined);
+    for (const move of [accepted, running, ended]) await first.move(record, move);
+    const object = server.object(path);
+    if (!object) throw new Error('not there');
+    server.put(path, { ...object, status: { ...stored(), state: 'running', phase: 'apply' } });
+    const second = await openJournal();
+    expect(second.unfinished('shop')).toEqual([]);
+    expect(stored()).toMatchObject({ state: 'succeeded', phase: 'done', revision: 3 });
+  });
+
   it('takes an operation that somebody made unreadable for one that is gone', async () => {
     const journal = await openJournal();
     const record = await journal.create(desired, undefined);

@@ -66,6 +66,7 @@ function podSpec({ image, proxy }: AgentDeploymentInput): Record<string, unknown
         command: ['/usr/local/bin/node', ...AGENT_NODE_FLAGS, '/app/agent.js'],
         env: [
           { name: 'MALLOC_ARENA_MAX', value: '1' },
+          { name: 'MALLOC_TRIM_THRESHOLD_', value: '65536' },
           { name: 'UV_THREADPOOL_SIZE', value: '1' },
           { name: 'STEWARD_HEALTH_PORT', value: String(HEALTH_PORT) },
           ...proxyEnv(proxy),

@@ -75,6 +75,7 @@ export class MortalAgent {
     }
     return new MortalAgent(folder, {
       MALLOC_ARENA_MAX: '1',
+      MALLOC_TRIM_THRESHOLD_: '65536',
       UV_THREADPOOL_SIZE: '1',
       STEWARD_CONFIG_DIR: join(folder, 'config'),
       STEWARD_ENROLMENT_DIR: join(folder, 'enrolment'),

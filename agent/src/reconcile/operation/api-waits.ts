@@ -45,7 +45,7 @@ export class ApiWaits {
   readonly #options: ApiWaitsOptions;
   readonly #nowMs: () => number;
   readonly #waiting = new Map<string, Waiting>();
-  #said: { message: string; before: Pick<OperationStatus, 'message' | 'reason'> } | undefined;
+  #said: { what: string; message: string; before: Pick<OperationStatus, 'message' | 'reason'> } | undefined;
   #isSaying = false;
   #timer: NodeJS.Timeout | undefined;
 
@@ -140,7 +140,7 @@ export class ApiWaits {
     const due = this.#due();
     if (due) return this.#waitOf(due, status);
     const said = this.#said;
-    if (!said || [...this.#waiting.values()].some(({ what }) => said.message.includes(what))) return undefined;
+    if (!said || this.#waiting.has(said.what)) return undefined;
     this.#said = undefined;
     const { state, phase, message } = status;
     if (message !== said.message) return undefined;
@@ -151,7 +151,7 @@ export class ApiWaits {
     due.tellAtMs = due.sinceMs + 2 * (this.#nowMs() - due.sinceMs);
     const before = this.#said?.message === present ? this.#said.before : { message: present, ...reasonOf({ reason }) };
     const message = sentenceOf(due);
-    this.#said = { message, before };
+    this.#said = { what: due.what, message, before };
     return { state, phase, reason: 'api-unavailable', message };
   }
 }
