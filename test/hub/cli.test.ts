@@ -1,11 +1,20 @@
 // @module-tag one-try
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { CreatedCluster, CreatedInstallation, Operation, ReleaseDetails, ReleaseKey } from '@steward/shared';
+import type {
+  CreatedApiToken,
+  CreatedCluster,
+  CreatedInstallation,
+  Operation,
+  ReleaseDetails,
+  ReleaseKey,
+} from '@steward/shared';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { buildProgram } from '../cluster/programs/programs.ts';
+import type { Api } from '../support/api.ts';
 import { command, mustSucceed, type Finished } from '../support/command.ts';
 import { startHubWithDatabase, type HubWithDatabase } from '../support/hub-database.ts';
 import { waitUntil } from '../support/wait-until.ts';
@@ -153,32 +162,37 @@ describe('the command line', () => {
     expect(afterwards.code).toBe(4);
   });
 
-  it('gives people new passwords, and removes them with what they made', async () => {
-    const create = 'user create sam@acme.test --role support-engineer --password-stdin';
-    await must(create, 'correct horse battery');
-    const sam = { ...env, XDG_CONFIG_HOME: join(folder, 'sam') };
-    const ca = join(folder, 'hub.pem');
-    const as = (line: string, input?: string): Promise<Finished> =>
-      command(process.execPath, [CLI, ...line.split(' ')], { env: sam, ...(input !== undefined && { input }) });
-    const login = `login ${running.hub.url} --ca ${ca} --email sam@acme.test --password-stdin`;
-    expect(await as(login, 'correct horse battery')).toMatchObject({ code: 0 });
-    expect(await as('user password --password-stdin', 'wrong\nanother horse battery')).toMatchObject({ code: 4 });
-    const changed = await as('user password --password-stdin', 'correct horse battery\nanother horse battery');
-    expect(changed).toMatchObject({ code: 0, stdout: expect.stringContaining('logged out everywhere else') });
-    expect(await as('token create of-sam --role viewer')).toMatchObject({ code: 0 });
-    const given = (await must('user password sam@acme.test')).stdout.trim();
-    expect(await as('whoami')).toMatchObject({ code: 4 });
-    expect(await as(login, given)).toMatchObject({ code: 0 });
-    expect((await must('token list')).stdout).toMatch(/of-sam +viewer +sam@acme\.test/);
-    expect(await steward('user delete sam@acme.test')).toMatchObject({ code: 2 });
-    const removed = (await must('user delete sam@acme.test --yes')).stdout;
-    expect(removed).toContain('logged out everywhere. The API tokens that this person made end too: of-sam.');
-    expect(await as('whoami')).toMatchObject({ code: 4 });
-    expect((await must('token list')).stdout).not.toContain('of-sam');
-    expect(await steward('user delete sam@acme.test --yes')).toMatchObject({ code: 3 });
-    expect(await steward(`user delete ${running.hub.ownerEmail} --yes`)).toMatchObject({
-      stderr: expect.stringContaining('is the last owner'),
+  /** Somebody new, as whom the API is asked beside the command. */
+  const person = async (): Promise<{ owner: Api; email: string; logIn: (password: string) => Promise<Api> }> => {
+    const owner = await running.hub.owner();
+    const email = `p${randomBytes(4).toString('hex')}@acme.test`;
+    await owner.post('/users', { email, name: 'Sam', role: 'support-engineer', password: 'correct horse battery' });
+    return { owner, email, logIn: (password) => owner.as(undefined).login(email, password) };
+  };
+
+  it('changes one’s own password with the old one, and gives somebody else a new one', async () => {
+    const { email, logIn } = await person();
+    const session = await logIn('correct horse battery');
+    const own = ['user', 'password', '--password-stdin'];
+    const changed = await command(process.execPath, [CLI, ...own], {
+      env: { ...env, STEWARD_TOKEN: session.token ?? '' },
+      input: 'correct horse battery\nanother horse battery\n',
     });
+    expect(changed).toMatchObject({ code: 0, stdout: expect.stringContaining('logged out everywhere else') });
+    await logIn('another horse battery');
+    await logIn((await must(`user password ${email}`)).stdout.trim());
+  });
+
+  it('removes a person after naming the tokens that go too, and not the last owner', async () => {
+    const { owner, email, logIn } = await person();
+    const session = await logIn('correct horse battery');
+    const { token } = await session.post<CreatedApiToken>('/tokens', { name: 'of-sam', role: 'viewer' });
+    expect(await steward(`user delete ${email}`)).toMatchObject({ code: 2, stderr: expect.stringContaining('--yes') });
+    const removed = (await must(`user delete ${email} --yes`)).stdout;
+    expect(removed).toContain('logged out everywhere. The API tokens that this person made end too: of-sam.');
+    for (const gone of [session, owner.as(token)]) expect((await gone.call('GET', '/me')).status).toBe(401);
+    const last = await steward(`user delete ${running.hub.ownerEmail} --yes`);
+    expect(last).toMatchObject({ code: 6, stderr: expect.stringContaining('is the last owner') });
   });
 
   it('ends well when nobody reads on', async () => {

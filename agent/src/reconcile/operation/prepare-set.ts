@@ -95,7 +95,7 @@ async function renderSet(run: Run): Promise<Outcome<PreparedSet>> {
     bounded.checkParameters({ schema: release.parameters, parameters }),
   );
   if (!allowed.ok) return allowed;
-  const lasting = checkOnlyAtInstall(release, parameters, await loadSettings(run));
+  const lasting = checkOnlyAtInstall(release, parameters, await loadSettings(run, release));
   if (!lasting.ok) return lasting;
   await run.span('rights', async () => {
     await awaitRights(run, release.permissions);
@@ -112,8 +112,8 @@ async function renderSet(run: Run): Promise<Outcome<PreparedSet>> {
 }
 
 /** Of what ran well last; empty when that is not known any more. */
-async function loadSettings(run: Run): Promise<Record<string, unknown>> {
-  const [good] = run.installation.status.history;
+async function loadSettings(run: Run, { onlyAtInstall }: Release): Promise<Record<string, unknown>> {
+  const [good] = onlyAtInstall ? run.installation.status.history : [];
   const stored = good && (await loadStored(run, good.renderRef));
   return (stored?.ok && stored.value.meta.settings) || {};
 }
