@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { KubeObject } from '../kube/client.ts';
-import { answerAmong, approvalCommand, type Asked } from './approval.ts';
+import { answerAmong, approvalCommand, faultOf, isAbout, type Asked } from './approval.ts';
 
 const planDigest = `sha256:${'a'.repeat(64)}`;
 const asked: Asked = {
@@ -44,6 +44,27 @@ describe('an approval', () => {
     ['no decision', approval({ decision: 'perhaps' })],
   ])('does not count: %s', (_what, object) => {
     expect(answerAmong([object], asked)).toBeUndefined();
+  });
+
+  it.each([
+    ['for another operation of this name', approval({ operationUid: 'uid-2' })],
+    ['another plan', approval({ planDigest: `sha256:${'b'.repeat(64)}` })],
+    ['over at 2025-12-31', approval({ expiresAt: '2025-12-31T00:00:00Z' })],
+    ['cannot be read: /spec/approver', approval({ approver: '' })],
+    ['cannot be read: /spec/decision', approval({ decision: 'perhaps' })],
+    ['cannot be read: /spec/expiresAt', approval({ expiresAt: 'tomorrow' })],
+  ])('that does not count says why: %s', (why, object) => {
+    expect(isAbout(object, 'op-1')).toBe(true);
+    expect(faultOf(object, asked)).toContain('OperationApproval/yes does not count: it ');
+    expect(faultOf(object, asked)).toContain(why);
+  });
+
+  it('that counts, was used before, or is about something else has no fault to tell', () => {
+    expect(faultOf(approval(), asked)).toBeUndefined();
+    expect(faultOf(approval({ planDigest: 'old' }, 'used'), asked)).toBeUndefined();
+    expect(faultOf(approval({ decision: 'reject', planDigest: 'any' }), asked)).toBeUndefined();
+    expect(isAbout(approval({ operation: 'op-2' }), 'op-1')).toBe(false);
+    expect(isAbout({ ...approval(), spec: 'nonsense' }, 'op-1')).toBe(false);
   });
 
   it('is outweighed by a rejection, which needs no plan', () => {

@@ -33,6 +33,29 @@ export interface Answer {
   approver: string;
 }
 
+const decodeAbout = compile(Type.Object({ spec: Type.Object({ operation: Type.String() }) }));
+
+/** Whether it names this operation, whatever else is wrong with it. */
+export function isAbout(object: KubeObject, operation: string): boolean {
+  const decoded = decodeAbout(object);
+  return decoded.ok && decoded.value.spec.operation === operation;
+}
+
+/** Why an approval that names the operation does not count, in a sentence; undefined when it does, or when it was used for an earlier plan. */
+export function faultOf(object: KubeObject, asked: Asked): string | undefined {
+  const decoded = decode(object);
+  const fault = (why: string): string => `OperationApproval/${object.metadata.name} does not count: ${why}`;
+  if (!decoded.ok) return fault(`it cannot be read: ${decoded.error}`);
+  const { metadata, spec } = decoded.value;
+  if (asked.usedUids.includes(metadata.uid)) return undefined;
+  if (spec.operationUid !== asked.operationUid)
+    return fault(`it is for another operation of this name (operationUid ${spec.operationUid})`);
+  if (Date.parse(spec.expiresAt) <= asked.now.getTime()) return fault(`it was over at ${spec.expiresAt}`);
+  return spec.decision === 'approve' && spec.planDigest !== asked.planDigest
+    ? fault('it is for another plan than the one that is shown (planDigest)')
+    : undefined;
+}
+
 /**
  * The customer's answer among all approvals there are; undefined while there is none that counts. A rejection outweighs
  * any approval, and needs no plan: no to the operation is no to every plan of it.

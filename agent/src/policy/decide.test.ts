@@ -64,6 +64,12 @@ describe('the policy', () => {
     ['a limit that is not known denies', [{ rules: { upgrade: 'allow' }, windows: ['night'] }], 'deny'],
     ['a kind that is not known denies', [{ rules: { upgrade: 'allow', reboot: 'ask' } }], 'deny'],
     ['a policy without rules denies', [{}], 'deny'],
+    ['a list of no installations denies', [{ rules: { upgrade: 'allow' }, installations: [] }], 'deny'],
+    ['a name that no installation has denies', [{ rules: { upgrade: 'allow' }, installations: ['prod/shop'] }], 'deny'],
+    ['a rule that is no word denies', [{ rules: { upgrade: true } }], 'deny'],
+    ['rules that are a list deny', [{ rules: ['allow'] }], 'deny'],
+    ['a freeze that is a text denies', [{ rules: { upgrade: 'allow' }, freeze: 'no' }], 'deny'],
+    ['a policy without anything denies', [undefined], 'deny'],
   ])('counts %s', (_what, specs, effect) => {
     const policies = specs.map((spec, index) => policy(`p${index}`, spec));
     expect(decide('upgrade', 'shop', policies).effect).toBe(effect);
@@ -71,6 +77,8 @@ describe('the policy', () => {
 
   it('says which policy decides, and that a freeze is one', () => {
     const denied = decide('upgrade', 'shop', [policy('night', { rules: { upgrade: 'deny' } })]);
+    const unread = decide('upgrade', 'shop', [policy('typo', { rules: {}, frezee: true })]);
+    expect(unread).toMatchObject({ message: expect.stringMatching(/typo.*"frezee".*corrects or deletes it/) });
     expect(denied).toMatchObject({ reason: 'denied-by-policy', message: expect.stringContaining('night') });
     expect(decide('install', 'shop', [policy('ice', { rules: {}, freeze: true })])).toMatchObject({ reason: 'frozen' });
   });

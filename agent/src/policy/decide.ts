@@ -35,7 +35,7 @@ export function decide(
   const rules: { name: string; effect: Effect }[] = [];
   for (const policy of policies) {
     if ('invalid' in policy) {
-      const message = `SupportPolicy ${policy.name} cannot be read, so every change is denied: ${policy.invalid}`;
+      const message = `SupportPolicy ${policy.name} cannot be read, so every change is denied: ${policy.invalid}. The customer corrects or deletes it`;
       return { effect: 'deny', reason: 'denied-by-policy', message };
     }
     if (policy.installations && !policy.installations.includes(installation)) continue;

@@ -1,5 +1,5 @@
 import * as Type from 'typebox';
-import { compile, POLICY_CLASSES, type PolicyClass } from '@steward/shared';
+import { compile, POLICY_CLASSES, Slug, type PolicyClass } from '@steward/shared';
 import type { KubeObject } from '../kube/client.ts';
 
 export const EFFECTS = ['allow', 'ask', 'deny'] as const;
@@ -24,7 +24,8 @@ const decode = compile(
         rules: Type.Object(Object.fromEntries(POLICY_CLASSES.map((name) => [name, Type.Optional(EffectSchema)])), {
           additionalProperties: false,
         }),
-        installations: Type.Optional(Type.Array(Type.String())),
+        // An empty list, or a name that no installation can have, would be a limit on nothing.
+        installations: Type.Optional(Type.Array(Slug, { minItems: 1 })),
         freeze: Type.Optional(Type.Boolean()),
       },
       // A word that this agent does not know may be a limit that it would not keep.

@@ -18,6 +18,8 @@ import { Drifts } from './drift/drifts.ts';
 import type { DriftTimings } from './drift/installation-drift.ts';
 import { InstallationQueue } from './installation-queue.ts';
 import { Monitors } from './monitors.ts';
+import { RuleProblems } from '../policy/rule-problems.ts';
+import { RULE_KINDS } from './rule-kinds.ts';
 import { RENDER_FOLDER } from './render/helm.ts';
 import { RenderRoom } from './render/render-room.ts';
 import { RenderStore } from './render/render-store.ts';
@@ -69,6 +71,7 @@ class Reconciler {
   readonly #reports: Reports;
   readonly #drifts: Drifts;
   readonly #metrics: Metrics;
+  readonly #rules: RuleProblems;
   readonly #schedules: Schedules;
   readonly #queues = new Map<string, InstallationQueue>();
   /** Desired states are taken in one after the other. */
@@ -89,7 +92,7 @@ class Reconciler {
       now,
       onHealth: (id, health, before) => reports.setHealth(id, health, before),
       expected: (name) => installations.byName(name)?.workloads ?? [],
-      remarks: (name) => [...(installations.byName(name)?.remarks ?? []), ...metrics.problems(name)],
+      remarks: (name) => [...rules.reasons, ...(installations.byName(name)?.remarks ?? []), ...metrics.problems(name)],
       writtenHealth: (name) => installations.byName(name)?.health,
       writeHealth: async (name, health) => {
         await installations.write(name, { health }).catch((error: unknown) => {
@@ -97,6 +100,12 @@ class Reconciler {
         });
       },
     });
+    const rules = new RuleProblems({
+      ...common,
+      kinds: RULE_KINDS,
+      onChange: () => installations.all().forEach(({ name }) => monitors.refresh(name)),
+    });
+    this.#rules = rules;
     const metrics = new Metrics({
       kube,
       now,
@@ -158,6 +167,7 @@ class Reconciler {
     for (const name of journal.installationsWithWork()) this.#queueOf(name).wake();
     this.#drifts.start();
     this.#schedules.start();
+    this.#rules.start();
   }
 
   /** Of every installation that is not removed. */

@@ -1,3 +1,4 @@
+import { POLICY_CLASSES } from '../operation.ts';
 import { API_GROUP } from '../version.ts';
 import { withComment, type KubeManifest } from './kube-manifest.ts';
 import {
@@ -11,11 +12,17 @@ import {
   ORGANIZATION_LABEL,
   VENDOR_KEYS_ANNOTATION,
   vendorPolicyName,
+  wordsPolicyName,
 } from './names.ts';
 
 /** The rules that the API server itself keeps for a vendor's agent. Cluster-scoped by their kind, and for that vendor's things only. */
 export function admissionPolicies(organization: string): KubeManifest[] {
-  return [...approvalPolicy(organization), ...namespacePolicy(organization), ...vendorPolicy(organization)];
+  return [
+    ...approvalPolicy(organization),
+    ...wordsPolicy(organization),
+    ...namespacePolicy(organization),
+    ...vendorPolicy(organization),
+  ];
 }
 
 /** Makes an approval worth something: nobody writes one in another person's name, and nobody changes it later. */
@@ -49,6 +56,47 @@ function approvalPolicy(organization: string): KubeManifest[] {
   };
   const comment = 'Nobody approves in the name of somebody else, and no approval is changed later.';
   return withBinding(organization, { name: approvalPolicyName(organization), spec, comment });
+}
+
+/** The words that this agent knows, of each kind that a customer writes rules in. */
+const KNOWN_WORDS: Readonly<Record<string, readonly string[]>> = {
+  supportpolicies: ['rules', 'installations', 'freeze'],
+  imagesources: ['mirrors', 'pullSecrets', 'chartPullSecrets', 'installations'],
+};
+
+/**
+ * Tells at once, to whatever writes it, that a word of a rule is not known. The agent refuses to work with such a rule, so one that comes
+ * past this is told later, and never taken for less than it says.
+ */
+function wordsPolicy(organization: string): KubeManifest[] {
+  const unknown = (place: string, words: readonly string[]): string =>
+    `${place}.filter(word, !(word in ${JSON.stringify(words)}))`;
+  const validation = (condition: string, place: string, words: readonly string[]): object => ({
+    expression: `!(${condition}) || size(${unknown(place, words)}) == 0`,
+    messageExpression: `'${place.replace('object.', '')} has the word "' + ${unknown(place, words)}[0] + '", which this agent does not know: it knows ${words.join(', ')}'`,
+    reason: 'Invalid',
+  });
+  const ofKind = (plural: string): string => `request.resource.resource == '${plural}' && has(object.spec)`;
+  const spec = {
+    failurePolicy: 'Fail',
+    matchConstraints: {
+      namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': agentNamespace(organization) } },
+      resourceRules: [
+        {
+          apiGroups: [API_GROUP],
+          apiVersions: ['*'],
+          operations: ['CREATE', 'UPDATE'],
+          resources: Object.keys(KNOWN_WORDS),
+        },
+      ],
+    },
+    validations: [
+      ...Object.entries(KNOWN_WORDS).map(([plural, words]) => validation(ofKind(plural), 'object.spec', words)),
+      validation(`${ofKind('supportpolicies')} && has(object.spec.rules)`, 'object.spec.rules', POLICY_CLASSES),
+    ],
+  };
+  const comment = 'No rule is taken that has a word in it which the agent does not know.';
+  return withBinding(organization, { name: wordsPolicyName(organization), spec, comment });
 }
 
 /**

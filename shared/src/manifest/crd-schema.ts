@@ -1,3 +1,4 @@
+import { SLUG_PATTERN } from '../release/release.ts';
 import { API_GROUP } from '../version.ts';
 import type { KubeManifest } from './kube-manifest.ts';
 
@@ -43,6 +44,12 @@ export const anything = (description: string): Schema => ({
   description,
   'x-kubernetes-preserve-unknown-fields': true,
 });
+/**
+ * What the customer writes, whole: a word that is not known here must reach those who refuse it. Without this the API server drops it in
+ * silence, and a limit with it.
+ */
+export const kept = (schema: Schema): Schema => ({ ...schema, 'x-kubernetes-preserve-unknown-fields': true });
+export const installationName: Schema = { type: 'string', maxLength: 40, pattern: SLUG_PATTERN };
 export const fixed = (schema: Schema, what: string): Schema => ({
   ...schema,
   'x-kubernetes-validations': [{ rule: 'self == oldSelf', message: `${what} cannot be changed` }],

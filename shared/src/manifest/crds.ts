@@ -1,5 +1,20 @@
 import { POLICY_CLASSES } from '../operation.ts';
-import { age, anything, choice, column, crd, fixed, integer, open, record, text, time, word } from './crd-schema.ts';
+import {
+  age,
+  anything,
+  choice,
+  column,
+  crd,
+  fixed,
+  installationName,
+  integer,
+  kept,
+  open,
+  record,
+  text,
+  time,
+  word,
+} from './crd-schema.ts';
 import type { KubeManifest } from './kube-manifest.ts';
 
 const agent = crd({
@@ -16,6 +31,12 @@ const agent = crd({
       kubernetesVersion: text(40),
       clockSkewMs: { type: 'integer', description: "this machine's clock minus the hub's" },
       lastConnectedAt: time(),
+      problems: {
+        type: 'array',
+        maxItems: 20,
+        description: 'what the agent cannot read of your rules, and what to do',
+        items: text(1000),
+      },
     },
     'written by the agent',
   ),
@@ -27,6 +48,7 @@ const agent = crd({
     column('Skew ms', '.status.clockSkewMs', 'integer', 1),
     column('Last connected', '.status.lastConnectedAt', 'date'),
     column('Message', '.status.message'),
+    column('Problems', '.status.problems[*]'),
   ],
 });
 
@@ -120,23 +142,27 @@ const supportPolicy = crd({
   plural: 'supportpolicies',
   description:
     "The customer's rules. With several, the most restrictive counts; one that cannot be read denies every change. Without any: install and repair allow, upgrade, rollback, restart and scale ask, uninstall deny.",
-  spec: record(
-    {
-      rules: {
-        type: 'object',
-        description:
-          'by class of operation; one that is not named is as without a policy. Stopping, starting, resizing, autoscaling and schedules are of the class scale. repair: what others changed is put right (allow), or only told (ask, deny)',
-        properties: Object.fromEntries(POLICY_CLASSES.map((name) => [name, choice(['allow', 'ask', 'deny'])])),
+  spec: kept(
+    record(
+      {
+        rules: {
+          type: 'object',
+          'x-kubernetes-preserve-unknown-fields': true,
+          description:
+            'by class of operation; one that is not named is as without a policy. Stopping, starting, resizing, autoscaling and schedules are of the class scale. repair: what others changed is put right (allow), or only told (ask, deny)',
+          properties: Object.fromEntries(POLICY_CLASSES.map((name) => [name, choice(['allow', 'ask', 'deny'])])),
+        },
+        installations: {
+          type: 'array',
+          description: 'names of the installations it is for; absent: all',
+          minItems: 1,
+          maxItems: 500,
+          items: installationName,
+        },
+        freeze: { type: 'boolean', description: 'true: nothing changes, whatever the rules say' },
       },
-      installations: {
-        type: 'array',
-        description: 'names of the installations it is for; absent: all',
-        maxItems: 500,
-        items: text(40),
-      },
-      freeze: { type: 'boolean', description: 'true: nothing changes, whatever the rules say' },
-    },
-    ['rules'],
+      ['rules'],
+    ),
   ),
   columns: [
     ...POLICY_CLASSES.map((name) =>
@@ -182,43 +208,46 @@ const imageSource = crd({
   plural: 'imagesources',
   description:
     'From where this cluster gets the images and charts of services: a mirror for a registry, and the Secrets to log in with. The digest stays the one that the vendor signed. Counts from the next operation on; what runs stays as it is.',
-  spec: record({
-    mirrors: {
-      type: 'array',
-      maxItems: 50,
-      description: 'the longest prefix that fits an image or a chart counts',
-      items: record(
-        {
-          from: text(
-            300,
-            'what the image or chart is called in the release, without tag: docker.io, docker.io/library, quay.io/team',
-          ),
-          to: text(300, 'where this cluster gets it: registry.corp.example/docker'),
-        },
-        ['from', 'to'],
-      ),
-    },
-    pullSecrets: {
-      type: 'array',
-      maxItems: 10,
-      description:
-        'names of Secrets of type kubernetes.io/dockerconfigjson, which you make in the namespace of each installation',
-      items: text(253),
-    },
-    chartPullSecrets: {
-      type: 'array',
-      maxItems: 10,
-      description:
-        'names of Secrets of the same type in this namespace, with which the agent gets charts that lie in a registry; a key ca.crt in one is the authority of the registries that it names',
-      items: text(253),
-    },
-    installations: {
-      type: 'array',
-      description: 'names of the installations it is for; absent: all',
-      maxItems: 500,
-      items: text(40),
-    },
-  }),
+  spec: kept(
+    record({
+      mirrors: {
+        type: 'array',
+        maxItems: 50,
+        description: 'the longest prefix that fits an image or a chart counts',
+        items: record(
+          {
+            from: text(
+              300,
+              'what the image or chart is called in the release, without tag: docker.io, docker.io/library, quay.io/team',
+            ),
+            to: text(300, 'where this cluster gets it: registry.corp.example/docker'),
+          },
+          ['from', 'to'],
+        ),
+      },
+      pullSecrets: {
+        type: 'array',
+        maxItems: 10,
+        description:
+          'names of Secrets of type kubernetes.io/dockerconfigjson, which you make in the namespace of each installation',
+        items: text(253),
+      },
+      chartPullSecrets: {
+        type: 'array',
+        maxItems: 10,
+        description:
+          'names of Secrets of the same type in this namespace, with which the agent gets charts that lie in a registry; a key ca.crt in one is the authority of the registries that it names',
+        items: text(253),
+      },
+      installations: {
+        type: 'array',
+        description: 'names of the installations it is for; absent: all',
+        minItems: 1,
+        maxItems: 500,
+        items: installationName,
+      },
+    }),
+  ),
   columns: [
     column('From', '.spec.mirrors[*].from'),
     column('To', '.spec.mirrors[*].to'),

@@ -64,6 +64,11 @@ export function namespacePolicyName(organization: string): string {
   return `steward-namespaces-${organization}`;
 }
 
+/** The ValidatingAdmissionPolicy for words of the customer's rules that the agent does not know, and its binding. */
+export function wordsPolicyName(organization: string): string {
+  return `steward-words-${organization}`;
+}
+
 /** The ValidatingAdmissionPolicy that keeps another vendor of the same name from writing over an agent, and its binding. */
 export function vendorPolicyName(organization: string): string {
   return `steward-vendor-${organization}`;

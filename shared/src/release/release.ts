@@ -10,8 +10,9 @@ import { ReleaseRemedies } from '../remedies/offers.ts';
 export const RELEASE_PAYLOAD_TYPE = 'application/vnd.steward.release.v1+json';
 
 export const Digest = Type.String({ pattern: '^sha256:[0-9a-f]{64}$' });
+export const SLUG_PATTERN = '^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$';
 export const Slug = Type.String({
-  pattern: '^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$',
+  pattern: SLUG_PATTERN,
   description: 'lower-case letters, digits, dashes; 1 to 40',
 });
 

@@ -41,6 +41,8 @@ describe('the customer’s image sources', () => {
     ['a tag', [source('a', { mirrors: [{ from: 'docker.io', to: 'mirror.example/x:1' }] })], '"mirror.example/x:1"'],
     ['a scheme', [source('a', { mirrors: [{ from: 'docker.io', to: 'https://mirror.example' }] })], '"https://'],
     ['a slash at the end', [source('a', { mirrors: [{ from: 'docker.io/', to: 'mirror.example' }] })], '"docker.io/"'],
+    ['no installation', [source('a', { installations: [] })], '/spec/installations'],
+    ['a name that no installation has', [source('a', { installations: ['prod/shop'] })], '/spec/installations/0'],
     ['a word that it does not know', [source('a', { mirror: [] })], 'ImageSource/a cannot be used'],
     [
       'two places for one',

@@ -1,5 +1,6 @@
 import * as Type from 'typebox';
-import { compile, parseImageReference } from '@steward/shared';
+import type { Static } from 'typebox';
+import { compile, parseImageReference, Slug, type Decoded } from '@steward/shared';
 import type { KubeClient, KubeObject } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
 import type { ImageSource } from '../../operations/image-source.ts';
@@ -20,7 +21,7 @@ const Spec = Type.Object(
     ),
     pullSecrets: Type.Optional(SecretNames),
     chartPullSecrets: Type.Optional(SecretNames),
-    installations: Type.Optional(Type.Array(Type.String())),
+    installations: Type.Optional(Type.Array(Slug, { minItems: 1 })),
   },
   { additionalProperties: false },
 );
@@ -57,15 +58,13 @@ export function mergeImageSources(objects: readonly KubeObject[], installation: 
   const chartPullSecrets = new Set<string>();
   for (const object of objects) {
     const { name } = object.metadata;
-    const decoded = decode(object);
-    if (!decoded.ok) return invalid(name, decoded.error);
-    const { spec } = decoded.value;
+    const read = readImageSource(object);
+    if (!read.ok) return invalid(name, read.error);
+    const spec = read.value;
     if (spec.installations && !spec.installations.includes(installation)) continue;
     for (const secret of spec.pullSecrets ?? []) pullSecrets.add(secret);
     for (const secret of spec.chartPullSecrets ?? []) chartPullSecrets.add(secret);
     for (const { from, to } of spec.mirrors ?? []) {
-      const wrong = [from, to].find((place) => !isPlace(place));
-      if (wrong !== undefined) return invalid(name, `"${wrong}" is not a registry's host with or without a folder`);
       const other = mirrors.get(from);
       if (other && other.to !== to)
         return invalid(name, `it has ${from} at ${to}, and ImageSource/${other.name} has it at ${other.to}`);
@@ -75,6 +74,17 @@ export function mergeImageSources(objects: readonly KubeObject[], installation: 
   const sorted = [...mirrors].map(([from, { to }]) => ({ from, to })).sort((a, b) => b.from.length - a.from.length);
   const images = { mirrors: sorted, pullSecrets: [...pullSecrets].sort() };
   return done({ images, chartPullSecrets: [...chartPullSecrets].sort() });
+}
+
+/** One ImageSource by itself; whether it fits the others is another question. */
+export function readImageSource(object: KubeObject): Decoded<Static<typeof Spec>> {
+  const decoded = decode(object);
+  if (!decoded.ok) return decoded;
+  const { spec } = decoded.value;
+  const places = (spec.mirrors ?? []).flatMap(({ from, to }) => [from, to]);
+  const wrong = places.find((place) => !isPlace(place));
+  if (wrong === undefined) return { ok: true, value: spec };
+  return { ok: false, error: `"${wrong}" is not a registry's host with or without a folder` };
 }
 
 function invalid(name: string, why: string): Outcome<never> {

@@ -1,7 +1,7 @@
 import type { OperationKind, OperationPlan } from '@steward/shared';
+import type { KubeObject } from '../../kube/client.ts';
 import { OPERATION_APPROVAL, SUPPORT_POLICY } from '../../operations/kinds.ts';
-import { persist } from '../../operations/persist.ts';
-import { answerAmong, approvalCommand, type Answer } from '../../policy/approval.ts';
+import { answerAmong, approvalCommand, faultOf, isAbout, type Answer, type Asked } from '../../policy/approval.ts';
 import { decideAll, type Decision } from '../../policy/decide.ts';
 import { loadPolicies } from '../../policy/load-policies.ts';
 import { sentences } from '../../sentences.ts';
@@ -22,6 +22,8 @@ export interface Planned<T> {
 type Allowed = Exclude<Decision, { effect: 'deny' }>;
 
 const MAX_USED_APPROVALS = 20;
+/** An Operation keeps so many transitions, and each of these is one. */
+const MAX_TOLD_FAULTS = 5;
 /** Also without any event the answer is looked for that often. */
 const LOOK_AGAIN_MS = 60_000;
 
@@ -89,17 +91,26 @@ async function awaitAnswer(run: Run, planned: Planned<unknown>, why: string): Pr
   const end = new AbortController();
   const signal = AbortSignal.any([run.untilWriting, end.signal]);
   const { kube, config } = run.context;
-  const watches = [SUPPORT_POLICY, OPERATION_APPROVAL].map((ref) =>
-    kube.watch({ ref, namespace: config.namespace, project: () => true, onChange: () => bell.ring(), signal }),
-  );
+  const watched = { namespace: config.namespace, onChange: () => bell.ring(), signal };
+  const policies = kube.watch({ ...watched, ref: SUPPORT_POLICY, project: () => true });
+  // However many there are of other operations, these are few.
+  const approvals = kube.watch({
+    ...watched,
+    ref: OPERATION_APPROVAL,
+    project: (object) => (isAbout(object, record.name) ? structuredClone(object) : undefined),
+  });
+  const faults = new Set<string>();
   try {
-    await Promise.all(watches.map(({ synced }) => synced));
+    await Promise.all([policies.synced, approvals.synced]);
     for (;;) {
-      // Both are read again only now that no change of them is missed.
+      signal.throwIfAborted();
+      // Read again only now that no change of it is missed.
       const decision = await loadDecision(run, planned);
       if (!decision.ok || decision.value.effect !== 'ask') return 'look-again';
-      const answer = await findAnswer(run, told);
+      const found = [...approvals.objects.values()];
+      const answer = answerAmong(found, askedOf(run, told));
       if (answer) return answer;
+      await tellFaults(run, { told, why, found, faults });
       await bell.wait(LOOK_AGAIN_MS, signal);
     }
   } finally {
@@ -107,17 +118,30 @@ async function awaitAnswer(run: Run, planned: Planned<unknown>, why: string): Pr
   }
 }
 
-async function findAnswer(run: Run, told: OperationPlan): Promise<Answer | undefined> {
-  const { kube, config, now } = run.context;
-  const signal = run.untilWriting;
-  const approvals = await persist(() => kube.list(OPERATION_APPROVAL, config.namespace, { signal }), signal);
-  return answerAmong(approvals, {
-    operation: run.record.name,
-    operationUid: run.record.uid,
+function askedOf({ record, context }: Run, told: OperationPlan): Asked {
+  return {
+    operation: record.name,
+    operationUid: record.uid,
     planDigest: told.digest,
-    usedUids: run.record.status.usedApprovals ?? [],
-    now: now(),
-  });
+    usedUids: record.status.usedApprovals ?? [],
+    now: context.now(),
+  };
+}
+
+/** Whoever wrote an answer that does not count waits for what never comes: it is said once of each, of so many. */
+async function tellFaults(
+  run: Run,
+  { told, why, found, faults }: { told: OperationPlan; why: string; found: readonly KubeObject[]; faults: Set<string> },
+): Promise<void> {
+  const asked = askedOf(run, told);
+  const before = faults.size;
+  for (const object of found) {
+    const fault = faultOf(object, asked);
+    if (fault !== undefined && faults.size < MAX_TOLD_FAULTS) faults.add(fault);
+  }
+  if (faults.size === before) return;
+  run.context.log.warn('approvals that do not count', { operation: run.record.name, faults: [...faults] });
+  await ask(run, told, `${[...faults].join('. ')}. ${why}`);
 }
 
 /** Says what would be done and the two commands that answer. */
