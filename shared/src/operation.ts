@@ -138,7 +138,7 @@ export const OPERATION_FAILURES = {
   'denied-by-policy': "Ask the customer to change the SupportPolicy; it is the customer's.",
   frozen: 'Wait until the customer lifts the freeze.',
   'approval-rejected': 'Ask the customer why, then push a new operation.',
-  'plan-changed': 'Look at the new plan and approve that one.',
+  'plan-changed': 'Look at the new plan and approve that one; where the operation has ended, push it again.',
   'needs-replace': 'Leave the named fields as they were, or publish a release whose `upgrade.replace` names the kinds.',
   'apply-refused': 'Correct what the message names (quota, admission, immutable field), then push again.',
   conflict: 'Remove the other owner of the object or the other installation first.',

@@ -47,9 +47,10 @@ export async function uninstall(run: Run): Promise<void> {
   if (run.record.status.state !== 'running') {
     const agreed = await prepare(run);
     if (!agreed.ok) return refuse(run, agreed.failure);
-    const { told } = agreed.value;
+    const { told, plan } = agreed.value;
     const message = `removing: ${countsOf(told.changes)}`;
-    await run.begin({ phase: 'apply', message, told, lastsMs: DEADLINE_MS });
+    const reach = plan.goes.map(({ entry }) => inventoryKey(entry));
+    await run.begin({ phase: 'apply', message, told, reach, lastsMs: DEADLINE_MS });
   }
   // What goes now is no failure of the service.
   run.context.monitors.end(run.installation.name);
@@ -67,7 +68,7 @@ async function carryOut(run: Run): Promise<Outcome<InventoryEntry[]>> {
   if (!begun.ok) return begun;
   const removal = await planRemoval(run, run.signal);
   if (!removal.ok) return removal;
-  const { goes, stays } = removal.value;
+  const { goes, stays } = withinAgreed(removal.value, run.record.status.reach);
   const removed = await run.span('remove', () =>
     remove(run, { goes: goes.filter(({ entry }) => entry.hook === undefined) }),
   );
@@ -135,6 +136,15 @@ async function planRemoval(run: Run, signal: AbortSignal): Promise<Outcome<Remov
     goes: found.filter(({ keep }) => !keep).map(({ entry, wave }) => ({ entry, wave })),
     stays: found.filter(({ keep }) => keep).map(({ entry }) => entry),
   });
+}
+
+/** What came since the plan was agreed to stays, but for what hooks of this very operation made. */
+function withinAgreed({ goes, stays }: Removal, reach: readonly string[] | undefined): Removal {
+  if (!reach) return { goes, stays };
+  const agreed = new Set(reach);
+  const isAgreed = ({ entry }: Going): boolean => entry.hook !== undefined || agreed.has(inventoryKey(entry));
+  const came = goes.filter((going) => !isAgreed(going)).map(({ entry }) => entry);
+  return { goes: goes.filter(isAgreed), stays: [...stays, ...came] };
 }
 
 /**

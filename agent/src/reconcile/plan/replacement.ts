@@ -19,6 +19,8 @@ export interface Replacement {
   fields: string[];
   /** Made larger before. */
   growths: ClaimGrowth[];
+  /** Somebody is deleting it already: it is only awaited. */
+  isGoing?: boolean;
 }
 
 /** Whether every cause of a refusal is a field that cannot be changed in place. */
