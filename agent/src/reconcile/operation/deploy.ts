@@ -4,7 +4,6 @@ import type { HistoryEntry } from '../../operations/installation-object.ts';
 import { writtenSchedule } from '../../operations/schedule-status.ts';
 import { judgeAdoption, type JudgedAdoption } from '../adopt/judge-adoption.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
-import { loadImageSource } from '../images/load-image-source.ts';
 import { makePlan, type ObjectPlan } from '../plan/make-plan.ts';
 import { reachOf } from '../plan/reach.ts';
 import { countsOf } from '../plan/told-plan.ts';
@@ -28,6 +27,7 @@ import { crossedPoint } from '../history/point-of-no-return.ts';
 import { removeSets, setGenerationOf, unneededSets, withCounter, withGeneration } from '../history/good-generations.ts';
 import { planInput } from './plan-input.ts';
 import { loadStored, prepareSet } from './prepare-set.ts';
+import { awaitImageSource } from './rights.ts';
 import type { Halt, Run } from './run.ts';
 import { beginWayBack, endOnHold, goBack } from './way-back.ts';
 
@@ -126,13 +126,7 @@ async function imageSourceOf(run: Run): Promise<Outcome<ImageSource>> {
   if (run.kind === 'adopt' && !run.recovers) return done(AS_SIGNED);
   if (run.sameSet && !run.kinds.some((kind) => kind === 'restart' || kind === 'resize'))
     return done(run.sameSet.images ?? AS_SIGNED);
-  const { kube, config } = run.context;
-  const { namespace } = config;
-  const source = await loadImageSource(kube, {
-    namespace,
-    installation: run.installation.name,
-    signal: run.untilWriting,
-  });
+  const source = await awaitImageSource(run);
   return source.ok ? done(source.value.images) : source;
 }
 
