@@ -140,7 +140,7 @@ export const OPERATION_FAILURES = {
   'denied-by-policy': "Ask the customer to change the SupportPolicy; it is the customer's.",
   frozen: 'Wait until the customer lifts the freeze.',
   'approval-rejected': 'Ask the customer why, then push a new operation.',
-  'plan-changed': 'Look at the new plan and approve that one.',
+  'plan-changed': 'Look at the new plan and approve that one; where the operation has ended, push it again.',
   'needs-replace': 'Leave the named fields as they were, or publish a release whose `upgrade.replace` names the kinds.',
   'api-unavailable':
     'Let whoever runs the cluster see to the API service or webhook that is named; the agent goes on by itself while it waits, else push again.',

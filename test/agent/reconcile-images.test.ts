@@ -75,4 +75,44 @@ describe('a customer’s image source', () => {
     expect(await pods()).toMatchObject(signed);
     expect(hub.contradictions).toEqual([]);
   });
+
+  it('is waited for while the agent may not read it, and counts when it may again', async () => {
+    const { hub } = fixture;
+    const where = await fixture.installed(web);
+    const spec = { mirrors: [{ from: 'steward.test', to: 'mirror.test/team' }], installations: [where.name] };
+    const metadata = { name: where.name, namespace: fixture.namespace };
+    await fixture.apply([{ apiVersion: 'steward.dev/v1alpha1', kind: 'ImageSource', metadata, spec }]);
+    const rights = JSON.parse(await fixture.kubectl('get', 'roles', '-n', fixture.namespace, '-o', 'json')) as Roles;
+    const asGranted = JSON.stringify(rights);
+    for (const { rules } of rights.items)
+      for (const rule of rules) rule.resources = rule.resources.filter((name) => name !== 'imagesources');
+    expect(JSON.stringify(rights)).not.toBe(asGranted);
+    await replaceRoles(JSON.stringify(rights));
+    const upgrade = fixture.offer({
+      ...where,
+      generation: 2,
+      release: web,
+      kind: 'upgrade',
+      parameters: { text: 'b' },
+    });
+    const waiting = await hub.reach(upgrade, { reason: 'missing-rights' });
+    expect(waiting.message).toContain('imagesources.steward.dev: get, list, watch');
+    await replaceRoles(asGranted);
+    expect(await hub.end(upgrade)).toMatchObject({ state: 'succeeded' });
+    const path = ['spec', 'template', 'spec', 'containers', 'probe', 'image'];
+    expect(fieldAt(await fixture.get('Deployment', where.name, where.namespace), path)).toMatch(
+      /^mirror\.test\/team\//,
+    );
+  });
 });
+
+interface Roles {
+  items: { metadata: { name: string }; rules: { resources: string[] }[] }[];
+}
+
+async function replaceRoles(roles: string): Promise<void> {
+  for (const { metadata, rules } of (JSON.parse(roles) as Roles).items) {
+    const patch = JSON.stringify({ rules });
+    await fixture.kubectl('patch', 'role', metadata.name, '-n', fixture.namespace, '--type=merge', '-p', patch);
+  }
+}

@@ -84,6 +84,8 @@ export const OperationStatus = Type.Object({
   reason: Type.Optional(Type.String()),
   plan: Type.Optional(OperationPlan),
   planDigest: Type.Optional(Type.String()),
+  /** What the plan that it began with deletes, in full: see plan/reach.ts. Absent before, and where an older agent began it. */
+  reach: Type.Optional(Type.Array(Type.String())),
   approval: Type.Optional(Approval),
   /** Uids of approvals that were used: none counts twice. */
   usedApprovals: Type.Optional(Type.Array(Type.String())),

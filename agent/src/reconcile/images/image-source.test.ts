@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { AS_SIGNED } from '../../operations/image-source.ts';
-import { mergeImageSources } from './load-image-source.ts';
+import type { KubeClient } from '../../kube/client.ts';
+import { KubeError } from '../../kube/error.ts';
+import { loadImageSource, mergeImageSources } from './load-image-source.ts';
 import { withImageSource } from './with-image-source.ts';
 
 function source(name: string, spec: object): Parameters<typeof mergeImageSources>[0][number] {
@@ -56,6 +58,27 @@ describe('the customer’s image sources', () => {
     expect(mergeImageSources(objects, 'shop')).toMatchObject({
       ok: false,
       failure: { reason: 'image-source-invalid', message: expect.stringContaining(message) },
+    });
+  });
+});
+
+describe('image sources that the agent may not read', () => {
+  const refused = new KubeError('imagesources.steward.dev is forbidden', { status: 403, reason: 'Forbidden' });
+  const undefinedKind = new KubeError('the server could not find it', { status: 404, reason: 'NotFound' });
+
+  async function found(error: KubeError, isDefined: boolean): Promise<unknown> {
+    const kube = { list: () => Promise.reject(error), resourceOf: async () => (isDefined ? {} : undefined) };
+    const where = { namespace: 'steward-acme', installation: 'shop', signal: AbortSignal.timeout(5_000) };
+    return loadImageSource(kube as unknown as KubeClient, where);
+  }
+
+  it('are none only where the cluster does not know what they are', async () => {
+    const none = { ok: true, value: { images: AS_SIGNED, chartPullSecrets: [] } };
+    expect(await found(refused, false)).toEqual(none);
+    expect(await found(undefinedKind, false)).toEqual(none);
+    expect(await found(refused, true)).toMatchObject({
+      ok: false,
+      failure: { reason: 'missing-rights', message: expect.stringContaining('imagesources.steward.dev: get, list') },
     });
   });
 });

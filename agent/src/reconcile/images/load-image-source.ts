@@ -3,6 +3,7 @@ import type { Static } from 'typebox';
 import { compile, parseImageReference, Slug, type Decoded } from '@steward/shared';
 import type { KubeClient, KubeObject } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
+import { apiVersionOf } from '../../kube/object.ts';
 import type { ImageSource } from '../../operations/image-source.ts';
 import { IMAGE_SOURCE } from '../../operations/kinds.ts';
 import { persist } from '../../operations/persist.ts';
@@ -35,21 +36,42 @@ export interface CustomerSource {
 }
 
 /**
- * The customer's ImageSource objects as they are now, as far as they are for this installation. There are none either
- * where the install line that brings the definition and the right to read it was not applied yet. One that cannot be read is a failure: images
- * must not come from where the customer does not want them.
+ * The customer's ImageSource objects as they are now, as far as they are for this installation. There are none where the cluster
+ * does not have the definition, as before the install line that brings it with the right to read them. Where the definition is
+ * there and the right is not (`missing-rights`), or one cannot be read, it is a failure: images must not come from where the customer
+ * does not want them.
  */
 export async function loadImageSource(
   kube: KubeClient,
   { namespace, installation, signal }: { namespace: string; installation: string; signal: AbortSignal },
 ): Promise<Outcome<CustomerSource>> {
-  const objects = await persist(() => kube.list(IMAGE_SOURCE, namespace, { signal }).catch(noneYet), signal);
-  return mergeImageSources(objects, installation);
+  try {
+    const objects = await persist(() => listSources(kube, namespace, signal), signal);
+    return mergeImageSources(objects, installation);
+  } catch (error) {
+    if (isKubeError(error) && error.status === 403) return failed('missing-rights', mayNotRead(namespace));
+    throw error;
+  }
 }
 
-function noneYet(error: unknown): KubeObject[] {
-  if (isKubeError(error) && (error.status === 404 || error.status === 403)) return [];
-  throw error;
+async function listSources(kube: KubeClient, namespace: string, signal: AbortSignal): Promise<KubeObject[]> {
+  try {
+    return await kube.list(IMAGE_SOURCE, namespace, { signal });
+  } catch (error) {
+    if (!isKubeError(error)) throw error;
+    // The right is asked for first: without a definition it may be refused too.
+    const isDefined = error.status === 403 && (await kube.resourceOf(apiVersionOf(IMAGE_SOURCE), IMAGE_SOURCE.kind));
+    if (error.status === 404 || (error.status === 403 && !isDefined)) return [];
+    throw error;
+  }
+}
+
+function mayNotRead(namespace: string): string {
+  return [
+    `The agent may not read the ImageSources in namespace ${namespace}, and does not get images without knowing what they say. Missing:`,
+    `  ${IMAGE_SOURCE.plural}.${IMAGE_SOURCE.group}: get, list, watch`,
+    'Apply the line that installed the agent again; nothing else needs to be done.',
+  ].join('\n');
 }
 
 export function mergeImageSources(objects: readonly KubeObject[], installation: string): Outcome<CustomerSource> {

@@ -6,8 +6,8 @@ import { writtenSchedule } from '../../operations/schedule-status.ts';
 import { endpointsOf } from '../endpoints.ts';
 import { judgeAdoption, type JudgedAdoption } from '../adopt/judge-adoption.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
-import { loadImageSource } from '../images/load-image-source.ts';
 import { makePlan, type ObjectPlan } from '../plan/make-plan.ts';
+import { reachOf } from '../plan/reach.ts';
 import { countsOf } from '../plan/told-plan.ts';
 import { kindsToWatch } from '../monitors.ts';
 import type { ReleaseSet, SetMeta } from '../render/release-set.ts';
@@ -17,6 +17,7 @@ import { setAsItRuns } from '../run-state/with-run-state.ts';
 import { startedByHand } from '../schedule/due-turn.ts';
 import { sentences } from '../../sentences.ts';
 import { loadDecision, obtainConsent, type Planned } from './consent.ts';
+import { endUnagreed } from './agreed-plan.ts';
 import { describePlan } from './describe-plan.ts';
 import { endBeforeChange, refuse } from './ends.ts';
 import { momentsOf } from '../hooks/hook-moments.ts';
@@ -30,6 +31,7 @@ import { removeSets, setGenerationOf, unneededSets, withCounter, withGeneration 
 import { planInput } from './plan-input.ts';
 import { loadStored, prepareSet } from './prepare-set.ts';
 import type { Halt } from './interruption.ts';
+import { awaitImageSource } from './rights.ts';
 import type { Run } from './run.ts';
 import { beginWayBack, endOnHold, goBack } from './way-back.ts';
 
@@ -50,13 +52,15 @@ export async function deploy(run: Run): Promise<void> {
   // What it has applied so far can only be taken back.
   if (!prepared.ok) return isUnderWay ? beginWayBack(run, prepared.failure, {}) : refuse(run, prepared.failure);
   const { set, plan } = prepared.value;
+  const isBeforeChange = run.record.status.phase === 'pre-hooks';
   // Hooks may have changed what the plan was made over.
-  const stillRight = run.record.status.phase === 'pre-hooks' ? undefined : plan;
+  const stillRight = isBeforeChange ? undefined : plan;
   try {
     const begun = await beforeFirstChange(run, set);
     if (!begun.ok) return await endBeforeChange(run, begun.failure);
     const outcome = await forward(run, set, stillRight);
     if (outcome.ok) await finish(run, set);
+    else if (outcome.failure.reason === 'plan-changed') await endUnagreed(run, outcome.failure, isBeforeChange);
     else await beginWayBack(run, outcome.failure, set.meta);
   } catch (error) {
     if (!run.halted || run.signal.aborted || run.record.status.wayBack) throw error;
@@ -114,7 +118,7 @@ async function prepare(run: Run): Promise<Outcome<Prepared>> {
   if (!planned.ok) return planned;
   const agreed = await run.span('approve', () => obtainConsent(run, planned.value, replan));
   if (!agreed.ok) return agreed;
-  await begin(run, set, agreed.value.told);
+  await begin(run, set, agreed.value);
   return done({ set, plan: agreed.value.plan });
 }
 
@@ -126,13 +130,7 @@ async function imageSourceOf(run: Run): Promise<Outcome<ImageSource>> {
   if (run.kind === 'adopt' && !run.recovers) return done(AS_SIGNED);
   if (run.sameSet && !run.kinds.some((kind) => kind === 'restart' || kind === 'resize'))
     return done(run.sameSet.images ?? AS_SIGNED);
-  const { kube, config } = run.context;
-  const { namespace } = config;
-  const source = await loadImageSource(kube, {
-    namespace,
-    installation: run.installation.name,
-    signal: run.untilWriting,
-  });
+  const source = await awaitImageSource(run);
   return source.ok ? done(source.value.images) : source;
 }
 
@@ -165,12 +163,13 @@ async function tellPlan(run: Run, plan: OperationPlan): Promise<void> {
   await run.move({ state: run.record.status.state, phase: 'plan', message, tellsPlan: true, also });
 }
 
-async function begin(run: Run, { meta, hooks }: ReleaseSet, told: OperationPlan): Promise<void> {
+async function begin(run: Run, { meta, hooks }: ReleaseSet, { told, plan }: Planned<ObjectPlan>): Promise<void> {
   const hasHooks = hooksAt(hooks, momentsOf(run)?.before).length > 0;
   await run.begin({
     phase: hasHooks ? 'pre-hooks' : 'apply',
     message: `${hasHooks ? 'running hooks before' : 'applying'}: ${countsOf(told.changes)}`,
     told,
+    reach: [...reachOf(plan, run.kind === 'adopt').keys()],
     lastsMs: meta.deadlineSeconds * 1_000,
   });
 }

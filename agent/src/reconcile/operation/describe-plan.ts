@@ -38,8 +38,8 @@ export function describePlan(
     ...waves,
     ...notes,
   );
-  const summary = `${told}. ${content}${back}`;
-  return toldPlan(crossed === undefined ? summary : `${summary} ${crossed}`, [...hooks, ...objectChanges]);
+  const binding = `${content}${back}${crossed === undefined ? '' : ` ${crossed}`}`;
+  return toldPlan(`${told}.`, [...hooks, ...objectChanges], binding);
 }
 
 /** The digest binds an approval to the whole of it, however much of it is shown. */

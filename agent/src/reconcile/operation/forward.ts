@@ -16,13 +16,14 @@ import type { PodInTheWay } from '../rollout/rollout-state.ts';
 import { watchRollout, type RolloutOptions } from '../rollout/watch-rollout.ts';
 import { makersIn, mergedMakers } from '../volumes/claim-makers.ts';
 import { loadMakers, rememberMakers } from '../volumes/load-claims.ts';
+import { planWithinAgreed } from './agreed-plan.ts';
 import { deadlineOf } from './deadline.ts';
 import { planInput } from './plan-input.ts';
 import type { Run } from './run.ts';
 
 /**
  * Applies a set: the inventory first, as all that may come into being, then the objects, then the inventory as it is.
- * Without a plan, or with one of before a restart, it is made anew; doing it again changes nothing.
+ * Without a plan it is made anew, forward within the agreed one; doing it again changes nothing.
  */
 export async function applySet(
   run: Run,
@@ -31,7 +32,7 @@ export async function applySet(
 ): Promise<Outcome<void>> {
   const { inventory } = run.installation.status;
   const hooked = inventory.filter(({ hook }) => hook !== undefined);
-  const plan = given ? done(given) : await makePlan(await planInput(run, set, { isWayBack, signal: run.whileWorking }));
+  const plan = given ? done(given) : await planAnew(run, set, isWayBack);
   if (!plan.ok) return plan;
   const coming = plan.value.objects.map(({ ref, object, uid }) => entryOf(ref, object, uid));
   const watched = kindsToWatch(set.meta.permissions);
@@ -51,6 +52,11 @@ export async function applySet(
   // What hooks made stays known, unless it is part of the set now.
   await writeInventory(run, mergedInventory(hooked, applied.value), looks);
   return done(undefined);
+}
+
+async function planAnew(run: Run, set: ReleaseSet, isWayBack: boolean): Promise<Outcome<ObjectPlan>> {
+  if (!isWayBack) return planWithinAgreed(run, set);
+  return makePlan(await planInput(run, set, { isWayBack, signal: run.whileWorking }));
 }
 
 async function writeInventory(

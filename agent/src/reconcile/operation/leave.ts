@@ -22,7 +22,7 @@ export async function leave(run: Run): Promise<void> {
     const agreed = await prepare(run);
     if (!agreed.ok) return refuse(run, agreed.failure);
     const message = `letting go of ${countOf(run.installation.status.inventory)}`;
-    await run.begin({ phase: 'apply', message, told: agreed.value.told, lastsMs: DEADLINE_MS });
+    await run.begin({ phase: 'apply', message, told: agreed.value.told, reach: [], lastsMs: DEADLINE_MS });
   }
   // Nobody is to put right what others change from here on, or to tell of it.
   run.context.monitors.end(run.installation.name);

@@ -16,7 +16,7 @@ import { verifiedRelease } from '../verify/verify-release.ts';
 import { sentences } from '../../sentences.ts';
 import { setGenerationOf } from '../history/good-generations.ts';
 import { download } from './download.ts';
-import { awaitKinds, awaitRights } from './rights.ts';
+import { awaitImageSource, awaitKinds, awaitRights } from './rights.ts';
 import type { Run } from './run.ts';
 
 /** After a restart rendering is tried again this often: the chart may be what ended the agent. */
@@ -99,6 +99,8 @@ async function renderSet(run: Run): Promise<Outcome<PreparedSet>> {
   if (!lasting.ok) return lasting;
   await run.span('rights', async () => {
     await awaitRights(run, release.permissions);
+    // Getting the chart asks for them too, where no one may be kept waiting.
+    if (release.chart.oci !== undefined) await awaitImageSource(run);
     return done(await awaitKinds(run, release.definitions ?? []));
   });
   return download(run, async () => {

@@ -3,6 +3,8 @@ import * as Type from 'typebox';
 import { compile, type KindDefinition, forInstallation } from '@steward/shared';
 import type { AccessCheck, KubeClient } from '../../kube/client.ts';
 import { persist } from '../../operations/persist.ts';
+import { loadImageSource, type CustomerSource } from '../images/load-image-source.ts';
+import type { Outcome } from '../outcome.ts';
 import type { SetMeta } from '../render/release-set.ts';
 import type { Run } from './run.ts';
 
@@ -30,6 +32,20 @@ export async function findMissingRights(
   const checks = checksOf(permissions, run.helmRelease);
   const missing = await persist(() => run.context.kube.missingAccess(checks, { signal }), signal);
   return missing.length === 0 ? undefined : missingMessage(run, missing);
+}
+
+/** The customer's sources of now; as long as the agent may not read them, the operation says so. */
+export async function awaitImageSource(run: Run): Promise<Outcome<CustomerSource>> {
+  const { kube, config } = run.context;
+  const where = { namespace: config.namespace, installation: run.installation.name, signal: run.untilWriting };
+  const { promise, resolve } = Promise.withResolvers<Outcome<CustomerSource>>();
+  await awaitGrant(run, async () => {
+    const source = await loadImageSource(kube, where);
+    if (!source.ok && source.failure.reason === 'missing-rights') return source.failure.message;
+    resolve(source);
+    return undefined;
+  });
+  return promise;
 }
 
 /** Says what is missing until nothing is. */

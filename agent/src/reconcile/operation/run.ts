@@ -148,8 +148,14 @@ export class Run {
    * From here on nothing but its own end ends it. The journal says so, with what was agreed to, before the first change.
    * @throws Interruption when one came before
    */
-  async begin(agreed: { phase: OperationPhase; message: string; told: OperationPlan; lastsMs: number }): Promise<void> {
-    const { phase, message, told, lastsMs } = agreed;
+  async begin(agreed: {
+    phase: OperationPhase;
+    message: string;
+    told: OperationPlan;
+    reach: string[];
+    lastsMs: number;
+  }): Promise<void> {
+    const { phase, message, told, reach, lastsMs } = agreed;
     const now = this.context.now();
     this.#interrupt.signal.throwIfAborted();
     this.#isWriting = true;
@@ -161,6 +167,7 @@ export class Run {
       also: {
         plan: told,
         planDigest: told.digest,
+        reach,
         startedAt: now.toISOString(),
         deadlineAt: new Date(now.getTime() + lastsMs).toISOString(),
       },

@@ -55,7 +55,8 @@ export async function uninstall(run: Run): Promise<void> {
     await rememberMakers(run, plan.makers);
     await run.context.journal.note(run.record, { others: plan.others });
     const message = `removing: ${countsOf(told.changes)}`;
-    await run.begin({ phase: 'apply', message, told, lastsMs: DEADLINE_MS });
+    const reach = plan.goes.map(({ entry }) => inventoryKey(entry));
+    await run.begin({ phase: 'apply', message, told, reach, lastsMs: DEADLINE_MS });
   }
   // What goes now is no failure of the service.
   run.context.monitors.end(run.installation.name);
@@ -75,7 +76,7 @@ async function carryOut(run: Run): Promise<Outcome<Pick<Removal, 'stays' | 'othe
   if (!begun.ok) return begun;
   const removal = await planRemoval(run, run.signal);
   if (!removal.ok) return removal;
-  const { goes, stays, others } = removal.value;
+  const { goes, stays, others } = withinAgreed(removal.value, run.record.status.reach);
   const removed = await run.span('remove', () =>
     remove(run, { goes: goes.filter(({ entry }) => entry.hook === undefined) }),
   );
@@ -149,6 +150,16 @@ async function planRemoval(run: Run, signal: AbortSignal): Promise<Outcome<Remov
     others: others.map(nameOf).slice(0, MAX_OTHERS),
     makers,
   });
+}
+
+/** What came since the plan was agreed to stays, but for what hooks of this very operation made. */
+function withinAgreed(removal: Removal, reach: readonly string[] | undefined): Removal {
+  if (!reach) return removal;
+  const { goes, stays } = removal;
+  const agreed = new Set(reach);
+  const isAgreed = ({ entry }: Going): boolean => entry.hook !== undefined || agreed.has(inventoryKey(entry));
+  const came = goes.filter((going) => !isAgreed(going)).map(({ entry }) => entry);
+  return { ...removal, goes: goes.filter(isAgreed), stays: [...stays, ...came] };
 }
 
 /** Undefined when it is gone or another one; null when it may not be looked at. */

@@ -202,7 +202,8 @@ export function refuse(error: unknown, what: string): never {
 function afterItIsGone(planned: Omit<PlannedObject, 'action' | 'fields'>, live: KubeObject): PlannedObject {
   const fields = ['metadata.deletionTimestamp: is being deleted, made anew when it is gone'];
   const uid = live.metadata.uid ?? '';
-  const replacement: Replacement = { uid, propagation: 'Foreground', needsConsent: false, fields, growths: [] };
+  const how = { propagation: 'Foreground', needsConsent: false, isGoing: true } as const;
+  const replacement: Replacement = { uid, ...how, fields, growths: [] };
   return { ...planned, action: 'replace', fields, replacement };
 }
 

@@ -23,6 +23,8 @@ export interface Replacement {
   growths: ClaimGrowth[];
   /** Of what is replaced: its volumes stay. */
   claimMakers?: ClaimMaker[];
+  /** Somebody is deleting it already: it is only awaited. */
+  isGoing?: boolean;
 }
 
 /** Whether every cause of a refusal is a field that cannot be changed in place. */

@@ -34,6 +34,36 @@ describe('a plan as it is told', () => {
     );
   });
 
+  it('shows what goes before all else, data first', () => {
+    const actions = ['keep', 'update', 'create', 'replace', 'delete'] as const;
+    const changes = [
+      ...actions.map((action) => ({ action, object: `Deployment/${action}` })),
+      { action: 'delete' as const, object: 'PersistentVolumeClaim/data' },
+    ];
+    const shown = toldPlan('s.', changes).changes.map(({ object }) => object.split('/')[1]);
+    expect(shown).toEqual(['data', 'delete', 'replace', 'update', 'create', 'keep']);
+  });
+
+  it('binds an approval to what it has no room for too, however much its summary says', () => {
+    const many = Array.from({ length: 600 }, (_, index) => ({ action: 'delete' as const, object: `Secret/s${index}` }));
+    const told = toldPlan('a summary. '.repeat(300), many, 'Release sha256:x.');
+    expect(told.summary).toMatch(
+      / … Release sha256:x\. 100 of 600 objects are not listed\. The digest of .* sha256:\w{64}\.$/,
+    );
+    expect(told.summary).toHaveLength(2_000);
+    const other = toldPlan('a summary. '.repeat(300), many.with(-1, { action: 'delete', object: 'Secret/other' }));
+    expect(other.changes).toEqual(told.changes);
+    expect(other.summary.slice(-72)).not.toBe(told.summary.slice(-72));
+    const long = { ...change, fields: Array.from({ length: 20 }, (_, index) => `${'f'.repeat(290)}${index}`) };
+    expect(
+      toldPlan(
+        's.',
+        Array.from({ length: 20 }, () => long),
+      ).summary,
+    ).toContain('s. The digest of the whole list');
+    expect(toldPlan('s.', [change]).summary).toBe('s.');
+  });
+
   it('counts in words', () => {
     const counted = countsOf([change, { ...change, action: 'delete' }]);
     expect(counted).toBe('creates none, changes 1, removes 1, leaves none');

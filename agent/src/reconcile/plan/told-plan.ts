@@ -9,20 +9,40 @@ const MAX_CHANGES = 500;
 /** A plan travels in a frame and is kept in an object. */
 const MAX_BYTES = 48 * 1024;
 
-/** The plan as people and approvals see it. The digest is over what is shown, and what is shown names the very content. */
-export function toldPlan(summary: string, changes: readonly Change[]): OperationPlan {
-  let shown = changes.filter(({ action }) => action !== 'keep');
-  const rest = changes.filter(({ action }) => action === 'keep');
-  shown = [...shown, ...rest].slice(0, MAX_CHANGES);
+const MAX_SUMMARY = 2_000;
+
+/**
+ * The plan as people and approvals see it: what goes first. The digest is over what is shown, and what is shown names the very
+ * content, also of what there is no room for. `binding` is the end of the summary: it is never cut off.
+ */
+export function toldPlan(summary: string, changes: readonly Change[], binding = ''): OperationPlan {
+  const whole = changes.toSorted((a, b) => rankOf(a) - rankOf(b));
+  let shown = whole.slice(0, MAX_CHANGES);
   for (const fieldsKept of [20, 5, 0]) {
     if (canonicalJson(shown).length <= MAX_BYTES) break;
     shown = shown.map((change) => withFields(change, fieldsKept));
   }
   while (canonicalJson(shown).length > MAX_BYTES) shown = shown.slice(0, Math.floor(shown.length / 2));
-  const hidden = changes.length - shown.length;
-  const text = hidden > 0 ? `${summary} ${hidden} of ${changes.length} objects are not listed.` : summary;
-  const content = { summary: text.slice(0, 2_000), changes: shown };
+  const end = [binding, ...leftOut(whole, shown)].map((text) => (text === '' ? '' : ` ${text}`)).join('');
+  const content = { summary: `${cut(summary, MAX_SUMMARY - end.length)}${end}`, changes: shown };
   return { digest: sha256(canonicalJson(content)), ...content };
+}
+
+/** Data first, then all that is deleted. */
+function rankOf({ action, object }: Change): number {
+  if (action === 'delete') return object.startsWith('PersistentVolumeClaim/') ? 0 : 1;
+  return { replace: 2, create: 3, update: 3, keep: 4 }[action];
+}
+
+function leftOut(whole: readonly Change[], shown: readonly Change[]): string[] {
+  const hidden = whole.length - shown.length;
+  if (hidden === 0 && shown.every((change, index) => change === whole[index])) return [];
+  const count = hidden > 0 ? [`${hidden} of ${whole.length} objects are not listed.`] : [];
+  return [...count, `The digest of the whole list is ${sha256(canonicalJson(whole))}.`];
+}
+
+function cut(text: string, length: number): string {
+  return text.length <= length ? text : `${text.slice(0, Math.max(0, length - 2))} …`;
 }
 
 function withFields({ fields, ...change }: Change, kept: number): Change {
