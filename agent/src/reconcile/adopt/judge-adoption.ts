@@ -6,6 +6,7 @@ import type { PlannedObject } from '../plan/plan-object.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
 import { isOfRelease } from './helm-marks.ts';
 import { listableKinds, listIfAllowed } from './listable-kinds.ts';
+import { noteOthers } from './others.ts';
 
 const MAX_LINES = 40;
 
@@ -22,10 +23,12 @@ export async function judgeAdoption(run: Run, set: ReleaseSet, plan: ObjectPlan)
   const lines = [...plan.objects.flatMap(differenceLines), ...left.map((object) => `${object}: ${LEFT_OVER}`)];
   const { acceptDifferences = false } = run.record.spec.desired.operation;
   if (lines.length > 0 && !acceptDifferences) return failed('differs', differs(run, lines));
-  if (run.recovers) return done(['takes up again what it ran before, of which its records are gone']);
+  const others = await noteOthers(run, plan);
+  if (run.recovers) return done(['takes up again what it ran before, of which its records are gone', ...others]);
   return done([
     `takes over ${taken.length} ${taken.length === 1 ? 'object' : 'objects'} of the Helm release ${release.releaseName}`,
     ...(left.length > 0 ? [`of that these are not part of this release and stay with nobody: ${left.join(', ')}`] : []),
+    ...others,
   ]);
 }
 
