@@ -63,7 +63,7 @@ interface Bringing {
  * logs stay; when it is aborted nothing stays that was not there before.
  */
 export async function up(options: UpOptions): Promise<ClusterHandle> {
-  const { name, signal, log = () => {}, resumePatienceMs = 60_000 } = options;
+  const { name, signal, log = () => {}, resumePatienceMs = 180_000 } = options;
   stateDirOf(name);
   if (process.platform !== 'linux' || process.getuid?.() !== 0) {
     throw new Error('the test cluster needs Linux and root: it makes namespaces, a network link and control groups');
@@ -102,7 +102,7 @@ export async function down(name: string): Promise<void> {
 }
 
 const reusePatienceMs = 20_000;
-const settlePatienceMs = 60_000;
+const settlePatienceMs = 240_000;
 
 async function reuse({ name, pauseArchive, log, signal }: Bringing): Promise<Layout | undefined> {
   const layout = await readLayout(name);

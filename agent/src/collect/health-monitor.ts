@@ -7,6 +7,7 @@ import { healthOf, type NamespaceHealth } from './health.ts';
 import { MissingWorkloads } from './missing-workloads.ts';
 import type { NamespaceObjects, WatchedKind } from './namespace-objects.ts';
 import { NamespaceView } from './namespace-view.ts';
+import { ownObjects, type Belongings } from './own-objects.ts';
 
 /** A watch that is broken for this long makes the health unknown. */
 const PROBLEM_PATIENCE_MS = 30_000;
@@ -20,6 +21,8 @@ export interface HealthMonitorOptions {
   kube: KubeClient;
   namespace: string;
   now: () => Date;
+  /** What tells its objects from its neighbours'. */
+  belongings: () => Belongings;
   /** Workloads that were applied, as `Deployment/web`. */
   expected: () => readonly string[];
   /** What a person has to know beside the health itself. */
@@ -55,6 +58,11 @@ export class HealthMonitor {
 
   get health(): InstallationHealth | undefined {
     return this.#last?.health;
+  }
+
+  /** What is there and is the installation's: nothing of its neighbours is told to anybody. */
+  get own(): NamespaceObjects {
+    return ownObjects(this.view.objects, this.#options.belongings());
   }
 
   /** Starts, or changes what is looked at. */
@@ -111,15 +119,15 @@ export class HealthMonitor {
 
   /** Over what is known, while the watches are broken for no longer than a moment; after that nobody knows. */
   #look(nowMs: number): NamespaceHealth | undefined {
-    const { problem, objects } = this.view;
+    const { problem } = this.view;
     if (problem === undefined) {
       this.#problemSinceMs = undefined;
-      return this.#isSynced ? this.#healthOf(objects, nowMs) : undefined;
+      return this.#isSynced ? this.#healthOf(nowMs) : undefined;
     }
     this.#problemSinceMs ??= nowMs;
     const untilMs = this.#problemSinceMs + PROBLEM_PATIENCE_MS;
     if (nowMs < untilMs && this.#isSynced) {
-      const found = this.#healthOf(objects, nowMs);
+      const found = this.#healthOf(nowMs);
       return { ...found, recheckAtMs: Math.min(found.recheckAtMs ?? untilMs, untilMs) };
     }
     const object = `Namespace/${this.#options.namespace}`;
@@ -127,9 +135,9 @@ export class HealthMonitor {
     return { health: 'unknown', reasons, workloads: [], recheckAtMs: undefined };
   }
 
-  #healthOf(objects: NamespaceObjects, nowMs: number): NamespaceHealth {
+  #healthOf(nowMs: number): NamespaceHealth {
     const expected = this.#options.expected().filter((name) => this.#kinds.has(name.split('/', 1)[0] ?? ''));
-    return this.#missing.add(healthOf(objects, nowMs), expected, nowMs);
+    return this.#missing.add(healthOf(this.own, nowMs), expected, nowMs);
   }
 
   #recheckAt(atMs: number | undefined, nowMs: number): void {

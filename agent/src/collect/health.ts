@@ -42,7 +42,7 @@ export interface Verdict {
 /** Left out of the report while they are healthy. */
 const QUIET_KINDS: ReadonlySet<string> = new Set(['PersistentVolumeClaim', 'Service', 'Job']);
 
-/** Puts the health of an installation together from its objects. Pure: the same objects and time give the same answer. */
+/** Puts the health of an installation together from its objects, and no others. Pure: the same objects and time give the same answer. */
 export function healthOf(objects: NamespaceObjects, nowMs: number): NamespaceHealth {
   const podsOf = Map.groupBy(
     [...objects.pods.values()].filter(({ isHook }) => !isHook),

@@ -34,8 +34,7 @@ export interface NamespaceViewOptions {
 }
 
 /**
- * What is in one namespace, kept current by watches over the wanted kinds only. The namespace is the fence: everything
- * in it belongs to the installation. Readers {@link subscribe} and look at {@link objects} when told.
+ * What is in one namespace, kept current by watches over the wanted kinds only. Also what is a neighbour's: see own-objects.ts. Readers {@link subscribe} and look at {@link objects} when told.
  */
 export class NamespaceView {
   readonly #options: NamespaceViewOptions;

@@ -94,6 +94,16 @@ export function nameOf({ kind, metadata }: { kind: string; metadata: { name: str
   return `${kind}/${metadata.name}`;
 }
 
+/** `ReplicaSet/web-5d9c`: its controller, or whoever else it says that it belongs to. */
+export function ownerOf({
+  ownerReferences = [],
+}: {
+  ownerReferences?: { kind: string; name: string; controller?: boolean }[];
+}): string | undefined {
+  const owner = ownerReferences.find(({ controller }) => controller === true) ?? ownerReferences[0];
+  return owner && `${owner.kind}/${owner.name}`;
+}
+
 /** `namespace/name`, or the name alone. */
 export function keyOf(object: KubeObject): string {
   const { namespace, name } = object.metadata;

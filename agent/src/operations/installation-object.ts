@@ -30,8 +30,7 @@ export const InventoryEntry = Type.Object({
 export type InventoryEntry = Static<typeof InventoryEntry>;
 
 /** A StatefulSet that this installation had, and the names of its claim templates: what they made has no other mark. */
-export const ClaimMaker = Type.Object({ set: Type.String(), templates: Type.Array(Type.String()) });
-export type ClaimMaker = Static<typeof ClaimMaker>;
+const ClaimMaker = Type.Object({ set: Type.String(), templates: Type.Array(Type.String()) });
 
 /** A generation that ended well and may run again. */
 export const HistoryEntry = Type.Object({

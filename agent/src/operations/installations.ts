@@ -8,6 +8,7 @@ import {
   type Schedule,
   type ServiceEndpoint,
 } from '@steward/shared';
+import { belongingsOf, type Belongings } from '../collect/own-objects.ts';
 import type { KubeClient, KubeObject } from '../kube/client.ts';
 import { isKubeError } from '../kube/error.ts';
 import { apiVersionOf } from '../kube/object.ts';
@@ -30,6 +31,7 @@ export interface InstallationSummary extends KnownInstallation {
   watched: readonly string[];
   /** What is measured of it. */
   metrics: ReleaseMetrics | undefined;
+  belongings: Belongings;
   /** Workloads that were applied, as `Deployment/web`. */
   workloads: readonly string[];
   /** What a person has to know beside its health: what others changed, and what its schedule did. */
@@ -185,6 +187,7 @@ export class Installations {
       health,
       watched,
       metrics,
+      belongings: belongingsOf(status.inventory, status.claimMakers ?? []),
       workloads: status.inventory
         .filter(({ group, kind, uid }) => group === 'apps' && WORKLOADS.has(kind) && uid !== undefined)
         .map((entry) => `${entry.kind}/${entry.name}`),

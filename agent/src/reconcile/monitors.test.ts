@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { HealthState } from '@steward/shared';
+import { belongingsOf } from '../collect/own-objects.ts';
 import { FakeApiServer } from '../testing/fake-api-server.ts';
 import { Monitors } from './monitors.ts';
 
@@ -21,6 +22,7 @@ it('a health that could not be written is written later', async () => {
     kube: server.client(),
     now: () => new Date(),
     onHealth: () => {},
+    belongings: () => belongingsOf([], []),
     expected: () => [],
     remarks: () => [],
     writtenHealth: () => written,

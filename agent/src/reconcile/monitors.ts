@@ -2,6 +2,7 @@ import type { HealthReason, HealthState, InstallationHealth } from '@steward/sha
 import { HealthMonitor } from '../collect/health-monitor.ts';
 import type { NamespaceObjects, WatchedKind } from '../collect/namespace-objects.ts';
 import { WATCHED } from '../collect/namespace-objects.ts';
+import type { Belongings } from '../collect/own-objects.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { SetMeta } from './render/release-set.ts';
 
@@ -9,6 +10,8 @@ export interface MonitorsOptions {
   kube: KubeClient;
   now: () => Date;
   onHealth: (installationId: string, health: InstallationHealth, before: HealthState | undefined) => void;
+  /** What tells an installation's objects from its neighbours'. */
+  belongings: (installation: string) => Belongings;
   /** Workloads that an installation has applied, as `Deployment/web`. */
   expected: (installation: string) => readonly string[];
   /** What a person has to know of it beside its health. */
@@ -49,9 +52,10 @@ export class Monitors {
     return known.monitor;
   }
 
-  /** What is in its namespace, while that is watched. */
-  objects(name: string): NamespaceObjects | undefined {
-    return this.#monitored.get(name)?.monitor.view.objects;
+  /** Its pods, and all addresses: an operator makes Services that nobody else may know of. Undefined while it is not watched. */
+  measured(name: string): Pick<NamespaceObjects, 'pods' | 'endpoints'> | undefined {
+    const monitor = this.#monitored.get(name)?.monitor;
+    return monitor && { pods: monitor.own.pods, endpoints: monitor.view.objects.endpoints };
   }
 
   health(name: string): HealthState | undefined {
@@ -75,11 +79,12 @@ export class Monitors {
   }
 
   #start({ id, name, namespace }: { id: string; name: string; namespace: string }): Monitored {
-    const { kube, now, onHealth, expected, remarks } = this.#options;
+    const { kube, now, onHealth, belongings, expected, remarks } = this.#options;
     const monitor = new HealthMonitor({
       kube,
       namespace,
       now,
+      belongings: () => belongings(name),
       expected: () => expected(name),
       remarks: () => remarks(name),
       onHealth: (health, before) => {

@@ -5,6 +5,7 @@ import type { DesiredState, OperationFailure } from '@steward/shared';
 import type { LookOptions } from '../collect/metrics/installation-metrics.ts';
 import { Metrics } from '../collect/metrics/metrics.ts';
 import type { MeasuredInstallation } from '../collect/metrics/own-page.ts';
+import { belongingsOf } from '../collect/own-objects.ts';
 import { Reports } from '../collect/reports.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { isKubeError } from '../kube/error.ts';
@@ -91,6 +92,7 @@ class Reconciler {
       kube,
       now,
       onHealth: (id, health, before) => reports.setHealth(id, health, before),
+      belongings: (name) => installations.byName(name)?.belongings ?? belongingsOf([], []),
       expected: (name) => installations.byName(name)?.workloads ?? [],
       remarks: (name) => [...rules.reasons, ...(installations.byName(name)?.remarks ?? []), ...metrics.problems(name)],
       writtenHealth: (name) => installations.byName(name)?.health,
@@ -109,7 +111,7 @@ class Reconciler {
     const metrics = new Metrics({
       kube,
       now,
-      objects: (name) => monitors.objects(name),
+      objects: (name) => monitors.measured(name),
       onProblems: (name) => monitors.refresh(name),
       onLook: (look) => link.sendMetrics(look),
       looks: options.looks,

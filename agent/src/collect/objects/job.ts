@@ -2,12 +2,15 @@ import * as Type from 'typebox';
 import { compile, HOOK_LABEL } from '@steward/shared';
 import type { KubeObject } from '../../kube/client.ts';
 import { markOf } from '../../kube/mark.ts';
+import { ownerOf } from '../../kube/object.ts';
 
 /** What is kept of a Job. */
 export interface JobView {
   name: string;
   uid: string;
   mark: string;
+  /** `CronJob/report` */
+  owner?: string | undefined;
   /** The CronJob it comes from. */
   cronJob: string | undefined;
   state: 'active' | 'complete' | 'failed' | 'suspended';
@@ -56,6 +59,7 @@ export function jobView(object: KubeObject): JobView | undefined {
     name: metadata.name,
     uid: metadata.uid,
     mark: markOf(object),
+    owner: ownerOf(object.metadata),
     cronJob: metadata.ownerReferences?.find(({ kind }) => kind === 'CronJob')?.name,
     state: failed ? 'failed' : isComplete ? 'complete' : spec?.suspend ? 'suspended' : 'active',
     message: failed ? `${failed.reason ?? 'Failed'}: ${failed.message ?? 'no message'}`.slice(0, 600) : '',

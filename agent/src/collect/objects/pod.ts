@@ -1,4 +1,5 @@
 import { compile, HOOK_LABEL } from '@steward/shared';
+import { ownerOf } from '../../kube/object.ts';
 import { PodObject } from './pod-object.ts';
 import { problemsOf, type PodProblem } from './pod-problems.ts';
 
@@ -66,11 +67,6 @@ export function podView(object: { metadata: Meta }): PodView | undefined {
 
 function isTrue({ status }: PodObject, condition: string): boolean {
   return status?.conditions?.some(({ type, status: is }) => type === condition && is === 'True') ?? false;
-}
-
-function ownerOf(metadata: Meta): string | undefined {
-  const controller = metadata.ownerReferences?.find((owner) => owner.controller === true);
-  return controller && `${controller.kind}/${controller.name}`;
 }
 
 function restartsOf({ status }: PodObject): number {

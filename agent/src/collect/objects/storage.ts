@@ -2,12 +2,15 @@ import * as Type from 'typebox';
 import { amountOf, compile } from '@steward/shared';
 import type { KubeObject } from '../../kube/client.ts';
 import { markOf } from '../../kube/mark.ts';
+import { ownerOf } from '../../kube/object.ts';
 
 /** What is kept of a PersistentVolumeClaim. */
 export interface ClaimView {
   name: string;
   uid: string;
   mark: string;
+  /** `Database/main` */
+  owner?: string | undefined;
   phase: 'Pending' | 'Bound' | 'Lost';
   storageClass: string | undefined;
   createdMs: number;
@@ -46,11 +49,26 @@ export function claimView(object: KubeObject): ClaimView | undefined {
     name: metadata.name,
     uid: metadata.uid,
     mark: markOf(object),
+    owner: ownerOf(object.metadata),
     phase: status?.phase ?? 'Pending',
     storageClass: spec.storageClassName,
     createdMs: Date.parse(metadata.creationTimestamp ?? ''),
     growing: growthOf(status?.capacity?.storage, spec.resources?.requests?.storage),
   };
+}
+
+/** A StatefulSet, and the names of its claim templates. */
+export interface ClaimMaker {
+  set: string;
+  templates: string[];
+}
+
+/** By its name, `<template>-<set>-<ordinal>`: Kubernetes marks a claim that a StatefulSet made in no other way. */
+export function isClaimOf({ set, templates }: ClaimMaker, claim: string): boolean {
+  return templates.some((template) => {
+    const prefix = `${template}-${set}-`;
+    return claim.startsWith(prefix) && /^\d+$/.test(claim.slice(prefix.length));
+  });
 }
 
 function growthOf(has: string | number | undefined, asks: string | number | undefined): ClaimView['growing'] {

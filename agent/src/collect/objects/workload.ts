@@ -3,6 +3,7 @@ import type { Static } from 'typebox';
 import { compile } from '@steward/shared';
 import type { KubeObject } from '../../kube/client.ts';
 import { markOf } from '../../kube/mark.ts';
+import { ownerOf } from '../../kube/object.ts';
 
 /** On a workload that is stopped on purpose, so that its health, and people, can tell. */
 export const STOPPED_ANNOTATION = 'steward.dev/stopped';
@@ -12,6 +13,8 @@ export interface WorkloadView {
   kind: 'Deployment' | 'StatefulSet' | 'DaemonSet';
   name: string;
   uid: string;
+  /** `Database/main`: an operator's */
+  owner?: string | undefined;
   mark: string;
   generation: number;
   observedGeneration: number;
@@ -92,6 +95,7 @@ export function workloadView(object: KubeObject): WorkloadView | undefined {
     kind,
     name: metadata.name,
     uid: metadata.uid,
+    owner: ownerOf(object.metadata),
     mark: markOf(object),
     generation: metadata.generation ?? 0,
     observedGeneration,

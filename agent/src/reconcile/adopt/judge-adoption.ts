@@ -6,6 +6,7 @@ import type { PlannedObject } from '../plan/plan-object.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
 import { isOfRelease } from './helm-marks.ts';
 import { listableKinds, listIfAllowed } from './listable-kinds.ts';
+import { noteOthers } from './others.ts';
 
 const MAX_LINES = 40;
 
@@ -31,13 +32,14 @@ export async function judgeAdoption(run: Run, set: ReleaseSet, plan: ObjectPlan)
   const { acceptDifferences = false } = run.record.spec.desired.operation;
   if (lines.length > 0 && !acceptDifferences) return failed('differs', differs(run, lines));
   const isChange = changed.length > 0;
+  const others = await noteOthers(run, plan);
   if (run.recovers)
-    return done({ notes: ['takes up again what it ran before, of which its records are gone'], isChange });
+    return done({ notes: ['takes up again what it ran before, of which its records are gone', ...others], isChange });
   const count = taken.length === 1 ? '1 object' : `${taken.length} objects`;
   const notes = [`takes over ${count} of the Helm release ${release.releaseName}`];
   if (left.length > 0)
     notes.push(`of that these are not part of this release and stay with nobody: ${left.join(', ')}`);
-  return done({ notes, isChange });
+  return done({ notes: [...notes, ...others], isChange });
 }
 
 const HELM_VALUES = ' (helm get values)';

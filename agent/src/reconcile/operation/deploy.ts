@@ -269,8 +269,8 @@ const MAX_CLAIMS = 5;
  * a driver may take hours, and nothing could be put back, since no volume shrinks.
  */
 function stillGrowing({ context, installation }: Run, { permissions }: SetMeta): string[] {
-  const { view } = context.monitors.watch(installation, kindsToWatch(permissions));
-  const growing = [...view.objects.claims.values()].flatMap(({ name, growing: sizes }) =>
+  const { own } = context.monitors.watch(installation, kindsToWatch(permissions));
+  const growing = [...own.claims.values()].flatMap(({ name, growing: sizes }) =>
     sizes ? [`PersistentVolumeClaim/${name} has ${sizes.from} of the ${sizes.to} asked for`] : [],
   );
   if (growing.length === 0) return [];

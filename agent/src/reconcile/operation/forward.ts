@@ -1,5 +1,5 @@
-import type { ReleaseMetrics } from '@steward/shared';
 import type { InventoryEntry } from '../../operations/installation-object.ts';
+import type { StatusPatch } from '../../operations/installations.ts';
 import { applyPlan } from '../execute/apply-plan.ts';
 import { executeStep, type StepContext } from '../execute/steps.ts';
 import { kindsToWatch } from '../monitors.ts';
@@ -15,7 +15,7 @@ import { isTarget } from '../rollout/targets.ts';
 import type { PodInTheWay } from '../rollout/rollout-state.ts';
 import { watchRollout, type RolloutOptions } from '../rollout/watch-rollout.ts';
 import { makersIn, mergedMakers } from '../volumes/claim-makers.ts';
-import { loadMakers, rememberMakers } from '../volumes/load-claims.ts';
+import { loadMakers } from '../volumes/load-claims.ts';
 import { planWithinAgreed } from './agreed-plan.ts';
 import { deadlineOf } from './deadline.ts';
 import { planInput } from './plan-input.ts';
@@ -39,8 +39,8 @@ export async function applySet(
   const looks = { watched, metrics: set.meta.metrics ?? null };
   const replaced = plan.value.objects.flatMap(({ replacement }) => replacement?.claimMakers ?? []);
   const makers = mergedMakers(await loadMakers(run, run.whileWorking), [...makersIn(set.objects), ...replaced]);
-  await rememberMakers(run, makers);
-  await writeInventory(run, mergedInventory(inventory, coming), looks);
+  await writeInventory(run, mergedInventory(inventory, coming), { ...looks, claimMakers: makers });
+  run.installation.status.claimMakers = makers;
   const applied = await applyPlan(plan.value, stepContext(run, isWayBack), {
     isLastFirst: run.kind === 'stop' && !isWayBack,
     // What is put back has run together before; a wave that only a later one mends must not hold it up.
@@ -62,9 +62,9 @@ async function planAnew(run: Run, set: ReleaseSet, isWayBack: boolean): Promise<
 async function writeInventory(
   run: Run,
   inventory: InventoryEntry[],
-  looks: { watched: string[]; metrics: ReleaseMetrics | null },
+  also: Pick<StatusPatch, 'watched' | 'metrics' | 'claimMakers'>,
 ): Promise<void> {
-  await run.context.installations.write(run.installation.name, { inventory, ...looks });
+  await run.context.installations.write(run.installation.name, { inventory, ...also });
   run.installation.status.inventory = inventory;
 }
 

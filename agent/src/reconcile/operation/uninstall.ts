@@ -1,11 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { waveOf, type HookEvent, type OperationPhase, type OperationPlan } from '@steward/shared';
 import { WATCHED } from '../../collect/namespace-objects.ts';
+import type { ClaimMaker } from '../../collect/objects/storage.ts';
 import type { KubeObject } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
 import { apiVersionOf, nameOf } from '../../kube/object.ts';
-import type { ClaimMaker, InventoryEntry } from '../../operations/installation-object.ts';
+import type { InventoryEntry } from '../../operations/installation-object.ts';
 import { persist } from '../../operations/persist.ts';
+import { loadOthers, writeOthers } from '../adopt/others.ts';
 import { executeStep } from '../execute/steps.ts';
 import { momentsOf } from '../hooks/hook-moments.ts';
 import { hooksAt } from '../hooks/hook-object.ts';
@@ -34,7 +36,7 @@ interface Going {
 interface Removal {
   goes: Going[];
   stays: InventoryEntry[];
-  /** Volume claims in the namespace that are not this installation's: nobody's business but the customer's. */
+  /** What is in the namespace and is not this installation's: nobody's business but the customer's. */
   others: string[];
   makers: ClaimMaker[];
 }
@@ -43,7 +45,6 @@ const DEADLINE_MS = 10 * 60_000;
 const FIRST_LOOK_MS = 200;
 const MAX_LOOK_MS = 2_000;
 const WIDTH = 4;
-const MAX_OTHERS = 200;
 const CLAIM = WATCHED.PersistentVolumeClaim.ref;
 
 /** Removes an installation; what cannot be had again stays unless it was asked for. Safe to begin again after a kill. */
@@ -53,7 +54,6 @@ export async function uninstall(run: Run): Promise<void> {
     if (!agreed.ok) return refuse(run, agreed.failure);
     const { told, plan } = agreed.value;
     await rememberMakers(run, plan.makers);
-    await run.context.journal.note(run.record, { others: plan.others });
     const message = `removing: ${countsOf(told.changes)}`;
     const reach = plan.goes.map(({ entry }) => inventoryKey(entry));
     await run.begin({ phase: 'apply', message, told, reach, lastsMs: DEADLINE_MS });
@@ -63,7 +63,7 @@ export async function uninstall(run: Run): Promise<void> {
   const left = await carryOut(run);
   if (!left.ok) return endUnfinished(run, left.failure);
   const { stays, others } = left.value;
-  await run.context.journal.note(run.record, { others });
+  await writeOthers(run, others);
   const message = `${run.title} is done. ${leftOver(stays, run.installation.namespace, others.length > 0)}`;
   await endRemoved(run, { stays, message });
 }
@@ -120,6 +120,7 @@ async function prepare(run: Run): Promise<Outcome<Planned<Removal>>> {
   const replan = async (): Promise<Outcome<Planned<Removal>>> => {
     const removal = await planRemoval(run, run.untilWriting);
     if (!removal.ok) return removal;
+    await writeOthers(run, removal.value.others);
     const set = await loadSet(run);
     const hooks = set ? await planHooks(run, set) : done([]);
     return hooks.ok ? done({ plan: removal.value, told: describe(run, removal.value, hooks.value) }) : hooks;
@@ -132,6 +133,8 @@ async function planRemoval(run: Run, signal: AbortSignal): Promise<Outcome<Remov
   const { deleteVolumes } = run.record.spec.desired;
   const entries = new Map(run.installation.status.inventory.map((entry) => [inventoryKey(entry), entry]));
   const { own, others, makers } = await loadClaims(run, signal);
+  const { inventory: applied } = run.installation.status;
+  const workloads = await loadOthers(run, { applied, makers, signal });
   for (const claim of own) {
     const entry = entryOf(CLAIM, claim, claim.metadata.uid);
     entries.set(inventoryKey(entry), entry);
@@ -147,7 +150,7 @@ async function planRemoval(run: Run, signal: AbortSignal): Promise<Outcome<Remov
   return done({
     goes: found.filter(({ keep }) => !keep).map(({ entry, wave }) => ({ entry, wave })),
     stays: found.filter(({ keep }) => keep).map(({ entry }) => entry),
-    others: others.map(nameOf).slice(0, MAX_OTHERS),
+    others: [...workloads, ...others.map(nameOf)],
     makers,
   });
 }
@@ -228,12 +231,12 @@ async function awaitGone(run: Run, group: readonly InventoryEntry[]): Promise<Ou
   }
 }
 
-/** Which these are only the customer is told, by the Operation in the cluster: neither how many, which would change a plan. */
-const OTHERS_STAY = "Volume claims in the namespace that are not this installation's stay";
+/** Which these are only the customer is told, by the Operation in the cluster; and not how many: see others.ts. */
+const OTHERS_STAY = "What is in the namespace and is not this installation's stays, with its volumes";
 
 function leftOver(stays: readonly InventoryEntry[], namespace: string, hasOthers: boolean): string {
   const lines = hasOthers ? [] : [`kubectl delete namespace ${namespace}`];
-  if (stays.length === 0 && hasOthers) return `${OTHERS_STAY}, and so does the namespace.`;
+  if (stays.length === 0 && hasOthers) return `${OTHERS_STAY}; so does the namespace.`;
   if (stays.length === 0)
     return `Only the namespace stays; if nothing else of yours is in it, to remove it:\n${lines.join('\n')}`;
   for (const [kind, entries] of Map.groupBy(stays, ({ kind: known }) => known)) {
@@ -241,5 +244,5 @@ function leftOver(stays: readonly InventoryEntry[], namespace: string, hasOthers
     lines.unshift(`kubectl --namespace ${namespace} delete ${kind.toLowerCase()} ${names}`);
   }
   const text = `These stay with what is in them, to be removed by you when nobody needs them any more:\n${lines.join('\n')}`;
-  return hasOthers ? `${text}\n${OTHERS_STAY}, and so does the namespace.` : text;
+  return hasOthers ? `${text}\n${OTHERS_STAY}; so does the namespace.` : text;
 }

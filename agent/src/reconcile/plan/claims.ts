@@ -1,10 +1,11 @@
 import { amountOf, canonicalJson, compile, fieldAt, isRecord } from '@steward/shared';
 import { WATCHED } from '../../collect/namespace-objects.ts';
+import { isClaimOf } from '../../collect/objects/storage.ts';
 import type { KubeClient, KubeObject } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
 import { persist } from '../../operations/persist.ts';
 import type { Failure } from '../outcome.ts';
-import { ClaimTemplate, isMadeBy, templatesOf } from '../volumes/claim-makers.ts';
+import { ClaimTemplate, templatesOf } from '../volumes/claim-makers.ts';
 import { refusalOf } from './refusal.ts';
 
 /** A claim of a StatefulSet that is to become larger. */
@@ -59,7 +60,7 @@ export async function plannedGrowth(
   for (const { name: template, to } of larger)
     for (const claim of claims) {
       const { name } = claim.metadata;
-      if (!isMadeBy(name, { set, templates: [template] })) continue;
+      if (!isClaimOf({ set, templates: [template] }, name)) continue;
       const from = sizeAsked(claim);
       if (from === undefined || (amountOf(from) ?? 0) >= (amountOf(to) ?? 0)) continue;
       const growth = { namespace, name, from, to };

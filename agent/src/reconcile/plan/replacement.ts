@@ -3,7 +3,7 @@ import { canonicalJson, compile } from '@steward/shared';
 import type { KubeClient, KubeObject, ResourceRef } from '../../kube/client.ts';
 import { isKubeError, type KubeError } from '../../kube/error.ts';
 import { nameOf } from '../../kube/object.ts';
-import type { ClaimMaker } from '../../operations/installation-object.ts';
+import type { ClaimMaker } from '../../collect/objects/storage.ts';
 import { persist, TRIED } from '../../operations/persist.ts';
 import { failed, type Failure } from '../outcome.ts';
 import { makersIn } from '../volumes/claim-makers.ts';

@@ -2,7 +2,7 @@ import * as Type from 'typebox';
 import type { Static } from 'typebox';
 import { compile } from '@steward/shared';
 import type { KubeObject } from '../../kube/client.ts';
-import type { ClaimMaker } from '../../operations/installation-object.ts';
+import type { ClaimMaker } from '../../collect/objects/storage.ts';
 
 const Requests = Type.Object({ storage: Type.Optional(Type.Union([Type.String(), Type.Number()])) });
 export const ClaimTemplate = Type.Object({
@@ -36,12 +36,4 @@ export function mergedMakers(first: readonly ClaimMaker[], second: readonly Clai
     set,
     templates: [...new Set(bySet.get(set)?.flatMap(({ templates }) => templates))].toSorted(),
   }));
-}
-
-/** By its name, `<template>-<set>-<ordinal>`: Kubernetes marks such a claim in no other way. */
-export function isMadeBy(claim: string, { set, templates }: ClaimMaker): boolean {
-  return templates.some((template) => {
-    const prefix = `${template}-${set}-`;
-    return claim.startsWith(prefix) && /^\d+$/.test(claim.slice(prefix.length));
-  });
 }

@@ -1,12 +1,17 @@
 import { WATCHED } from '../../collect/namespace-objects.ts';
-import type { ClaimMaker } from '../../operations/installation-object.ts';
+import type { ClaimMaker } from '../../collect/objects/storage.ts';
+import type { InventoryEntry } from '../../operations/installation-object.ts';
 import { listIfAllowed, listUnlessForbidden } from '../adopt/listable-kinds.ts';
 import type { Run } from '../operation/run.ts';
 import { makersIn, mergedMakers } from './claim-makers.ts';
 import { whoseClaims, type WhoseClaims } from './whose-claims.ts';
 
-/** The volume claims of an installation's namespace, and whose they are. */
-export async function loadClaims(run: Run, signal: AbortSignal): Promise<WhoseClaims> {
+/** The volume claims of an installation's namespace, and whose they are; `also`: what is about to be the installation's. */
+export async function loadClaims(
+  run: Run,
+  signal: AbortSignal,
+  also: { inventory: readonly InventoryEntry[]; makers: readonly ClaimMaker[] } = { inventory: [], makers: [] },
+): Promise<WhoseClaims> {
   const { context, installation } = run;
   const { kube } = context;
   const { namespace, status } = installation;
@@ -15,7 +20,8 @@ export async function loadClaims(run: Run, signal: AbortSignal): Promise<WhoseCl
     listUnlessForbidden(kube, WATCHED.StatefulSet.ref, namespace, signal),
     loadMakers(run, signal),
   ]);
-  return whoseClaims({ claims, sets, inventory: status.inventory, makers });
+  const inventory = [...status.inventory, ...also.inventory];
+  return whoseClaims({ claims, sets, inventory, makers: mergedMakers(makers, also.makers) });
 }
 
 /** As written down; of an installation of before that was done, what its stored sets tell. */

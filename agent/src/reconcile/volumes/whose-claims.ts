@@ -1,8 +1,9 @@
+import { isClaimOf, type ClaimMaker } from '../../collect/objects/storage.ts';
 import type { KubeObject } from '../../kube/client.ts';
 import { groupOf } from '../../kube/object.ts';
-import type { ClaimMaker, InventoryEntry } from '../../operations/installation-object.ts';
+import type { InventoryEntry } from '../../operations/installation-object.ts';
 import { inventoryKey } from '../plan/inventory.ts';
-import { isMadeBy, makersIn, mergedMakers } from './claim-makers.ts';
+import { makersIn, mergedMakers } from './claim-makers.ts';
 
 export interface ClaimsInput {
   /** Of the namespace. */
@@ -43,7 +44,7 @@ export function whoseClaims({ claims, sets, inventory, makers }: ClaimsInput): W
   const trusted = all.filter(({ set }) => (sets ? !taken.has(set) : ours.has(set)));
   const [own, others] = parted(
     claims,
-    (claim) => isKnown(claim) || isOwned(claim) || trusted.some((maker) => isMadeBy(claim.metadata.name, maker)),
+    (claim) => isKnown(claim) || isOwned(claim) || trusted.some((maker) => isClaimOf(maker, claim.metadata.name)),
   );
   return { own, others, makers: all };
 }
