@@ -6,10 +6,11 @@ import { kindsToWatch } from '../monitors.ts';
 import { sentences } from '../../sentences.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
 import { mayEvict } from '../run-state/check-run-state.ts';
-import { entryOf, mergedInventory } from '../plan/inventory.ts';
+import { entryOf, inventoryKey, mergedInventory } from '../plan/inventory.ts';
 import type { Wave } from '../plan/kind-order.ts';
 import { makePlan, type ObjectPlan } from '../plan/make-plan.ts';
 import type { PlannedObject } from '../plan/plan-object.ts';
+import { leftOf, planLateRemovals } from '../plan/removals.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
 import { isTarget } from '../rollout/targets.ts';
 import type { PodInTheWay } from '../rollout/rollout-state.ts';
@@ -36,6 +37,7 @@ export async function applySet(
   await writeInventory(run, mergedInventory(inventory, coming), looks);
   const applied = await applyPlan(plan.value, stepContext(run, isWayBack), {
     isLastFirst: run.kind === 'stop' && !isWayBack,
+    leavesLate: !isWayBack,
     // What is put back has run together before; a wave that only a later one mends must not hold it up.
     untilReady: async (wave) => (isWayBack ? done(undefined) : untilWaveReady(run, set, wave)),
   });
@@ -44,6 +46,26 @@ export async function applySet(
   if (!applied.ok) return applied;
   // What hooks made stays known, unless it is part of the set now.
   await writeInventory(run, mergedInventory(hooked, applied.value), looks);
+  return done(undefined);
+}
+
+/** Removes what the set no longer has and was left for what still ran. Safe to begin again: what is gone is not in the way. */
+export async function removeLeft(run: Run, { objects }: ReleaseSet): Promise<Outcome<void>> {
+  const { kube } = run.context;
+  const { inventory } = run.installation.status;
+  const left = leftOf({ objects, inventory });
+  if (left.length === 0) return done(undefined);
+  const removals = await planLateRemovals({ kube, objects, inventory, signal: run.whileWorking });
+  if (!removals.ok) return removals;
+  const rules = { isLastFirst: false, leavesLate: false, untilReady: async () => done(undefined) };
+  const kept = await applyPlan({ objects: [], removals: removals.value }, stepContext(run, false), rules);
+  if (!kept.ok) return kept;
+  const keys = new Set(kept.value.map(inventoryKey));
+  const gone = new Set(left.map(inventoryKey).filter((key) => !keys.has(key)));
+  if (gone.size === 0) return done(undefined);
+  const stays = inventory.filter((entry) => !gone.has(inventoryKey(entry)));
+  await run.context.installations.write(run.installation.name, { inventory: stays });
+  run.installation.status.inventory = stays;
   return done(undefined);
 }
 
