@@ -118,7 +118,7 @@ it('an API server that stands still for longer than any answer takes holds an up
 
 it('a database that stands still in the middle of a commit holds an upgrade up, and no more', async () => {
   const mortal = await installed('slow');
-  const act = async (): Promise<void> => void (await delay(40_000));
+  const act = (): Promise<void> => delay(40_000);
   const operation = await lane.push('upgrade', mortal);
   lane.commitGate.gate.arm({ number: 3, side: 'after', act, loses: false });
   await lane.ended(operation);
