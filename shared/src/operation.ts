@@ -128,6 +128,8 @@ export const OPERATION_FAILURES = {
   'render-failed': 'Run `helm template` with the same parameters, correct the chart and publish a new release.',
   'render-timeout': 'Make the chart render faster: it is ended after half a minute.',
   'too-large': 'Split the service: the chart, its rendered objects or the memory to render them are over the limit.',
+  'scratch-unwritable':
+    "Let the customer make room on the node of the agent's pod, or delete the pod so that it gets another one; then push it again.",
   'foreign-namespace': 'Keep every object in the namespace of the installation.',
   'kind-not-permitted':
     'Publish the release again, so that it names what the message says, and let the customer grant it; or leave it out.',

@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Release } from '@steward/shared';
 import type { Outcome } from '../../agent/src/reconcile/outcome.ts';
-import { helmTemplate, type HelmLimits } from '../../agent/src/reconcile/render/helm.ts';
+import { helmTemplate, removeOldRenders, type HelmLimits } from '../../agent/src/reconcile/render/helm.ts';
 import { BoundedRender } from '../../agent/src/reconcile/render/worker/bounded-render.ts';
 import { RenderRoom } from '../../agent/src/reconcile/render/render-room.ts';
 import { unpackSet, type ReleaseSet } from '../../agent/src/reconcile/render/release-set.ts';
@@ -65,12 +65,13 @@ interface Options {
   parameters?: Record<string, unknown>;
   limits?: Partial<HelmLimits>;
   signal?: AbortSignal;
+  tmpDir?: string;
 }
 
 async function print(chart: string, options: Options = {}): Promise<Outcome<Uint8Array>> {
   return helmTemplate({
     helmPath,
-    tmpDir,
+    tmpDir: options.tmpDir ?? tmpDir,
     name: 'shop',
     namespace: 'shop-ns',
     chart: await packChart(chart),
@@ -209,6 +210,13 @@ describe('rendering a chart', () => {
     const failed = await print('broken', { parameters: { text: 'hunter2-secret' } });
     expect(failed).toMatchObject({ ok: false, failure: { message: expect.stringContaining('cannot use ***') } });
     expect(JSON.stringify(failed)).not.toContain('hunter2');
+  });
+
+  it('says so when there is nowhere to write, and an agent starts all the same', async () => {
+    const nowhere = await print('web', { tmpDir: helmPath });
+    expect(nowhere).toMatchObject({ ok: false, failure: { reason: 'scratch-unwritable' } });
+    expect(JSON.stringify(nowhere)).toContain('ENOTDIR');
+    expect(await removeOldRenders(helmPath)).toMatchObject({ code: 'ENOTDIR' });
   });
 
   it('leaves no file and no process behind, also when it is ended', async () => {

@@ -74,7 +74,11 @@ describe.concurrent('a field that cannot change while its object exists', () => 
     expect(await uid(where, 'Deployment')).not.toBe(deployment);
     expect(await uid(where, 'StatefulSet', '-data')).not.toBe(set);
     expect(await uid(where, 'Pod', '-data-0')).toBe(pod);
-    const back = fixture.offer({ ...where, generation: 3, release: plain, kind: 'rollback', toGeneration: 1 });
+    // The version between may have replaced what neither the one after it nor the one before it may.
+    const after = await fixture.publish({ chart: 'fixed', version: '1.3.0' });
+    const later = fixture.offer({ ...where, generation: 3, release: after, kind: 'upgrade', parameters });
+    expect(await hub.end(later)).toMatchObject({ state: 'succeeded' });
+    const back = fixture.offer({ ...where, generation: 4, release: plain, kind: 'rollback', toGeneration: 1 });
     expect(await hub.end(back)).toMatchObject({ state: 'succeeded' });
     expect(await fixture.get('Deployment', where.name, where.namespace)).toMatchObject({
       spec: { selector: { matchLabels: { track: 'stable' } } },

@@ -64,7 +64,7 @@ export function acceptanceOf(desired: DesiredState, known: Known): Acceptance {
   if (known.unconfirmed >= MAX_UNCONFIRMED)
     return refuse('internal', `the hub has not confirmed the last ${known.unconfirmed} operations of ${name}`);
   if (Date.parse(operation.notAfter) <= known.now.getTime()) {
-    const message = `${operation.kind} of ${service} was to be started before ${operation.notAfter}; it is later than that`;
+    const message = `${operation.kind} of ${service} was to be started before ${operation.notAfter}; by the clock of this cluster's API server it is ${known.now.toISOString()}`;
     return { kind: 'refuse', state: 'expired', reason: 'expired', message };
   }
   return { kind: 'accept' };

@@ -1,5 +1,3 @@
-import { readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { DesiredState, OperationFailure } from '@steward/shared';
 import type { LookOptions } from '../collect/metrics/installation-metrics.ts';
@@ -21,7 +19,7 @@ import { InstallationQueue } from './installation-queue.ts';
 import { Monitors } from './monitors.ts';
 import { RuleProblems } from '../policy/rule-problems.ts';
 import { RULE_KINDS } from './rule-kinds.ts';
-import { RENDER_FOLDER } from './render/helm.ts';
+import { removeOldRenders } from './render/helm.ts';
 import { RenderRoom } from './render/render-room.ts';
 import { RenderStore } from './render/render-store.ts';
 import { Schedules } from './schedule/schedules.ts';
@@ -144,8 +142,9 @@ class Reconciler {
   }
 
   async start(): Promise<void> {
-    const { journal, installations, monitors } = this.#context;
-    await removeOldRenders(this.#options.config.tmpDir);
+    const { journal, installations, monitors, log } = this.#context;
+    const error = await removeOldRenders(this.#options.config.tmpDir);
+    if (error !== undefined) log.warn('what earlier renderings left was not removed', { error });
     await journal.load();
     await installations.load();
     for (const installation of installations.all())
@@ -286,11 +285,4 @@ class Reconciler {
     });
     if (state === 'removed') this.#reports.endHealth(id);
   }
-}
-
-/** What a run that was killed in the middle of a render left. */
-async function removeOldRenders(tmpDir: string): Promise<void> {
-  const entries = await readdir(tmpDir);
-  const old = entries.filter((entry) => entry.startsWith(RENDER_FOLDER));
-  await Promise.all(old.map((entry) => rm(join(tmpDir, entry), { recursive: true, force: true })));
 }

@@ -6,7 +6,7 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 /** Ends the operation when its time to be started is over, by the API server's clock. @returns what stops waiting */
 export function expireAt(run: Run): () => void {
   const { notAfter } = run.record.spec.desired.operation;
-  const message = `${run.title} was to be started before ${notAfter}, and was not`;
+  const message = `${run.title} was to be started before ${notAfter} by the clock of this cluster's API server, and was not`;
   let timer: NodeJS.Timeout | undefined;
   const wait = (): void => {
     const waitMs = Date.parse(notAfter) - run.context.now().getTime();

@@ -1,6 +1,8 @@
 /** Where something is held up on its way: before the n-th is let through, or when it has taken effect and nobody was told. */
 export interface Stop {
   number: number;
+  /** Only those whose words contain this count. */
+  of?: string;
   side: 'before' | 'after';
   /** What happens there. Nothing moves until it has. */
   act: () => Promise<void>;
@@ -33,7 +35,8 @@ export class Gate {
   async pass(words: string): Promise<Passage> {
     this.passed.push(words);
     const stop = this.#stop;
-    if (stop?.number !== this.passed.length) return FREE;
+    const counted = this.passed.filter((each) => each.includes(stop?.of ?? '')).length;
+    if (stop?.number !== counted || !words.includes(stop.of ?? '')) return FREE;
     this.#stop = undefined;
     if (stop.side === 'before') {
       await stop.act();

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, watch } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AGENT_NODE_FLAGS, AGENT_SERVICE_ACCOUNT } from '@steward/shared';
@@ -22,6 +22,11 @@ interface Life {
   exited: Promise<unknown>;
   signal: (name: NodeJS.Signals) => void;
 }
+
+interface Kubeconfig {
+  users: [{ user: { token: string } }];
+}
+const KUBECONFIG = join('kube', 'kubeconfig');
 
 /** In it is a line for each start of helm. */
 const RENDERS = 'renders';
@@ -79,7 +84,7 @@ export class MortalAgent {
       UV_THREADPOOL_SIZE: '1',
       STEWARD_CONFIG_DIR: join(folder, 'config'),
       STEWARD_ENROLMENT_DIR: join(folder, 'enrolment'),
-      STEWARD_KUBECONFIG: join(folder, 'kube', 'kubeconfig'),
+      STEWARD_KUBECONFIG: join(folder, KUBECONFIG),
       STEWARD_TMP: join(folder, 'tmp'),
       STEWARD_NAMESPACE: stack.agentNamespace,
       // A container that is started again has the name of its pod.
@@ -88,6 +93,21 @@ export class MortalAgent {
       STEWARD_HEALTH_HOST: '127.0.0.1',
       STEWARD_HELM: await notingHelm(folder),
     });
+  }
+
+  /** Another replica of it, with a gate of its own: it waits for the lease. */
+  async twin(gate: KubeGate): Promise<MortalAgent> {
+    const folder = await mkdtemp(join(tmpdir(), 'steward-mortal-'));
+    await cp(this.#folder, folder, { recursive: true });
+    const { token } = (JSON.parse(await readFile(join(folder, KUBECONFIG), 'utf8')) as Kubeconfig).users[0].user;
+    await writeFile(join(folder, KUBECONFIG), kubeconfig(gate, token));
+    const moved = Object.entries(this.#env).map(([key, value]) => [key, value.replace(this.#folder, folder)]);
+    return new MortalAgent(folder, { ...Object.fromEntries(moved), STEWARD_REPLICA: 'agent-2' });
+  }
+
+  /** SIGSTOP and SIGCONT: it stands still, and goes on where it was. */
+  signal(name: 'SIGSTOP' | 'SIGCONT'): void {
+    this.#life.signal(name);
   }
 
   /** SIGKILL; resolves when it is dead. */

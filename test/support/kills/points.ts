@@ -20,6 +20,10 @@ export interface Point {
   moment: Moment;
   /** How long it stays dead. The API server's supervisor does not wait. */
   downMs: number;
+  /** Who dies in the same moment. */
+  also?: readonly Exclude<Victim, 'helm'>[];
+  /** The agent dies once more, after so many changes of its next life. */
+  again?: number;
 }
 
 /** What an operation does when nobody dies. */
@@ -65,6 +69,34 @@ export function drawLives(count: number, seed: number): Point[][] {
   const byStage = LIFE.map((stage) => drawStage(count, stage, random));
   return Array.from({ length: count }, (_, life) => byStage.flatMap((points) => points[life] ?? []));
 }
+
+/** The same, but at each point somebody else dies too, or the agent does once more. */
+export function drawPairs(count: number, seed: number): Point[][] {
+  const random = createRandom(seed + 1);
+  let deck: Company[] = [];
+  return drawLives(count, seed).map((points) =>
+    points.map((point) => {
+      const fits = ({ also = [] }: Company): boolean => also.every((victim) => victim !== point.victim);
+      if (!deck.some(fits)) deck = shuffled(COMPANIES, random);
+      const company = deck.find(fits) ?? { again: 1 };
+      deck = deck.filter((other) => other !== company);
+      return { ...point, ...company };
+    }),
+  );
+}
+
+type Company = Pick<Point, 'also' | 'again'>;
+const COMPANIES: readonly Company[] = [
+  { again: 1 },
+  { again: 2 },
+  { again: 4 },
+  { also: ['agent'] },
+  { also: ['agent', 'kube-apiserver'] },
+  { also: ['hub'] },
+  { also: ['hub'], again: 1 },
+  { also: ['kube-apiserver'] },
+  { also: ['kube-apiserver'], again: 2 },
+];
 
 function drawStage(count: number, stage: Stage, random: Random): Point[] {
   const calm = STEPS[stage];
@@ -112,9 +144,11 @@ function shuffled<T>(items: readonly T[], random: Random): T[] {
   return items.map(() => left.splice(Math.floor(random() * left.length), 1)[0] as T);
 }
 
-/** `agent before change 3 of the upgrade`. */
-export function wordsOf({ stage, victim, moment }: Point): string {
-  if (moment.at === 'phase') return `${victim} ${moment.afterMs} ms into ${moment.phase} of the ${stage}`;
-  if (moment.at === 'render') return `${victim} ${moment.afterMs} ms into the rendering of the ${stage}`;
-  return `${victim} ${moment.side} ${moment.at} ${moment.number} of the ${stage}`;
+/** `agent before change 3 of the upgrade`, `hub with agent …, agent again after 2 changes`. */
+export function wordsOf({ stage, victim, moment, also = [], again }: Point): string {
+  const who = [victim, ...also].join(' with ');
+  const more = again === undefined ? '' : `, agent again after ${again} changes`;
+  if (moment.at === 'phase') return `${who} ${moment.afterMs} ms into ${moment.phase} of the ${stage}${more}`;
+  if (moment.at === 'render') return `${who} ${moment.afterMs} ms into the rendering of the ${stage}${more}`;
+  return `${who} ${moment.side} ${moment.at} ${moment.number} of the ${stage}${more}`;
 }

@@ -22,24 +22,34 @@ export interface Trap {
   lift: () => Promise<boolean>;
 }
 
-/** Waits for a point's moment and kills its victim, once. */
+/** Waits for a point's moment and kills its victim, once, and whoever is to die with it. */
 export function setTrap(scene: Scene, point: Point): Trap {
-  const { victim, downMs } = point;
   let killing: Promise<boolean> | undefined;
   const act = async (helm?: number): Promise<void> => {
-    killing ??= scene.kill(victim, downMs, helm);
+    killing ??= strike(scene, point, helm);
     await killing;
   };
   const later = (afterMs: number, helm?: number): void => {
-    killing ??= delay(afterMs).then(() => scene.kill(victim, downMs, helm));
+    killing ??= delay(afterMs).then(() => strike(scene, point, helm));
   };
   const off = listen(scene, point, { act, later });
   return {
     lift: async () => {
       off();
-      return (await killing) === true;
+      const hasKilled = (await killing) === true;
+      scene.kubeGate.gate.arm();
+      return hasKilled;
     },
   };
+}
+
+/** @returns whether its victim was there to be killed */
+async function strike(scene: Scene, { victim, also = [], again, downMs }: Point, helm?: number): Promise<boolean> {
+  const { gate } = scene.kubeGate;
+  const killed = await Promise.all([victim, ...also].map((each) => scene.kill(each, downMs, helm)));
+  const act = async (): Promise<void> => void (await scene.kill('agent', 0));
+  if (again !== undefined) gate.arm({ number: again, side: 'after', act, loses: true });
+  return killed[0] === true;
 }
 
 interface Springs {
@@ -47,18 +57,19 @@ interface Springs {
   later: (afterMs: number, helm?: number) => void;
 }
 
-function listen(scene: Scene, { victim, moment }: Point, { act, later }: Springs): () => void {
+function listen(scene: Scene, { victim, also = [], moment }: Point, { act, later }: Springs): () => void {
   switch (moment.at) {
     case 'change': {
       const { gate } = scene.kubeGate;
       const { number, side } = moment;
-      gate.arm({ number, side, act, loses: victim === 'agent' || victim === 'kube-apiserver' });
+      const loses = [victim, ...also].some((each) => each === 'agent' || each === 'kube-apiserver');
+      gate.arm({ number, side, act, loses });
       return () => gate.arm();
     }
     case 'commit': {
       const { gate } = scene.commitGate;
       const { number, side } = moment;
-      gate.arm({ number, side, act, loses: victim === 'hub' });
+      gate.arm({ number, side, act, loses: [victim, ...also].includes('hub') });
       return () => gate.arm();
     }
     case 'phase':

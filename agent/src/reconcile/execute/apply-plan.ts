@@ -3,7 +3,8 @@ import type { InventoryEntry } from '../../operations/installation-object.ts';
 import { allOf, done, type Outcome } from '../outcome.ts';
 import { entryOf, inventoryKey } from '../plan/inventory.ts';
 import { inOrder, inOrderOfRemoval, inWaves, type Wave } from '../plan/kind-order.ts';
-import type { ObjectPlan, PlannedRemoval } from '../plan/make-plan.ts';
+import type { ObjectPlan } from '../plan/make-plan.ts';
+import type { PlannedRemoval } from '../plan/removals.ts';
 import { inParallel } from '../../parallel.ts';
 import type { PlannedObject } from '../plan/plan-object.ts';
 import { executeStep, type StepContext } from './steps.ts';
@@ -13,21 +14,24 @@ const WIDTH = 4;
 export interface WaveRules {
   /** What is stopped is stopped before what it needs. */
   isLastFirst: boolean;
+  /** What goes late is left for when the new is ready, and stays in the inventory until then. */
+  leavesLate: boolean;
   /** Called with each wave as long as a later one has something to change, also when nothing of this one differs: a kill may have come before it was ready. */
   untilReady: (wave: Wave<PlannedObject>) => Promise<Outcome<void>>;
 }
 
 /**
- * Applies what differs, wave after wave and in each kind after kind, then removes what the set no longer has; after a
- * failure nothing is removed but autoscalers, which go first.
+ * Applies what differs, wave after wave and in each kind after kind, then removes what the set no longer has and nothing that
+ * still serves needs; after a failure nothing is removed but autoscalers, which go first.
  * @returns the inventory as it is now
  */
 export async function applyPlan(
   plan: ObjectPlan,
   context: StepContext,
-  { isLastFirst, untilReady }: WaveRules,
+  { isLastFirst, leavesLate, untilReady }: WaveRules,
 ): Promise<Outcome<InventoryEntry[]>> {
-  const goes = plan.removals.filter(({ action }) => action === 'delete');
+  const isLeft = ({ action, isLate }: PlannedRemoval): boolean => action === 'keep' || (leavesLate && isLate);
+  const goes = plan.removals.filter((removal) => !isLeft(removal));
   // It would set the count that is applied now once more.
   const scalers = goes.filter(({ entry }) => entry.kind === 'HorizontalPodAutoscaler');
   const unscaled = await removeAll(scalers, context);
@@ -48,7 +52,7 @@ export async function applyPlan(
     const removed = await removeAll(group, context);
     if (!removed.ok) return removed;
   }
-  const stays = plan.removals.filter(({ action }) => action === 'keep').map(({ entry }) => entry);
+  const stays = plan.removals.filter(isLeft).map(({ entry }) => entry);
   const applied = plan.objects.map((planned) => entryOf(planned.ref, planned.object, uids.get(keyOf(planned))));
   return done([...applied, ...stays]);
 }

@@ -25,7 +25,7 @@ import { hooksAt } from '../hooks/hook-object.ts';
 import { planHooks } from '../hooks/plan-hooks.ts';
 import { abandonHooks, runHooks } from '../hooks/run-hooks.ts';
 import { deadlineOf } from './deadline.ts';
-import { applySet, rollOut } from './forward.ts';
+import { applySet, removeLeft, rollOut } from './forward.ts';
 import { crossedPoint } from '../history/point-of-no-return.ts';
 import { removeSets, setGenerationOf, unneededSets, withCounter, withGeneration } from '../history/good-generations.ts';
 import { planInput } from './plan-input.ts';
@@ -197,6 +197,8 @@ async function forward(run: Run, set: ReleaseSet, plan: ObjectPlan | undefined):
       return scaled.ok ? rollOut(run, set, { isWayBack: false }) : scaled;
     });
     if (!ready.ok) return ready;
+    const removed = await run.span('remove', () => removeLeft(run, set));
+    if (!removed.ok) return removed;
   }
   const event = momentsOf(run)?.after;
   if (event === undefined || hooksAt(set.hooks, event).length === 0) return done(undefined);

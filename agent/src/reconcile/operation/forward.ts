@@ -6,10 +6,11 @@ import { kindsToWatch } from '../monitors.ts';
 import { sentences } from '../../sentences.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
 import { mayEvict } from '../run-state/check-run-state.ts';
-import { entryOf, mergedInventory } from '../plan/inventory.ts';
+import { entryOf, inventoryKey, mergedInventory } from '../plan/inventory.ts';
 import type { Wave } from '../plan/kind-order.ts';
 import { makePlan, type ObjectPlan } from '../plan/make-plan.ts';
 import type { PlannedObject } from '../plan/plan-object.ts';
+import { leftOf, planLateRemovals } from '../plan/removals.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
 import { isTarget } from '../rollout/targets.ts';
 import type { PodInTheWay } from '../rollout/rollout-state.ts';
@@ -43,6 +44,7 @@ export async function applySet(
   run.installation.status.claimMakers = makers;
   const applied = await applyPlan(plan.value, stepContext(run, isWayBack), {
     isLastFirst: run.kind === 'stop' && !isWayBack,
+    leavesLate: !isWayBack,
     // What is put back has run together before; a wave that only a later one mends must not hold it up.
     untilReady: async (wave) => (isWayBack ? done(undefined) : untilWaveReady(run, set, wave)),
   });
@@ -57,6 +59,35 @@ export async function applySet(
 async function planAnew(run: Run, set: ReleaseSet, isWayBack: boolean): Promise<Outcome<ObjectPlan>> {
   if (!isWayBack) return planWithinAgreed(run, set);
   return makePlan(await planInput(run, set, { isWayBack, signal: run.whileWorking }));
+}
+
+/** Removes what the set no longer has and was left for what still ran. Safe to begin again: what is gone is not in the way. */
+export async function removeLeft(run: Run, { objects }: ReleaseSet): Promise<Outcome<void>> {
+  const { kube, now } = run.context;
+  const { inventory } = run.installation.status;
+  const left = withinAgreed(leftOf({ objects, inventory }), run);
+  if (left.length === 0) return done(undefined);
+  const isLate = (): boolean => now().getTime() > deadlineOf(run, false);
+  const removals = await planLateRemovals({ kube, left, isLate, signal: run.whileWorking });
+  if (!removals.ok) return removals;
+  const rules = { isLastFirst: false, leavesLate: false, untilReady: async () => done(undefined) };
+  const kept = await applyPlan({ objects: [], removals: removals.value }, stepContext(run, false), rules);
+  if (!kept.ok) return kept;
+  const keys = new Set(kept.value.map(inventoryKey));
+  const gone = new Set(left.map(inventoryKey).filter((key) => !keys.has(key)));
+  if (gone.size === 0) return done(undefined);
+  const stays = inventory.filter((entry) => !gone.has(inventoryKey(entry)));
+  await run.context.installations.write(run.installation.name, { inventory: stays });
+  run.installation.status.inventory = stays;
+  return done(undefined);
+}
+
+/** What the plan had that was agreed to; an older agent has not written it down. */
+function withinAgreed(left: InventoryEntry[], { record }: Run): InventoryEntry[] {
+  const { reach } = record.status;
+  if (!reach) return left;
+  const agreed = new Set(reach);
+  return left.filter((entry) => agreed.has(inventoryKey(entry)));
 }
 
 async function writeInventory(

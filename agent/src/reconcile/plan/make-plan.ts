@@ -1,23 +1,15 @@
 import { waveOf } from '@steward/shared';
 import type { KubeClient, KubeObject } from '../../kube/client.ts';
-import { isKubeError } from '../../kube/error.ts';
-import { apiVersionOf, nameOf } from '../../kube/object.ts';
+import { nameOf } from '../../kube/object.ts';
 import type { InventoryEntry } from '../../operations/installation-object.ts';
-import { persist } from '../../operations/persist.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
 import type { HelmRelease } from '../adopt/helm-marks.ts';
-import { inventoryKey, reasonToKeep } from './inventory.ts';
+import { inventoryKey } from './inventory.ts';
 import { orderOf } from './kind-order.ts';
 import type { NeverOurs } from '../fields/never-ours.ts';
 import { inParallel } from '../../parallel.ts';
-import { patienceOf, planObject, refuse, Refused, type ObjectPlanInput, type PlannedObject } from './plan-object.ts';
-
-/** What becomes of an object that the set no longer has. */
-export interface PlannedRemoval {
-  entry: InventoryEntry;
-  action: 'delete' | 'keep';
-  wave: number;
-}
+import { planObject, Refused, type ObjectPlanInput, type PlannedObject } from './plan-object.ts';
+import { leftOf, planRemovals, type PlannedRemoval } from './removals.ts';
 
 export interface ObjectPlan {
   /** By wave, and in it by kind. */
@@ -59,13 +51,12 @@ export async function makePlan(input: PlanInput): Promise<Outcome<ObjectPlan>> {
     const objects = await inParallel(input.objects, WIDTH, (object) => planObject(object, { ...input, ours }));
     const unagreed = objects.filter((planned) => needsConsent(planned, input.replaceable));
     if (unagreed.length > 0) return failed('needs-replace', needsReplace(unagreed));
-    const wanted = new Set(objects.map(({ ref, object }) => inventoryKey({ ...ref, ...object.metadata })));
-    const left = input.inventory.filter((entry) => entry.hook === undefined && !wanted.has(inventoryKey(entry)));
+    const left = leftOf(input);
     if (left.length + objects.length > MAX_INVENTORY)
       return failed('too-large', `old and new objects together are more than ${MAX_INVENTORY}`);
-    const removals = await inParallel(left, WIDTH, (entry) => planRemoval(entry, input));
+    const removals = await planRemovals({ ...input, left });
     objects.sort((a, b) => waveOf(a.object) - waveOf(b.object) || orderOf(a.ref.kind) - orderOf(b.ref.kind));
-    return done({ objects, removals: removals.filter((removal) => removal !== undefined) });
+    return done({ objects, removals });
   } catch (error) {
     if (error instanceof Refused) return { ok: false, failure: error.failure };
     throw error;
@@ -89,22 +80,4 @@ function needsReplace(unagreed: readonly PlannedObject[]): string {
     ...lines,
     `Nothing was changed. Leave these fields as they were, or allow it in the steward.yaml of the release: upgrade: { replace: [${kinds}] }`,
   ].join('\n');
-}
-
-async function planRemoval(entry: InventoryEntry, input: PlanInput): Promise<PlannedRemoval | undefined> {
-  const { kube, signal } = input;
-  const patience = patienceOf(input);
-  try {
-    const ref = await persist(() => kube.resourceOf(apiVersionOf(entry), entry.kind), signal, patience);
-    if (!ref) return undefined;
-    if (reasonToKeep(entry.kind, undefined)) return { entry, action: 'keep', wave: 0 };
-    const live = await persist(() => kube.get(ref, entry.namespace, entry.name, { signal }), signal, patience);
-    if (!live || (entry.uid !== undefined && live.metadata.uid !== entry.uid)) return undefined;
-    const action = reasonToKeep(entry.kind, live.metadata.annotations) ? 'keep' : 'delete';
-    return { entry, action, wave: waveOf(live) };
-  } catch (error) {
-    // The new grant may no longer name it: then it cannot be removed either.
-    if (isKubeError(error) && error.status === 403) return { entry, action: 'keep', wave: 0 };
-    return refuse(error, `${entry.kind}/${entry.name}`);
-  }
 }

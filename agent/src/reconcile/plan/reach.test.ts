@@ -28,8 +28,8 @@ const plan: ObjectPlan = {
     planned('going', { action: 'replace', replacement: { ...replacement, isGoing: true } }),
   ],
   removals: [
-    { entry: { ...entry, name: 'removed' }, action: 'delete', wave: 0 },
-    { entry: { ...entry, name: 'left' }, action: 'keep', wave: 0 },
+    { entry: { ...entry, name: 'removed' }, action: 'delete', wave: 0, isLate: false },
+    { entry: { ...entry, name: 'left' }, action: 'keep', wave: 0, isLate: false },
   ],
 };
 

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { LIMITS } from '@steward/shared';
@@ -36,7 +36,7 @@ export interface HelmLimits {
 }
 
 /** Folders of renders begin with this. */
-export const RENDER_FOLDER = 'steward-render-';
+const RENDER_FOLDER = 'steward-render-';
 const DEFAULT_LIMITS: HelmLimits = {
   timeoutMs: LIMITS.renderTimeoutMs,
   outputBytes: LIMITS.maxRenderBytes,
@@ -53,15 +53,39 @@ const PAGE_BYTES = 4096;
 
 /** What `helm template` prints for a chart, from a child that lives no longer than that and gets nothing of the agent's environment. */
 export async function helmTemplate(request: HelmRequest): Promise<Outcome<Uint8Array>> {
-  const folder = await mkdtemp(join(request.tmpDir, RENDER_FOLDER));
+  let folder: string | undefined;
   try {
+    folder = await mkdtemp(join(request.tmpDir, RENDER_FOLDER));
     await Promise.all([
       writeFile(join(folder, 'chart.tgz'), request.chart),
       writeFile(join(folder, 'values.json'), JSON.stringify(request.parameters)),
     ]);
+  } catch (error) {
+    await removeFolder(folder);
+    const why = error instanceof Error ? error.message : String(error);
+    return failed('scratch-unwritable', `the agent cannot write into its scratch folder ${request.tmpDir}: ${why}`);
+  }
+  try {
     return await runPatiently(request, folder);
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await removeFolder(folder);
+  }
+}
+
+/** What cannot be removed is tried again when the agent starts. */
+async function removeFolder(folder: string | undefined): Promise<void> {
+  if (folder !== undefined) await rm(folder, { recursive: true, force: true }).catch(() => undefined);
+}
+
+/** What a run that was killed in the middle of a render left. @returns why not, when it cannot be removed; nothing else needs the folder */
+export async function removeOldRenders(tmpDir: string): Promise<unknown> {
+  try {
+    const entries = await readdir(tmpDir);
+    const old = entries.filter((entry) => entry.startsWith(RENDER_FOLDER));
+    await Promise.all(old.map((entry) => rm(join(tmpDir, entry), { recursive: true, force: true })));
+    return undefined;
+  } catch (error) {
+    return error;
   }
 }
 

@@ -36,7 +36,7 @@ export class Schedules {
   isDue(name: string): boolean {
     const { installations, now } = this.#options.context;
     const known = installations.byName(name);
-    if (!known || (known.state !== 'running' && known.state !== 'rolled-back')) return false;
+    if (!known || known.state === 'pending' || known.state === 'removed') return false;
     if ((this.#notBefore.get(name) ?? 0) > performance.now()) return false;
     return dueTurn(known.schedule, known.scheduled, now().getTime()) !== undefined;
   }

@@ -22,14 +22,16 @@ export async function takeTurn(context: ReconcileContext, name: string, signal: 
   const installation = await context.installations.read(name).catch(unlessGone);
   if (!installation) return false;
   const { schedule: before } = installation.status;
-  const good = standingGeneration(installation.status);
-  if (!good) return true;
-  const due = dueTurn(good.runState?.schedule, before, context.now().getTime());
+  const { state, history, observedGeneration } = installation.status;
+  const last = history.find(({ generation }) => generation === observedGeneration);
+  const due = dueTurn(last?.runState?.schedule, before, context.now().getTime());
   if (!due) return true;
   if (due.isStopped === (before?.isStopped ?? false) && before?.isTurning !== true) {
     await write(context, name, due);
     return true;
   }
+  const good = standingGeneration(installation.status);
+  if (!good) return state === 'failed' ? hold(context, name, before, UNCERTAIN) : true;
   const policies = await loadPolicies(context.kube, context.config.namespace, signal);
   const decision = decide('schedule', name, policies);
   if (decision.effect === 'deny') return hold(context, name, before, decision.message);
@@ -42,6 +44,9 @@ export async function takeTurn(context: ReconcileContext, name: string, signal: 
   tell(context, installation, due);
   return true;
 }
+
+const UNCERTAIN =
+  'an operation has failed, so it is not certain what runs. Push a version that works, or a rollback; steward start runs it meanwhile';
 
 /** The look for drift puts it together again. */
 function unlessGone(error: unknown): undefined {
@@ -72,7 +77,8 @@ async function apply(
   const deadlineMs = now().getTime() + set.meta.deadlineSeconds * 1_000;
   const step = { kube, fieldManager: config.fieldManager, now, deadlineMs, signal };
   // Its parts have run together before: none has to wait for another.
-  const rules = { isLastFirst: status.schedule?.isStopped === true, untilReady: async () => done(undefined) };
+  const isLastFirst = status.schedule?.isStopped === true;
+  const rules = { isLastFirst, leavesLate: false, untilReady: async () => done(undefined) };
   const applied = await applyPlan(plan.value, step, rules);
   if (!applied.ok) return applied;
   const hooked = status.inventory.filter(({ hook }) => hook !== undefined);

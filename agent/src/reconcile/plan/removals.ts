@@ -1,0 +1,93 @@
+import { fieldAt, waveOf } from '@steward/shared';
+import type { KubeClient, KubeObject } from '../../kube/client.ts';
+import { isKubeError } from '../../kube/error.ts';
+import { apiVersionOf, groupOf } from '../../kube/object.ts';
+import type { InventoryEntry } from '../../operations/installation-object.ts';
+import { persist } from '../../operations/persist.ts';
+import { inParallel } from '../../parallel.ts';
+import { done, type Outcome } from '../outcome.ts';
+import { inventoryKey, reasonToKeep } from './inventory.ts';
+import { patienceOf, refuse, Refused, type ObjectPlanInput } from './plan-object.ts';
+
+/** What becomes of an object that the set no longer has. */
+export interface PlannedRemoval {
+  entry: InventoryEntry;
+  action: 'delete' | 'keep';
+  wave: number;
+  /** Pods that still serve use it, or it has them: it goes when the new ones are ready. */
+  isLate: boolean;
+}
+
+export interface RemovalsInput {
+  kube: KubeClient;
+  /** See {@link leftOf}. */
+  left: readonly InventoryEntry[];
+  isLate?: ObjectPlanInput['isLate'];
+  signal: AbortSignal;
+}
+
+const WIDTH = 8;
+/** By group and kind. Of others it is not known that the old one and the new one bear each other. */
+const LATE: ReadonlySet<string> = new Set([
+  '/ConfigMap',
+  '/Secret',
+  '/Service',
+  '/ServiceAccount',
+  'networking.k8s.io/Ingress',
+]);
+
+/** What is in the inventory and not in the set; what hooks made is not of a set. */
+export function leftOf({
+  objects,
+  inventory,
+}: {
+  objects: readonly KubeObject[];
+  inventory: readonly InventoryEntry[];
+}): InventoryEntry[] {
+  const keys = objects.map(({ apiVersion, kind, metadata }) =>
+    inventoryKey({ ...metadata, group: groupOf(apiVersion), kind }),
+  );
+  const wanted = new Set(keys);
+  return inventory.filter((entry) => entry.hook === undefined && !wanted.has(inventoryKey(entry)));
+}
+
+/** @throws Refused */
+export async function planRemovals(input: RemovalsInput): Promise<PlannedRemoval[]> {
+  const removals = await inParallel(input.left, WIDTH, (entry) => planRemoval(entry, input));
+  return removals.filter((removal) => removal !== undefined);
+}
+
+/** As {@link planRemovals}, where nothing else is planned. */
+export async function planLateRemovals(input: RemovalsInput): Promise<Outcome<PlannedRemoval[]>> {
+  try {
+    return done(await planRemovals(input));
+  } catch (error) {
+    if (error instanceof Refused) return { ok: false, failure: error.failure };
+    throw error;
+  }
+}
+
+async function planRemoval(entry: InventoryEntry, input: RemovalsInput): Promise<PlannedRemoval | undefined> {
+  const { kube, signal } = input;
+  const patience = patienceOf(input);
+  const kept = { entry, action: 'keep', wave: 0, isLate: false } as const;
+  try {
+    const ref = await persist(() => kube.resourceOf(apiVersionOf(entry), entry.kind), signal, patience);
+    if (!ref) return undefined;
+    if (reasonToKeep(entry.kind, undefined)) return kept;
+    const live = await persist(() => kube.get(ref, entry.namespace, entry.name, { signal }), signal, patience);
+    if (!live || (entry.uid !== undefined && live.metadata.uid !== entry.uid)) return undefined;
+    const action = reasonToKeep(entry.kind, live.metadata.annotations) ? 'keep' : 'delete';
+    return { entry, action, wave: waveOf(live), isLate: goesLate(entry, live) };
+  } catch (error) {
+    // The new grant may no longer name it: then it cannot be removed either.
+    if (isKubeError(error) && error.status === 403) return kept;
+    return refuse(error, `${entry.kind}/${entry.name}`);
+  }
+}
+
+/** A Deployment that rolls has had its old pods beside the new ones at each upgrade. */
+function goesLate({ group, kind }: InventoryEntry, live: KubeObject): boolean {
+  if (group === 'apps' && kind === 'Deployment') return fieldAt(live, ['spec', 'strategy', 'type']) !== 'Recreate';
+  return LATE.has(`${group}/${kind}`);
+}
