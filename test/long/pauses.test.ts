@@ -96,7 +96,7 @@ it('a hub that stands still for longer than silence is borne hears afterwards wh
 
 it('an API server that stands still for longer than any answer takes holds an upgrade up, and no more', async () => {
   const mortal = await installed('held');
-  const pids = await processesOfPod(`steward-${TEST_CLUSTER}`, 'kube-apiserver');
+  const pids = await processesOfPod('', `/${TEST_CLUSTER}/bin/kube\0kube-apiserver`);
   expect(pids).not.toEqual([]);
   const all = (signal: NodeJS.Signals): void => pids.forEach((pid) => void process.kill(pid, signal));
   const stopped = Promise.withResolvers<void>();
