@@ -177,15 +177,9 @@ describe.concurrent('hooks of a chart', () => {
     const [, command = ''] = /To approve this plan:\n([^]*?)\nTo reject/.exec(message) ?? [];
     await fixture.paste(command);
     expect(await hub.end(again)).toMatchObject({ state: 'succeeded' });
-    // What was said yes to is not asked again, nor is going forward.
-    const parameters = { text: 'c' };
-    for (const [generation, release] of [
-      [5, hooks],
-      [6, newer],
-    ] as const)
-      expect(await hub.end(fixture.offer({ ...want, generation, release, parameters }))).toMatchObject({
-        state: 'succeeded',
-      });
+    // What was said yes to is not asked again.
+    const next = fixture.offer({ ...want, generation: 5, release: hooks, parameters: { text: 'c' } });
+    expect(await hub.end(next)).toMatchObject({ state: 'succeeded' });
   });
 
   it('of a release that says so let a failed upgrade go back by itself', async () => {
