@@ -4,6 +4,7 @@ import satisfies from 'semver/functions/satisfies.js';
 import {
   LIMITS,
   parseBoundedJson,
+  problemOfPermission,
   PRODUCT_VERSION,
   verifyRelease,
   type DesiredState,
@@ -61,6 +62,8 @@ function refusalOf(verified: VerifiedRelease, context: VerifyContext): ReturnTyp
       );
     if (release.expiresAt !== undefined && Date.parse(release.expiresAt) <= now.getTime())
       return failed('expired-release', `release ${release.version} expired at ${release.expiresAt}`);
+    const problem = release.permissions.map(problemOfPermission).find((found) => found !== undefined);
+    if (problem !== undefined) return failed('kind-not-permitted', tooMuch(release.version, problem));
   }
   if (!isAtLeast(PRODUCT_VERSION, release.minimumAgentVersion))
     return failed(
@@ -78,6 +81,10 @@ function refusalOf(verified: VerifiedRelease, context: VerifyContext): ReturnTyp
   if (from !== undefined && replaced !== undefined && !satisfies(replaced, from, { includePrerelease: true }))
     return failed('version-range', `release ${release.version} replaces ${from}; ${replaced} is running`);
   return undefined;
+}
+
+function tooMuch(version: string, problem: string): string {
+  return `release ${version} asks for ${problem}. No agent may have that: publish a version whose Roles name what they give; what needs more, the customer applies`;
 }
 
 function changesNothing({ operation: { kind, recovers, acceptDifferences } }: DesiredState): boolean {
