@@ -52,6 +52,7 @@ export * from './chart/pod-specs.ts';
 export * from './chart/hooks.ts';
 export * from './chart/waves.ts';
 export * from './chart/definitions.ts';
+export * from './chart/rights.ts';
 export * from './chart/roles.ts';
 export * from './chart/lookup.ts';
 export * from './chart/chart-archive.ts';

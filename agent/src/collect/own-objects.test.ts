@@ -156,7 +156,7 @@ describe('what of a namespace is the installation', () => {
     const there = namespaceWith([...made, ...neighbours]);
     const own = namesOf(ownObjects(there, belongings));
     expect(own.toSorted()).toEqual(
-      made.map(({ is, labels }) => labels?.['kubernetes.io/service-name'] ?? is.split('/')[1]).toSorted(),
+      made.map(({ is, labels }) => labels?.['kubernetes.io/service-name'] ?? is.split('/')[1] ?? '').toSorted(),
     );
   });
 

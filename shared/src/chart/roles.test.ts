@@ -44,6 +44,11 @@ describe('a Role of a chart', () => {
       { apiGroup: '', resource: 'pods', verbs: ['list'] },
     ]);
     expect(rightsOfRole(rbac('Role', {}))).toEqual([]);
+    const secrets = [
+      { resources: ['secrets'], verbs: ['create'] },
+      { resources: ['secrets'], verbs: ['get', 'patch'], resourceNames: ['a'] },
+    ];
+    expect(rightsOfRole(rbac('Role', { rules: secrets }))).toHaveLength(2);
   });
 
   it.each([
@@ -52,6 +57,14 @@ describe('a Role of a chart', () => {
     [{ apiGroups: [''], resources: ['pods/*'], verbs: ['get'] }, 'each kind has to be named'],
     [{ resources: ['pods'], verbs: ['*'] }, '"*"'],
     [{ resources: ['roles'], verbs: ['get', 'escalate'] }, '"escalate"'],
+    [{ apiGroups: ['rbac.authorization.k8s.io'], resources: ['roles'], verbs: ['create'] }, 'rights on roles'],
+    [
+      { apiGroups: ['rbac.authorization.k8s.io'], resources: ['rolebindings'], verbs: ['get'], resourceNames: ['a'] },
+      'rights on rolebindings',
+    ],
+    [{ resources: ['secrets'], verbs: ['create', 'list'] }, 'list of every Secret'],
+    [{ resources: ['secrets'], verbs: ['get'], resourceNames: [] }, 'get of every Secret'],
+    [{ resources: ['configmaps', 'secrets'], verbs: ['patch'] }, 'patch of every Secret'],
     [{ resources: ['pods'] }, 'cannot be read'],
   ])('that gives %j cannot be signed', (rule, problem) => {
     expect(rightsOfRole(rbac('Role', { rules: [rule] }))).toContain(problem);

@@ -1,8 +1,7 @@
 import * as Type from 'typebox';
 import { compile } from '../schema.ts';
 import type { RenderedObject } from './pod-specs.ts';
-
-export const RBAC_GROUP = 'rbac.authorization.k8s.io';
+import { problemOfGivenRight, RBAC_GROUP } from './rights.ts';
 
 /** Verbs that a release can sign, and a Role of its chart may give. */
 export const SIGNABLE_VERBS = ['get', 'list', 'watch', 'create', 'patch', 'update', 'delete'] as const;
@@ -62,7 +61,10 @@ export function rightsOfRole(role: RenderedObject): GivenRight[] | string {
         if (apiGroup === '*' || !/^[a-z]+(\/[a-z]+)?$/.test(resource))
           return `it gives rights on "${resource}" of "${apiGroup}": each kind has to be named`;
         const names = resourceNames.length === 0 ? {} : { names: resourceNames };
-        rights.push({ apiGroup, resource, verbs: verbs.filter(isSignable), ...names });
+        const right: GivenRight = { apiGroup, resource, verbs: verbs.filter(isSignable), ...names };
+        const problem = problemOfGivenRight(right);
+        if (problem !== undefined) return `it gives ${problem}`;
+        rights.push(right);
       }
   }
   return rights;

@@ -1,4 +1,5 @@
 import { problemOfDefinition, type KindDefinition } from '../chart/definitions.ts';
+import { problemOfPermission } from '../chart/rights.ts';
 import type { ReleasePermission } from '../release/release.ts';
 import { withComment, type KubeManifest, type PolicyRule } from './kube-manifest.ts';
 import {
@@ -27,6 +28,7 @@ export interface GrantInput {
 /**
  * What the customer applies to let the agent run one installation: its namespace, exactly the rights that the signed release
  * asks for there, and the kinds of its own that it brings.
+ * What no agent may have is left out, and said so: the agent refuses such a release too.
  * @throws Error for a namespace that no service may have, and for a kind that no vendor may define
  */
 export function grantManifest(input: GrantInput): KubeManifest[] {
@@ -37,6 +39,10 @@ export function grantManifest(input: GrantInput): KubeManifest[] {
   if (foreign !== undefined) throw new Error(`${service} cannot be granted: ${foreign}`);
   const labels = { [ORGANIZATION_LABEL]: organization, [INSTALLATION_LABEL]: installation };
   const name = grantName(organization);
+  const given = input.permissions.filter((permission) => problemOfPermission(permission) === undefined);
+  const withheld = input.permissions
+    .flatMap((permission) => problemOfPermission(permission) ?? [])
+    .map((problem) => `Left out, though the release asks for it: ${problem}.`);
   return [
     ...definitions.map((definition) => withComment(structuredClone(definition), definitionComment(service))),
     withComment(
@@ -48,9 +54,9 @@ export function grantManifest(input: GrantInput): KubeManifest[] {
         apiVersion: 'rbac.authorization.k8s.io/v1',
         kind: 'Role',
         metadata: { name, namespace, labels },
-        rules: input.permissions.map((permission) => ruleOf(permission, input.releaseName ?? installation)),
+        rules: given.map((permission) => ruleOf(permission, input.releaseName ?? installation)),
       },
-      'What the agent may do in this namespace, as the signed release asks for it.',
+      ['What the agent may do in this namespace, as the signed release asks for it.', ...withheld].join('\n'),
     ),
     {
       apiVersion: 'rbac.authorization.k8s.io/v1',

@@ -110,6 +110,45 @@ describe('a grant', () => {
   });
 });
 
+it('a grant leaves out what no agent may have, and says so', () => {
+  const permission = (apiGroup: string, resource: string, verbs: string[], names?: string[]): object => ({
+    apiGroup,
+    apiVersion: 'v1',
+    kind: 'X',
+    resource,
+    verbs,
+    ...(names && { names }),
+    reason: 'r',
+  });
+  const rbac = 'rbac.authorization.k8s.io';
+  const permissions = [
+    permission('', 'secrets', ['get', 'list']),
+    permission('', 'secrets', ['get'], []),
+    permission('', 'configmaps', ['get'], []),
+    permission(rbac, 'roles', ['get', 'create', 'patch', 'delete']),
+    permission(rbac, 'roles', ['update'], ['a']),
+    permission(rbac, 'clusterroles', ['get'], ['a']),
+    permission('', 'secrets', ['create']),
+    permission('', 'secrets', ['get'], ['a']),
+    permission(rbac, 'rolebindings', ['get', 'create', 'patch', 'delete'], ['a']),
+  ] as never;
+  const input = { organization: 'acme', installation: 'a', service: 'a', namespace: 'a', permissions };
+  const role = grantManifest(input).find(({ kind }) => kind === 'Role');
+  expect(role?.['rules']).toEqual([
+    { apiGroups: [''], resources: ['secrets'], verbs: ['create'] },
+    { apiGroups: [''], resources: ['secrets'], verbs: ['get'], resourceNames: ['a'] },
+    {
+      apiGroups: [rbac],
+      resources: ['rolebindings'],
+      verbs: ['get', 'create', 'patch', 'delete'],
+      resourceNames: ['a'],
+    },
+  ]);
+  const text = manifestYaml(grantManifest(input));
+  expect(text).toContain('# Left out, though the release asks for it: get, list of every Secret in the namespace');
+  expect(text.match(/Left out/g)).toHaveLength(6);
+});
+
 it('a grant brings the kinds of the service first, and none that are not its own', () => {
   const input = { organization: 'acme', installation: 'a', service: 'a', namespace: 'a', permissions: [] };
   const kind = (name: string): KindDefinition => ({

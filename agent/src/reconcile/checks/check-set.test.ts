@@ -67,6 +67,16 @@ describe('a rendered set', () => {
     ['another namespace', { ...map, metadata: { name: 'a', namespace: 'other' } }, 'foreign-namespace'],
     ['a kind that is not permitted', { ...map, kind: 'Role' }, 'kind-not-permitted'],
     ["the customer's grant", role('Role', { metadata: { name: 'steward-agent-acme' } }), 'kind-not-permitted'],
+    [
+      'a Role over every Secret',
+      role('Role', { rules: [{ resources: ['secrets'], verbs: ['list'] }] }),
+      'kind-not-permitted',
+    ],
+    [
+      'a Role that gives rights',
+      role('Role', { rules: [{ apiGroups: ['rbac.authorization.k8s.io'], resources: ['roles'], verbs: ['create'] }] }),
+      'kind-not-permitted',
+    ],
     ['a Role of others', role('RoleBinding', { roleRef: { kind: 'Role', name: 'other' } }), 'kind-not-permitted'],
     ['a ClusterRole', role('RoleBinding', { roleRef: { kind: 'ClusterRole', name: 'r' } }), 'kind-not-permitted'],
     ['a kind of another group', { ...map, apiVersion: 'evil.example/v1' }, 'kind-not-permitted'],

@@ -4,6 +4,7 @@ import {
   isOwnRole,
   ORGANIZATION_LABEL,
   problemOfBinding,
+  rightsOfRole,
   undeclaredPodSettings,
   type ChartHook,
   type Release,
@@ -104,7 +105,9 @@ function problemOfRole(
   roles: ReadonlySet<string>,
 ): string | undefined {
   if (object.metadata.name === grantName(organization)) return "it has the name of the customer's grant";
-  return object.kind === 'RoleBinding' ? problemOfBinding(object, { namespace, roles }) : undefined;
+  if (object.kind === 'RoleBinding') return problemOfBinding(object, { namespace, roles });
+  const rights = rightsOfRole(object);
+  return typeof rights === 'string' ? `${rights}. What needs that, the customer applies` : undefined;
 }
 
 function keyOf(object: RenderedObject): string {

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import * as Type from 'typebox';
-import { compile, type KindDefinition, forInstallation } from '@steward/shared';
+import { compile, type KindDefinition, forInstallation, problemOfPermission } from '@steward/shared';
 import type { AccessCheck, KubeClient } from '../../kube/client.ts';
 import { persist } from '../../operations/persist.ts';
 import { loadImageSource, type CustomerSource } from '../images/load-image-source.ts';
@@ -95,9 +95,13 @@ async function isServed(kube: KubeClient, definition: KindDefinition): Promise<b
   return version === undefined || (await kube.resourceOf(`${group}/${version}`, names.kind)) !== undefined;
 }
 
-/** Deleting volumes is only asked for when they are to be deleted. */
-function checksOf(permissions: SetMeta['permissions'], { releaseName, namespace }: Run['helmRelease']): AccessCheck[] {
-  return permissions.flatMap(({ apiGroup, resource, verbs, names }) => {
+/** Deleting volumes is only asked for when they are to be deleted; what no grant gives any more is not waited for. */
+export function checksOf(
+  permissions: SetMeta['permissions'],
+  { releaseName, namespace }: Run['helmRelease'],
+): AccessCheck[] {
+  const grantable = permissions.filter((permission) => problemOfPermission(permission) === undefined);
+  return grantable.flatMap(({ apiGroup, resource, verbs, names }) => {
     const wanted = resource === 'persistentvolumeclaims' ? verbs.filter((verb) => verb !== 'delete') : verbs;
     const bound = names?.map((name) => forInstallation(name, releaseName)) ?? [undefined];
     return wanted.flatMap((verb) =>

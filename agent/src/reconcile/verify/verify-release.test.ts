@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { generateReleaseKey, releaseDigest, signRelease, type DesiredState, type Release } from '@steward/shared';
+import type { HistoryEntry } from '../../operations/installation-object.ts';
 import { verifiedRelease } from './verify-release.ts';
 
 const { privateKeyPem, key } = generateReleaseKey();
@@ -22,9 +23,14 @@ const release: Release = {
   minimumAgentVersion: '0.1.0',
   kubernetes: '>=1.31',
 };
-const envelope = signRelease(Buffer.from(JSON.stringify(release)), privateKeyPem);
+const signed = (content: Release): ReturnType<typeof signRelease> =>
+  signRelease(Buffer.from(JSON.stringify(content)), privateKeyPem);
 
-function verdictOn(operation: Partial<DesiredState['operation']>): string {
+function verdictOn(
+  operation: Partial<DesiredState['operation']>,
+  envelope = signed(release),
+  history: HistoryEntry[] = [],
+): string {
   const wanted = {
     service: 'shop',
     name: 'shop',
@@ -34,7 +40,7 @@ function verdictOn(operation: Partial<DesiredState['operation']>): string {
   const outcome = verifiedRelease(Buffer.from(JSON.stringify(envelope)), {
     desired: wanted as DesiredState,
     trusted: [key],
-    history: [],
+    history,
     counters: {},
     runningVersion: undefined,
     kubernetesVersion: 'v1.36.3',
@@ -50,4 +56,21 @@ it.each<[string, Partial<DesiredState['operation']>, string]>([
   ['taken up again with changes', { kind: 'adopt', recovers: true, acceptDifferences: true }, 'expired-release'],
 ])('a release that has expired and is %s: %s', (_name, operation, verdict) => {
   expect(verdictOn(operation)).toBe(verdict);
+});
+
+it('a release that asks for every Secret, or to change rights, may not run, unless it has run here', () => {
+  const asking = (right: object): ReturnType<typeof signRelease> => {
+    const permission = { apiGroup: '', apiVersion: 'v1', kind: 'X', verbs: ['get', 'list'], reason: 'r', ...right };
+    const { expiresAt: _, ...valid } = release;
+    return signed({ ...valid, permissions: [permission as Release['permissions'][number]] });
+  };
+  const install = { kind: 'install' } as const;
+  expect(verdictOn(install, asking({ resource: 'secrets' }))).toBe('kind-not-permitted');
+  expect(verdictOn(install, asking({ apiGroup: 'rbac.authorization.k8s.io', resource: 'roles' }))).toBe(
+    'kind-not-permitted',
+  );
+  expect(verdictOn(install, asking({ resource: 'secrets', names: ['a'] }))).toBe('may run');
+  const old = asking({ resource: 'secrets' });
+  const history = [{ releaseDigest: releaseDigest(old) } as HistoryEntry];
+  expect(verdictOn({ kind: 'rollback' }, old, history)).toBe('may run');
 });

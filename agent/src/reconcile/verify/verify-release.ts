@@ -4,6 +4,7 @@ import satisfies from 'semver/functions/satisfies.js';
 import {
   LIMITS,
   parseBoundedJson,
+  problemOfPermission,
   PRODUCT_VERSION,
   verifyRelease,
   type DesiredState,
@@ -50,18 +51,11 @@ export function verifiedRelease(bytes: Uint8Array, context: VerifyContext): Outc
 }
 
 function refusalOf(verified: VerifiedRelease, context: VerifyContext): ReturnType<typeof failed> | undefined {
-  const { release, digest, signedBy } = verified;
-  const { desired, history, counters, runningVersion, kubernetesVersion, now } = context;
-  if (!history.some(({ releaseDigest }) => releaseDigest === digest) && !changesNothing(desired)) {
-    const highest = counters[signedBy] ?? 0;
-    if (release.counter < highest)
-      return failed(
-        'counter-too-low',
-        `release ${release.version} has counter ${release.counter}; ${desired.name} has had ${highest} from this key`,
-      );
-    if (release.expiresAt !== undefined && Date.parse(release.expiresAt) <= now.getTime())
-      return failed('expired-release', `release ${release.version} expired at ${release.expiresAt}`);
-  }
+  const { release, digest } = verified;
+  const { desired, history, runningVersion, kubernetesVersion } = context;
+  const isKnown = history.some(({ releaseDigest }) => releaseDigest === digest);
+  const refusedAsNew = isKnown || changesNothing(desired) ? undefined : refusalOfNew(verified, context);
+  if (refusedAsNew) return refusedAsNew;
   if (!isAtLeast(PRODUCT_VERSION, release.minimumAgentVersion))
     return failed(
       'version-range',
@@ -78,6 +72,27 @@ function refusalOf(verified: VerifiedRelease, context: VerifyContext): ReturnTyp
   if (from !== undefined && replaced !== undefined && !satisfies(replaced, from, { includePrerelease: true }))
     return failed('version-range', `release ${release.version} replaces ${from}; ${replaced} is running`);
   return undefined;
+}
+
+/** What only counts for a release that has not run here. */
+function refusalOfNew(
+  { release, signedBy }: VerifiedRelease,
+  { desired, counters, now }: VerifyContext,
+): ReturnType<typeof failed> | undefined {
+  const highest = counters[signedBy] ?? 0;
+  if (release.counter < highest)
+    return failed(
+      'counter-too-low',
+      `release ${release.version} has counter ${release.counter}; ${desired.name} has had ${highest} from this key`,
+    );
+  if (release.expiresAt !== undefined && Date.parse(release.expiresAt) <= now.getTime())
+    return failed('expired-release', `release ${release.version} expired at ${release.expiresAt}`);
+  const problem = release.permissions.map(problemOfPermission).find((found) => found !== undefined);
+  return problem === undefined ? undefined : failed('kind-not-permitted', tooMuch(release.version, problem));
+}
+
+function tooMuch(version: string, problem: string): string {
+  return `release ${version} asks for ${problem}. No agent may have that: publish a version whose Roles name what they give; what needs more, the customer applies`;
 }
 
 function changesNothing({ operation: { kind, recovers, acceptDifferences } }: DesiredState): boolean {

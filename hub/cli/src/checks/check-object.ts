@@ -89,29 +89,19 @@ function checkWave(object: RenderedObject): ObjectProblem[] {
   );
 }
 
-/** What a Role gives the agent must have itself, so it is signed; all of a namespace's Secrets is more than most expect. */
+/** What a Role gives the agent must have itself, so it is signed; there is what no agent may have. */
 function checkRoles(object: RenderedObject, { namespace, ownRoles }: CheckContext): ObjectProblem[] {
   if (!isOwnRole(object)) return [];
   const name = objectName(object);
   const rights = object.kind === 'Role' ? rightsOfRole(object) : [];
   const wrong =
     object.kind === 'Role' ? rights : (problemOfBinding(object, { namespace, roles: ownRoles }) ?? undefined);
-  if (typeof wrong === 'string')
-    return problem(
-      'error',
-      'gives-rights',
-      `${name}: ${wrong}`,
-      'Name each kind and verb, give only Roles of the chart to its own service accounts, or let the customer apply it.',
-    );
-  const all =
-    Array.isArray(rights) &&
-    rights.some(({ apiGroup, resource, names }) => !apiGroup && resource === 'secrets' && !names);
-  if (!all) return [];
+  if (typeof wrong !== 'string') return [];
   return problem(
-    'warning',
+    'error',
     'gives-rights',
-    `${name} gives pods every Secret of the namespace, so the agent has to have that right too`,
-    'Name the Secrets in resourceNames.',
+    `${name}: ${wrong}`,
+    'Name each kind and verb, and Secrets by resourceNames; give only Roles of the chart to its own service accounts; or let the customer apply it.',
   );
 }
 

@@ -126,6 +126,10 @@ describe('looking at a chart', () => {
     ['gives-rights', rbac('Role', 'rules: [{ apiGroups: ["*"], resources: [pods], verbs: [get] }]')],
     ['gives-rights', rbac('Role', 'rules: [{ apiGroups: [""], resources: [pods], verbs: ["*"] }]')],
     ['gives-rights', rbac('Role', 'rules: [{ resources: [secrets], verbs: [get] }]')],
+    [
+      'gives-rights',
+      rbac('Role', 'rules: [{ apiGroups: [rbac.authorization.k8s.io], resources: [roles], verbs: [create] }]'),
+    ],
     ['gives-rights', rbac('RoleBinding', 'roleRef: { kind: ClusterRole, name: edit }')],
     ['cluster-scoped', document('n.yaml', 'apiVersion: v1\nkind: Namespace\nmetadata: { name: ns }')],
     [
@@ -145,6 +149,13 @@ describe('looking at a chart', () => {
   ])('finds: %s', async (code, yaml) => {
     const { codes } = await inspect(() => yaml);
     expect(codes).toEqual([code]);
+  });
+
+  it('takes no Role that reads every Secret: not as a warning', async () => {
+    const { findings } = await inspect(() => rbac('Role', 'rules: [{ resources: [secrets], verbs: [list] }]'));
+    expect(findings.items).toMatchObject([
+      { severity: 'error', message: expect.stringContaining('list of every Secret in the namespace') },
+    ]);
   });
 
   it('shows the line of the template that helm names', async () => {
