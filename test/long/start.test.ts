@@ -120,7 +120,7 @@ describe('npm start on a bare clone', { timeout: START_MS + 60_000 }, () => {
     const yes = await waitUntil(
       async () => {
         const answer = await run(printed("the customer's yes"));
-        return answer.code === 0 && answer;
+        return answer.code === 0 ? answer : undefined;
       },
       { what: 'the plan is there to agree to', timeoutMs: 60_000, intervalMs: 1_000 },
     );

@@ -3,7 +3,7 @@ import type { Cluster, Installation, MetricRange, Operation, OperationDetails } 
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { startStackHere } from '../support/stack-of-test.ts';
 import type { Stack } from '../support/stack.ts';
-import { startTraceCollector, type TraceCollector } from '../support/trace-collector.ts';
+import { startTraceCollector, type CollectedSpan, type TraceCollector } from '../support/trace-collector.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
 const METERED = join(import.meta.dirname, '../charts/metered');
@@ -136,24 +136,20 @@ describe('a service from chart to cluster', () => {
   });
 
   it('tells each operation as one trace: the hub’s span, and the agent’s steps below it', async () => {
-    const ofUpgrade = await waitUntil(
-      () => {
-        const root = collector.spans.find(({ name }) => name === 'operation upgrade');
-        const trace = collector.spans.filter(({ traceId }) => traceId === root?.traceId);
-        return (
-          root &&
-          trace.some(({ name }) => name === 'roll-out') && { root, below: trace.filter((span) => span !== root) }
-        );
-      },
-      { what: 'the trace of the upgrade has reached the collector' },
-    );
-    expect(ofUpgrade.root.service).toBe('steward-hub');
-    expect(new Set(ofUpgrade.below.map(({ service }) => service))).toEqual(new Set(['steward-agent']));
-    expect(ofUpgrade.below.map(({ name }) => name)).toEqual(
+    const root = await waitUntil(() => collector.spans.find(({ name }) => name === 'operation upgrade'), {
+      what: 'the hub’s span of the upgrade has reached the collector',
+    });
+    const below = (): CollectedSpan[] =>
+      collector.spans.filter((span) => span.traceId === root.traceId && span !== root);
+    await waitUntil(() => below().some(({ name }) => name === 'roll-out'), { what: 'and the agent’s' });
+    const steps = below();
+    expect(root.service).toBe('steward-hub');
+    expect(new Set(steps.map(({ service }) => service))).toEqual(new Set(['steward-agent']));
+    expect(steps.map(({ name }) => name)).toEqual(
       expect.arrayContaining(['verify', 'render', 'plan', 'apply', 'roll-out']),
     );
-    const known = new Set([ofUpgrade.root, ...ofUpgrade.below].map(({ spanId }) => spanId));
-    expect(ofUpgrade.below.filter(({ parentSpanId }) => !known.has(parentSpanId ?? ''))).toEqual([]);
+    const known = new Set([root, ...steps].map(({ spanId }) => spanId));
+    expect(steps.filter(({ parentSpanId }) => !known.has(parentSpanId ?? ''))).toEqual([]);
   });
 
   it('is certain of an image that cannot be pulled after seconds, puts the last good version back, and says what runs', async () => {
