@@ -7,18 +7,20 @@ export interface WaitOptions {
   intervalMs?: number;
 }
 
+type Truthy<T> = Exclude<NonNullable<T>, false>;
+
 /**
  * Asks until the answer is truthy, and gives it. An answer that throws counts as not yet.
  * @throws Error that names what was waited for, and the last reason
  */
-export async function waitUntil<T>(ask: () => T | Promise<T>, options: WaitOptions): Promise<NonNullable<T>> {
+export async function waitUntil<T>(ask: () => T | Promise<T>, options: WaitOptions): Promise<Truthy<T>> {
   const { what, timeoutMs = 10_000, intervalMs = 25 } = options;
   const deadline = Date.now() + timeoutMs;
   let last: unknown;
   for (;;) {
     try {
       const answer = await ask();
-      if (answer) return answer;
+      if (answer) return answer as Truthy<T>;
       last = answer;
     } catch (error) {
       last = error;
