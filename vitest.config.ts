@@ -92,7 +92,7 @@ export default defineConfig({
       {
         test: {
           name: 'long',
-          include: ['test/long/**/*.test.ts', 'test/agent/reconcile-{kill,hooks,remedies}.test.ts'],
+          include: ['test/long/**/*.test.ts', 'test/agent/reconcile-{kill,hook-kills,elastic}.test.ts'],
           provide: { everyDeath: true },
           globalSetup: [...everything, ...setups('metrics-server')],
           ...long,

@@ -1,62 +1,29 @@
 // @module-tag one-try
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import type { Release } from '@steward/shared';
-import type { KubeObject } from '../../agent/src/kube/client.ts';
 import { waitUntil } from '../support/wait-until.ts';
-import { someOf } from './deaths.ts';
-import { ReconcileFixture, type Published, type RunningAgent, type Where } from './reconcile-fixture.ts';
-import { desiredState } from './scripted-hub.ts';
+import { HookWorld } from './hook-world.ts';
+import type { Published, ReconcileFixture, RunningAgent } from './reconcile-fixture.ts';
 
+let world: HookWorld;
 let fixture: ReconcileFixture;
 let agent: RunningAgent;
 let hooks: Published;
-/** Jobs that were ever made, by namespace: their names. */
-const made = new Map<string, string[]>();
-const watching = new AbortController();
 
 beforeAll(async () => {
-  fixture = await ReconcileFixture.create(inject('kubeconfig'));
-  await fixture.policy({ rules: { upgrade: 'allow', rollback: 'allow', uninstall: 'allow' } });
-  const ref = await fixture.admin.resourceOf('batch/v1', 'Job');
-  if (!ref) throw new Error('no Jobs');
-  const seen = new Set<string>();
-  const note = ({ metadata }: KubeObject): undefined => {
-    if (seen.has(metadata.uid ?? '')) return;
-    seen.add(metadata.uid ?? '');
-    const namespace = metadata.namespace ?? '';
-    made.set(namespace, [...(made.get(namespace) ?? []), metadata.name]);
-  };
-  fixture.admin.watch({ ref, project: note, onChange: () => {}, signal: watching.signal });
+  world = await HookWorld.open(inject('kubeconfig'));
+  ({ fixture } = world);
   agent = await fixture.start();
   hooks = await fixture.publish({ chart: 'hooks' });
 });
 afterAll(async () => {
-  watching.abort();
   await agent?.stop();
-  await fixture?.close();
+  await world?.close();
 });
-
-function rule(upgrade: Partial<Release['upgrade']>): (release: Release) => void {
-  return (release) => void (release.upgrade = { deadlineSeconds: 60, settleSeconds: 0, ...upgrade });
-}
-
-function jobs(where: Where): string[] {
-  return made.get(where.namespace) ?? [];
-}
-
-async function text(where: Where): Promise<unknown> {
-  const map = await fixture.get('ConfigMap', where.name, where.namespace);
-  return (map?.['data'] as { text?: string } | undefined)?.text;
-}
-
-async function kubectl(where: Where, ...args: string[]): Promise<string> {
-  return fixture.kubectl(...args, '--namespace', where.namespace);
-}
 
 describe.concurrent('hooks of a chart', () => {
   it('run before and after an install, each once, and what only an install makes stays', async () => {
     const where = await fixture.installed(hooks);
-    expect(jobs(where)).toHaveLength(2);
+    expect(world.jobs(where)).toHaveLength(2);
     const password = await fixture.get('Secret', `${where.name}-auth`, where.namespace);
     const upgrade = fixture.offer({
       ...where,
@@ -66,7 +33,7 @@ describe.concurrent('hooks of a chart', () => {
       parameters: { text: 'b' },
     });
     expect(await fixture.hub.end(upgrade)).toMatchObject({ state: 'succeeded' });
-    expect(jobs(where)).toHaveLength(4);
+    expect(world.jobs(where)).toHaveLength(4);
     expect(await fixture.get('Secret', `${where.name}-auth`, where.namespace)).toMatchObject({
       metadata: { uid: password?.metadata.uid },
       data: password?.['data'],
@@ -107,8 +74,8 @@ describe.concurrent('hooks of a chart', () => {
       .filter(({ message, phase }) => phase === 'pre-hooks' && message.endsWith('begins'))
       .map(({ message }) => /hook (\S+)/.exec(message)?.[1]);
     expect(begun).toEqual([`ConfigMap/${where.name}-script`, `Pod/${where.name}-first`, `Job/${where.name}-step`]);
-    const left = (await kubectl(where, 'get', 'jobs', '-o', 'name')).trim().split('\n');
-    expect(left).toEqual([`job.batch/${jobs(where).at(-1)}`]);
+    const left = (await world.kubectl(where, 'get', 'jobs', '-o', 'name')).trim().split('\n');
+    expect(left).toEqual([`job.batch/${world.jobs(where).at(-1)}`]);
     expect(await fixture.get('ConfigMap', `${where.name}-script`, where.namespace)).toBeUndefined();
     await waitUntil(() => hub.health[where.installationId]?.health === 'healthy', {
       what: 'healthy',
@@ -125,37 +92,41 @@ describe.concurrent('hooks of a chart', () => {
     expect(end.message).toContain(`pre-upgrade hook Job/${where.name}-step`);
     expect(end.message).toContain('exit code 7');
     expect(end.message).toContain('1.0.0 runs on');
-    expect(await text(where)).toBe('a');
+    expect(await world.text(where)).toBe('a');
     expect(hub.observed[where.installationId]).toMatchObject({ state: 'running', observedGeneration: 1 });
     const good = { text: 'c' };
     const next = fixture.offer({ ...where, generation: 3, release: hooks, kind: 'upgrade', parameters: good });
     expect(await hub.end(next)).toMatchObject({ state: 'succeeded' });
-    expect(await text(where)).toBe('c');
+    expect(await world.text(where)).toBe('c');
   });
 
   it('that have run hold a failed upgrade; going back is asked for, and runs the hooks of a rollback', async () => {
     const { hub } = fixture;
     const where = await fixture.installed(hooks);
-    const bad = await fixture.publish({ chart: 'hooks', version: '1.1.0', change: rule({ deadlineSeconds: 25 }) });
+    const bad = await fixture.publish({
+      chart: 'hooks',
+      version: '1.1.0',
+      change: world.rule({ deadlineSeconds: 25 }),
+    });
     const parameters = { text: 'b', fault: 'unready' };
     const end = await hub.end(fixture.offer({ ...where, generation: 2, release: bad, kind: 'upgrade', parameters }));
     expect(end).toMatchObject({ state: 'failed', reason: 'rollout-deadline' });
     expect(end.message).toContain(`steward rollback ${where.name} --to-generation 1`);
-    expect(await text(where)).toBe('b');
+    expect(await world.text(where)).toBe('b');
     expect(hub.observed[where.installationId]).toMatchObject({
       state: 'failed',
       version: '1.1.0',
       observedGeneration: 1,
     });
-    const before = jobs(where).length;
+    const before = world.jobs(where).length;
     const back = fixture.offer({ ...where, generation: 3, release: hooks, kind: 'rollback', toGeneration: 1 });
     const asked = await hub.reach(back, { state: 'awaiting-approval' });
     expect(asked.message).toContain('does not undo that');
     const [, command = ''] = /To approve this plan:\n([^]*?)\nTo reject/.exec(asked.message) ?? [];
     await fixture.paste(command);
     expect(await hub.end(back)).toMatchObject({ state: 'succeeded' });
-    expect(await text(where)).toBe('a');
-    expect(jobs(where)).toHaveLength(before + 2);
+    expect(await world.text(where)).toBe('a');
+    expect(world.jobs(where)).toHaveLength(before + 2);
   });
 
   it('that have run are gone back over by no upgrade either without a yes, and by none where going back is denied', async () => {
@@ -186,28 +157,35 @@ describe.concurrent('hooks of a chart', () => {
     const { hub } = fixture;
     const where = await fixture.installed(hooks);
     // Its hooks run inside the deadline too.
-    const change = rule({ deadlineSeconds: 25, rollback: 'safe' });
+    const change = world.rule({ deadlineSeconds: 25, rollback: 'safe' });
     const safe = await fixture.publish({ chart: 'hooks', version: '1.1.0', change });
     const parameters = { text: 'b', fault: 'unready' };
     const end = await hub.end(fixture.offer({ ...where, generation: 2, release: safe, kind: 'upgrade', parameters }));
     expect(end).toMatchObject({ state: 'rolled-back', reason: 'rollout-deadline' });
-    expect(await text(where)).toBe('a');
+    expect(await world.text(where)).toBe('a');
     // Two of the install, one before the upgrade, two of the way back.
-    expect(jobs(where)).toHaveLength(5);
+    expect(world.jobs(where)).toHaveLength(5);
   });
 
   it('that do not come to an end are ended with the operation', async () => {
     const { hub } = fixture;
     const where = await fixture.installed(hooks);
-    const hasty = await fixture.publish({ chart: 'hooks', version: '1.1.0', change: rule({ deadlineSeconds: 10 }) });
+    const hasty = await fixture.publish({
+      chart: 'hooks',
+      version: '1.1.0',
+      change: world.rule({ deadlineSeconds: 10 }),
+    });
     const parameters = { end: 'never' };
     const end = await hub.end(fixture.offer({ ...where, generation: 2, release: hasty, kind: 'upgrade', parameters }));
     expect(end).toMatchObject({ state: 'failed', reason: 'hook-failed' });
     expect(end.message).toContain('before the deadline');
-    await waitUntil(async () => (await kubectl(where, 'get', 'pods', '-l', 'step=1', '-o', 'name')).trim() === '', {
-      what: 'the pods of the hook to be gone',
-      timeoutMs: 20_000,
-    });
+    await waitUntil(
+      async () => (await world.kubectl(where, 'get', 'pods', '-l', 'step=1', '-o', 'name')).trim() === '',
+      {
+        what: 'the pods of the hook to be gone',
+        timeoutMs: 20_000,
+      },
+    );
   });
 
   it('run before and after an uninstall, and leave nothing', async () => {
@@ -215,8 +193,8 @@ describe.concurrent('hooks of a chart', () => {
     const where = await fixture.installed(hooks);
     const gone = fixture.offer({ ...where, generation: 2, release: hooks, kind: 'uninstall' });
     expect(await hub.end(gone)).toMatchObject({ state: 'succeeded' });
-    expect(jobs(where)).toHaveLength(4);
-    const left = await kubectl(where, 'get', 'deployments,jobs,configmaps,secrets', '-o', 'name');
+    expect(world.jobs(where)).toHaveLength(4);
+    const left = await world.kubectl(where, 'get', 'deployments,jobs,configmaps,secrets', '-o', 'name');
     expect(left.trim()).toBe('configmap/kube-root-ca.crt');
   });
 });
@@ -239,7 +217,7 @@ describe.concurrent('an operation that is cancelled under way', () => {
       hub.cancel(upgrade);
       hub.cancel(upgrade, ifUnderWay);
       expect(await hub.end(upgrade)).toMatchObject({ state, reason: 'cancelled' });
-      expect(await text(where)).toBe(shown);
+      expect(await world.text(where)).toBe(shown);
       const next = fixture.offer({ ...want, generation: 3, kind: 'upgrade', parameters: { text: 'c' } });
       expect(await hub.end(next)).toMatchObject({ state: 'succeeded' });
     }
@@ -250,101 +228,16 @@ describe.concurrent('an operation that is cancelled under way', () => {
     const where = await fixture.installed(hooks);
     const parameters = { end: 'never', text: 'b' };
     const upgrade = fixture.offer({ ...where, generation: 2, release: hooks, kind: 'upgrade', parameters });
-    await waitUntil(() => jobs(where).length === 3, { what: 'the hook to be made', timeoutMs: 20_000 });
+    await waitUntil(() => world.jobs(where).length === 3, { what: 'the hook to be made', timeoutMs: 20_000 });
     hub.cancel(upgrade, 'roll-back');
     expect(await hub.end(upgrade)).toMatchObject({ state: 'cancelled', reason: 'cancelled' });
-    expect(await text(where)).toBe('a');
-    await waitUntil(async () => (await kubectl(where, 'get', 'pods', '-l', 'step=1', '-o', 'name')).trim() === '', {
-      what: 'the pods of the hook to be gone',
-      timeoutMs: 20_000,
-    });
-  });
-});
-
-describe('an agent that is killed while a hook runs', () => {
-  const deaths = [
-    ['after', 'create Job/', 1],
-    ['before', 'create Job/', 1],
-    ['after', 'create Job/', 2],
-    ['after', 'patchStatus Operation/', 5],
-    ['before', 'patchStatus Operation/', 5],
-    ['after', 'create Pod/', 1],
-  ] as const;
-  it.each(someOf(deaths))('%s %s (%i) runs each once', async (when, of, write) => {
-    const { hub } = fixture;
-    const where = await fixture.installed(hooks);
-    await agent.stop();
-    const mortal = await fixture.start({ write, of, when });
-    const desired = desiredState({
-      ...where,
-      generation: 2,
-      release: hooks,
-      kind: 'upgrade',
-      parameters: { text: 'b' },
-    });
-    const upgrade = hub.offer(desired);
-    await mortal.client.died;
-    mortal.kill();
-    agent = await fixture.start();
-    hub.offer(desired);
-    expect(await hub.end(upgrade)).toMatchObject({ state: 'succeeded' });
-    expect(jobs(where)).toHaveLength(4);
-    expect(await text(where)).toBe('b');
-    expect(hub.contradictions).toEqual([]);
-  });
-
-  it('follows it to its end, and makes no other', async () => {
-    const { hub } = fixture;
-    const where = await fixture.installed(hooks);
-    await agent.stop();
-    const hanging = await fixture.publish({ chart: 'hooks', version: '1.1.0', change: rule({ deadlineSeconds: 60 }) });
-    const mortal = await fixture.start();
-    const parameters = { end: 'never' };
-    const upgrade = fixture.offer({ ...where, generation: 2, release: hanging, kind: 'upgrade', parameters });
-    await waitUntil(() => jobs(where).length === 3, { what: 'the hook to be made', timeoutMs: 20_000 });
-    mortal.kill();
-    agent = await fixture.start();
-    await waitUntil(() => agent.client.writes.some((write) => write.includes('Operation')), {
-      what: 'the next to go on',
-      timeoutMs: 10_000,
-    });
-    // Its program ends when it is told to.
-    await kubectl(
-      where,
-      'patch',
-      'job',
-      jobs(where).at(-1) ?? '',
-      '--type',
-      'merge',
-      '-p',
-      '{"spec":{"activeDeadlineSeconds":1}}',
-    );
-    const end = await hub.end(upgrade);
-    expect(end).toMatchObject({ state: 'failed', reason: 'hook-failed' });
-    expect(jobs(where)).toHaveLength(3);
-  });
-
-  it('does not run one again that somebody removed meanwhile', async () => {
-    const { hub } = fixture;
-    const where = await fixture.installed(hooks);
-    await agent.stop();
-    const mortal = await fixture.start();
-    const parameters = { end: 'never' };
-    const upgrade = fixture.offer({ ...where, generation: 2, release: hooks, kind: 'upgrade', parameters });
-    await hub.reach(upgrade, { phase: 'pre-hooks' });
-    await waitUntil(() => mortal.client.writes.filter((write) => write.startsWith('create Job/')).length === 1, {
-      what: 'the hook to be made',
-      timeoutMs: 20_000,
-    });
+    expect(await world.text(where)).toBe('a');
     await waitUntil(
-      async () => JSON.stringify(await fixture.get('Operation', `op-${upgrade}`)).includes('"state":"made"'),
-      { what: 'it to be written down', timeoutMs: 10_000 },
+      async () => (await world.kubectl(where, 'get', 'pods', '-l', 'step=1', '-o', 'name')).trim() === '',
+      {
+        what: 'the pods of the hook to be gone',
+        timeoutMs: 20_000,
+      },
     );
-    mortal.kill();
-    await kubectl(where, 'delete', 'job', jobs(where).at(-1) ?? '');
-    agent = await fixture.start();
-    expect(await hub.end(upgrade)).toMatchObject({ state: 'failed', reason: 'hook-lost' });
-    expect(jobs(where)).toHaveLength(3);
-    expect(await text(where)).toBe('a');
   });
 });
