@@ -6,10 +6,11 @@ export const LIFE = ['install', 'upgrade', 'bad upgrade', 'rollback', 'uninstall
 export type Stage = (typeof LIFE)[number];
 
 /**
- * When somebody dies. `change`: the agent's n-th change of the cluster; `commit`: the hub's n-th; `phase`: the journal says so, and some time
+ * When somebody dies. `journal`: the agent has begun that phase, by its journal, and has not heard yet that this is written. `change`: the agent's n-th change of the cluster; `commit`: the hub's n-th; `phase`: the journal says so, and some time
  * has gone by; `render`: helm has been started, and some time has gone by.
  */
 export type Moment =
+  | { at: 'journal'; phase: string }
   | { at: 'change' | 'commit'; number: number; side: 'before' | 'after' }
   | { at: 'phase'; phase: string; afterMs: number }
   | { at: 'render'; afterMs: number };
@@ -83,6 +84,27 @@ function drawStage(count: number, stage: Stage, random: Random): Point[] {
   return shuffled(points, random).slice(0, count);
 }
 
+/** Another moment of the same victim in the same stage, for one that did not come. */
+export function spareFor({ stage, victim, moment }: Point, random: Random): Point {
+  const all = momentsOf(victim, STEPS[stage]);
+  const isSame = (one: Moment): boolean =>
+    JSON.stringify({ ...one, afterMs: 0 }) === JSON.stringify({ ...moment, afterMs: 0 });
+  const others = all.filter((one) => !isSame(one));
+  const [spare = moment] = shuffled(others.length > 0 ? others : all, random);
+  return { stage, victim, moment: waiting(spare, random), downMs: Math.floor(random() * LONGEST_DOWN_MS) };
+}
+
+/** As few lives as hold these points, each with one for a stage at most. */
+export function livesOf(points: readonly Point[]): Point[][] {
+  const lives: Point[][] = [];
+  for (const point of points) {
+    const free = lives.find((life) => life.every(({ stage }) => stage !== point.stage));
+    if (free) free.push(point);
+    else lives.push([point]);
+  }
+  return lives;
+}
+
 /** Every step at which this victim can die. */
 function momentsOf(victim: Victim, calm: Calm): Moment[] {
   const phases = calm.phases.map((phase): Moment => ({ at: 'phase', phase, afterMs: 0 }));
@@ -114,6 +136,7 @@ function shuffled<T>(items: readonly T[], random: Random): T[] {
 
 /** `agent before change 3 of the upgrade`. */
 export function wordsOf({ stage, victim, moment }: Point): string {
+  if (moment.at === 'journal') return `${victim} at the beginning of ${moment.phase} of the ${stage}`;
   if (moment.at === 'phase') return `${victim} ${moment.afterMs} ms into ${moment.phase} of the ${stage}`;
   if (moment.at === 'render') return `${victim} ${moment.afterMs} ms into the rendering of the ${stage}`;
   return `${victim} ${moment.side} ${moment.at} ${moment.number} of the ${stage}`;

@@ -1,9 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { KubeConnection } from '../kube-connection.ts';
+import { waitUntil } from '../wait-until.ts';
 import type { CommitGate } from './commit-gate.ts';
 import type { KubeGate } from './kube-gate.ts';
 import type { Ledger } from './ledger.ts';
 import type { MortalAgent } from './mortal-agent.ts';
 import type { Calm, Point, Victim } from './points.ts';
+
+/** The API server may have died in another lane. */
+const READ_PATIENCE_MS = 60_000;
 
 /** What can be seen of an operation from outside, and who can be killed by it. */
 export interface Scene {
@@ -11,6 +16,7 @@ export interface Scene {
   agent: MortalAgent;
   kubeGate: KubeGate;
   commitGate: CommitGate;
+  kube: KubeConnection;
   /** Of the agent's journal. */
   agentNamespace: string;
   /** @param helm the process that renders, when it is to be that one. @returns false when there was nobody to kill */
@@ -26,9 +32,10 @@ export interface Trap {
 export function setTrap(scene: Scene, point: Point): Trap {
   const { victim, downMs } = point;
   let killing: Promise<boolean> | undefined;
-  const act = async (helm?: number): Promise<void> => {
-    killing ??= scene.kill(victim, downMs, helm);
+  const act = async (isStill = async (): Promise<boolean> => true): Promise<boolean> => {
+    killing ??= scene.kill(victim, downMs).then(async (hasDied) => hasDied && (await isStill()));
     await killing;
+    return true;
   };
   const later = (afterMs: number, helm?: number): void => {
     killing ??= delay(afterMs).then(() => scene.kill(victim, downMs, helm));
@@ -43,22 +50,32 @@ export function setTrap(scene: Scene, point: Point): Trap {
 }
 
 interface Springs {
-  act: (helm?: number) => Promise<void>;
+  /** @param isStill asked when it is dead: whether that was the moment that was meant */
+  act: (isStill?: () => Promise<boolean>) => Promise<boolean>;
   later: (afterMs: number, helm?: number) => void;
 }
 
 function listen(scene: Scene, { victim, moment }: Point, { act, later }: Springs): () => void {
   switch (moment.at) {
+    case 'journal': {
+      const { gate } = scene.kubeGate;
+      const actThere = async (words: string): Promise<boolean> => {
+        const isThere = async (): Promise<boolean> => (await phaseAfter(scene, words)) === moment.phase;
+        return (await isThere()) && act(isThere);
+      };
+      gate.arm({ side: 'after', act: actThere, loses: victim === 'agent' });
+      return () => gate.arm();
+    }
     case 'change': {
       const { gate } = scene.kubeGate;
       const { number, side } = moment;
-      gate.arm({ number, side, act, loses: victim === 'agent' || victim === 'kube-apiserver' });
+      gate.arm({ number, side, act: () => act(), loses: victim === 'agent' || victim === 'kube-apiserver' });
       return () => gate.arm();
     }
     case 'commit': {
       const { gate } = scene.commitGate;
       const { number, side } = moment;
-      gate.arm({ number, side, act, loses: victim === 'hub' });
+      gate.arm({ number, side, act: () => act(), loses: victim === 'hub' });
       return () => gate.arm();
     }
     case 'phase':
@@ -68,6 +85,16 @@ function listen(scene: Scene, { victim, moment }: Point, { act, later }: Springs
     case 'render':
       return scene.agent.onRender((helm) => later(moment.afterMs, helm));
   }
+}
+
+/** In which phase an operation is, as the API server has it, when this change was of a journal. */
+async function phaseAfter({ kube, agentNamespace }: Scene, words: string): Promise<string | undefined> {
+  const name = /^P\S+ operations\/([^/]+)\/status$/.exec(words)?.[1];
+  if (name === undefined) return undefined;
+  const path = `/apis/steward.dev/v1alpha1/namespaces/${agentNamespace}/operations/${name}`;
+  const look = (): Promise<{ status?: { phase?: string } }> => kube.call('GET', path);
+  const patience = { what: `${name} can be read`, timeoutMs: READ_PATIENCE_MS };
+  return (await waitUntil(look, patience)).status?.phase;
 }
 
 /** Looks on while nobody dies. */
