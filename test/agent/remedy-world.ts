@@ -29,7 +29,7 @@ export interface RemedyWorld {
   store: Published;
   /** Uids by namespace. */
   pods: Map<string, Set<string>>;
-  installed(release: Published, parameters?: Record<string, unknown>): Promise<Running>;
+  installed: (release: Published, parameters?: Record<string, unknown>) => Promise<Running>;
   /** The policy that each test begins with. */
   allow(): Promise<void>;
   close(): Promise<void>;

@@ -35,8 +35,16 @@ export interface ClusterHandle {
   importImage(archivePath: string): Promise<void>;
   /** Resolves when it has taken effect. A killed component is started again by itself, a stopped one is not. */
   component(name: ComponentName, action: 'kill' | 'stop' | 'start' | 'restart'): Promise<void>;
+  /** `running`, `waiting` or `stopped`, and how often it has ended though it was wanted. */
+  state(name: ComponentName): Promise<{ state: string; restarts: number }>;
   halt(): Promise<void>;
   down(): Promise<void>;
+}
+
+interface ComponentState {
+  name: string;
+  state: string;
+  restarts: number;
 }
 
 export interface UpOptions {
@@ -192,6 +200,12 @@ function handleOf(layout: Layout): ClusterHandle {
     importImage: (archivePath) => importArchive(layout, archivePath),
     component: async (component, action) => {
       await control(layout, 'POST', `/components/${component}/${action}`);
+    },
+    state: async (component) => {
+      const all = JSON.parse(await control(layout, 'GET', '/components')) as ComponentState[];
+      const found = all.find((one) => one.name === component);
+      if (!found) throw new Error(`cluster ${name} has no component ${component}`);
+      return found;
     },
     halt: () => halt(name),
     down: () => down(name),

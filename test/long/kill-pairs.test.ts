@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openLanes, type OpenLanes } from '../support/kills/lanes-of-test.ts';
-import { liveAll, type Report } from '../support/kills/lives.ts';
-import { drawPairs, LIFE } from '../support/kills/points.ts';
+import { liveAndDie, type Report } from '../support/kills/lives.ts';
+import { createRandom, drawPairs, LIFE } from '../support/kills/points.ts';
 
 const POINTS = Number(process.env['STEWARD_PAIRS_POINTS'] ?? 60);
 const SEED = Number(process.env['STEWARD_PAIRS_SEED'] ?? Date.now() % 2 ** 31);
@@ -24,7 +24,9 @@ it(
       const end = failure === undefined ? 'right' : `WRONG: ${failure}`;
       process.stderr.write(`${reports.length} ${words}${hasKilled ? '' : ' (nobody died)'}: ${end}\n`);
     };
-    await liveAll(open.lanes, drawPairs(Math.ceil(POINTS / LIFE.length), SEED), told);
+    const lives = drawPairs(Math.ceil(POINTS / LIFE.length), SEED);
+    const unreached = await liveAndDie(open.lanes, lives, { random: createRandom(SEED), told });
     expect(reports.flatMap(({ words, failure }) => (failure === undefined ? [] : [words]))).toEqual([]);
+    expect(unreached, 'steps at which nobody ever died').toEqual([]);
   },
 );

@@ -50,7 +50,10 @@ it('an agent that stood still while another went on changes nothing any more whe
   const twin = await lane.agent.twin(gate);
   try {
     // The answer is in its ears when it wakes up: it would apply the Deployment at once.
-    const act = async (): Promise<void> => lane.agent.signal('SIGSTOP');
+    const act = async (): Promise<boolean> => {
+      lane.agent.signal('SIGSTOP');
+      return true;
+    };
     lane.kubeGate.gate.arm({ number: 1, of: `configmaps/${mortal.name}`, side: 'after', act, loses: false });
     const upgrade = await lane.push('upgrade', mortal);
     await said(twin.lines, 'this replica holds the lease');
@@ -118,7 +121,7 @@ it('an API server that stands still for longer than any answer takes holds an up
 
 it('a database that stands still in the middle of a commit holds an upgrade up, and no more', async () => {
   const mortal = await installed('slow');
-  const act = (): Promise<void> => delay(40_000);
+  const act = (): Promise<boolean> => delay(40_000, true);
   const operation = await lane.push('upgrade', mortal);
   lane.commitGate.gate.arm({ number: 3, side: 'after', act, loses: false });
   await lane.ended(operation);

@@ -34,6 +34,7 @@ describe('while the API server is away', () => {
     const upgrade = fixture.offer({ ...want, generation: 2, kind: 'upgrade', parameters: { text: 'b' } });
     await hub.reach(upgrade, { state });
     await killApiServer();
+    expect(hub.last(upgrade)?.phase).not.toBe('done');
     expect(await hub.end(upgrade, 90_000)).toMatchObject({ state: 'succeeded' });
     await waitUntil(() => hub.agrees() && hub.health[where.installationId]?.health === 'healthy', {
       what: 'it to be healthy',

@@ -73,8 +73,9 @@ export class RuleProblems {
     signal.addEventListener('abort', () => clearTimeout(this.#timer), { once: true });
   }
 
-  #reasonOf({ ref, effect, fault }: RuleKind, object: KubeObject): HealthReason | undefined {
-    const why = fault(object);
+  #reasonOf(kind: RuleKind, object: KubeObject): HealthReason | undefined {
+    const { ref, effect } = kind;
+    const why = kind.fault(object);
     if (why === undefined) return undefined;
     const { name } = object.metadata;
     const message = `${ref.kind} ${name} cannot be read, so ${effect}: ${why}`.slice(0, MAX_MESSAGE);

@@ -1,11 +1,12 @@
 /** Where something is held up on its way: before the n-th is let through, or when it has taken effect and nobody was told. */
 export interface Stop {
-  number: number;
+  /** Without it each one is held up, until it was the one. */
+  number?: number;
   /** Only those whose words contain this count. */
   of?: string;
   side: 'before' | 'after';
-  /** What happens there. Nothing moves until it has. */
-  act: () => Promise<void>;
+  /** What happens there. Nothing moves until it has. @returns false when this was not the one after all */
+  act: (words: string) => Promise<boolean>;
   /** Whether it is lost in there: the request with the side `before`, the answer with `after`. */
   loses: boolean;
 }
@@ -35,17 +36,20 @@ export class Gate {
   async pass(words: string): Promise<Passage> {
     this.passed.push(words);
     const stop = this.#stop;
-    const counted = this.passed.filter((each) => each.includes(stop?.of ?? '')).length;
-    if (stop?.number !== counted || !words.includes(stop.of ?? '')) return FREE;
-    this.#stop = undefined;
-    if (stop.side === 'before') {
-      await stop.act();
-      return { ...FREE, isLost: stop.loses };
-    }
-    const answered = async (): Promise<boolean> => {
-      await stop.act();
+    if (!stop || !this.#isAt(stop, words)) return FREE;
+    const isLost = async (): Promise<boolean> => {
+      if (this.#stop !== stop) return false;
+      if (stop.number !== undefined) this.#stop = undefined;
+      if (!(await stop.act(words))) return false;
+      if (this.#stop === stop) this.#stop = undefined;
       return stop.loses;
     };
-    return { isLost: false, answered };
+    if (stop.side === 'before') return { ...FREE, isLost: await isLost() };
+    return { isLost: false, answered: isLost };
+  }
+
+  #isAt({ number, of = '' }: Stop, words: string): boolean {
+    if (!words.includes(of)) return false;
+    return number === undefined || number === this.passed.filter((each) => each.includes(of)).length;
   }
 }

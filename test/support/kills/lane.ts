@@ -3,12 +3,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { IDEMPOTENCY_KEY_HEADER, type CreatedCluster, type CreatedInstallation, type Operation } from '@steward/shared';
 import pg from 'pg';
 import { chartFolder } from '../../charts/pack.ts';
-import type { ClusterHandle } from '../../cluster/cluster.ts';
 import { kubeconfigEndpoint } from '../../../agent/src/kube/transport/credentials.ts';
 import { connectKube, type KubeConnection } from '../kube-connection.ts';
 import type { Stack, StackOptions } from '../stack.ts';
 import { startStack } from '../stack.ts';
 import { waitUntil } from '../wait-until.ts';
+import type { ApiServer } from './api-server.ts';
 import { CommitGate } from './commit-gate.ts';
 import { KubeGate } from './kube-gate.ts';
 import type { Ledger } from './ledger.ts';
@@ -33,7 +33,7 @@ const WANTED: Record<Exclude<Stage, 'install'>, object> = {
 
 export interface LaneOptions extends Pick<StackOptions, 'kubeconfig' | 'hostAddress' | 'postgresUrl' | 'agentImage'> {
   ledger: Ledger;
-  cluster: ClusterHandle;
+  apiServer: ApiServer;
   /** `reference=digest` of the service's image. */
   probe: string;
 }
@@ -57,14 +57,14 @@ export class Lane implements Scene {
   readonly commitGate: CommitGate;
   readonly kube: KubeConnection;
   readonly database: pg.Client;
-  readonly #cluster: ClusterHandle;
+  readonly #apiServer: ApiServer;
   readonly #formerHubLogs: string[] = [];
   readonly #namespaces: string[] = [];
   #revivals: Promise<unknown>[] = [];
 
   private constructor(
     parts: Pick<Lane, 'stack' | 'ledger' | 'agent' | 'kubeGate' | 'commitGate' | 'kube' | 'database'>,
-    cluster: ClusterHandle,
+    apiServer: ApiServer,
   ) {
     this.stack = parts.stack;
     this.ledger = parts.ledger;
@@ -73,10 +73,10 @@ export class Lane implements Scene {
     this.commitGate = parts.commitGate;
     this.kube = parts.kube;
     this.database = parts.database;
-    this.#cluster = cluster;
+    this.#apiServer = apiServer;
   }
 
-  static async open({ ledger, cluster, probe, ...given }: LaneOptions): Promise<Lane> {
+  static async open({ ledger, apiServer, probe, ...given }: LaneOptions): Promise<Lane> {
     const commitGate = await CommitGate.open(given.postgresUrl);
     const kubeGate = await KubeGate.open(kubeconfigEndpoint(given.kubeconfig));
     const stack = await startStack({ ...given, databaseThrough: (url) => commitGate.through(url) });
@@ -91,7 +91,7 @@ export class Lane implements Scene {
     const kube = await connectKube(given.kubeconfig);
     const database = new pg.Client({ connectionString: stack.databaseUrl });
     await database.connect();
-    return new Lane({ stack, ledger, agent, kubeGate, commitGate, kube, database }, cluster);
+    return new Lane({ stack, ledger, agent, kubeGate, commitGate, kube, database }, apiServer);
   }
 
   get agentNamespace(): string {
@@ -105,18 +105,20 @@ export class Lane implements Scene {
 
   async kill(victim: Victim, downMs: number, helm?: number): Promise<boolean> {
     switch (victim) {
-      case 'agent':
-        await this.agent.kill();
+      case 'agent': {
+        const wasAlive = await this.agent.kill();
         this.#revivals.push(delay(downMs).then(() => this.agent.revive()));
-        return true;
-      case 'hub':
+        return wasAlive;
+      }
+      case 'hub': {
+        const { process: hub } = this.stack.hub;
         this.#formerHubLogs.push(...this.stack.hub.logs);
         await this.stack.killHub();
         this.#revivals.push(delay(downMs).then(() => this.stack.startHubAgain()));
-        return true;
+        return hub.signalCode === 'SIGKILL';
+      }
       case 'kube-apiserver':
-        await this.#cluster.component('kube-apiserver', 'kill');
-        return true;
+        return this.#apiServer.kill();
       case 'helm':
         return helm !== undefined && killIfThere(helm);
     }

@@ -1,6 +1,7 @@
 import { inject } from 'vitest';
 import { attach } from '../../cluster/cluster.ts';
 import { TEST_CLUSTER } from '../cluster-setup.ts';
+import { ApiServer } from './api-server.ts';
 import { Lane, type LaneOptions } from './lane.ts';
 import { Ledger } from './ledger.ts';
 
@@ -21,7 +22,7 @@ export async function openLanes(count: number): Promise<OpenLanes> {
     agentImage: inject('agentImage'),
     probe: inject('probeImages').one,
     ledger,
-    cluster,
+    apiServer: new ApiServer(cluster),
   };
   const opened = await Promise.allSettled(Array.from({ length: count }, () => Lane.open(options)));
   const lanes = opened.flatMap((lane) => (lane.status === 'fulfilled' ? [lane.value] : []));

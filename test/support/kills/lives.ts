@@ -1,7 +1,7 @@
 import { waitUntil } from '../wait-until.ts';
 import { differencesAfter, type Ended } from './expectations.ts';
 import type { Lane, Mortal } from './lane.ts';
-import { LIFE, wordsOf, type Calm, type Point, type Stage } from './points.ts';
+import { LIFE, livesOf, spareFor, wordsOf, type Calm, type Point, type Random, type Stage } from './points.ts';
 import { setTrap, watchCalm } from './trap.ts';
 
 /** For reports to arrive and pods to be ready, when an operation is over. */
@@ -10,7 +10,9 @@ const LINES_OF_LOG = 60;
 
 export interface Report {
   words: string;
-  /** False: its moment never came. */
+  /** Who was to die when; none in a stage that was to pass in peace. */
+  point?: Point;
+  /** False: its moment never came, or its victim had ended by then. */
   hasKilled: boolean;
   /** What was not as it should be. */
   failure?: string;
@@ -18,17 +20,17 @@ export interface Report {
   ms: { ended: number; settled: number };
 }
 
-interface Telling {
+interface Life {
+  /** Of its installation. */
+  name: string;
+  points: readonly Point[];
   told: (report: Report) => void;
-  /** No stage is begun any more. */
-  isOver: () => boolean;
 }
 
 /** One life of an installation in a lane, with a death at each of its points. It is given up after the first failure. */
-async function live(lane: Lane, name: string, points: readonly Point[], { told, isOver }: Telling): Promise<void> {
+async function live(lane: Lane, { name, points, told }: Life): Promise<void> {
   let mortal: Mortal | undefined;
   for (const stage of LIFE) {
-    if (isOver()) break;
     const point = points.find((each) => each.stage === stage);
     const startedMs = Date.now();
     const since = { agent: lane.agent.lines.length, hub: lane.hubLogs.length };
@@ -51,7 +53,7 @@ async function live(lane: Lane, name: string, points: readonly Point[], { told, 
     }
     const words = `${name}: ${point ? wordsOf(point) : `nobody in the ${stage}`}`;
     ms.settled = Date.now() - startedMs;
-    told({ words, hasKilled, ms, ...(failure !== undefined && { failure }) });
+    told({ words, ...(point && { point }), hasKilled, ms, ...(failure !== undefined && { failure }) });
     if (failure !== undefined) break;
   }
 }
@@ -120,17 +122,45 @@ export async function measureCalm(lane: Lane): Promise<Record<Stage, Calm>> {
   return calm as Record<Stage, Calm>;
 }
 
-/** Shares the lives among the lanes, each the next one as soon as it is free. */
+/** Lives that share the lanes, each the next one as soon as one is free. @param name of all of them, before their number */
 export async function liveAll(
   lanes: readonly Lane[],
   lives: readonly (readonly Point[])[],
-  told: (report: Report) => void,
-  isOver = (): boolean => false,
+  { name, told }: Omit<Life, 'points'>,
 ): Promise<void> {
   const left = [...lives.entries()];
   const work = async (lane: Lane): Promise<void> => {
-    for (let next = left.shift(); next && !isOver(); next = left.shift())
-      await live(lane, `m${next[0] + 1}`, next[1], { told, isOver });
+    for (let next = left.shift(); next; next = left.shift())
+      await live(lane, { name: `${name}${next[0] + 1}`, points: next[1], told });
   };
   await Promise.all(lanes.map(work));
+}
+
+/** Rounds of lives for spares. A step that comes only now and then is met in one of them. */
+const SPARE_ROUNDS = 5;
+
+/**
+ * Leads these lives, and further ones until somebody died for each of their points: where a moment did not come, another
+ * one of the same victim in the same stage takes its place.
+ * @returns points in whose place nobody died in any round, in words
+ */
+export async function liveAndDie(
+  lanes: readonly Lane[],
+  lives: readonly (readonly Point[])[],
+  { random, told }: { random: Random; told: (report: Report) => void },
+): Promise<string[]> {
+  let wanted = lives.filter((points) => points.length > 0);
+  for (let round = 0; round <= SPARE_ROUNDS; round += 1) {
+    const missed: Point[] = [];
+    const note = (report: Report): void => {
+      told(report);
+      const { point, hasKilled, failure } = report;
+      if (point && !hasKilled && failure === undefined) missed.push(point);
+    };
+    await liveAll(lanes, wanted, { name: round === 0 ? 'm' : `spare-${round}-`, told: note });
+    if (missed.length === 0) return [];
+    if (round === SPARE_ROUNDS) return missed.map(wordsOf);
+    wanted = livesOf(missed.map((point) => spareFor(point, random)));
+  }
+  return [];
 }

@@ -19,7 +19,8 @@ interface Manifest {
 }
 
 interface Life {
-  exited: Promise<unknown>;
+  /** By which signal, if any. */
+  exited: Promise<NodeJS.Signals | null>;
   signal: (name: NodeJS.Signals) => void;
 }
 
@@ -110,11 +111,11 @@ export class MortalAgent {
     this.#life.signal(name);
   }
 
-  /** SIGKILL; resolves when it is dead. */
-  async kill(): Promise<void> {
+  /** SIGKILL; resolves when it is dead. @returns whether it died of that */
+  async kill(): Promise<boolean> {
     this.#isExpectedToEnd = true;
     this.#life.signal('SIGKILL');
-    await this.#life.exited;
+    return (await this.#life.exited) === 'SIGKILL';
   }
 
   /** Another life of it. */
@@ -152,8 +153,9 @@ export class MortalAgent {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: this.#env,
     });
-    const exited = once(child, 'exit').then(() => {
+    const exited = once(child, 'exit').then(([, signal]: (NodeJS.Signals | null)[]) => {
       if (!this.#isExpectedToEnd) this.endedByItself += 1;
+      return signal ?? null;
     });
     for (const stream of [child.stdout, child.stderr])
       stream.setEncoding('utf8').on('data', (text: string) => this.lines.push(...text.split('\n').filter(Boolean)));

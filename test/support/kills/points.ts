@@ -6,10 +6,11 @@ export const LIFE = ['install', 'upgrade', 'bad upgrade', 'rollback', 'uninstall
 export type Stage = (typeof LIFE)[number];
 
 /**
- * When somebody dies. `change`: the agent's n-th change of the cluster; `commit`: the hub's n-th; `phase`: the journal says so, and some time
+ * When somebody dies. `journal`: the agent has begun that phase, by its journal, and has not heard yet that this is written. `change`: the agent's n-th change of the cluster; `commit`: the hub's n-th; `phase`: the journal says so, and some time
  * has gone by; `render`: helm has been started, and some time has gone by.
  */
 export type Moment =
+  | { at: 'journal'; phase: string }
   | { at: 'change' | 'commit'; number: number; side: 'before' | 'after' }
   | { at: 'phase'; phase: string; afterMs: number }
   | { at: 'render'; afterMs: number };
@@ -115,6 +116,28 @@ function drawStage(count: number, stage: Stage, random: Random): Point[] {
   return shuffled(points, random).slice(0, count);
 }
 
+/** Another moment of the same victim in the same stage, for one that did not come. */
+export function spareFor(point: Point, random: Random): Point {
+  const { stage, victim, moment } = point;
+  const all = momentsOf(victim, STEPS[stage]);
+  const isSame = (one: Moment): boolean =>
+    JSON.stringify({ ...one, afterMs: 0 }) === JSON.stringify({ ...moment, afterMs: 0 });
+  const others = all.filter((one) => !isSame(one));
+  const [spare = moment] = shuffled(others.length > 0 ? others : all, random);
+  return { ...point, moment: waiting(spare, random), downMs: Math.floor(random() * LONGEST_DOWN_MS) };
+}
+
+/** As few lives as hold these points, each with one for a stage at most. */
+export function livesOf(points: readonly Point[]): Point[][] {
+  const lives: Point[][] = [];
+  for (const point of points) {
+    const free = lives.find((life) => life.every(({ stage }) => stage !== point.stage));
+    if (free) free.push(point);
+    else lives.push([point]);
+  }
+  return lives;
+}
+
 /** Every step at which this victim can die. */
 function momentsOf(victim: Victim, calm: Calm): Moment[] {
   const phases = calm.phases.map((phase): Moment => ({ at: 'phase', phase, afterMs: 0 }));
@@ -148,6 +171,7 @@ function shuffled<T>(items: readonly T[], random: Random): T[] {
 export function wordsOf({ stage, victim, moment, also = [], again }: Point): string {
   const who = [victim, ...also].join(' with ');
   const more = again === undefined ? '' : `, agent again after ${again} changes`;
+  if (moment.at === 'journal') return `${who} at the beginning of ${moment.phase} of the ${stage}${more}`;
   if (moment.at === 'phase') return `${who} ${moment.afterMs} ms into ${moment.phase} of the ${stage}${more}`;
   if (moment.at === 'render') return `${who} ${moment.afterMs} ms into the rendering of the ${stage}${more}`;
   return `${who} ${moment.side} ${moment.at} ${moment.number} of the ${stage}${more}`;
