@@ -1,3 +1,4 @@
+// @module-tag one-try
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { Release } from '@steward/shared';
 import type { KubeObject } from '../../agent/src/kube/client.ts';

@@ -1,3 +1,4 @@
+// @module-tag one-try
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { chartFolder } from '../charts/pack.ts';
 import { helmOf, type Helm } from '../support/helm.ts';

@@ -1,3 +1,4 @@
+// @module-tag one-try
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { fieldAt, type Release } from '@steward/shared';
 import type { ResultRecord } from '../../agent/src/link/link.ts';

@@ -181,4 +181,10 @@ describe('approve and reject', () => {
     expect(code).toBe(2);
     expect(terminal.stderr()).toContain('/nowhere/kubectl');
   });
+
+  it('says of what is no program that it cannot be run', async () => {
+    const { code, terminal } = await steward(['approve', 'nats'], { STEWARD_KUBECTL: folder });
+    expect(code).toBe(2);
+    expect(terminal.stderr()).toContain(`${folder} cannot be run`);
+  });
 });

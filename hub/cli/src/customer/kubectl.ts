@@ -33,12 +33,10 @@ export function kubectl(terminal: Terminal, context: string | undefined): Kubect
     child.stderr.on('data', (chunk: Buffer) => (err = (err + chunk.toString('utf8')).slice(-4000)));
     child.stdin.on('error', () => undefined);
     child.stdin.end(input);
-    child.on('error', (error) => {
-      const isMissing = 'code' in error && error.code === 'ENOENT';
-      reject(
-        isMissing ? usageError(`${program} is not there`, 'Install kubectl, or name it by STEWARD_KUBECTL.') : error,
-      );
-    });
+    // Not there, a folder, not executable: whatever it is, it is the name that was given.
+    child.on('error', ({ message }) =>
+      reject(usageError(`${program} cannot be run: ${message}`, 'Install kubectl, or name it by STEWARD_KUBECTL.')),
+    );
     child.on('close', (code) => {
       if (code === 0 && bytes <= maxOutputBytes) resolve(Buffer.concat(out).toString('utf8'));
       else reject(kubectlError(args, err, code));
