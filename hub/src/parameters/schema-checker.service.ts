@@ -1,9 +1,10 @@
 import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import { Worker } from 'node:worker_threads';
 import { ProblemError } from '../http/problem.ts';
+import { whenUsedUp } from './processor-time.ts';
 import type { SchemaCheckReply, SchemaCheckRequest, SchemaCheckResult } from './schema-check.ts';
 
-/** From the moment the thread is ready: starting it takes long on a busy machine, and is nobody's fault. */
+/** Of the processor, from the moment the thread is ready: that a machine is busy is nobody's fault. */
 const TIME_LIMIT_MS = 2_000;
 const START_LIMIT_MS = 20_000;
 const MAX_WAITING = 200;
@@ -54,13 +55,13 @@ export class SchemaCheckerService implements OnApplicationBootstrap, BeforeAppli
     }
     const { promise, resolve } = Promise.withResolvers<SchemaCheckResult>();
     const gaveUp = (why: string) => resolve({ kind: 'gave-up', problems: [why] });
-    const timer = setTimeout(() => gaveUp(`checking took longer than ${TIME_LIMIT_MS} ms`), TIME_LIMIT_MS);
+    const forget = whenUsedUp(worker, TIME_LIMIT_MS, () => gaveUp(`checking took longer than ${TIME_LIMIT_MS} ms`));
     const onError = (error: Error) => gaveUp(`checking failed: ${error.message}`);
     const onMessage = (reply: SchemaCheckReply) => resolve(reply);
     worker.once('message', onMessage).once('error', onError);
     worker.postMessage(request);
     const result = await promise;
-    clearTimeout(timer);
+    forget();
     worker.off('message', onMessage).off('error', onError);
     if (result.kind === 'gave-up') await this.#discard();
     return result;
