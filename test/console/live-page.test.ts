@@ -76,7 +76,7 @@ describe('a person who opens the page', () => {
     await page.getByLabel('Password').fill('wrong');
     await page.getByRole('button', { name: 'Log in' }).click();
     expect(await page.getByRole('alert').textContent()).toBe(
-      'The e-mail address or the password is wrong. Check both; an owner can make a new user when the password is lost.',
+      'The e-mail address or the password is wrong. Check both; when the password is lost, an owner gives you a new one.',
     );
     expect(await page.getByLabel('E-mail').inputValue()).toBe(fleet.running.hub.ownerEmail);
     await picture(page, 'login-refused');

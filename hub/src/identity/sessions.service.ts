@@ -32,7 +32,7 @@ export class SessionsService {
     const found = await this.#match(candidates, password);
     if (!found)
       throw new ProblemError('not-authenticated', 'the e-mail address or the password is wrong', {
-        action: 'check both; when the password is lost, an owner gives you a new one (`steward user password`)',
+        action: 'check both; when the password is lost, an owner gives you a new one',
       });
     this.#perEmail.clear(key);
     const { user, organizationId } = found;
