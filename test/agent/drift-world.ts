@@ -1,7 +1,7 @@
 import { fieldAt, type HealthReason } from '@steward/shared';
 import { expect } from 'vitest';
 import type { KubeObject } from '../../agent/src/kube/client.ts';
-import type { DriftStatus } from '../../agent/src/operations/drift-status.ts';
+import type { DriftStatus } from '../../agent/src/operations/installation/drift-status.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import type { Published, ReconcileFixture, Where } from './reconcile-fixture.ts';
 

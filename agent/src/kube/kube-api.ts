@@ -1,6 +1,6 @@
 import * as Type from 'typebox';
 import { compile } from '@steward/shared';
-import { missingAccess } from './access.ts';
+import { missingAccess } from './discovery/access.ts';
 import type {
   AccessCheck,
   ApplyOptions,
@@ -17,7 +17,7 @@ import type {
   WatchOptions,
 } from './client.ts';
 import type { KubeEndpoint } from './transport/credentials.ts';
-import { Discovery } from './discovery.ts';
+import { Discovery } from './discovery/discovery.ts';
 import { isKubeError, KubeError } from './error.ts';
 import { listPageOf, malformed, objectOf, pathOf } from './object.ts';
 import type { SessionTimings } from './transport/sessions.ts';

@@ -1,7 +1,7 @@
 import { AGENT_PATHS, compile, LIMITS, releaseDigest, ReleaseEnvelope, sha256 } from '@steward/shared';
 import { refusalOf, TooLargeError, type HubHttp } from './hub-http.ts';
 import { DownloadError } from './link.ts';
-import { explainFailure, explainRefusal } from './refusals.ts';
+import { explainFailure, explainRefusal } from './session/refusals.ts';
 
 const TIMEOUT_MS = 60_000;
 const decodeEnvelope = compile(ReleaseEnvelope);

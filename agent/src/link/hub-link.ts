@@ -3,14 +3,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { FEATURES, PRODUCT_VERSION, type AgentFrameOf } from '@steward/shared';
 import { HubAccess, type HubAccessOptions } from '../identity/hub-access.ts';
 import type { Log } from '../log.ts';
-import { Backoff, RECONNECT_POLICY, type ReconnectPolicy } from './backoff.ts';
-import { CONNECTION_TIMINGS, type ConnectionTimings } from './connection.ts';
+import { Backoff, RECONNECT_POLICY, type ReconnectPolicy } from './session/backoff.ts';
+import { CONNECTION_TIMINGS, type ConnectionTimings } from './session/connection.ts';
 import { downloadChart, downloadRelease } from './download.ts';
 import { DownloadError } from './link.ts';
 import type { EventRecord, HealthReport, Link, LinkPeer, MetricsLook, ObservedReport, ResultRecord } from './link.ts';
-import { Outbound } from './outbound.ts';
-import { runSession, type SessionEnd } from './session.ts';
-import { verdictOnPreparation, verdictOnSession, type Verdict } from './verdict.ts';
+import { Outbound } from './outbox/outbound.ts';
+import { runSession, type SessionEnd } from './session/session.ts';
+import { verdictOnPreparation, verdictOnSession, type Verdict } from './session/verdict.ts';
 
 /** Whether there is a connection, in a sentence: since when, or why not and what to do. */
 export interface LinkState {

@@ -1,5 +1,5 @@
-import { Interruption } from './operation/interruption.ts';
-import type { Run } from './operation/run.ts';
+import { Interruption } from './operation/run/interruption.ts';
+import type { Run } from './operation/run/run.ts';
 
 const MAX_TIMER_MS = 2 ** 31 - 1;
 

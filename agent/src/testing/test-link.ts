@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { reportHash, type DesiredState } from '@steward/shared';
 import { IdentityStore } from '../identity/identity-store.ts';
 import type { KubeClient } from '../kube/client.ts';
-import type { ReconnectPolicy } from '../link/backoff.ts';
+import type { ReconnectPolicy } from '../link/session/backoff.ts';
 import { HubHttp, type HubHttpOptions } from '../link/hub-http.ts';
 import { HubLink, type HubLinkOptions, type LinkState } from '../link/hub-link.ts';
 import type { CancelRequest, HealthReport, LinkPeer, ObservedReport, ResultRecord } from '../link/link.ts';

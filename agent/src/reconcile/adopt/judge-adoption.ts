@@ -1,5 +1,5 @@
 import { nameOf } from '../../kube/object.ts';
-import type { Run } from '../operation/run.ts';
+import type { Run } from '../operation/run/run.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
 import type { ObjectPlan } from '../plan/make-plan.ts';
 import type { PlannedObject } from '../plan/plan-object.ts';

@@ -1,7 +1,7 @@
 import { partsOfPlace, readFromRegistry, sha256, type RegistryAnswer, type RegistryRequest } from '@steward/shared';
 import { HubHttp, TooLargeError } from '../../link/hub-http.ts';
 import { DownloadError } from '../../link/link.ts';
-import { whyUnreachable } from '../../link/refusals.ts';
+import { whyUnreachable } from '../../link/session/refusals.ts';
 import type { RegistryKeys } from './registry-access.ts';
 
 const TIMEOUT_MS = 60_000;

@@ -2,7 +2,7 @@ import { LIMITS, type Release } from '@steward/shared';
 import { loadImageSource } from '../images/load-image-source.ts';
 import { mirroredName } from '../images/with-image-source.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
-import type { Run } from '../operation/run.ts';
+import type { Run } from '../operation/run/run.ts';
 import { downloadFromRegistry } from './download-from-registry.ts';
 import { loadRegistryKeys } from './registry-access.ts';
 

@@ -1,6 +1,10 @@
 import { canonicalJson, PAUSED_ANNOTATION } from '@steward/shared';
-import type { DriftEntry } from '../../operations/drift-status.ts';
-import type { HistoryEntry, InstallationRecord, InventoryEntry } from '../../operations/installation-object.ts';
+import type { DriftEntry } from '../../operations/installation/drift-status.ts';
+import type {
+  HistoryEntry,
+  InstallationRecord,
+  InventoryEntry,
+} from '../../operations/installation/installation-object.ts';
 import { decide } from '../../policy/decide.ts';
 import { loadPolicies } from '../../policy/load-policies.ts';
 import type { ReconcileContext } from '../context.ts';

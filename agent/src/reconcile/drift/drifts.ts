@@ -1,6 +1,6 @@
-import { hasPause } from '../../operations/installation-object.ts';
+import { hasPause } from '../../operations/installation/installation-object.ts';
 import { INSTALLATION, SUPPORT_POLICY } from '../../operations/kinds.ts';
-import type { InstallationSummary } from '../../operations/installations.ts';
+import type { InstallationSummary } from '../../operations/installation/installations.ts';
 import type { ReconcileContext } from '../context.ts';
 import { Slots } from '../render/slots.ts';
 import { DRIFT_TIMINGS, InstallationDrift, type DriftTimings } from './installation-drift.ts';

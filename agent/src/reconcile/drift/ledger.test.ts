@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { DriftEntry } from '../../operations/drift-status.ts';
+import type { DriftEntry } from '../../operations/installation/drift-status.ts';
 import { CONTEST_WINDOW_MS, driftStatus, judge, repaired, type Finding, type Judged } from './ledger.ts';
 
 const at = (minutes: number): Date => new Date(Date.parse('2026-11-28T12:00:00.000Z') + minutes * 60_000);

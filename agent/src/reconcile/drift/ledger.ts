@@ -1,5 +1,10 @@
 import { canonicalJson, type EventKind, type FieldPath } from '@steward/shared';
-import { DRIFT_STATES, type Contest, type DriftEntry, type DriftStatus } from '../../operations/drift-status.ts';
+import {
+  DRIFT_STATES,
+  type Contest,
+  type DriftEntry,
+  type DriftStatus,
+} from '../../operations/installation/drift-status.ts';
 import { sentences } from '../../sentences.ts';
 import type { FieldChange } from '../fields/changed-fields.ts';
 

@@ -1,7 +1,7 @@
 import { fieldAt, PAUSED_ANNOTATION } from '@steward/shared';
 import type { KubeObject, ResourceRef } from '../../kube/client.ts';
 import { groupOf, nameOf } from '../../kube/object.ts';
-import { hasPause } from '../../operations/installation-object.ts';
+import { hasPause } from '../../operations/installation/installation-object.ts';
 import type { FieldChange } from '../fields/changed-fields.ts';
 import { othersAt } from '../fields/field-owners.ts';
 import { inventoryKey } from '../plan/inventory.ts';

@@ -1,5 +1,5 @@
 import { waveOf } from '@steward/shared';
-import type { InventoryEntry } from '../../operations/installation-object.ts';
+import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
 import { allOf, done, type Outcome } from '../outcome.ts';
 import { entryOf, inventoryKey } from '../plan/inventory.ts';
 import { inOrder, inOrderOfRemoval, inWaves, type Wave } from '../plan/kind-order.ts';

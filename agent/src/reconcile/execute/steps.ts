@@ -4,7 +4,7 @@ import { WATCHED } from '../../collect/namespace-objects.ts';
 import type { KubeClient, KubeObject, ResourceRef } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
 import { apiVersionOf, nameOf } from '../../kube/object.ts';
-import type { InventoryEntry } from '../../operations/installation-object.ts';
+import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
 import { persist, type PersistOptions } from '../../operations/persist.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
 import { growClaim, type ClaimGrowth } from '../plan/claims.ts';

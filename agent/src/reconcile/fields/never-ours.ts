@@ -2,7 +2,7 @@ import { fieldAt, parseFieldPath, type FieldPath, type ReleaseDrift, isRecord, f
 import { STOPPED_ANNOTATION } from '../../collect/objects/workload.ts';
 import type { KubeObject } from '../../kube/client.ts';
 import { nameOf } from '../../kube/object.ts';
-import type { InventoryEntry } from '../../operations/installation-object.ts';
+import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
 import { isClaim, withLiveSize } from '../plan/claims.ts';
 import { autoscalersOf } from '../run-state/autoscalers.ts';
 import { givenBack } from '../run-state/own-scalers.ts';

@@ -1,4 +1,8 @@
-import { MAX_HISTORY, type HistoryEntry, type InstallationStatus } from '../../operations/installation-object.ts';
+import {
+  MAX_HISTORY,
+  type HistoryEntry,
+  type InstallationStatus,
+} from '../../operations/installation/installation-object.ts';
 import type { ReconcileContext } from '../context.ts';
 import type { SetMeta } from '../render/release-set.ts';
 

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { OperationKind } from '@steward/shared';
-import type { PointOfNoReturn } from '../../operations/installation-object.ts';
+import type { PointOfNoReturn } from '../../operations/installation/installation-object.ts';
 import { crossedPoint } from './point-of-no-return.ts';
 
 type Release = [version: string, counter: number, signedBy?: string];

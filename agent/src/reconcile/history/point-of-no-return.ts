@@ -1,5 +1,5 @@
-import type { InstallationStatus, PointOfNoReturn } from '../../operations/installation-object.ts';
-import type { Run } from '../operation/run.ts';
+import type { InstallationStatus, PointOfNoReturn } from '../../operations/installation/installation-object.ts';
+import type { Run } from '../operation/run/run.ts';
 import type { SetMeta } from '../render/release-set.ts';
 import { standingGeneration } from './standing-set.ts';
 

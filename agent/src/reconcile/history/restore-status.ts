@@ -1,14 +1,14 @@
 import { INSTALLATION_LABEL, ORGANIZATION_LABEL } from '@steward/shared';
 import type { KubeObject } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
-import { InstallationGoneError, type StatusPatch } from '../../operations/installations.ts';
+import { InstallationGoneError, type StatusPatch } from '../../operations/installation/installations.ts';
 import {
   MAX_HISTORY,
   type HistoryEntry,
   type InstallationRecord,
   type InstallationStatus,
   type InventoryEntry,
-} from '../../operations/installation-object.ts';
+} from '../../operations/installation/installation-object.ts';
 import { persist } from '../../operations/persist.ts';
 import type { ReconcileContext } from '../context.ts';
 import { endpointsOf } from '../endpoints.ts';

@@ -1,5 +1,5 @@
 import { AS_RELEASED } from '@steward/shared';
-import type { HistoryEntry, InstallationStatus } from '../../operations/installation-object.ts';
+import type { HistoryEntry, InstallationStatus } from '../../operations/installation/installation-object.ts';
 import type { ReconcileContext } from '../context.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
 import { sentences } from '../../sentences.ts';

@@ -1,6 +1,6 @@
 import { comesToAnEnd, type ChartHook, type HookEvent } from '@steward/shared';
-import type { HookRecord } from '../../operations/operation-object.ts';
-import type { Run } from '../operation/run.ts';
+import type { HookRecord } from '../../operations/journal/operation-object.ts';
+import type { Run } from '../operation/run/run.ts';
 import { hooksAt } from './hook-object.ts';
 
 /** When hooks of an operation run: before the first change of the service, and after the last. */

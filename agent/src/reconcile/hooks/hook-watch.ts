@@ -1,8 +1,8 @@
 import { WATCHED, type WatchedKind } from '../../collect/namespace-objects.ts';
 import { NamespaceView } from '../../collect/namespace-view.ts';
-import type { InventoryEntry } from '../../operations/installation-object.ts';
+import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
 import { kindsToWatch } from '../monitors.ts';
-import type { Run } from '../operation/run.ts';
+import type { Run } from '../operation/run/run.ts';
 import { done, type Outcome } from '../outcome.ts';
 import type { PlannedObject } from '../plan/plan-object.ts';
 import type { SetMeta } from '../render/release-set.ts';

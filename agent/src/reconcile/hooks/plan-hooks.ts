@@ -1,5 +1,5 @@
 import type { ChartHook, HookEvent, OperationPlan } from '@steward/shared';
-import type { Run } from '../operation/run.ts';
+import type { Run } from '../operation/run/run.ts';
 import { allOf, done, type Outcome } from '../outcome.ts';
 import { inventoryKey } from '../plan/inventory.ts';
 import { inParallel } from '../../parallel.ts';

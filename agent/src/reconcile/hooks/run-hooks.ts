@@ -6,10 +6,10 @@ import {
   type OperationPhase,
 } from '@steward/shared';
 import { nameOf } from '../../kube/object.ts';
-import type { InventoryEntry } from '../../operations/installation-object.ts';
-import type { HookRecord } from '../../operations/operation-object.ts';
+import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
+import type { HookRecord } from '../../operations/journal/operation-object.ts';
 import { executeStep, type StepContext } from '../execute/steps.ts';
-import type { Run } from '../operation/run.ts';
+import type { Run } from '../operation/run/run.ts';
 import { done, failed, type Failure, type Outcome } from '../outcome.ts';
 import { pointReleaseOf } from '../history/point-of-no-return.ts';
 import { entryOf, inventoryKey } from '../plan/inventory.ts';

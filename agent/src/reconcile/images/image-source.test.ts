@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { AS_SIGNED } from '../../operations/image-source.ts';
+import { AS_SIGNED } from '../../operations/installation/image-source.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { KubeError } from '../../kube/error.ts';
 import { loadImageSource, mergeImageSources } from './load-image-source.ts';

@@ -4,7 +4,7 @@ import { compile, parseImageReference, Slug, type Decoded } from '@steward/share
 import type { KubeClient, KubeObject } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
 import { apiVersionOf } from '../../kube/object.ts';
-import type { ImageSource } from '../../operations/image-source.ts';
+import type { ImageSource } from '../../operations/installation/image-source.ts';
 import { IMAGE_SOURCE } from '../../operations/kinds.ts';
 import { persist } from '../../operations/persist.ts';
 import { done, failed, type Outcome } from '../outcome.ts';

@@ -1,5 +1,5 @@
 import { imagePlacesOf, parseImageReference, podSpecOf } from '@steward/shared';
-import type { ImageSource } from '../../operations/image-source.ts';
+import type { ImageSource } from '../../operations/installation/image-source.ts';
 
 /** The object with its images from where the customer has them, each by the digest it had, and with the customer's pull secrets. */
 export function withImageSource<Kind extends { kind: string }>(object: Kind, source: ImageSource): Kind {

@@ -4,9 +4,9 @@ import { makePlan, type ObjectPlan } from '../plan/make-plan.ts';
 import { reachOf } from '../plan/reach.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
 import { sentences } from '../../sentences.ts';
-import { endBeforeChange, endWithoutGeneration } from './ends.ts';
-import { planInput } from './plan-input.ts';
-import type { Run } from './run.ts';
+import { endBeforeChange, endWithoutGeneration } from './run/ends.ts';
+import { planInput } from './prepare/plan-input.ts';
+import type { Run } from './run/run.ts';
 
 const MAX_NAMES = 10;
 

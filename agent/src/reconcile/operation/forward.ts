@@ -1,5 +1,5 @@
-import type { InventoryEntry } from '../../operations/installation-object.ts';
-import type { StatusPatch } from '../../operations/installations.ts';
+import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
+import type { StatusPatch } from '../../operations/installation/installations.ts';
 import { applyPlan } from '../execute/apply-plan.ts';
 import { executeStep, type StepContext } from '../execute/steps.ts';
 import { kindsToWatch } from '../monitors.ts';
@@ -18,9 +18,9 @@ import { watchRollout, type RolloutOptions } from '../rollout/watch-rollout.ts';
 import { makersIn, mergedMakers } from '../volumes/claim-makers.ts';
 import { loadMakers } from '../volumes/load-claims.ts';
 import { planWithinAgreed } from './agreed-plan.ts';
-import { deadlineOf } from './deadline.ts';
-import { planInput } from './plan-input.ts';
-import type { Run } from './run.ts';
+import { deadlineOf } from './run/deadline.ts';
+import { planInput } from './prepare/plan-input.ts';
+import type { Run } from './run/run.ts';
 
 /**
  * Applies a set: the inventory first, as all that may come into being, then the objects, then the inventory as it is.

@@ -1,14 +1,14 @@
 import { grantName, type OperationPlan } from '@steward/shared';
-import type { InventoryEntry } from '../../operations/installation-object.ts';
+import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
 import { sentences } from '../../sentences.ts';
 import { executeStep } from '../execute/steps.ts';
 import { allOf, done, type Outcome } from '../outcome.ts';
 import { inParallel } from '../../parallel.ts';
 import { toldPlan } from '../plan/told-plan.ts';
-import { loadDecision, obtainConsent, type Planned } from './consent.ts';
-import { endRemoved, endUnfinished, refuse } from './ends.ts';
-import { deadlineOf } from './deadline.ts';
-import type { Run } from './run.ts';
+import { loadDecision, obtainConsent, type Planned } from './prepare/consent.ts';
+import { endRemoved, endUnfinished, refuse } from './run/ends.ts';
+import { deadlineOf } from './run/deadline.ts';
+import type { Run } from './run/run.ts';
 
 const DEADLINE_MS = 5 * 60_000;
 const WIDTH = 4;

@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { WayBack } from '../../operations/operation-object.ts';
+import type { WayBack } from '../../operations/journal/operation-object.ts';
 import { sentences } from '../../sentences.ts';
 import { done, failed, type Failure, type Outcome } from '../outcome.ts';
 import type { SetMeta } from '../render/release-set.ts';
-import { findMissingRights, RECHECK_MS } from './rights.ts';
-import type { Run } from './run.ts';
+import { findMissingRights, RECHECK_MS } from './prepare/rights.ts';
+import type { Run } from './run/run.ts';
 
 /** As long as an operation waits for its start, unless told. */
 const PATIENCE_MS = 24 * 3_600_000;

@@ -5,7 +5,7 @@ import type { ClaimMaker } from '../../collect/objects/storage.ts';
 import type { KubeObject } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
 import { apiVersionOf, nameOf } from '../../kube/object.ts';
-import type { InventoryEntry } from '../../operations/installation-object.ts';
+import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
 import { persist } from '../../operations/persist.ts';
 import { loadOthers, writeOthers } from '../adopt/others.ts';
 import { executeStep } from '../execute/steps.ts';
@@ -22,10 +22,10 @@ import { countsOf, toldPlan, wavesSentence } from '../plan/told-plan.ts';
 import { sentences } from '../../sentences.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
 import { loadClaims, rememberMakers } from '../volumes/load-claims.ts';
-import { loadDecision, obtainConsent, type Planned } from './consent.ts';
-import { endRemoved, endUnfinished, refuse } from './ends.ts';
-import { deadlineOf } from './deadline.ts';
-import type { Run } from './run.ts';
+import { loadDecision, obtainConsent, type Planned } from './prepare/consent.ts';
+import { endRemoved, endUnfinished, refuse } from './run/ends.ts';
+import { deadlineOf } from './run/deadline.ts';
+import type { Run } from './run/run.ts';
 
 /** With the wave that it is of: as it lives, since the inventory does not have it. */
 interface Going {

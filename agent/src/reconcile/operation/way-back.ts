@@ -1,15 +1,15 @@
-import type { HistoryEntry } from '../../operations/installation-object.ts';
+import type { HistoryEntry } from '../../operations/installation/installation-object.ts';
 import { done, failed, type Failure, type Outcome } from '../outcome.ts';
 import type { ReleaseSet, SetMeta } from '../render/release-set.ts';
 import { loadStandingSet } from '../history/standing-set.ts';
 import { irreversiblyRun, ROLLBACK_MOMENTS } from '../hooks/hook-moments.ts';
 import { runHooks } from '../hooks/run-hooks.ts';
-import { deadlineOf } from './deadline.ts';
+import { deadlineOf } from './run/deadline.ts';
 import { applySet, rollOut } from './forward.ts';
 import { sentences } from '../../sentences.ts';
-import { endWithoutGeneration } from './ends.ts';
+import { endWithoutGeneration } from './run/ends.ts';
 import { awaitRightsBack } from './rights-back.ts';
-import type { Run } from './run.ts';
+import type { Run } from './run/run.ts';
 
 /** Going back may take at least this long, however short the release's own deadline is. */
 const MIN_DEADLINE_MS = 60_000;

@@ -1,5 +1,5 @@
 import type { KubeObject, ResourceRef } from '../../kube/client.ts';
-import type { InventoryEntry } from '../../operations/installation-object.ts';
+import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
 
 /** One object in one line: `apps/Deployment shop-ns/web`. The version is left out, it may change. */
 export function inventoryKey(entry: Pick<InventoryEntry, 'group' | 'kind' | 'namespace' | 'name'>): string {

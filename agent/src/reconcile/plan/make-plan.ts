@@ -1,7 +1,7 @@
 import { waveOf } from '@steward/shared';
 import type { KubeClient, KubeObject } from '../../kube/client.ts';
 import { nameOf } from '../../kube/object.ts';
-import type { InventoryEntry } from '../../operations/installation-object.ts';
+import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
 import type { HelmRelease } from '../adopt/helm-marks.ts';
 import { inventoryKey } from './inventory.ts';

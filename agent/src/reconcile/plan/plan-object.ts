@@ -2,7 +2,7 @@ import { canonicalJson, INSTALLATION_LABEL, ORGANIZATION_LABEL } from '@steward/
 import type { KubeClient, KubeObject, ResourceRef } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
 import { nameOf } from '../../kube/object.ts';
-import type { InventoryEntry } from '../../operations/installation-object.ts';
+import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
 import { persist, TRIED, type PersistOptions } from '../../operations/persist.ts';
 import { foreignOwnerOf } from '../adopt/foreign-owner.ts';
 import { isOfRelease, type HelmRelease } from '../adopt/helm-marks.ts';

@@ -2,7 +2,7 @@ import { fieldAt, waveOf } from '@steward/shared';
 import type { KubeClient, KubeObject } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
 import { apiVersionOf, groupOf } from '../../kube/object.ts';
-import type { InventoryEntry } from '../../operations/installation-object.ts';
+import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
 import { persist } from '../../operations/persist.ts';
 import { inParallel } from '../../parallel.ts';
 import { done, type Outcome } from '../outcome.ts';

@@ -1,5 +1,5 @@
 import { releaseNameOf } from '@steward/shared';
-import type { InstallationRecord } from '../../operations/installation-object.ts';
+import type { InstallationRecord } from '../../operations/installation/installation-object.ts';
 import type { ReconcileContext } from '../context.ts';
 import type { HelmRelease } from '../adopt/helm-marks.ts';
 import type { ReleaseSet } from '../render/release-set.ts';

@@ -8,7 +8,7 @@ import {
   type RemedyKind,
   type RunState,
 } from '@steward/shared';
-import type { HistoryEntry, InstallationStatus } from '../../operations/installation-object.ts';
+import type { HistoryEntry, InstallationStatus } from '../../operations/installation/installation-object.ts';
 
 /** What an operation is, by what runs here. */
 export interface Classified {

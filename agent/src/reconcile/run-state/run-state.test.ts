@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { AS_RELEASED, canonicalJson, sha256, type DesiredState, type RunState } from '@steward/shared';
 import type { KubeObject } from '../../kube/client.ts';
-import type { HistoryEntry, InstallationStatus } from '../../operations/installation-object.ts';
+import type { HistoryEntry, InstallationStatus } from '../../operations/installation/installation-object.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
 import { withGeneration } from '../history/good-generations.ts';
 import { checkRunState } from './check-run-state.ts';

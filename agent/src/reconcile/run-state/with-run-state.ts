@@ -2,8 +2,8 @@ import { AS_RELEASED, problemOfScale, type ReleaseRemedies, type RunState } from
 import { STOPPED_ANNOTATION } from '../../collect/objects/workload.ts';
 import type { KubeObject } from '../../kube/client.ts';
 import { nameOf } from '../../kube/object.ts';
-import { AS_SIGNED } from '../../operations/image-source.ts';
-import type { HistoryEntry } from '../../operations/installation-object.ts';
+import { AS_SIGNED } from '../../operations/installation/image-source.ts';
+import type { HistoryEntry } from '../../operations/installation/installation-object.ts';
 import { withImageSource } from '../images/with-image-source.ts';
 import { withFoundImages } from '../adopt/found-images.ts';
 import type { ReleaseSet } from '../render/release-set.ts';

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { AS_RELEASED, type Schedule } from '@steward/shared';
-import type { ScheduleStatus } from '../../operations/schedule-status.ts';
+import type { ScheduleStatus } from '../../operations/installation/schedule-status.ts';
 import { asScheduled, dueTurn, startedByHand } from './due-turn.ts';
 
 const nights: Schedule = { timeZone: 'UTC', stop: [{ days: ['mon'], from: '20:00', to: '06:00' }] };

@@ -1,5 +1,5 @@
 import { windowEndMs, type RunState, type Schedule } from '@steward/shared';
-import type { ScheduleStatus } from '../../operations/schedule-status.ts';
+import type { ScheduleStatus } from '../../operations/installation/schedule-status.ts';
 
 /** What an installation is to become by its schedule at a moment; undefined when it is that already. Pure. */
 export function dueTurn(

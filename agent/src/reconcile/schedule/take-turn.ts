@@ -1,6 +1,6 @@
-import type { HistoryEntry, InstallationRecord } from '../../operations/installation-object.ts';
-import { InstallationGoneError } from '../../operations/installations.ts';
-import { writtenSchedule, type ScheduleStatus } from '../../operations/schedule-status.ts';
+import type { HistoryEntry, InstallationRecord } from '../../operations/installation/installation-object.ts';
+import { InstallationGoneError } from '../../operations/installation/installations.ts';
+import { writtenSchedule, type ScheduleStatus } from '../../operations/installation/schedule-status.ts';
 import { decide } from '../../policy/decide.ts';
 import { loadPolicies } from '../../policy/load-policies.ts';
 import type { ReconcileContext } from '../context.ts';

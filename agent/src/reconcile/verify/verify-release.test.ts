@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { generateReleaseKey, releaseDigest, signRelease, type DesiredState, type Release } from '@steward/shared';
-import type { HistoryEntry } from '../../operations/installation-object.ts';
+import type { HistoryEntry } from '../../operations/installation/installation-object.ts';
 import { verifiedRelease } from './verify-release.ts';
 
 const { privateKeyPem, key } = generateReleaseKey();

@@ -11,7 +11,7 @@ import {
   type ReleaseKey,
   type VerifiedRelease,
 } from '@steward/shared';
-import type { HistoryEntry } from '../../operations/installation-object.ts';
+import type { HistoryEntry } from '../../operations/installation/installation-object.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
 
 /** What a release must fit to. */

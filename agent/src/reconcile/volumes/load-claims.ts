@@ -1,8 +1,8 @@
 import { WATCHED } from '../../collect/namespace-objects.ts';
 import type { ClaimMaker } from '../../collect/objects/storage.ts';
-import type { InventoryEntry } from '../../operations/installation-object.ts';
+import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
 import { listIfAllowed, listUnlessForbidden } from '../adopt/listable-kinds.ts';
-import type { Run } from '../operation/run.ts';
+import type { Run } from '../operation/run/run.ts';
 import { makersIn, mergedMakers } from './claim-makers.ts';
 import { whoseClaims, type WhoseClaims } from './whose-claims.ts';
 

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { KubeObject } from '../../kube/client.ts';
-import type { InventoryEntry } from '../../operations/installation-object.ts';
+import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
 import { makersIn, mergedMakers } from './claim-makers.ts';
 import { whoseClaims, type ClaimsInput } from './whose-claims.ts';
 

@@ -1,7 +1,7 @@
 import { isClaimOf, type ClaimMaker } from '../../collect/objects/storage.ts';
 import type { KubeObject } from '../../kube/client.ts';
 import { groupOf } from '../../kube/object.ts';
-import type { InventoryEntry } from '../../operations/installation-object.ts';
+import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
 import { inventoryKey } from '../plan/inventory.ts';
 import { makersIn, mergedMakers } from './claim-makers.ts';
 

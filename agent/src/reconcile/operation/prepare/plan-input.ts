@@ -1,0 +1,58 @@
+import { isClaim, shrinkingClaims } from '../../plan/claims.ts';
+import type { PlanInput } from '../../plan/make-plan.ts';
+import { setInput } from '../../plan/set-input.ts';
+import type { ReleaseSet } from '../../render/release-set.ts';
+import { deadlineOf } from '../run/deadline.ts';
+import { loadStored } from './prepare-set.ts';
+import type { Run } from '../run/run.ts';
+
+/**
+ * What a plan of this set is made of. Kinds that may be replaced are those that its release allows; going back also
+ * those of every release that is left, since each may have replaced them on its way.
+ */
+export async function planInput(
+  run: Run,
+  set: ReleaseSet,
+  { isWayBack, signal }: { isWayBack: boolean; signal: AbortSignal },
+): Promise<PlanInput> {
+  const { context, installation, helmRelease } = run;
+  const isBack = isWayBack || run.kind === 'rollback';
+  const left = isBack ? await replacedOnTheWay(run, isWayBack) : [];
+  const input = setInput(context, installation, helmRelease, set);
+  const shrinking = isBack ? new Set<string>() : await loadShrinking(run, set);
+  return {
+    ...input,
+    neverOurs: { ...input.neverOurs, shrinking },
+    helmRelease,
+    isAdopting: run.kind === 'adopt',
+    replaceable: new Set([...(set.meta.replace ?? []), ...left]),
+    mayAskLess: isBack,
+    // Before the first write it waits until it expires, and says so.
+    isLate: () => run.record.status.state === 'running' && context.now().getTime() > deadlineOf(run, isWayBack),
+    signal,
+  };
+}
+
+/** What a set that is gone allowed is not known: a replacement is refused then, by its name. */
+async function replacedOnTheWay(run: Run, isWayBack: boolean): Promise<string[]> {
+  const { record, installation } = run;
+  const { renderRef } = record.status;
+  const { history } = installation.status;
+  const target = history.find((entry) => entry.renderRef === renderRef);
+  const newer = target ? history.filter(({ generation }) => generation > target.generation) : [];
+  const kinds: string[] = [];
+  // One after the other: a set may be large.
+  for (const reference of [...(isWayBack ? [renderRef] : []), ...newer.map((entry) => entry.renderRef)]) {
+    const left = reference === undefined ? undefined : await loadStored(run, reference);
+    if (left?.ok) kinds.push(...(left.value.meta.replace ?? []));
+  }
+  return kinds;
+}
+
+/** Claims that the generation that runs asked larger; one that only lives larger was made so by somebody, or by what was taken back. */
+async function loadShrinking(run: Run, { objects }: ReleaseSet): Promise<Set<string>> {
+  const [good] = run.installation.status.history;
+  if (!good || !objects.some(isClaim)) return new Set();
+  const before = await loadStored(run, good.renderRef);
+  return before.ok ? shrinkingClaims(objects, before.value.objects) : new Set();
+}

@@ -1,0 +1,80 @@
+import type { InventoryEntry } from '../../../operations/installation/installation-object.ts';
+import type { StatusPatch } from '../../../operations/installation/installations.ts';
+import type { Move } from '../../../operations/journal/transition.ts';
+import { sentences } from '../../../sentences.ts';
+import type { Failure } from '../../outcome.ts';
+import { removeSets, unneededSets } from '../../history/good-generations.ts';
+import type { Run } from './run.ts';
+
+/** How an operation ends, and why: the installation says the same unless `status` has a message of its own. */
+type End = Pick<Move, 'state' | 'reason' | 'message'>;
+
+/**
+ * Ends an operation whose set is no good generation's. The installation is written before the end is told, and names what is still to
+ * be removed: a kill in between leaves nothing behind for good.
+ */
+export async function endWithoutGeneration(run: Run, end: End, status: StatusPatch = {}): Promise<void> {
+  const { context, installation, record } = run;
+  const unneeded = unneededSets([record.status.renderRef], installation.status.history);
+  await context.installations.write(installation.name, { message: end.message, ...status, unneeded });
+  await run.move({ ...end, phase: 'done' });
+  await removeSets(context, unneeded);
+}
+
+const DENIALS: ReadonlySet<string> = new Set(['denied-by-policy', 'frozen', 'approval-rejected']);
+
+/** Nothing was written: what ran before runs on. */
+export async function refuse(run: Run, failure: Failure): Promise<void> {
+  const { history, inventory } = run.installation.status;
+  const isFirst = history.length === 0 && inventory.length === 0;
+  const state = DENIALS.has(failure.reason) ? 'denied' : 'failed';
+  const message = `${run.title} was refused: ${failure.message}`;
+  await endWithoutGeneration(run, { state, ...failure }, { message, ...(isFirst && { state: 'failed' }) });
+}
+
+/** It ended in its first hooks, before anything of the service was changed: what ran before runs on. */
+export async function endBeforeChange(run: Run, { reason, message: why }: Failure): Promise<void> {
+  const { version, history } = run.installation.status;
+  const isFirst = history.length === 0;
+  const rest = isFirst
+    ? 'Nothing else was applied'
+    : `Nothing else was changed: ${version ?? history[0]?.version ?? 'what ran before'} runs on`;
+  const state = reason === 'cancelled' ? 'cancelled' : 'failed';
+  const end = { state, reason, message: sentences(why, rest) } as const;
+  await endWithoutGeneration(run, end, isFirst ? { state: 'failed' } : {});
+}
+
+/** The installation is no more: removed, or left to whoever runs it from now on. `stays` is what the agent still knows of it. */
+export async function endRemoved(
+  run: Run,
+  { stays, message }: { stays: InventoryEntry[]; message: string },
+): Promise<void> {
+  const { context, installation, record } = run;
+  const references = installation.status.history.map(({ renderRef }) => renderRef);
+  const unneeded = unneededSets(references, []);
+  await context.installations.write(installation.name, {
+    state: 'removed',
+    observedGeneration: record.spec.generation,
+    version: null,
+    releaseDigest: null,
+    health: null,
+    drift: null,
+    message,
+    history: [],
+    inventory: stays,
+    watched: [],
+    metrics: null,
+    unneeded,
+  });
+  // Before the end is written: no later operation would remove what a kill leaves of them, and there are passwords in them.
+  await removeSets(context, unneeded);
+  await run.move({ state: 'succeeded', phase: 'done', message });
+}
+
+/** Part of it is done: nothing to go back to, but the next try goes on from here. */
+export async function endUnfinished(run: Run, { reason, message: why }: Failure): Promise<void> {
+  const message = `${run.title} is not finished: ${why}`;
+  run.context.monitors.watch(run.installation, run.installation.status.watched);
+  await run.context.installations.write(run.installation.name, { state: 'failed', message });
+  await run.move({ state: 'failed', phase: 'done', reason, message });
+}

@@ -1,0 +1,47 @@
+import type { IfUnderWay, OperationState } from '@steward/shared';
+import type { Move } from '../../../operations/journal/transition.ts';
+import type { Failure } from '../../outcome.ts';
+
+/** Why an operation ends before it has changed anything. */
+export class Interruption extends Error {
+  override readonly name = 'Interruption';
+  readonly state: Extract<OperationState, 'cancelled' | 'expired'>;
+  readonly failure: Failure;
+
+  constructor(state: Interruption['state'], failure: Failure) {
+    super(failure.message);
+    this.state = state;
+    this.failure = failure;
+  }
+}
+
+/** Ends an operation that is under way, in the way that was asked for. */
+export class Halt extends Error {
+  override readonly name = 'Halt';
+  readonly ifUnderWay: IfUnderWay;
+  readonly requestedBy: string;
+
+  constructor(ifUnderWay: IfUnderWay, requestedBy: string) {
+    super(`cancelled by ${requestedBy} while it was under way`);
+    this.ifUnderWay = ifUnderWay;
+    this.requestedBy = requestedBy;
+  }
+}
+
+/** Ends a run that waits, so that its schedule can be kept; the operation goes on after that. */
+export class Pause extends Error {
+  override readonly name = 'Pause';
+}
+
+export function superseded(generation: number): Interruption {
+  const message = `generation ${generation} took its place before it changed anything`;
+  return new Interruption('cancelled', { reason: 'superseded', message });
+}
+
+/** How an operation ends whose object is gone, and the rest of the sentence that says so. */
+export function lostEnd(isDone: boolean, isUnderWay: boolean): { end: Pick<Move, 'state' | 'reason'>; rest: string } {
+  if (isDone) return { end: { state: 'succeeded' }, rest: 'when all of it was done' };
+  if (!isUnderWay) return { end: { state: 'cancelled', reason: 'cancelled' }, rest: 'before it changed anything' };
+  const rest = 'so what runs is not certain. Push a version again';
+  return { end: { state: 'failed', reason: 'lost-track' }, rest };
+}
