@@ -30,13 +30,15 @@ export async function listIfAllowed(
   return (await listUnlessForbidden(kube, ref, namespace, signal)) ?? [];
 }
 
-/** Undefined where it may not be listed: what is there is not known then. */
+/** Undefined where it may not be listed: what is there is not known then. It asks first, since a refusal may be a right that is just coming. */
 export async function listUnlessForbidden(
   kube: KubeClient,
   ref: ResourceRef,
   namespace: string,
   signal: AbortSignal,
 ): Promise<KubeObject[] | undefined> {
+  const check = { verb: 'list', group: ref.group, resource: ref.plural, namespace };
+  if ((await persist(() => kube.missingAccess([check], { signal }), signal)).length > 0) return undefined;
   try {
     return await persist(() => kube.list(ref, namespace, { signal }), signal);
   } catch (error) {
