@@ -109,16 +109,18 @@ describe('an operation does not delete what its plan did not name', () => {
     const store = await fixture.publish({ chart: 'store' });
     const where = await fixture.installed(store, { replicas: 1 });
     const { namespace } = where;
+    // As one that its StatefulSet makes: anything else would be a neighbour's.
+    const later = `data-${where.name}-9`;
     const want = { ...where, generation: 2, release: store, kind: 'uninstall' as const, deleteVolumes: true };
     const operation = await meanwhile(want, { of: 'remove StatefulSet', write: 1, when: 'before' }, async () => {
       const spec = { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '8Mi' } } };
-      const metadata = { name: 'backup', namespace };
+      const metadata = { name: later, namespace };
       await fixture.apply([{ apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata, spec }]);
     });
     const end = await hub.end(operation);
     expect(end).toMatchObject({ state: 'succeeded' });
-    expect(end.message).toContain(`kubectl --namespace ${namespace} delete persistentvolumeclaim backup\n`);
-    const claim = await fixture.get('PersistentVolumeClaim', 'backup', namespace);
+    expect(end.message).toContain(`kubectl --namespace ${namespace} delete persistentvolumeclaim ${later}\n`);
+    const claim = await fixture.get('PersistentVolumeClaim', later, namespace);
     expect(claim).toBeDefined();
     expect(claim?.metadata.deletionTimestamp).toBeUndefined();
     expect(await fixture.get('PersistentVolumeClaim', `data-${where.name}-0`, namespace)).toBeUndefined();

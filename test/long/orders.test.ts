@@ -5,8 +5,8 @@ import { remedyPermissions } from '../../hub/cli/src/checks/remedies/check-remed
 import { chartFolder } from '../charts/pack.ts';
 import { helmOf, type Helm } from '../support/helm.ts';
 import { waitUntil } from '../support/wait-until.ts';
-import { ReconcileFixture, type Published, type RunningAgent, type Where } from './reconcile-fixture.ts';
-import type { Want } from './scripted-hub.ts';
+import { ReconcileFixture, type Published, type RunningAgent, type Where } from '../agent/reconcile-fixture.ts';
+import type { Want } from '../agent/scripted-hub.ts';
 
 let fixture: ReconcileFixture;
 let helm: Helm;
