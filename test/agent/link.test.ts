@@ -54,7 +54,7 @@ describe('an agent with the shipped rights on a real cluster', () => {
     expect((await home.status()).clockSkewMs).toBeLessThan(1_000);
     const table = await home.kubectl(['-n', home.namespace, 'get', 'agents']);
     expect(table).toMatch(
-      /CONNECTED +VERSION +KUBERNETES +LAST CONNECTED +PROBLEMS +MESSAGE\n.*true +0\.1\.0 +v1\..*Connected to/,
+      /CONNECTED +VERSION +KUBERNETES +LAST CONNECTED +MESSAGE +PROBLEMS\n.*true +0\.1\.0 +v1\..*Connected to/,
     );
     expect(agent.log).not.toContain('a-token-that-is-long-enough');
     expect(agent.log).not.toContain('PRIVATE KEY');
