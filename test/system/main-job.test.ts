@@ -141,12 +141,12 @@ describe('a service from chart to cluster', () => {
     });
     const below = (): CollectedSpan[] =>
       collector.spans.filter((span) => span.traceId === root.traceId && span !== root);
-    await waitUntil(() => below().some(({ name }) => name === 'roll-out'), { what: 'and the agent’s' });
+    await waitUntil(() => below().some(({ name }) => name === 'agent.roll-out'), { what: 'and the agent’s' });
     const steps = below();
     expect(root.service).toBe('steward-hub');
     expect(new Set(steps.map(({ service }) => service))).toEqual(new Set(['steward-agent']));
     expect(steps.map(({ name }) => name)).toEqual(
-      expect.arrayContaining(['verify', 'render', 'plan', 'apply', 'roll-out']),
+      expect.arrayContaining(['verify', 'render', 'plan', 'apply', 'roll-out'].map((step) => `agent.${step}`)),
     );
     const known = new Set([root, ...steps].map(({ spanId }) => spanId));
     expect(steps.filter(({ parentSpanId }) => !known.has(parentSpanId ?? ''))).toEqual([]);
