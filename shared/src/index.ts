@@ -60,3 +60,4 @@ export * from './chart/manifests.ts';
 export * from './chart/field-path.ts';
 export * from './chart/generate-once.ts';
 export * from './chart/pod-settings.ts';
+export * from './processor-time.ts';

@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import type { KubeObject } from '../../agent/src/kube/client.ts';
 import type { DriftStatus } from '../../agent/src/operations/installation/drift-status.ts';
 import { waitUntil } from '../support/wait-until.ts';
-import type { Published, ReconcileFixture, Where } from './reconcile-fixture.ts';
+import { ReconcileFixture, type Published, type RunningAgent, type Where } from './reconcile-fixture.ts';
 
 /** Changes things behind the agent's back, and reads what became of it and what is said of it. */
 export class DriftWorld {
@@ -82,4 +82,20 @@ export class DriftWorld {
   #looks({ name }: Where): number {
     return this.fixture.logged.filter((line) => line.includes('looked for drift') && line.includes(`"${name}"`)).length;
   }
+}
+
+export interface OpenDriftWorld {
+  fixture: ReconcileFixture;
+  world: DriftWorld;
+  /** It looks every two seconds. */
+  agent: RunningAgent;
+  web: Published;
+}
+
+/** An agent that may do everything, with a chart to install. */
+export async function openDriftWorld(kubeconfig: string): Promise<OpenDriftWorld> {
+  const fixture = await ReconcileFixture.create(kubeconfig);
+  await fixture.policy({ rules: { upgrade: 'allow', rollback: 'allow', uninstall: 'allow' } });
+  const agent = await fixture.start(undefined, { slowMs: 2_000, retryMs: 1_000 });
+  return { fixture, world: new DriftWorld(fixture), agent, web: await fixture.publish({ chart: 'web' }) };
 }

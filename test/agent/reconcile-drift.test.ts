@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { fieldAt, type Release } from '@steward/shared';
 import { waitUntil } from '../support/wait-until.ts';
-import { DriftWorld } from './drift-world.ts';
-import { ReconcileFixture, type Published, type RunningAgent } from './reconcile-fixture.ts';
+import { openDriftWorld, type DriftWorld } from './drift-world.ts';
+import type { Published, ReconcileFixture, RunningAgent } from './reconcile-fixture.ts';
 
 let fixture: ReconcileFixture;
 let world: DriftWorld;
@@ -10,11 +10,7 @@ let agent: RunningAgent;
 let web: Published;
 
 beforeAll(async () => {
-  fixture = await ReconcileFixture.create(inject('kubeconfig'));
-  world = new DriftWorld(fixture);
-  await fixture.policy({ rules: { upgrade: 'allow', rollback: 'allow', uninstall: 'allow' } });
-  agent = await fixture.start(undefined, { slowMs: 2_000, retryMs: 1_000 });
-  web = await fixture.publish({ chart: 'web' });
+  ({ fixture, world, agent, web } = await openDriftWorld(inject('kubeconfig')));
 });
 afterAll(async () => {
   await agent?.stop();

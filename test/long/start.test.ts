@@ -1,5 +1,3 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
@@ -9,6 +7,7 @@ import { START_CLUSTER } from '../../scripts/start/cluster-choice.ts';
 import { startFolders } from '../../scripts/start/folders.ts';
 import { namesOfClusters } from '../cluster/node/record.ts';
 import { command, mustSucceed, type Finished } from '../support/command.ts';
+import { npmStart, type NpmStart } from '../support/npm-start.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
 /**
@@ -24,8 +23,7 @@ let clone: string;
 let environment: Record<string, string>;
 let started: Started;
 
-interface Started {
-  child: ChildProcess;
+interface Started extends Pick<NpmStart, 'interrupt'> {
   /** By the words before them, without what stands in brackets behind. */
   lines: ReadonlyMap<string, string>;
 }
@@ -45,7 +43,7 @@ beforeAll(async () => {
   environment = { HOME: home, XDG_CACHE_HOME: cache, XDG_CONFIG_HOME: '', KUBECONFIG: '', PATH: path.join(delimiter) };
 });
 afterAll(async () => {
-  if (started) await interrupt(started);
+  await started?.interrupt();
   if (clone) await run('npm run clean');
   if (folder) await rm(folder, { recursive: true, force: true });
 });
@@ -62,36 +60,24 @@ function printed(name: string): string {
   return line;
 }
 
-async function npmStart(): Promise<Started> {
-  const child = spawn('npm', ['start'], {
+async function start(): Promise<Started> {
+  const env = { ...process.env, ...environment };
+  const { said, interrupt } = await npmStart({
     cwd: clone,
-    env: { ...process.env, ...environment },
-    stdio: ['ignore', 'pipe', 'inherit'],
-    detached: true,
+    env,
+    until: 'Ctrl-C stops everything',
+    timeoutMs: START_MS,
   });
-  let said = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (said += text));
-  await waitUntil(
-    () => {
-      if (child.exitCode !== null) throw new Error(`npm start ended with ${child.exitCode}`);
-      return said.includes('Ctrl-C stops everything');
-    },
-    { what: 'npm start says what to try', timeoutMs: START_MS, intervalMs: 200 },
-  );
   const lines = said.matchAll(/^ {2}(?<name>\S.*?) {2,}(?<line>\S.*?)(?: {4,}\(.*\))?$/gm);
-  return { child, lines: new Map([...lines].map(({ groups }) => [groups?.['name'] ?? '', groups?.['line'] ?? ''])) };
-}
-
-async function interrupt({ child }: Started): Promise<void> {
-  if (child.exitCode !== null || child.pid === undefined) return;
-  const closed = once(child, 'close');
-  process.kill(-child.pid, 'SIGINT');
-  await closed;
+  return {
+    interrupt,
+    lines: new Map([...lines].map(({ groups }) => [groups?.['name'] ?? '', groups?.['line'] ?? ''])),
+  };
 }
 
 describe('npm start on a bare clone', { timeout: START_MS + 60_000 }, () => {
   it('ends with NATS under management', async () => {
-    started = await npmStart();
+    started = await start();
     const { code, stdout } = await run('npm run -s steward -- status -o json');
     expect({ code, stdout }).toMatchObject({ code: 0, stdout: expect.stringContaining('2.14.9') });
   });
@@ -136,11 +122,11 @@ describe('npm start on a bare clone', { timeout: START_MS + 60_000 }, () => {
   });
 
   it('goes on after Ctrl-C where it was, and is gone after npm run clean', async () => {
-    await interrupt(started);
+    await started.interrupt();
     expect((await run('npm run -s steward -- status')).code).not.toBe(0);
-    started = await npmStart();
+    started = await start();
     expect((await run('npm run -s steward -- status -o json')).stdout).toContain('2.15.2');
-    await interrupt(started);
+    await started.interrupt();
     expect(await run('npm run clean')).toMatchObject({ code: 0 });
     expect(existsSync(startFolders().state)).toBe(false);
     expect(await namesOfClusters()).not.toContain(START_CLUSTER);

@@ -1,17 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { AGENT_OBJECT, API_GROUP, API_VERSION, PRODUCT_VERSION } from '@steward/shared';
-import type { KubeClient, ResourceRef } from '../kube/client.ts';
+import { AGENT_OBJECT, API_VERSION, PRODUCT_VERSION } from '@steward/shared';
+import type { KubeClient } from '../kube/client.ts';
 import { isKubeError } from '../kube/error.ts';
 import type { Log } from '../log.ts';
+import { AGENT } from '../operations/kinds.ts';
 import type { LinkState } from './hub-link.ts';
 
-const AGENTS: ResourceRef = {
-  group: API_GROUP,
-  version: 'v1alpha1',
-  kind: 'Agent',
-  plural: 'agents',
-  namespaced: true,
-};
 /** Between two writes of the status: a link that comes and goes must not hammer the API server. */
 const INTERVAL_MS = 1_000;
 const RETRY_MS = 5_000;
@@ -76,10 +70,10 @@ export class AgentStatus {
   async #patch(status: Record<string, unknown>): Promise<boolean> {
     const { kube, namespace, log } = this.#options;
     try {
-      await kube.patchStatus(AGENTS, namespace, AGENT_OBJECT, { status }).catch(async (error: unknown) => {
+      await kube.patchStatus(AGENT, namespace, AGENT_OBJECT, { status }).catch(async (error: unknown) => {
         if (!isKubeError(error) || error.status !== 404) throw error;
         await kube.create({ apiVersion: API_VERSION, kind: 'Agent', metadata: { name: AGENT_OBJECT, namespace } });
-        await kube.patchStatus(AGENTS, namespace, AGENT_OBJECT, { status });
+        await kube.patchStatus(AGENT, namespace, AGENT_OBJECT, { status });
       });
       return true;
     } catch (error) {

@@ -6,6 +6,7 @@ function ref(kind: string, plural: string): ResourceRef {
 }
 
 /** Steward's own kinds, which need no discovery. */
+export const AGENT = ref('Agent', 'agents');
 export const OPERATION = ref('Operation', 'operations');
 export const INSTALLATION = ref('Installation', 'installations');
 export const SUPPORT_POLICY = ref('SupportPolicy', 'supportpolicies');

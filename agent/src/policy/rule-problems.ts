@@ -1,6 +1,7 @@
-import { AGENT_OBJECT, API_GROUP, type HealthReason } from '@steward/shared';
+import { AGENT_OBJECT, type HealthReason } from '@steward/shared';
 import type { KubeClient, KubeObject, ResourceRef } from '../kube/client.ts';
 import type { Log } from '../log.ts';
+import { AGENT } from '../operations/kinds.ts';
 
 /** A kind that the customer writes rules in, and how one of it is read: undefined when it can be. */
 export interface RuleKind {
@@ -21,13 +22,6 @@ export interface RuleProblemsOptions {
   onChange: () => void;
 }
 
-const AGENTS: ResourceRef = {
-  group: API_GROUP,
-  version: 'v1alpha1',
-  kind: 'Agent',
-  plural: 'agents',
-  namespaced: true,
-};
 const MAX_TOLD = 20;
 const MAX_MESSAGE = 900;
 /** A folder of rules is applied one by one. */
@@ -101,7 +95,7 @@ export class RuleProblems {
     this.#reasons = reasons;
     onChange();
     try {
-      await kube.patchStatus(AGENTS, namespace, AGENT_OBJECT, { status: { problems } });
+      await kube.patchStatus(AGENT, namespace, AGENT_OBJECT, { status: { problems } });
       this.#written = text;
     } catch (error) {
       if (!this.#options.signal.aborted) log.debug('the problems of rules were not written; trying again', { error });

@@ -4,7 +4,7 @@ import { Database } from '../db/database.ts';
 import type { TenantContext } from '../db/tenant-context.ts';
 import { credentialHash } from '../http/credential.ts';
 import { ProblemError } from '../http/problem.ts';
-import { RateLimit } from '../http/server/rate-limit.ts';
+import { RateLimit, refuseTooMany } from '../http/server/rate-limit.ts';
 import { Passwords } from '../users/passwords.ts';
 import { UsersRepository } from '../users/users.repository.ts';
 
@@ -26,14 +26,7 @@ export class OwnPasswordService {
       throw new ProblemError('invalid-request', 'this is an API token, which has no password', {
         action: 'log in with e-mail address and password first',
       });
-    const waitMs = this.#perPerson.take(userId);
-    if (waitMs > 0) {
-      const retryAfterSeconds = Math.ceil(waitMs / 1_000);
-      throw new ProblemError('too-many-requests', 'too many attempts to change the password', {
-        action: `try again in ${retryAfterSeconds} s`,
-        retryAfterSeconds,
-      });
-    }
+    refuseTooMany(this.#perPerson.take(userId), 'too many attempts to change the password');
     const stored = await this.database.inTenant(context, (tx) => this.users.passwordHash(tx, userId));
     if (!(await this.passwords.verify(stored, oldPassword)))
       throw new ProblemError('not-allowed', 'the old password is wrong, so the new one was not taken', {

@@ -4,12 +4,13 @@ import { Database } from '../db/database.ts';
 import type { TenantContext } from '../db/tenant-context.ts';
 import { createCredential, credentialHash } from '../http/credential.ts';
 import { ProblemError } from '../http/problem.ts';
-import { RateLimit } from '../http/server/rate-limit.ts';
+import { RateLimit, refuseTooMany } from '../http/server/rate-limit.ts';
 import { Passwords } from '../users/passwords.ts';
 import { SessionsRepository } from './sessions.repository.ts';
 import { UsersRepository, type LoginCandidate } from '../users/users.repository.ts';
 
 const SESSION_DAYS = 7;
+const TOO_MANY_LOGINS = 'too many attempts to log in';
 
 @Injectable()
 export class SessionsService {
@@ -26,8 +27,8 @@ export class SessionsService {
   /** The same refusal, after the same time, for an unknown address and a wrong password. */
   async logIn({ email, password }: Login, address: string): Promise<Session> {
     const key = email.toLowerCase();
-    this.#limit(this.#perAddress.take(address));
-    this.#limit(this.#perEmail.take(key));
+    refuseTooMany(this.#perAddress.take(address), TOO_MANY_LOGINS);
+    refuseTooMany(this.#perEmail.take(key), TOO_MANY_LOGINS);
     const candidates = await this.database.asSystem((tx) => this.users.findLoginCandidates(tx, email));
     const found = await this.#match(candidates, password);
     if (!found)
@@ -63,14 +64,5 @@ export class SessionsService {
     for (const candidate of candidates)
       if (await this.passwords.verify(candidate.passwordHash, password)) return candidate;
     return undefined;
-  }
-
-  #limit(waitMs: number): void {
-    if (waitMs === 0) return;
-    const retryAfterSeconds = Math.ceil(waitMs / 1_000);
-    throw new ProblemError('too-many-requests', 'too many attempts to log in', {
-      action: `try again in ${retryAfterSeconds} s`,
-      retryAfterSeconds,
-    });
   }
 }

@@ -1,7 +1,7 @@
 import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import { Worker } from 'node:worker_threads';
+import { whenUsedUp } from '@steward/shared';
 import { ProblemError } from '../http/problem.ts';
-import { whenUsedUp } from './processor-time.ts';
 import type { SchemaCheckReply, SchemaCheckRequest, SchemaCheckResult } from './schema-check.ts';
 
 /** Of the processor, from the moment the thread is ready: that a machine is busy is nobody's fault. */

@@ -1,5 +1,6 @@
 import { POLICY_CLASSES } from '../operation.ts';
 import { API_GROUP } from '../version.ts';
+import { RULE_WORDS } from './crds.ts';
 import { withComment, type KubeManifest } from './kube-manifest.ts';
 import {
   AGENT_CONFIG_MAP,
@@ -25,21 +26,19 @@ export function admissionPolicies(organization: string): KubeManifest[] {
   ];
 }
 
+/** Making or changing Steward's own objects of these kinds in the agent's namespace. */
+function writingOf(resources: string[], organization: string): object {
+  return {
+    namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': agentNamespace(organization) } },
+    resourceRules: [{ apiGroups: [API_GROUP], apiVersions: ['*'], operations: ['CREATE', 'UPDATE'], resources }],
+  };
+}
+
 /** Makes an approval worth something: nobody writes one in another person's name, and nobody changes it later. */
 function approvalPolicy(organization: string): KubeManifest[] {
   const spec = {
     failurePolicy: 'Fail',
-    matchConstraints: {
-      namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': agentNamespace(organization) } },
-      resourceRules: [
-        {
-          apiGroups: [API_GROUP],
-          apiVersions: ['*'],
-          operations: ['CREATE', 'UPDATE'],
-          resources: ['operationapprovals'],
-        },
-      ],
-    },
+    matchConstraints: writingOf(['operationapprovals'], organization),
     validations: [
       {
         expression: "request.operation != 'CREATE' || object.spec.approver == request.userInfo.username",
@@ -58,12 +57,6 @@ function approvalPolicy(organization: string): KubeManifest[] {
   return withBinding(organization, { name: approvalPolicyName(organization), spec, comment });
 }
 
-/** The words that this agent knows, of each kind that a customer writes rules in. */
-const KNOWN_WORDS: Readonly<Record<string, readonly string[]>> = {
-  supportpolicies: ['rules', 'installations', 'freeze'],
-  imagesources: ['mirrors', 'pullSecrets', 'chartPullSecrets', 'installations'],
-};
-
 /**
  * Tells at once, to whatever writes it, that a word of a rule is not known. The agent refuses to work with such a rule, so one that comes
  * past this is told later, and never taken for less than it says.
@@ -79,19 +72,9 @@ function wordsPolicy(organization: string): KubeManifest[] {
   const ofKind = (plural: string): string => `request.resource.resource == '${plural}' && has(object.spec)`;
   const spec = {
     failurePolicy: 'Fail',
-    matchConstraints: {
-      namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': agentNamespace(organization) } },
-      resourceRules: [
-        {
-          apiGroups: [API_GROUP],
-          apiVersions: ['*'],
-          operations: ['CREATE', 'UPDATE'],
-          resources: Object.keys(KNOWN_WORDS),
-        },
-      ],
-    },
+    matchConstraints: writingOf(Object.keys(RULE_WORDS), organization),
     validations: [
-      ...Object.entries(KNOWN_WORDS).map(([plural, words]) => validation(ofKind(plural), 'object.spec', words)),
+      ...Object.entries(RULE_WORDS).map(([plural, words]) => validation(ofKind(plural), 'object.spec', words)),
       validation(`${ofKind('supportpolicies')} && has(object.spec.rules)`, 'object.spec.rules', POLICY_CLASSES),
     ],
   };

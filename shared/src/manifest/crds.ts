@@ -14,6 +14,7 @@ import {
   text,
   time,
   word,
+  type Schema,
 } from './crd-schema.ts';
 import type { KubeManifest } from './kube-manifest.ts';
 
@@ -137,33 +138,32 @@ const operation = crd({
   ],
 });
 
+const installations: Schema = {
+  type: 'array',
+  description: 'names of the installations it is for; absent: all',
+  minItems: 1,
+  maxItems: 500,
+  items: installationName,
+};
+
+const policyFields: Record<string, Schema> = {
+  rules: {
+    type: 'object',
+    'x-kubernetes-preserve-unknown-fields': true,
+    description:
+      'by class of operation; one that is not named is as without a policy. Stopping, starting, resizing, autoscaling and schedules are of the class scale. repair: what others changed is put right (allow), or only told (ask, deny)',
+    properties: Object.fromEntries(POLICY_CLASSES.map((name) => [name, choice(['allow', 'ask', 'deny'])])),
+  },
+  installations,
+  freeze: { type: 'boolean', description: 'true: nothing changes, whatever the rules say' },
+};
+
 const supportPolicy = crd({
   kind: 'SupportPolicy',
   plural: 'supportpolicies',
   description:
     "The customer's rules. With several, the most restrictive counts; one that cannot be read denies every change. Without any: install and repair allow, upgrade, rollback, restart and scale ask, uninstall deny.",
-  spec: kept(
-    record(
-      {
-        rules: {
-          type: 'object',
-          'x-kubernetes-preserve-unknown-fields': true,
-          description:
-            'by class of operation; one that is not named is as without a policy. Stopping, starting, resizing, autoscaling and schedules are of the class scale. repair: what others changed is put right (allow), or only told (ask, deny)',
-          properties: Object.fromEntries(POLICY_CLASSES.map((name) => [name, choice(['allow', 'ask', 'deny'])])),
-        },
-        installations: {
-          type: 'array',
-          description: 'names of the installations it is for; absent: all',
-          minItems: 1,
-          maxItems: 500,
-          items: installationName,
-        },
-        freeze: { type: 'boolean', description: 'true: nothing changes, whatever the rules say' },
-      },
-      ['rules'],
-    ),
-  ),
+  spec: kept(record(policyFields, ['rules'])),
   columns: [
     ...POLICY_CLASSES.map((name) =>
       column(
@@ -203,51 +203,45 @@ const operationApproval = crd({
   ],
 });
 
+const sourceFields: Record<string, Schema> = {
+  mirrors: {
+    type: 'array',
+    maxItems: 50,
+    description: 'the longest prefix that fits an image or a chart counts',
+    items: record(
+      {
+        from: text(
+          300,
+          'what the image or chart is called in the release, without tag: docker.io, docker.io/library, quay.io/team',
+        ),
+        to: text(300, 'where this cluster gets it: registry.corp.example/docker'),
+      },
+      ['from', 'to'],
+    ),
+  },
+  pullSecrets: {
+    type: 'array',
+    maxItems: 10,
+    description:
+      'names of Secrets of type kubernetes.io/dockerconfigjson, which you make in the namespace of each installation',
+    items: text(253),
+  },
+  chartPullSecrets: {
+    type: 'array',
+    maxItems: 10,
+    description:
+      'names of Secrets of the same type in this namespace, with which the agent gets charts that lie in a registry; a key ca.crt in one is the authority of the registries that it names',
+    items: text(253),
+  },
+  installations,
+};
+
 const imageSource = crd({
   kind: 'ImageSource',
   plural: 'imagesources',
   description:
     'From where this cluster gets the images and charts of services: a mirror for a registry, and the Secrets to log in with. The digest stays the one that the vendor signed. Counts from the next operation on; what runs stays as it is.',
-  spec: kept(
-    record({
-      mirrors: {
-        type: 'array',
-        maxItems: 50,
-        description: 'the longest prefix that fits an image or a chart counts',
-        items: record(
-          {
-            from: text(
-              300,
-              'what the image or chart is called in the release, without tag: docker.io, docker.io/library, quay.io/team',
-            ),
-            to: text(300, 'where this cluster gets it: registry.corp.example/docker'),
-          },
-          ['from', 'to'],
-        ),
-      },
-      pullSecrets: {
-        type: 'array',
-        maxItems: 10,
-        description:
-          'names of Secrets of type kubernetes.io/dockerconfigjson, which you make in the namespace of each installation',
-        items: text(253),
-      },
-      chartPullSecrets: {
-        type: 'array',
-        maxItems: 10,
-        description:
-          'names of Secrets of the same type in this namespace, with which the agent gets charts that lie in a registry; a key ca.crt in one is the authority of the registries that it names',
-        items: text(253),
-      },
-      installations: {
-        type: 'array',
-        description: 'names of the installations it is for; absent: all',
-        minItems: 1,
-        maxItems: 500,
-        items: installationName,
-      },
-    }),
-  ),
+  spec: kept(record(sourceFields)),
   columns: [
     column('From', '.spec.mirrors[*].from'),
     column('To', '.spec.mirrors[*].to'),
@@ -255,6 +249,12 @@ const imageSource = crd({
     age,
   ],
 });
+
+/** The words that this agent knows in the `spec` of each kind that a customer writes rules in, by its plural. */
+export const RULE_WORDS: Readonly<Record<string, readonly string[]>> = {
+  supportpolicies: Object.keys(policyFields),
+  imagesources: Object.keys(sourceFields),
+};
 
 /** The definitions of Steward's own objects. The same for every vendor: applying them twice is harmless. */
 export function customResourceDefinitions(): KubeManifest[] {

@@ -1,4 +1,5 @@
 import * as Type from 'typebox';
+import type { Static } from 'typebox';
 import { amountOf, compile } from '@steward/shared';
 import type { KubeObject } from '../../kube/client.ts';
 import { markOf } from '../../kube/mark.ts';
@@ -58,10 +59,8 @@ export function claimView(object: KubeObject): ClaimView | undefined {
 }
 
 /** A StatefulSet, and the names of its claim templates. */
-export interface ClaimMaker {
-  set: string;
-  templates: string[];
-}
+export const ClaimMaker = Type.Object({ set: Type.String(), templates: Type.Array(Type.String()) });
+export type ClaimMaker = Static<typeof ClaimMaker>;
 
 /** By its name, `<template>-<set>-<ordinal>`: Kubernetes marks a claim that a StatefulSet made in no other way. */
 export function isClaimOf({ set, templates }: ClaimMaker, claim: string): boolean {

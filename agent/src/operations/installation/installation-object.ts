@@ -10,6 +10,7 @@ import {
   ServiceEndpoint,
   type Decoded,
 } from '@steward/shared';
+import { ClaimMaker } from '../../collect/objects/storage.ts';
 import { ImageSource } from './image-source.ts';
 import { DriftStatus } from './drift-status.ts';
 import { ScheduleStatus } from './schedule-status.ts';
@@ -28,9 +29,6 @@ export const InventoryEntry = Type.Object({
   hook: Type.Optional(Type.String()),
 });
 export type InventoryEntry = Static<typeof InventoryEntry>;
-
-/** A StatefulSet that this installation had, and the names of its claim templates: what they made has no other mark. */
-const ClaimMaker = Type.Object({ set: Type.String(), templates: Type.Array(Type.String()) });
 
 /** A generation that ended well and may run again. */
 export const HistoryEntry = Type.Object({

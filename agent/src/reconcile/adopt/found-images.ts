@@ -4,7 +4,7 @@ import { containersOf, fieldAt, normalizeImage, podSpecOf, type RenderedObject, 
 import { WATCHED } from '../../collect/namespace-objects.ts';
 import type { KubeClient, KubeObject, ResourceRef } from '../../kube/client.ts';
 import { isOfRelease, type HelmRelease } from './helm-marks.ts';
-import { listIfAllowed } from './listable-kinds.ts';
+import { listAllowed } from './listable-kinds.ts';
 
 /** An image as a workload that runs names it, and the digests by which its pods run it. */
 export const FoundImage = Type.Object({
@@ -50,9 +50,8 @@ export async function loadFoundImages(
   { release, kinds, signal }: { release: HelmRelease; kinds: readonly ResourceRef[]; signal: AbortSignal },
 ): Promise<FoundImage[]> {
   const { namespace } = release;
-  const lists = await Promise.all([...kinds, POD].map((ref) => listIfAllowed(kube, ref, namespace, signal)));
-  const pods = lists.pop() ?? [];
-  return lists.flatMap((workloads) =>
+  const [pods = [], ...lists] = await listAllowed(kube, [POD, ...kinds], { namespace, signal });
+  return lists.flatMap((workloads = []) =>
     workloads.filter((object) => isOfRelease(object, release)).flatMap((workload) => foundImagesOf(workload, pods)),
   );
 }

@@ -5,7 +5,7 @@ import type { ObjectPlan } from '../plan/make-plan.ts';
 import type { PlannedObject } from '../plan/plan-object.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
 import { isOfRelease } from './helm-marks.ts';
-import { listableKinds, listIfAllowed } from './listable-kinds.ts';
+import { listableKinds, listAllowed } from './listable-kinds.ts';
 import { noteOthers } from './others.ts';
 
 const MAX_LINES = 40;
@@ -77,8 +77,10 @@ async function loadLeftOver(run: Run, { objects, meta }: ReleaseSet): Promise<st
   const { kube } = run.context;
   const known = new Set(objects.map(nameOf));
   const kinds = await listableKinds(kube, meta.permissions, signal);
-  const lists = await Promise.all(kinds.map((ref) => listIfAllowed(kube, ref, release.namespace, signal)));
+  const lists = await listAllowed(kube, kinds, { namespace: release.namespace, signal });
   // What a controller made carries copies of its owner's annotations.
-  const own = lists.flat().filter((object) => isOfRelease(object, release) && !object.metadata.ownerReferences?.length);
+  const own = lists
+    .flatMap((found = []) => found)
+    .filter((object) => isOfRelease(object, release) && !object.metadata.ownerReferences?.length);
   return own.map(nameOf).filter((name) => !known.has(name));
 }

@@ -20,29 +20,26 @@ export async function listableKinds(
   return found.filter((ref) => ref !== undefined);
 }
 
-/** Nothing where it may not be listed after all. */
-export async function listIfAllowed(
+/**
+ * What there is of each of these kinds; undefined of one that may not be listed: what is there is not known then. The rights are asked
+ * for first, once for all, since a refusal may be a right that is just coming and is waited for.
+ */
+export async function listAllowed(
   kube: KubeClient,
-  ref: ResourceRef,
-  namespace: string,
-  signal: AbortSignal,
-): Promise<KubeObject[]> {
-  return (await listUnlessForbidden(kube, ref, namespace, signal)) ?? [];
-}
-
-/** Undefined where it may not be listed: what is there is not known then. It asks first, since a refusal may be a right that is just coming. */
-export async function listUnlessForbidden(
-  kube: KubeClient,
-  ref: ResourceRef,
-  namespace: string,
-  signal: AbortSignal,
-): Promise<KubeObject[] | undefined> {
-  const check = { verb: 'list', group: ref.group, resource: ref.plural, namespace };
-  if ((await persist(() => kube.missingAccess([check], { signal }), signal)).length > 0) return undefined;
-  try {
-    return await persist(() => kube.list(ref, namespace, { signal }), signal);
-  } catch (error) {
-    if (isKubeError(error) && error.status === 403) return undefined;
-    throw error;
-  }
+  refs: readonly ResourceRef[],
+  { namespace, signal }: { namespace: string; signal: AbortSignal },
+): Promise<(KubeObject[] | undefined)[]> {
+  const checks = refs.map(({ group, plural }) => ({ verb: 'list', group, resource: plural, namespace }));
+  const missing = await persist(() => kube.missingAccess(checks, { signal }), signal);
+  return Promise.all(
+    refs.map(async (ref) => {
+      if (missing.some(({ group, resource }) => group === ref.group && resource === ref.plural)) return undefined;
+      try {
+        return await persist(() => kube.list(ref, namespace, { signal }), signal);
+      } catch (error) {
+        if (isKubeError(error) && error.status === 403) return undefined;
+        throw error;
+      }
+    }),
+  );
 }

@@ -1,7 +1,7 @@
 import { WATCHED, type NamespaceObjects } from '../../collect/namespace-objects.ts';
 import { belongingsOf, othersIn } from '../../collect/own-objects.ts';
 import type { ClaimMaker } from '../../collect/objects/storage.ts';
-import type { KubeObject, ResourceRef } from '../../kube/client.ts';
+import type { KubeObject } from '../../kube/client.ts';
 import { nameOf } from '../../kube/object.ts';
 import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
 import type { Run } from '../operation/run/run.ts';
@@ -9,7 +9,7 @@ import { entryOf } from '../plan/inventory.ts';
 import type { ObjectPlan } from '../plan/make-plan.ts';
 import { makersIn } from '../volumes/claim-makers.ts';
 import { loadClaims } from '../volumes/load-claims.ts';
-import { listIfAllowed } from './listable-kinds.ts';
+import { listAllowed } from './listable-kinds.ts';
 
 /** The Operation names that many. */
 const MAX_OTHERS = 200;
@@ -27,26 +27,32 @@ export async function loadOthers(
     signal,
   }: { applied: readonly InventoryEntry[]; makers: readonly ClaimMaker[]; signal: AbortSignal },
 ): Promise<string[]> {
-  const views = async <T>({ ref, project }: { ref: ResourceRef; project: (object: KubeObject) => T | undefined }) => {
-    const found = await listIfAllowed(kube, ref, namespace, signal);
-    return new Map(
-      found.flatMap((object): [string, T][] => {
-        const view = project(object);
-        return view === undefined ? [] : [[object.metadata.name, view]];
-      }),
-    );
-  };
   const { Pod, Job, Deployment, StatefulSet, DaemonSet } = WATCHED;
-  const [pods, jobs, ...workloads] = await Promise.all([
-    views(Pod),
-    views(Job),
-    views(Deployment),
-    views(StatefulSet),
-    views(DaemonSet),
-  ]);
+  const watched = [Pod, Job, Deployment, StatefulSet, DaemonSet];
+  const refs = watched.map(({ ref }) => ref);
+  const [foundPods, foundJobs, deployments, statefulSets, daemonSets] = await listAllowed(kube, refs, {
+    namespace,
+    signal,
+  });
+  const workloads = [
+    viewsOf(deployments, Deployment.project),
+    viewsOf(statefulSets, StatefulSet.project),
+    viewsOf(daemonSets, DaemonSet.project),
+  ];
+  const pods = viewsOf(foundPods, Pod.project);
+  const jobs = viewsOf(foundJobs, Job.project);
   const nothing: ReadonlyMap<string, never> = new Map<string, never>();
   const objects: NamespaceObjects = { pods, jobs, workloads, claims: nothing, endpoints: nothing };
   return othersIn(objects, belongingsOf(applied, makers));
+}
+
+function viewsOf<T>(found: readonly KubeObject[] = [], project: (object: KubeObject) => T | undefined): Map<string, T> {
+  return new Map(
+    found.flatMap((object): [string, T][] => {
+      const view = project(object);
+      return view === undefined ? [] : [[object.metadata.name, view]];
+    }),
+  );
 }
 
 /** Names in the Operation, for the customer, what lives beside that which is adopted. @returns what the plan says of it */

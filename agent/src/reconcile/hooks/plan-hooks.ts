@@ -4,7 +4,7 @@ import { allOf, done, type Outcome } from '../outcome.ts';
 import { inventoryKey } from '../plan/inventory.ts';
 import { inParallel } from '../../parallel.ts';
 import { neverOursOf } from '../fields/never-ours.ts';
-import { planObject, Refused, type PlannedObject } from '../plan/plan-object.ts';
+import { orRefused, planObject, type PlannedObject } from '../plan/plan-object.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
 import { hooksOfRun } from './hook-moments.ts';
 import { hookName, hookObject } from './hook-object.ts';
@@ -37,7 +37,7 @@ export async function planHook(
 ): Promise<Outcome<PlannedObject>> {
   const { kube, config } = run.context;
   const { inventory } = run.installation.status;
-  try {
+  return orRefused(async () => {
     const planned = await planObject(hookObject(hook, event, run.record.spec.id), {
       kube,
       fieldManager: config.fieldManager,
@@ -49,8 +49,5 @@ export async function planHook(
       signal,
     });
     return done(planned);
-  } catch (error) {
-    if (error instanceof Refused) return { ok: false, failure: error.failure };
-    throw error;
-  }
+  });
 }

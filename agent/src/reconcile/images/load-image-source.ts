@@ -58,10 +58,10 @@ async function listSources(kube: KubeClient, namespace: string, signal: AbortSig
   try {
     return await kube.list(IMAGE_SOURCE, namespace, { signal });
   } catch (error) {
-    if (!isKubeError(error)) throw error;
+    const status = isKubeError(error) ? error.status : undefined;
+    if (status === 404) return [];
     // The right is asked for first: without a definition it may be refused too.
-    const isDefined = error.status === 403 && (await kube.resourceOf(apiVersionOf(IMAGE_SOURCE), IMAGE_SOURCE.kind));
-    if (error.status === 404 || (error.status === 403 && !isDefined)) return [];
+    if (status === 403 && !(await kube.resourceOf(apiVersionOf(IMAGE_SOURCE), IMAGE_SOURCE.kind))) return [];
     throw error;
   }
 }

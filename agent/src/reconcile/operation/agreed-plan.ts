@@ -1,7 +1,7 @@
 import { irreversiblyRun } from '../hooks/hook-moments.ts';
 import { done, failed, type Failure, type Outcome } from '../outcome.ts';
 import { makePlan, type ObjectPlan } from '../plan/make-plan.ts';
-import { reachOf } from '../plan/reach.ts';
+import { agreedBy, reachOf } from '../plan/reach.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
 import { sentences } from '../../sentences.ts';
 import { endBeforeChange, endWithoutGeneration } from './run/ends.ts';
@@ -12,14 +12,14 @@ const MAX_NAMES = 10;
 
 /**
  * The plan as it is after hooks or a kill, over what there is by now; refused (`plan-changed`) where it reaches what the plan did not that the
- * operation began with. What an older agent began has no record of that.
+ * operation began with.
  */
 export async function planWithinAgreed(run: Run, set: ReleaseSet): Promise<Outcome<ObjectPlan>> {
   const plan = await makePlan(await planInput(run, set, { isWayBack: false, signal: run.whileWorking }));
   const { reach, hooks } = run.record.status;
-  if (!plan.ok || !reach) return plan;
-  const agreed = new Set(reach);
-  const beyond = [...reachOf(plan.value, run.kind === 'adopt')].filter(([key]) => !agreed.has(key));
+  if (!plan.ok) return plan;
+  const isAgreed = agreedBy(reach);
+  const beyond = [...reachOf(plan.value, run.kind === 'adopt')].filter(([key]) => !isAgreed(key));
   if (beyond.length === 0) return done(plan.value);
   const names = beyond.slice(0, MAX_NAMES).map(([, name]) => name);
   const more = beyond.length > MAX_NAMES ? ` and ${beyond.length - MAX_NAMES} more` : '';

@@ -139,16 +139,16 @@ const NO_ADOPTION: JudgedAdoption = { notes: [], isChange: false };
 async function planSet(run: Run, set: ReleaseSet, notes: readonly string[]): Promise<Outcome<Planned<ObjectPlan>>> {
   const plan = await makePlan(await planInput(run, set, { isWayBack: false, signal: run.untilWriting }));
   if (!plan.ok) return plan;
+  const crossed = crossedPoint(run, set.meta);
   const adoption = run.kind === 'adopt' ? await judgeAdoption(run, set, plan.value) : done(NO_ADOPTION);
   if (!adoption.ok) {
-    await tellPlan(run, describePlan(run, set, plan.value, { hooks: [], notes }));
+    await tellPlan(run, describePlan(run, set, plan.value, { hooks: [], notes, crossed }));
     return adoption;
   }
   const hooks = await planHooks(run, set);
   if (!hooks.ok) return hooks;
-  const also = { hooks: hooks.value, notes: [...adoption.value.notes, ...notes] };
+  const also = { hooks: hooks.value, notes: [...adoption.value.notes, ...notes], crossed };
   const told = describePlan(run, set, plan.value, also);
-  const crossed = crossedPoint(run, set.meta);
   // By what it does, whatever it is called.
   const alsoKinds: OperationKind[] = [];
   if (adoption.value.isChange) alsoKinds.push('upgrade');

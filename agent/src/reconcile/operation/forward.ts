@@ -9,8 +9,9 @@ import { mayEvict } from '../run-state/check-run-state.ts';
 import { entryOf, inventoryKey, mergedInventory } from '../plan/inventory.ts';
 import type { Wave } from '../plan/kind-order.ts';
 import { makePlan, type ObjectPlan } from '../plan/make-plan.ts';
-import type { PlannedObject } from '../plan/plan-object.ts';
-import { leftOf, planLateRemovals } from '../plan/removals.ts';
+import { orRefused, type PlannedObject } from '../plan/plan-object.ts';
+import { agreedBy } from '../plan/reach.ts';
+import { leftOf, planRemovals } from '../plan/removals.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
 import { isTarget } from '../rollout/targets.ts';
 import type { PodInTheWay } from '../rollout/rollout-state.ts';
@@ -65,10 +66,13 @@ async function planAnew(run: Run, set: ReleaseSet, isWayBack: boolean): Promise<
 export async function removeLeft(run: Run, { objects }: ReleaseSet): Promise<Outcome<void>> {
   const { kube, now } = run.context;
   const { inventory } = run.installation.status;
-  const left = withinAgreed(leftOf({ objects, inventory }), run);
+  const isAgreed = agreedBy(run.record.status.reach);
+  const left = leftOf({ objects, inventory }).filter((entry) => isAgreed(inventoryKey(entry)));
   if (left.length === 0) return done(undefined);
   const isLate = (): boolean => now().getTime() > deadlineOf(run, false);
-  const removals = await planLateRemovals({ kube, left, isLate, signal: run.whileWorking });
+  const removals = await orRefused(async () =>
+    done(await planRemovals({ kube, left, isLate, signal: run.whileWorking })),
+  );
   if (!removals.ok) return removals;
   const rules = { isLastFirst: false, leavesLate: false, untilReady: async () => done(undefined) };
   const kept = await applyPlan({ objects: [], removals: removals.value }, stepContext(run, false), rules);
@@ -76,24 +80,17 @@ export async function removeLeft(run: Run, { objects }: ReleaseSet): Promise<Out
   const keys = new Set(kept.value.map(inventoryKey));
   const gone = new Set(left.map(inventoryKey).filter((key) => !keys.has(key)));
   if (gone.size === 0) return done(undefined);
-  const stays = inventory.filter((entry) => !gone.has(inventoryKey(entry)));
-  await run.context.installations.write(run.installation.name, { inventory: stays });
-  run.installation.status.inventory = stays;
+  await writeInventory(
+    run,
+    inventory.filter((entry) => !gone.has(inventoryKey(entry))),
+  );
   return done(undefined);
-}
-
-/** What the plan had that was agreed to; an older agent has not written it down. */
-function withinAgreed(left: InventoryEntry[], { record }: Run): InventoryEntry[] {
-  const { reach } = record.status;
-  if (!reach) return left;
-  const agreed = new Set(reach);
-  return left.filter((entry) => agreed.has(inventoryKey(entry)));
 }
 
 async function writeInventory(
   run: Run,
   inventory: InventoryEntry[],
-  also: Pick<StatusPatch, 'watched' | 'metrics' | 'claimMakers'>,
+  also: Pick<StatusPatch, 'watched' | 'metrics' | 'claimMakers'> = {},
 ): Promise<void> {
   await run.context.installations.write(run.installation.name, { inventory, ...also });
   run.installation.status.inventory = inventory;

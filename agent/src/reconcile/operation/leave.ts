@@ -4,6 +4,7 @@ import { sentences } from '../../sentences.ts';
 import { executeStep } from '../execute/steps.ts';
 import { allOf, done, type Outcome } from '../outcome.ts';
 import { inParallel } from '../../parallel.ts';
+import { entryName } from '../plan/inventory.ts';
 import { toldPlan } from '../plan/told-plan.ts';
 import { loadDecision, obtainConsent, type Planned } from './prepare/consent.ts';
 import { endRemoved, endUnfinished, refuse } from './run/ends.ts';
@@ -47,7 +48,7 @@ function describe(run: Run): OperationPlan {
   const summary = sentences(`${run.title}: ${what}`, `Helm's name of it is ${releaseName} in namespace ${namespace}`);
   return toldPlan(
     summary,
-    inventory.map(({ kind, name }) => ({ action: 'keep', object: `${kind}/${name}` })),
+    inventory.map((entry) => ({ action: 'keep', object: entryName(entry) })),
   );
 }
 

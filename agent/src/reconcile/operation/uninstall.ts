@@ -15,8 +15,9 @@ import { planHooks } from '../hooks/plan-hooks.ts';
 import { setAsItRuns } from '../run-state/with-run-state.ts';
 import { runHooks } from '../hooks/run-hooks.ts';
 import { allOf, done, failed, type Outcome } from '../outcome.ts';
-import { entryOf, inventoryKey, reasonToKeep } from '../plan/inventory.ts';
+import { entryName, entryOf, inventoryKey, reasonToKeep } from '../plan/inventory.ts';
 import { inOrderOfRemoval } from '../plan/kind-order.ts';
+import { agreedBy } from '../plan/reach.ts';
 import { inParallel } from '../../parallel.ts';
 import { countsOf, toldPlan, wavesSentence } from '../plan/told-plan.ts';
 import { sentences } from '../../sentences.ts';
@@ -157,10 +158,9 @@ async function planRemoval(run: Run, signal: AbortSignal): Promise<Outcome<Remov
 
 /** What came since the plan was agreed to stays, but for what hooks of this very operation made. */
 function withinAgreed(removal: Removal, reach: readonly string[] | undefined): Removal {
-  if (!reach) return removal;
   const { goes, stays } = removal;
-  const agreed = new Set(reach);
-  const isAgreed = ({ entry }: Going): boolean => entry.hook !== undefined || agreed.has(inventoryKey(entry));
+  const isInPlan = agreedBy(reach);
+  const isAgreed = ({ entry }: Going): boolean => entry.hook !== undefined || isInPlan(inventoryKey(entry));
   const came = goes.filter((going) => !isAgreed(going)).map(({ entry }) => entry);
   return { ...removal, goes: goes.filter(isAgreed), stays: [...stays, ...came] };
 }
@@ -181,7 +181,6 @@ async function load(run: Run, entry: InventoryEntry, signal: AbortSignal): Promi
 }
 
 function describe(run: Run, { goes, stays, others }: Removal, hooks: OperationPlan['changes']): OperationPlan {
-  const entryName = ({ kind, name }: InventoryEntry): string => `${kind}/${name}`;
   const changes = [
     ...goes.map(({ entry }) => ({ action: 'delete' as const, object: entryName(entry) })),
     ...stays.map((entry) => ({ action: 'keep' as const, object: entryName(entry) })),
@@ -220,7 +219,7 @@ async function awaitGone(run: Run, group: readonly InventoryEntry[]): Promise<Ou
     const found = await inParallel(left, WIDTH, async (entry) => ({ entry, live: await load(run, entry, run.signal) }));
     left = found.filter(({ live }) => live !== undefined && live !== null).map(({ entry }) => entry);
     if (left.length === 0) return done(undefined);
-    const names = left.map(({ kind, name }) => `${kind}/${name}`).slice(0, 5);
+    const names = left.map(entryName).slice(0, 5);
     if (run.context.now().getTime() > deadlineMs) {
       const message = `${names.join(', ')} did not go before the deadline; a finalizer may hold it up`;
       return failed('rollout-deadline', message);

@@ -6,6 +6,11 @@ export function inventoryKey(entry: Pick<InventoryEntry, 'group' | 'kind' | 'nam
   return `${entry.group}/${entry.kind} ${entry.namespace ?? ''}/${entry.name}`;
 }
 
+/** `Deployment/web`, for people. */
+export function entryName({ kind, name }: Pick<InventoryEntry, 'kind' | 'name'>): string {
+  return `${kind}/${name}`;
+}
+
 export function entryOf(ref: ResourceRef, object: KubeObject, uid?: string): InventoryEntry {
   const { name, namespace } = object.metadata;
   return {

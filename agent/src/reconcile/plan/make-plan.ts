@@ -8,7 +8,7 @@ import { inventoryKey } from './inventory.ts';
 import { orderOf } from './kind-order.ts';
 import type { NeverOurs } from '../fields/never-ours.ts';
 import { inParallel } from '../../parallel.ts';
-import { planObject, Refused, type ObjectPlanInput, type PlannedObject } from './plan-object.ts';
+import { orRefused, planObject, type ObjectPlanInput, type PlannedObject } from './plan-object.ts';
 import { leftOf, planRemovals, type PlannedRemoval } from './removals.ts';
 
 export interface ObjectPlan {
@@ -47,7 +47,7 @@ const MAX_LINES = 20;
  */
 export async function makePlan(input: PlanInput): Promise<Outcome<ObjectPlan>> {
   const ours = new Map(input.inventory.map((entry) => [inventoryKey(entry), entry]));
-  try {
+  return orRefused(async () => {
     const objects = await inParallel(input.objects, WIDTH, (object) => planObject(object, { ...input, ours }));
     const unagreed = objects.filter((planned) => needsConsent(planned, input.replaceable));
     if (unagreed.length > 0) return failed('needs-replace', needsReplace(unagreed));
@@ -57,10 +57,7 @@ export async function makePlan(input: PlanInput): Promise<Outcome<ObjectPlan>> {
     const removals = await planRemovals({ ...input, left });
     objects.sort((a, b) => waveOf(a.object) - waveOf(b.object) || orderOf(a.ref.kind) - orderOf(b.ref.kind));
     return done({ objects, removals });
-  } catch (error) {
-    if (error instanceof Refused) return { ok: false, failure: error.failure };
-    throw error;
-  }
+  });
 }
 
 function needsConsent({ ref, replacement }: PlannedObject, replaceable: ReadonlySet<string>): boolean {

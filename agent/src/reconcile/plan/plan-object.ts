@@ -8,7 +8,7 @@ import { foreignOwnerOf } from '../adopt/foreign-owner.ts';
 import { isOfRelease, type HelmRelease } from '../adopt/helm-marks.ts';
 import { helmFieldsOf } from '../fields/managed-fields.ts';
 import { asTakenOver, differencesOf } from '../adopt/take-over.ts';
-import type { Failure } from '../outcome.ts';
+import type { Failure, Outcome } from '../outcome.ts';
 import { changesBetween, type FieldChange } from '../fields/changed-fields.ts';
 import { ownFieldsOf } from '../fields/field-owners.ts';
 import { cannotShrink, isClaim, sizeAsked } from './claims.ts';
@@ -191,6 +191,16 @@ async function loadRef(object: KubeObject, { kube, isLate, signal }: ObjectPlanI
   if (ref.namespaced) return ref;
   const message = `${what} belongs to the whole cluster; the agent only applies what lies in the namespace`;
   throw new Refused({ reason: 'kind-not-permitted', message });
+}
+
+/** What the work comes to, also where it is {@link Refused}. */
+export async function orRefused<T>(work: () => Promise<Outcome<T>>): Promise<Outcome<T>> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof Refused) return { ok: false, failure: error.failure };
+    throw error;
+  }
 }
 
 export function refuse(error: unknown, what: string): never {

@@ -1,5 +1,5 @@
 import { nameOf } from '../../kube/object.ts';
-import { inventoryKey } from './inventory.ts';
+import { entryName, inventoryKey } from './inventory.ts';
 import type { ObjectPlan } from './make-plan.ts';
 import type { PlannedObject } from './plan-object.ts';
 
@@ -13,8 +13,15 @@ export function reachOf({ objects, removals }: ObjectPlan, isAdoption: boolean):
   const goes = removals.filter(({ action }) => action === 'delete');
   return new Map([
     ...reached.map(({ ref, object }) => [inventoryKey({ ...ref, ...object.metadata }), nameOf(object)] as const),
-    ...goes.map(({ entry }) => [inventoryKey(entry), `${entry.kind}/${entry.name}`] as const),
+    ...goes.map(({ entry }) => [inventoryKey(entry), entryName(entry)] as const),
   ]);
+}
+
+/** Whether it was in the plan that an operation began with, by its {@link inventoryKey}. What an older agent began has no record of that. */
+export function agreedBy(reach: readonly string[] | undefined): (key: string) => boolean {
+  if (!reach) return () => true;
+  const keys = new Set(reach);
+  return (key) => keys.has(key);
 }
 
 function replaces({ replacement }: PlannedObject): boolean {

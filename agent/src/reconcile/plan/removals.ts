@@ -5,9 +5,8 @@ import { apiVersionOf, groupOf } from '../../kube/object.ts';
 import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
 import { persist } from '../../operations/persist.ts';
 import { inParallel } from '../../parallel.ts';
-import { done, type Outcome } from '../outcome.ts';
-import { inventoryKey, reasonToKeep } from './inventory.ts';
-import { patienceOf, refuse, Refused, type ObjectPlanInput } from './plan-object.ts';
+import { entryName, inventoryKey, reasonToKeep } from './inventory.ts';
+import { patienceOf, refuse, type ObjectPlanInput } from './plan-object.ts';
 
 /** What becomes of an object that the set no longer has. */
 export interface PlannedRemoval {
@@ -57,16 +56,6 @@ export async function planRemovals(input: RemovalsInput): Promise<PlannedRemoval
   return removals.filter((removal) => removal !== undefined);
 }
 
-/** As {@link planRemovals}, where nothing else is planned. */
-export async function planLateRemovals(input: RemovalsInput): Promise<Outcome<PlannedRemoval[]>> {
-  try {
-    return done(await planRemovals(input));
-  } catch (error) {
-    if (error instanceof Refused) return { ok: false, failure: error.failure };
-    throw error;
-  }
-}
-
 async function planRemoval(entry: InventoryEntry, input: RemovalsInput): Promise<PlannedRemoval | undefined> {
   const { kube, signal } = input;
   const patience = patienceOf(input);
@@ -82,7 +71,7 @@ async function planRemoval(entry: InventoryEntry, input: RemovalsInput): Promise
   } catch (error) {
     // The new grant may no longer name it: then it cannot be removed either.
     if (isKubeError(error) && error.status === 403) return kept;
-    return refuse(error, `${entry.kind}/${entry.name}`);
+    return refuse(error, entryName(entry));
   }
 }
 

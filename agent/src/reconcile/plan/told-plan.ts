@@ -1,5 +1,6 @@
 import { canonicalJson, sha256, type OperationPlan } from '@steward/shared';
 import { nameOf } from '../../kube/object.ts';
+import { entryName } from './inventory.ts';
 import { inWaves } from './kind-order.ts';
 import type { ObjectPlan } from './make-plan.ts';
 
@@ -64,7 +65,7 @@ export function changesOf({ objects, removals }: ObjectPlan): Change[] {
       object: nameOf(object),
       ...(fields.length > 0 && { fields }),
     })),
-    ...removals.map(({ action, entry }) => ({ action, object: `${entry.kind}/${entry.name}` })),
+    ...removals.map(({ action, entry }) => ({ action, object: entryName(entry) })),
   ];
 }
 

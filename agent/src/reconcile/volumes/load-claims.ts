@@ -1,7 +1,7 @@
 import { WATCHED } from '../../collect/namespace-objects.ts';
 import type { ClaimMaker } from '../../collect/objects/storage.ts';
 import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
-import { listIfAllowed, listUnlessForbidden } from '../adopt/listable-kinds.ts';
+import { listAllowed } from '../adopt/listable-kinds.ts';
 import type { Run } from '../operation/run/run.ts';
 import { makersIn, mergedMakers } from './claim-makers.ts';
 import { whoseClaims, type WhoseClaims } from './whose-claims.ts';
@@ -15,9 +15,9 @@ export async function loadClaims(
   const { context, installation } = run;
   const { kube } = context;
   const { namespace, status } = installation;
-  const [claims, sets, makers] = await Promise.all([
-    listIfAllowed(kube, WATCHED.PersistentVolumeClaim.ref, namespace, signal),
-    listUnlessForbidden(kube, WATCHED.StatefulSet.ref, namespace, signal),
+  const refs = [WATCHED.PersistentVolumeClaim.ref, WATCHED.StatefulSet.ref];
+  const [[claims = [], sets], makers] = await Promise.all([
+    listAllowed(kube, refs, { namespace, signal }),
     loadMakers(run, signal),
   ]);
   const inventory = [...status.inventory, ...also.inventory];

@@ -1,3 +1,5 @@
+import { ProblemError } from '../problem.ts';
+
 export interface RateLimitOptions {
   /** How many at once, after a rest. */
   burst: number;
@@ -11,6 +13,16 @@ export interface RateLimitOptions {
 interface Bucket {
   tokens: number;
   at: number;
+}
+
+/** @throws ProblemError unless there is nothing to wait for: see {@link RateLimit.take} */
+export function refuseTooMany(waitMs: number, message: string): void {
+  if (waitMs === 0) return;
+  const retryAfterSeconds = Math.ceil(waitMs / 1_000);
+  throw new ProblemError('too-many-requests', message, {
+    action: `try again in ${retryAfterSeconds} s`,
+    retryAfterSeconds,
+  });
 }
 
 /** A token bucket per key, in this hub's memory. */

@@ -5,7 +5,6 @@ import { hooksOfRun, isIrreversible } from '../../hooks/hook-moments.ts';
 import type { ObjectPlan } from '../../plan/make-plan.ts';
 import { changesOf, countsOf, toldPlan, wavesSentence } from '../../plan/told-plan.ts';
 import type { ReleaseSet } from '../../render/release-set.ts';
-import { crossedPoint } from '../../history/point-of-no-return.ts';
 import { sentences } from '../../../sentences.ts';
 import type { Run } from '../run/run.ts';
 
@@ -14,7 +13,7 @@ export function describePlan(
   run: Run,
   set: ReleaseSet,
   plan: ObjectPlan,
-  { hooks, notes }: { hooks: OperationPlan['changes']; notes: readonly string[] },
+  { hooks, notes, crossed }: { hooks: OperationPlan['changes']; notes: readonly string[]; crossed: string | undefined },
 ): OperationPlan {
   const { meta } = set;
   const objectChanges = changesOf(plan);
@@ -23,7 +22,6 @@ export function describePlan(
   const from = version === undefined || run.sameSet ? '' : ` from ${version}`;
   const runs = hooks.length === 0 ? '' : `, runs ${hooks.length === 1 ? '1 hook' : `${hooks.length} hooks`}`;
   const back = good ? ` ${backSentence(good, run, set)}` : '';
-  const crossed = crossedPoint(run, meta);
   // The digests bind an approval to the very content, of which the changes show only places.
   const objects = run.record.status.renderRef?.split(' ').at(-1) ?? '';
   const content = `Release ${meta.releaseDigest}, parameters ${meta.parametersDigest}, objects ${objects}.`;

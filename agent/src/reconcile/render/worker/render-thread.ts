@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import { whenUsedUp } from '@steward/shared';
 import { failed, type Failure, type Outcome } from '../../outcome.ts';
 import type { PackedSet } from '../release-set.ts';
 import type { ManifestsQuestion, ParametersQuestion } from './render-work.ts';
@@ -8,9 +9,6 @@ import type { RenderAnswer, RenderQuestion } from './render-worker.ts';
 const START_LIMIT_MS = 10_000;
 const PARAMETERS_LIMIT_MS = 2_000;
 const MANIFESTS_LIMIT_MS = 15_000;
-/** By the clock it may take so many times as long. */
-const MAX_SLOWDOWN = 10;
-const LOOKS_PER_LIMIT = 10;
 /** Half of what the agent's pod may use. */
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 80, maxYoungGenerationSizeMb: 8, stackSizeMb: 4 };
 
@@ -80,7 +78,7 @@ export class RenderThread {
 
   #wait(type: RenderAnswer['type'], limitMs: number, late: Failure): Promise<RenderAnswer | Failure> {
     const { promise, resolve } = Promise.withResolvers<RenderAnswer | Failure>();
-    const forget = this.#whenUsedUp(limitMs, () => {
+    const forget = whenUsedUp(this.#worker, limitMs, () => {
       this.#end(late);
       void this.#worker.terminate();
     });
@@ -92,24 +90,6 @@ export class RenderThread {
       },
     };
     return promise;
-  }
-
-  /** Calls once the thread has taken more than this of the processor from now on. @returns what ends the looking */
-  #whenUsedUp(limitMs: number, end: () => void): () => void {
-    const startedMs = performance.now();
-    let before: number | undefined;
-    const look = async (): Promise<void> => {
-      if (performance.now() - startedMs > limitMs * MAX_SLOWDOWN) return end();
-      // Rejects when the thread has not begun or has ended.
-      const used = await this.#worker.cpuUsage().catch(() => undefined);
-      if (!used) return;
-      const usedMs = (used.user + used.system) / 1000;
-      before ??= usedMs;
-      if (usedMs - before > limitMs) end();
-    };
-    void look();
-    const timer = setInterval(() => void look(), limitMs / LOOKS_PER_LIMIT);
-    return () => clearInterval(timer);
   }
 
   #settle(answer: RenderAnswer | Failure): void {
