@@ -11,7 +11,7 @@ type Task = (args: string[]) => void | Promise<void>;
 /** The `steward` command in the folder that npm was called in, for the hub of `npm start` unless the environment names another. */
 function cli(args: string[]): void {
   const { config, bin } = startFolders();
-  const program = join(ROOT, 'hub/cli/dist/steward.js');
+  const program = join(ROOT, 'hub/cli/dist/bundle/steward.js');
   if (!existsSync(program)) build();
   // The `helm` of npm start for those who have none of their own; its `kubectl` before any other, which speaks to other clusters, unless one is named.
   const kubectl = join(bin, 'kubectl');

@@ -26,7 +26,7 @@ export interface HubSettings {
 export async function startHubProcess(settings: HubSettings): Promise<HubProcess> {
   const logFile = join(dirname(settings.dataDir), 'hub.log');
   const log = createWriteStream(logFile, { flags: 'a', mode: 0o600 });
-  const child = spawn(process.execPath, ['--enable-source-maps', HUB_PROGRAM], {
+  const child = spawn(process.execPath, [HUB_PROGRAM], {
     // Its own process group: Ctrl-C reaches this process, which stops the hub last.
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],

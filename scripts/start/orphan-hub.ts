@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ROOT } from '../process.ts';
 
-export const HUB_PROGRAM = join(ROOT, 'hub/dist/main.js');
+export const HUB_PROGRAM = join(ROOT, 'hub/dist/bundle/steward-hub.js');
 const PATIENCE_MS = 20_000;
 const LOOK_MS = 100;
 

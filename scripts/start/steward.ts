@@ -14,7 +14,7 @@ export interface Steward {
 }
 
 export function stewardCommand(env: Record<string, string>): Steward {
-  const program = join(ROOT, 'hub/cli/dist/steward.js');
+  const program = join(ROOT, 'hub/cli/dist/bundle/steward.js');
   const options = (input?: string) => ({ env, ...(input !== undefined && { input }) });
   const must = (args: readonly string[], input?: string): Promise<string> =>
     mustSucceed(process.execPath, [program, ...args], options(input));

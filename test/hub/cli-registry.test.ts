@@ -10,7 +10,7 @@ import { command, type Finished } from '../support/command.ts';
 import { startHubWithDatabase, type HubWithDatabase } from '../support/hub-database.ts';
 import { startRegistry, type TestRegistry } from '../support/registry.ts';
 
-const CLI = join(import.meta.dirname, '../../hub/cli/dist/steward.js');
+const CLI = join(import.meta.dirname, '../../hub/cli/dist/bundle/steward.js');
 const HELLO = join(import.meta.dirname, '../../deploy/catalog/hello');
 const digest = `sha256:${'a'.repeat(64)}`;
 const login = { username: 'anna', password: 'p:w' };

@@ -19,7 +19,7 @@ import { command, mustSucceed, type Finished } from '../support/command.ts';
 import { startHubWithDatabase, type HubWithDatabase } from '../support/hub-database.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
-const CLI = join(import.meta.dirname, '../../hub/cli/dist/steward.js');
+const CLI = join(import.meta.dirname, '../../hub/cli/dist/bundle/steward.js');
 const NATS = join(import.meta.dirname, '../../deploy/catalog/nats');
 const digest = `sha256:${'a'.repeat(64)}`;
 

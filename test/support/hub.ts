@@ -42,7 +42,7 @@ export interface TestHub {
   kill(): Promise<void>;
 }
 
-export const HUB_PROGRAM = join(import.meta.dirname, '../../hub/dist/main.js');
+export const HUB_PROGRAM = join(import.meta.dirname, '../../hub/dist/bundle/steward-hub.js');
 const OWNER_EMAIL = 'owner@example.test';
 
 /** Starts the built hub as a child process and waits until it is ready. Rejects with its output when it ends instead. */
@@ -50,7 +50,7 @@ export async function startHub(options: HubOptions): Promise<TestHub> {
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'steward-hub-')));
   await mkdir(dataDir, { recursive: true });
   await chmod(dataDir, 0o711);
-  const child = spawn(process.execPath, ['--enable-source-maps', HUB_PROGRAM], {
+  const child = spawn(process.execPath, [HUB_PROGRAM], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
       PATH: process.env['PATH'],

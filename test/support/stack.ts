@@ -77,7 +77,7 @@ export interface Stack {
   stop(): Promise<void>;
 }
 
-const CLI = join(import.meta.dirname, '../../hub/cli/dist/steward.js');
+const CLI = join(import.meta.dirname, '../../hub/cli/dist/bundle/steward.js');
 
 async function freePort(host: string): Promise<number> {
   const server = createServer().listen(0, host);

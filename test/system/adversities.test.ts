@@ -11,7 +11,7 @@ import type { Stack } from '../support/stack.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
 const HELLO = join(import.meta.dirname, '../../deploy/catalog/hello');
-const CLI = join(import.meta.dirname, '../../hub/cli/dist/steward.js');
+const CLI = join(import.meta.dirname, '../../hub/cli/dist/bundle/steward.js');
 
 let server: PostgresServer;
 let stack: Stack;
