@@ -106,11 +106,12 @@ describe('npm start on a bare clone', { timeout: START_MS + 60_000 }, () => {
     const yes = await waitUntil(
       async () => {
         const answer = await run(printed("the customer's yes"));
-        return answer.code === 0 ? answer : undefined;
+        if (answer.code !== 0) throw new Error(answer.stderr);
+        return answer;
       },
       { what: 'the plan is there to agree to', timeoutMs: 60_000, intervalMs: 1_000 },
     );
-    expect(yes.code).toBe(0);
+    expect(yes).toMatchObject({ code: 0 });
     expect(await restarting).toMatchObject({ code: 0 });
   });
 
