@@ -105,7 +105,8 @@ describe('npm start on a bare clone', { timeout: START_MS + 60_000 }, () => {
     const restarting = run(printed('ask the customer'));
     const yes = await waitUntil(
       async () => {
-        const answer = await run(printed("the customer's yes"));
+        // A terminal would be asked [y/N]; there is none here.
+        const answer = await run(`${printed("the customer's yes")} --yes`);
         if (answer.code !== 0) throw new Error(answer.stderr);
         return answer;
       },
