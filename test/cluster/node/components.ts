@@ -23,6 +23,9 @@ export interface Component {
   after: string[];
 }
 
+/** These collect garbage at four times what they hold instead of twice: a third less processor for 0.4 GiB more memory. */
+const LESS_COLLECTING = { GOGC: '300' };
+
 export function componentsOf(layout: Layout, containerd: string): Component[] {
   const api = `${layout.nodeAddress}:${apiPort}`;
   // Before its roles are there the API server turns its own components away, and some give up at that.
@@ -48,7 +51,7 @@ export function componentsOf(layout: Layout, containerd: string): Component[] {
     'kube-proxy': [bin('kube'), 'kube-proxy', `--config=${componentFile(layout, 'kube-proxy.json')}`],
     coredns: [bin('coredns'), '-conf', componentFile(layout, 'Corefile')],
   };
-  return componentNames.map((name) => ({ name, command: commands[name], env: {}, after: after[name] }));
+  return componentNames.map((name) => ({ name, command: commands[name], env: LESS_COLLECTING, after: after[name] }));
 }
 
 /** Not waiting for the disk is for a cluster that is thrown away after a crash of the machine, as this one is. */
