@@ -70,6 +70,8 @@ const WORKLOADS: ReadonlySet<string> = new Set(['Deployment', 'StatefulSet', 'Da
 export class Installations {
   readonly #options: InstallationsOptions;
   readonly #known = new Map<string, InstallationSummary>();
+  /** The end of the last write of each, however it ended. */
+  readonly #written = new Map<string, Promise<unknown>>();
 
   constructor(options: InstallationsOptions) {
     this.#options = options;
@@ -124,8 +126,21 @@ export class Installations {
     return decoded.value;
   }
 
-  /** Changes these fields of its status; null would remove one, and a long message is cut. @throws InstallationGoneError */
+  /**
+   * Changes these fields of its status; null would remove one, and a long message is cut. One write after the other: of two at
+   * once, the answer to the first may come last, and what is kept of it would not be what is there.
+   * @throws InstallationGoneError
+   */
   async write(name: string, status: StatusPatch): Promise<void> {
+    const turn = (this.#written.get(name) ?? Promise.resolve()).then(() => this.#write(name, status));
+    const ended: Promise<unknown> = turn
+      .catch(() => undefined)
+      .then(() => this.#written.get(name) === ended && this.#written.delete(name));
+    this.#written.set(name, ended);
+    await turn;
+  }
+
+  async #write(name: string, status: StatusPatch): Promise<void> {
     const { kube, namespace, signal } = this.#options;
     const { message } = status;
     const bounded = message ? { ...status, message: message.slice(0, MAX_MESSAGE) } : status;
