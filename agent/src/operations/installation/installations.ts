@@ -70,8 +70,7 @@ const WORKLOADS: ReadonlySet<string> = new Set(['Deployment', 'StatefulSet', 'Da
 export class Installations {
   readonly #options: InstallationsOptions;
   readonly #known = new Map<string, InstallationSummary>();
-  /** The end of the last write of each, however it ended. */
-  readonly #written = new Map<string, Promise<unknown>>();
+  readonly #turns = new Map<string, Promise<void>>();
 
   constructor(options: InstallationsOptions) {
     this.#options = options;
@@ -132,11 +131,9 @@ export class Installations {
    * @throws InstallationGoneError
    */
   async write(name: string, status: StatusPatch): Promise<void> {
-    const turn = (this.#written.get(name) ?? Promise.resolve()).then(() => this.#write(name, status));
-    const ended: Promise<unknown> = turn
-      .catch(() => undefined)
-      .then(() => this.#written.get(name) === ended && this.#written.delete(name));
-    this.#written.set(name, ended);
+    const work = (): Promise<void> => this.#write(name, status);
+    const turn = (this.#turns.get(name) ?? Promise.resolve()).then(work, work);
+    this.#turns.set(name, turn);
     await turn;
   }
 
