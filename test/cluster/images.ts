@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs';
 import { pauseImage } from './node/component-files.ts';
 import { buildImage, sharedLibraries, type BuiltImage, type ImageFile } from './image.ts';
+import { ensurePackages, VOLUMES } from './packages.ts';
+import { withLock } from './programs/lock.ts';
 import { buildProgram, type Log } from './programs/programs.ts';
 
 /** The user of images that need no rights, as distroless images number it. */
@@ -83,6 +85,22 @@ export async function metricsServerImage(log?: Log): Promise<BuiltImage> {
     ],
     entrypoint: ['/usr/local/bin/metrics-server'],
     user: String(nobody),
+  });
+}
+
+/** The driver of volumes that grow (see go/volumes); the maker of their file systems is this machine's. */
+export async function volumesImage(log?: Log): Promise<BuiltImage> {
+  await withLock('packages', () => ensurePackages(log, VOLUMES));
+  const { xfsprogs: mkfs } = VOLUMES;
+  return buildImage({
+    name: 'steward.test/volumes:1',
+    files: [
+      ...userFiles,
+      { from: await buildProgram('volumes', log), to: '/usr/local/bin/volumes', mode: 0o755 },
+      { from: mkfs, to: '/usr/local/bin/mkfs.xfs', mode: 0o755 },
+      ...(await sharedLibraries(mkfs)),
+    ],
+    entrypoint: ['/usr/local/bin/volumes'],
   });
 }
 

@@ -18,6 +18,9 @@ const CLUSTER: Packages = {
 /** What the live page is tested in. */
 export const BROWSER: Packages = { chromium: 'chromium' };
 
+/** What makes file systems for volumes that grow. */
+export const VOLUMES = { xfsprogs: '/usr/sbin/mkfs.xfs' } as const satisfies Packages;
+
 /** @param needed default: those of the test cluster */
 export function missingPackages(needed: Packages = CLUSTER): string[] {
   return Object.entries(needed)

@@ -98,6 +98,8 @@ const claim: ClaimView = {
   createdMs: nowMs,
   growing: undefined,
 };
+const bound: ClaimView = { ...claim, phase: 'Bound' };
+const growing = { from: '1Gi', to: '2Gi', isFileSystemLeft: false, refused: undefined };
 const starting = unready({ hasBeenReady: false, phase: 'Pending' });
 
 describe('the health of a namespace', () => {
@@ -172,6 +174,23 @@ describe('the health of a namespace', () => {
       },
       'unhealthy',
       ['ClaimUnbound'],
+    ],
+    ['a claim whose volume grows', { claims: [{ ...bound, growing }] }, 'progressing', ['VolumeGrowing']],
+    [
+      'a claim whose volume the storage driver does not make larger',
+      { claims: [{ ...bound, growing: { ...growing, refused: 'no room' } }] },
+      'degraded',
+      ['VolumeNotGrown'],
+    ],
+    [
+      'a claim that asks for more than is wanted, with a volume that is large enough',
+      {
+        claims: [{ ...bound, name: 'data-db-0', growing: { ...growing, refused: 'no room' } }],
+        workloads: [workload({ kind: 'StatefulSet', name: 'db', volumes: [{ template: 'data', size: '1024Mi' }] })],
+        pods: [pod(), pod()],
+      },
+      'healthy',
+      [],
     ],
     ['a claim whose volume is lost', { claims: [{ ...claim, phase: 'Lost' }] }, 'unhealthy', ['ClaimLost']],
     [

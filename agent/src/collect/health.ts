@@ -5,6 +5,7 @@ import { workloadOf, type PodView } from './objects/pod.ts';
 import type { EndpointsView } from './objects/endpoints.ts';
 import type { ClaimView } from './objects/storage.ts';
 import type { WorkloadView } from './objects/workload.ts';
+import { lackOf, lackReason } from './volume-growth.ts';
 
 /** A pod that was never ready may take this long before that counts against its health. */
 export const START_PATIENCE_MS = 5 * 60_000;
@@ -62,7 +63,7 @@ export function healthOf(objects: NamespaceObjects, nowMs: number): NamespaceHea
   for (const job of objects.jobs.values()) if (!job.isHook) add(jobVerdict(job, podsOf.get(`Job/${job.name}`) ?? []));
   for (const [owner, pods] of podsOf) if (!seen.has(owner)) add(looseVerdict(owner, pods, nowMs));
   for (const claim of objects.claims.values()) {
-    const verdict = claimVerdict(claim, objects.pods, nowMs);
+    const verdict = claimVerdict(claim, objects, nowMs);
     if (verdict) add(verdict);
   }
   const isAllWell = verdicts.every(({ health }) => health === 'healthy');
@@ -212,15 +213,20 @@ function looseVerdict(owner: string, pods: PodView[], nowMs: number): Verdict {
   return { kind, name, health, reasons, ready, wanted: living.length, recheckAtMs };
 }
 
-function claimVerdict(claim: ClaimView, pods: ReadonlyMap<string, PodView>, nowMs: number): Verdict | undefined {
+function claimVerdict(claim: ClaimView, objects: NamespaceObjects, nowMs: number): Verdict | undefined {
   const base = { kind: 'PersistentVolumeClaim', name: claim.name };
   const object = `PersistentVolumeClaim/${claim.name}`;
-  if (claim.phase === 'Bound') return undefined;
+  if (claim.phase === 'Bound') {
+    const lack = lackOf(claim, objects);
+    if (!lack) return undefined;
+    const health = lack.refused === undefined ? 'progressing' : 'degraded';
+    return { ...base, health, reasons: [lackReason(claim.name, lack)] };
+  }
   if (claim.phase === 'Lost') {
     const message = 'its volume is gone. Restore it from a backup';
     return { ...base, health: 'unhealthy', reasons: [{ code: 'ClaimLost', object, message }] };
   }
-  const isWanted = [...pods.values()].some((pod) => pod.claims.includes(claim.name));
+  const isWanted = [...objects.pods.values()].some((pod) => pod.claims.includes(claim.name));
   if (!isWanted) return undefined;
   const patienceEndMs = claim.createdMs + CLAIM_PATIENCE_MS;
   if (nowMs < patienceEndMs) return { ...base, health: 'progressing', reasons: [], recheckAtMs: patienceEndMs };

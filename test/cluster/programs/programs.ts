@@ -50,6 +50,7 @@ const recipes = {
   'node-init': { folder: 'node-init', package: '.', variables: {}, takes: 'seconds' },
   probe: { folder: 'probe', package: '.', variables: {}, takes: 'seconds' },
   registry: { folder: 'registry', package: '.', variables: {}, takes: 'up to a minute' },
+  volumes: { folder: 'volumes', package: '.', variables: {}, takes: '1 to 2 minutes' },
   'nats-2.14': {
     folder: 'nats-2.14',
     package: 'github.com/nats-io/nats-server/v2',

@@ -15,11 +15,24 @@ export interface ClaimView {
   phase: 'Pending' | 'Bound' | 'Lost';
   storageClass: string | undefined;
   createdMs: number;
-  /** What it has and what it asks for, while the storage driver has not made it as large as asked. */
-  growing: { from: string; to: string } | undefined;
+  growing: Growth | undefined;
+}
+
+/** What a volume has and what its claim asks for, while the storage driver has not made it as large as asked. */
+export interface Growth {
+  from: string;
+  to: string;
+  /** The volume is as large as asked already; the file system in it is not. */
+  isFileSystemLeft: boolean;
+  /** Why it is not, in the words of the storage driver, which mostly goes on trying. */
+  refused: string | undefined;
 }
 
 const Amount = Type.Optional(Type.Union([Type.String(), Type.Number()]));
+const Conditions = Type.Optional(
+  Type.Array(Type.Object({ type: Type.String(), status: Type.String(), message: Type.Optional(Type.String()) })),
+);
+type Conditions = Static<typeof Conditions>;
 
 const decodeClaim = compile(
   Type.Object({
@@ -36,6 +49,7 @@ const decodeClaim = compile(
       Type.Object({
         phase: Type.Optional(Type.Unsafe<ClaimView['phase']>({ type: 'string', enum: ['Pending', 'Bound', 'Lost'] })),
         capacity: Type.Optional(Type.Object({ storage: Amount })),
+        conditions: Conditions,
       }),
     ),
   }),
@@ -54,7 +68,7 @@ export function claimView(object: KubeObject): ClaimView | undefined {
     phase: status?.phase ?? 'Pending',
     storageClass: spec.storageClassName,
     createdMs: Date.parse(metadata.creationTimestamp ?? ''),
-    growing: growthOf(status?.capacity?.storage, spec.resources?.requests?.storage),
+    growing: growthOf(status?.capacity?.storage, spec.resources?.requests?.storage, status?.conditions),
   };
 }
 
@@ -70,8 +84,24 @@ export function isClaimOf({ set, templates }: ClaimMaker, claim: string): boolea
   });
 }
 
-function growthOf(has: string | number | undefined, asks: string | number | undefined): ClaimView['growing'] {
+function growthOf(
+  has: string | number | undefined,
+  asks: string | number | undefined,
+  conditions: Conditions = [],
+): Growth | undefined {
   const [capacity, request] = [amountOf(has), amountOf(asks)];
   if (capacity === undefined || request === undefined || capacity >= request) return undefined;
-  return { from: String(has), to: String(asks) };
+  const holding = conditions.filter(({ status }) => status === 'True');
+  const refusal = holding.find(({ type }) => type === 'ControllerResizeError' || type === 'NodeResizeError');
+  return {
+    from: String(has),
+    to: String(asks),
+    isFileSystemLeft: holding.some(({ type }) => type === 'FileSystemResizePending'),
+    refused: refusal && wordsOf(refusal.message ?? ''),
+  };
+}
+
+/** Without what Kubernetes puts before them. */
+function wordsOf(message: string): string {
+  return (/ desc = ([^]*)/.exec(message)?.[1] ?? message).trim().slice(0, 400);
 }

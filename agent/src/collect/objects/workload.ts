@@ -33,6 +33,8 @@ export interface WorkloadView {
   partition: number;
   currentRevision: string | undefined;
   updateRevision: string | undefined;
+  /** StatefulSet only: how large a volume each of its claim templates asks for. */
+  volumes?: { template: string; size: string }[];
   /** Deployment only: the rollout has ended well. */
   isComplete: boolean;
   problem: { code: 'ReplicaFailure' | 'ProgressDeadlineExceeded'; message: string } | undefined;
@@ -54,6 +56,16 @@ const UpdateStrategy = Type.Object({
   rollingUpdate: Type.Optional(Type.Object({ partition: Count })),
 });
 type UpdateStrategy = Static<typeof UpdateStrategy>;
+const Template = Type.Object({
+  metadata: Type.Object({ name: Type.String() }),
+  spec: Type.Object({
+    resources: Type.Optional(
+      Type.Object({
+        requests: Type.Optional(Type.Object({ storage: Type.Optional(Type.Union([Type.String(), Type.Number()])) })),
+      }),
+    ),
+  }),
+});
 const Status = Type.Object({
   observedGeneration: Count,
   replicas: Count,
@@ -79,7 +91,11 @@ const decode = compile(
       generation: Count,
       annotations: Type.Optional(Type.Record(Type.String(), Type.String())),
     }),
-    spec: Type.Object({ replicas: Count, updateStrategy: Type.Optional(UpdateStrategy) }),
+    spec: Type.Object({
+      replicas: Count,
+      updateStrategy: Type.Optional(UpdateStrategy),
+      volumeClaimTemplates: Type.Optional(Type.Array(Template)),
+    }),
     status: Type.Optional(Status),
   }),
 );
@@ -102,6 +118,7 @@ export function workloadView(object: KubeObject): WorkloadView | undefined {
     ...counts,
     hasBeenReady: counts.ready >= counts.wanted,
     ...strategyOf(spec.updateStrategy ?? {}),
+    ...volumesOf(spec.volumeClaimTemplates),
     isStopped: metadata.annotations?.[STOPPED_ANNOTATION] === 'true',
     currentRevision,
     updateRevision,
@@ -112,6 +129,14 @@ export function workloadView(object: KubeObject): WorkloadView | undefined {
 
 function strategyOf(strategy: UpdateStrategy): Pick<WorkloadView, 'isOnDelete' | 'partition'> {
   return { isOnDelete: strategy.type === 'OnDelete', partition: strategy.rollingUpdate?.partition ?? 0 };
+}
+
+function volumesOf(templates: Static<typeof Template>[] = []): Pick<WorkloadView, 'volumes'> {
+  const volumes = templates.flatMap(({ metadata, spec }) => {
+    const size = spec.resources?.requests?.storage;
+    return size === undefined ? [] : [{ template: metadata.name, size: String(size) }];
+  });
+  return volumes.length === 0 ? {} : { volumes };
 }
 
 type Counts = Pick<WorkloadView, 'wanted' | 'replicas' | 'updated' | 'ready' | 'available'>;

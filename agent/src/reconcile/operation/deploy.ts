@@ -10,6 +10,7 @@ import { makePlan, type ObjectPlan } from '../plan/make-plan.ts';
 import { reachOf } from '../plan/reach.ts';
 import { countsOf } from '../plan/told-plan.ts';
 import { kindsToWatch } from '../monitors.ts';
+import { lackOf, lackReason } from '../../collect/volume-growth.ts';
 import type { ReleaseSet, SetMeta } from '../render/release-set.ts';
 import { awaitScalers, unmeasuredScalers } from '../rollout/await-scalers.ts';
 import { checkRunState, mayEvict } from '../run-state/check-run-state.ts';
@@ -272,11 +273,13 @@ const MAX_CLAIMS = 5;
  */
 function stillGrowing({ context, installation }: Run, { permissions }: SetMeta): string[] {
   const { own } = context.monitors.watch(installation, kindsToWatch(permissions));
-  const growing = [...own.claims.values()].flatMap(({ name, growing: sizes }) =>
-    sizes ? [`PersistentVolumeClaim/${name} has ${sizes.from} of the ${sizes.to} asked for`] : [],
-  );
-  if (growing.length === 0) return [];
-  const shown = growing.slice(0, MAX_CLAIMS).join(', ');
-  const rest = growing.length > MAX_CLAIMS ? ` and ${growing.length - MAX_CLAIMS} more likewise` : '';
-  return [`Its storage still grows: ${shown}${rest}. The storage driver does that; some need the pod to be restarted`];
+  const lacking = [...own.claims.values()].flatMap((claim) => {
+    const lack = lackOf(claim, own);
+    return lack ? [{ lack, text: `PersistentVolumeClaim/${claim.name}: ${lackReason(claim.name, lack).message}` }] : [];
+  });
+  if (lacking.length === 0) return [];
+  const isRefused = lacking.some(({ lack }) => lack.refused !== undefined);
+  const shown = lacking.slice(0, MAX_CLAIMS).map(({ text }) => text);
+  const rest = lacking.length > MAX_CLAIMS ? [`${lacking.length - MAX_CLAIMS} more likewise`] : [];
+  return [isRefused ? 'Its storage does not grow' : 'Its storage still grows', ...shown, ...rest];
 }

@@ -1,6 +1,6 @@
 import { amountOf, canonicalJson, compile, fieldAt, isRecord } from '@steward/shared';
 import { WATCHED } from '../../collect/namespace-objects.ts';
-import { isClaimOf } from '../../collect/objects/storage.ts';
+import { claimView, isClaimOf } from '../../collect/objects/storage.ts';
 import type { KubeClient, KubeObject } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
 import { persist } from '../../operations/persist.ts';
@@ -8,7 +8,7 @@ import type { Failure } from '../outcome.ts';
 import { ClaimTemplate, templatesOf } from '../volumes/claim-makers.ts';
 import { refusalOf } from './refusal.ts';
 
-/** A claim of a StatefulSet that is to become larger. */
+/** A claim of a StatefulSet that is to become larger; or to ask for less than it was refused. */
 export interface ClaimGrowth {
   namespace: string;
   name: string;
@@ -47,31 +47,54 @@ export function templateChange(live: KubeObject, wanted: KubeObject): TemplateCh
   return change;
 }
 
-/** Every claim that a template of this StatefulSet made and that asks for less than it now should, checked by a dry run. */
+/**
+ * How the claims that the templates of this StatefulSet made follow them: each is asked for the new size, checked by a dry run.
+ * One that asks for more, which the storage driver refused, asks for less again where Kubernetes lets it.
+ */
 export async function plannedGrowth(
   kube: KubeClient,
   wanted: KubeObject,
-  { larger }: TemplateChange,
-  signal: AbortSignal,
+  { larger, smaller }: TemplateChange,
+  { mayAskLess, signal }: { mayAskLess: boolean; signal: AbortSignal },
 ): Promise<ClaimGrowth[] | Failure> {
   const { name: set, namespace = '' } = wanted.metadata;
-  const claims = await persist(() => kube.list(WATCHED.PersistentVolumeClaim.ref, namespace, { signal }), signal);
+  const all = await persist(() => kube.list(WATCHED.PersistentVolumeClaim.ref, namespace, { signal }), signal);
+  const claimsOf = (template: string): KubeObject[] =>
+    all.filter(({ metadata }) => isClaimOf({ set, templates: [template] }, metadata.name));
   const growths: ClaimGrowth[] = [];
-  for (const { name: template, to } of larger)
+  for (const { name: template, from, to } of [...smaller, ...larger]) {
+    const claims = claimsOf(template);
+    const isSmaller = amountAt(from) > amountAt(to);
+    if (isSmaller && !mayAskLess && !(claims.length > 0 && claims.every((claim) => hasStayedBelow(claim, to))))
+      return {
+        reason: 'apply-refused',
+        message: cannotShrink(`the volumes "${template}" of StatefulSet/${set}`, { from, to }),
+      };
     for (const claim of claims) {
-      const { name } = claim.metadata;
-      if (!isClaimOf({ set, templates: [template] }, name)) continue;
-      const from = sizeAsked(claim);
-      if (from === undefined || (amountOf(from) ?? 0) >= (amountOf(to) ?? 0)) continue;
-      const growth = { namespace, name, from, to };
+      const asked = sizeAsked(claim);
+      if (asked === undefined || amountAt(asked) === amountAt(to)) continue;
+      const growth = { namespace, name: claim.metadata.name, from: asked, to };
+      const isLess = amountAt(asked) > amountAt(to);
+      if (isLess && !hasStayedBelow(claim, to)) continue;
       const refused = await dryRun(kube, growth, signal);
-      if (refused) return refused;
-      growths.push(growth);
+      if (refused && !isLess) return refused;
+      if (!refused) growths.push(growth);
     }
+  }
   return growths;
 }
 
-/** Asks for the larger size. The same again changes nothing. */
+/** Its volume is no larger than that, and the storage driver refuses to make it so. */
+function hasStayedBelow(claim: KubeObject, size: string): boolean {
+  const growing = claimView(claim)?.growing;
+  return growing?.refused !== undefined && amountAt(growing.from) <= amountAt(size);
+}
+
+function amountAt(size: string): number {
+  return amountOf(size) ?? 0;
+}
+
+/** Asks for the other size. The same again changes nothing. */
 export async function growClaim(
   kube: KubeClient,
   { namespace, name, to }: ClaimGrowth,
@@ -129,7 +152,7 @@ export function sizeAsked(claim: KubeObject): string | undefined {
   return decoded.ok ? sizeOf(decoded.value) : undefined;
 }
 
-function fieldsAt(object: KubeObject, path: string[]): Record<string, unknown> {
+export function fieldsAt(object: KubeObject, path: string[]): Record<string, unknown> {
   const value = fieldAt(object, path);
   return isRecord(value) ? value : {};
 }

@@ -1,4 +1,4 @@
-import { canonicalJson, INSTALLATION_LABEL, ORGANIZATION_LABEL } from '@steward/shared';
+import { canonicalJson, fieldAt, INSTALLATION_LABEL, ORGANIZATION_LABEL } from '@steward/shared';
 import type { KubeClient, KubeObject, ResourceRef } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
 import { nameOf } from '../../kube/object.ts';
@@ -11,7 +11,7 @@ import { asTakenOver, differencesOf } from '../adopt/take-over.ts';
 import type { Failure, Outcome } from '../outcome.ts';
 import { changesBetween, type FieldChange } from '../fields/changed-fields.ts';
 import { ownFieldsOf } from '../fields/field-owners.ts';
-import { cannotShrink, isClaim, sizeAsked } from './claims.ts';
+import { cannotShrink, fieldsAt, isClaim, sizeAsked } from './claims.ts';
 import { inventoryKey } from './inventory.ts';
 import { ownPart, withLiveReplicas, type NeverOurs, type OwnPartOptions } from '../fields/never-ours.ts';
 import { ownerOf } from '../fields/owner.ts';
@@ -156,8 +156,9 @@ export async function planFound(found: FoundObject, input: ObjectPlanInput): Pro
 async function replaced(
   planned: Omit<PlannedObject, 'action' | 'fields'>,
   { live, error }: { live: KubeObject; error: unknown },
-  { kube, mayAskLess, neverOurs, signal }: ObjectPlanInput,
+  input: ObjectPlanInput,
 ): Promise<PlannedObject> {
+  const { kube, mayAskLess, neverOurs, signal } = input;
   const { ref, object: wanted } = planned;
   const [from, to] = [sizeAsked(live), sizeAsked(wanted)];
   if (isClaim(wanted) && neverOurs.shrinking?.has(wanted.metadata.name) && from !== undefined && to !== undefined)
@@ -165,8 +166,34 @@ async function replaced(
   if (!isKubeError(error) || !isImmutable(error)) return refuse(error, nameOf(wanted));
   const judged = await planReplacement({ kube, ref, live, wanted, error, mayAskLess, signal });
   if (!judged.ok) throw new Refused(judged.failure);
-  const { fields } = judged.value;
+  const pods = ref.kind === 'StatefulSet' ? await podsOfReplaced(wanted, live, judged.value, input) : [];
+  const fields = [...judged.value.fields, ...pods];
   return { ...planned, action: 'replace', fields, replacement: judged.value };
+}
+
+/** What becomes of the pods of a StatefulSet that is replaced under them: asked by a dry run with the volumes it has. */
+async function podsOfReplaced(
+  wanted: KubeObject,
+  live: KubeObject,
+  { propagation, needsConsent }: Replacement,
+  { kube, fieldManager, signal }: ObjectPlanInput,
+): Promise<string[]> {
+  if (propagation !== 'Orphan') return ['spec.template: its pods end, and new ones are made'];
+  if (needsConsent) return [];
+  const spec = { ...fieldsAt(wanted, ['spec']), volumeClaimTemplates: fieldAt(live, ['spec', 'volumeClaimTemplates']) };
+  try {
+    const dryRun = { fieldManager, force: true, dryRun: true, signal };
+    const after = await persist(() => kube.apply({ ...wanted, spec }, dryRun), signal, TRIED);
+    const changes = changesBetween(fieldAt(live, ['spec', 'template']), fieldAt(after, ['spec', 'template']), false);
+    if (changes.length === 0) return ['spec.template: the same, its pods run on'];
+    return [
+      'spec.template: its pods are replaced in its own way',
+      ...changes.map(({ shown }) => `spec.template.${shown}`),
+    ];
+  } catch (error) {
+    if (!isKubeError(error)) throw error;
+    return [];
+  }
 }
 
 /** Why a dry run says nothing about what an apply would do; undefined when it was an answer. */

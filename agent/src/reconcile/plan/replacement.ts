@@ -7,7 +7,7 @@ import type { ClaimMaker } from '../../collect/objects/storage.ts';
 import { persist, TRIED } from '../../operations/persist.ts';
 import { failed, type Failure } from '../outcome.ts';
 import { makersIn } from '../volumes/claim-makers.ts';
-import { cannotShrink, plannedGrowth, templateChange, type ClaimGrowth } from './claims.ts';
+import { plannedGrowth, templateChange, type ClaimGrowth } from './claims.ts';
 import { reasonToKeep } from './inventory.ts';
 import { refusalOf } from './refusal.ts';
 
@@ -85,13 +85,8 @@ async function judgeStatefulSet(input: ReplacementInput, replacement: Replacemen
   replacement.fields = [...others, ...sizes, ...beside].slice(0, 20);
   replacement.needsConsent = others.length > 0 || !change.isSizeOnly;
   if (!others.includes('spec.selector')) replacement.propagation = 'Orphan';
-  const [smaller] = change.smaller;
-  if (smaller && !mayAskLess) {
-    const what = `the volumes "${smaller.name}" of StatefulSet/${live.metadata.name}`;
-    return { reason: 'apply-refused', message: cannotShrink(what, smaller) };
-  }
-  if (change.larger.length === 0) return undefined;
-  const growths = await plannedGrowth(kube, wanted, change, signal);
+  if (sizes.length === 0) return undefined;
+  const growths = await plannedGrowth(kube, wanted, change, { mayAskLess, signal });
   if ('reason' in growths) return growths;
   replacement.growths = growths;
   return undefined;
