@@ -96,7 +96,7 @@ export default defineConfig({
           name: 'long',
           include: ['test/long/**/*.test.ts', 'test/agent/reconcile-{kill,hook-kills,elastic}.test.ts'],
           provide: { everyDeath: true },
-          globalSetup: [...everything, ...setups('metrics-server')],
+          globalSetup: [...everything, ...setups('metrics-server', 'volumes')],
           ...long,
           fileParallelism: false,
         },

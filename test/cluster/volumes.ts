@@ -13,8 +13,8 @@ export const GROWING_CLASS = 'growing';
 const driver = 'volumes.steward.test';
 const name = 'volumes';
 const namespace = 'kube-system';
-/** On the node; on this machine it lies below the cluster's state folder. */
-const folder = '/var/lib/steward-volumes';
+/** On the node, below /var/lib; on this machine below the cluster's state folder. Named so that loop devices show whose they are. */
+const folderOf = (cluster: string): string => `steward-volumes-${cluster}`;
 const kubelet = '/var/lib/kubelet';
 const patienceMs = 120_000;
 
@@ -33,7 +33,8 @@ export async function startVolumes(cluster: ClusterHandle, log?: Log): Promise<v
   await cluster.importImage(archivePath);
   await removeVolumes(cluster);
   const node = (await readLayout(cluster.name))?.nodeName ?? '';
-  for (const [path, object] of Object.entries(objects(ref, node))) await client.apply(path, object);
+  for (const [path, object] of Object.entries(objects(cluster.name, { image: ref, node })))
+    await client.apply(path, object);
   const isTaken = async (): Promise<boolean> =>
     ((await client.get(`/apis/storage.k8s.io/v1/csinodes/${node}`)) ?? '').includes(`"${driver}"`);
   await waitUntil('the kubelet to take the driver of volumes', isTaken, { timeoutMs: patienceMs });
@@ -43,8 +44,8 @@ export async function startVolumes(cluster: ClusterHandle, log?: Log): Promise<v
 }
 
 /** Says how a step of each expansion goes from now on. */
-export async function setExpansion({ stateDir }: ClusterHandle, step: ExpansionStep, how: Expansion): Promise<void> {
-  const path = join(folderOf(stateDir), 'switches', step);
+export async function setExpansion(cluster: ClusterHandle, step: ExpansionStep, how: Expansion): Promise<void> {
+  const path = join(placeOf(cluster), 'switches', step);
   if (how === 'go') await rm(path, { force: true });
   else await writeFile(path, how);
 }
@@ -55,7 +56,7 @@ export async function setExpansion({ stateDir }: ClusterHandle, step: ExpansionS
  */
 export async function removeVolumes(cluster: ClusterHandle): Promise<void> {
   const client = await clientOf(cluster);
-  const paths = Object.keys(objects('', '')).toReversed();
+  const paths = Object.keys(objects(cluster.name)).toReversed();
   if ((await client.get(classPath)) !== undefined) {
     for (const step of ['controller-expand', 'node-expand'] as const) await setExpansion(cluster, step, 'go');
     const used = await namespacesOfClaims(client);
@@ -68,20 +69,21 @@ export async function removeVolumes(cluster: ClusterHandle): Promise<void> {
     return true;
   };
   await waitUntil('the driver of volumes to be gone', isGone, { timeoutMs: patienceMs });
-  await rm(folderOf(cluster.stateDir), { recursive: true, force: true });
+  await rm(placeOf(cluster), { recursive: true, force: true });
 }
 
 /** Loop devices of this machine that hold a file of this cluster. */
-export async function loopDevicesOf(stateDir: string): Promise<string[]> {
+export async function loopDevicesOf(cluster: string): Promise<string[]> {
   const found: string[] = [];
   for (const device of (await readdir('/sys/block')).filter((entry) => entry.startsWith('loop'))) {
     const file = await readFile(`/sys/block/${device}/loop/backing_file`, 'utf8').catch(() => '');
-    if (file.includes(folderOf(stateDir)) || file.includes(folder)) found.push(device);
+    if (file.includes(`/${folderOf(cluster)}/`)) found.push(device);
   }
   return found;
 }
 
-const folderOf = (stateDir: string): string => join(stateDir, 'var-lib', folder.slice('/var/lib/'.length));
+const placeOf = ({ stateDir, name: cluster }: Pick<ClusterHandle, 'stateDir' | 'name'>): string =>
+  join(stateDir, 'var-lib', folderOf(cluster));
 
 async function clientOf(cluster: ClusterHandle): Promise<KubeClient> {
   const layout = await readLayout(cluster.name);
@@ -119,7 +121,7 @@ const classPath = `/apis/storage.k8s.io/v1/storageclasses/${GROWING_CLASS}`;
 const podPath = `/api/v1/namespaces/${namespace}/pods/${name}`;
 
 /** By their paths, in the order in which they are made. */
-function objects(image: string, node: string): Record<string, object> {
+function objects(cluster: string, { image, node } = { image: '', node: '' }): Record<string, object> {
   const rbac = 'rbac.authorization.k8s.io';
   const metadata = { name, namespace };
   return {
@@ -145,11 +147,11 @@ function objects(image: string, node: string): Record<string, object> {
       allowVolumeExpansion: true,
       reclaimPolicy: 'Delete',
     },
-    [podPath]: { apiVersion: 'v1', kind: 'Pod', metadata, spec: pod(image, node) },
+    [podPath]: { apiVersion: 'v1', kind: 'Pod', metadata, spec: pod(image, node, `/var/lib/${folderOf(cluster)}`) },
   };
 }
 
-function pod(image: string, node: string): object {
+function pod(image: string, node: string, folder: string): object {
   const host = (volume: string, path: string, type: string): object => ({ name: volume, hostPath: { path, type } });
   return {
     serviceAccountName: name,

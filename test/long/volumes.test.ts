@@ -1,8 +1,11 @@
 // @module-tag one-try
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Installation, Operation, OperationDetails } from '@steward/shared';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { attach, type ClusterHandle } from '../cluster/cluster.ts';
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { attach, down, up, type ClusterHandle } from '../cluster/cluster.ts';
+import { probeImage } from '../cluster/images.ts';
+import { findProcess } from '../cluster/node/leftovers.ts';
 import { GROWING_CLASS, loopDevicesOf, removeVolumes, setExpansion, startVolumes } from '../cluster/volumes.ts';
 import { TEST_CLUSTER } from '../support/cluster-setup.ts';
 import { startNatsLoad } from '../support/nats-load.ts';
@@ -34,6 +37,11 @@ afterAll(async () => {
   if (cluster) await removeVolumes(cluster);
 });
 
+beforeEach(async () => {
+  await setExpansion(cluster, 'controller-expand', 'go');
+  await setExpansion(cluster, 'node-expand', 'go');
+});
+
 interface Pod {
   metadata: { name: string; uid: string };
   status: { containerStatuses?: { restartCount: number }[] };
@@ -63,18 +71,16 @@ async function sizes(name: string, program: string): Promise<number[]> {
   return Promise.all(found.map(({ metadata }) => fileSystemSize(metadata.uid, program, '/data')));
 }
 
-async function is(name: string, wanted: { health: Installation['health']; code?: string }): Promise<Installation> {
-  let last: unknown;
+/** Waits for a health, with this reason among its reasons, or without any. */
+async function is(name: string, health: Installation['health'], code?: string): Promise<Installation> {
   return waitUntil(
     async () => {
       const found = await stack.installation(name);
-      last = [found.health, found.reasons];
-      const isTold = wanted.code === undefined ? found.reasons.length === 0 : true;
-      const codes = found.reasons.map(({ code }) => code);
-      const isIt = found.health === wanted.health && (wanted.code === undefined ? isTold : codes.includes(wanted.code));
-      return isIt ? found : undefined;
+      const codes = found.reasons.map((reason) => reason.code);
+      if (found.health === health && (code === undefined ? codes.length === 0 : codes.includes(code))) return found;
+      throw new Error(`it is ${found.health}: ${JSON.stringify(found.reasons)}`);
     },
-    { what: () => `${name} is ${JSON.stringify(wanted)}; it is ${JSON.stringify(last)}`, timeoutMs: 150_000 },
+    { what: `${name} is ${health}${code === undefined ? '' : ` because of ${code}`}`, timeoutMs: 150_000 },
   );
 }
 
@@ -91,7 +97,7 @@ describe('volumes of NATS', () => {
     const parameters = { storage: { className: GROWING_CLASS } };
     const { operation } = await stack.install('nats', 'nats', { version: '2.14.9', parameters });
     expect(await stack.finished(operation.id)).toMatchObject({ state: 'succeeded' });
-    await is('nats', { health: 'healthy' });
+    await is('nats', 'healthy');
     for (const size of await sizes('nats', 'nats-server')) expect(size).toBeLessThan(1024);
     const before = (await pods('nats')).map(({ metadata }) => metadata.uid);
     expect(before).toHaveLength(3);
@@ -99,16 +105,17 @@ describe('volumes of NATS', () => {
     const load = await startNatsLoad({ servers: await outsideAddress(stack, cluster.nodeAddress, where) });
     await setExpansion(cluster, 'controller-expand', 'hold');
     const said = await stack.mustSteward('upgrade', 'nats', '--set', 'storage.size=2Gi', '--watch');
-    expect(said).toMatch(/PersistentVolumeClaim\/data-nats-0: it has 1Gi of the 2Gi asked for/);
+    expect(said).toMatch(/Its storage still grows: 3 volumes are smaller than asked/);
     const done = await stack.api.get<OperationDetails>(`/operations/${(await latest('nats')).id}`);
+    expect(done.message).toMatch(/PersistentVolumeClaim\/data-nats-0: it has 1Gi of the 2Gi asked for/);
     expect(changesOf(done)).toMatch(/data-nats-2.*1Gi → 2Gi/);
     expect(changesOf(done)).toMatch(/spec.template: its pods are replaced/);
     const after = (await pods('nats')).map(({ metadata }) => metadata.uid);
     expect(after.filter((uid) => before.includes(uid))).toEqual([]);
-    await is('nats', { health: 'progressing', code: 'VolumeGrowing' });
+    await is('nats', 'progressing', 'VolumeGrowing');
     expect(await had('nats')).toEqual(['1Gi', '1Gi', '1Gi']);
     await setExpansion(cluster, 'controller-expand', 'go');
-    await is('nats', { health: 'healthy' });
+    await is('nats', 'healthy');
     expect(await had('nats')).toEqual(['2Gi', '2Gi', '2Gi']);
     for (const size of await sizes('nats', 'nats-server')) expect(size).toBeGreaterThan(1800);
     const result = await load.stop();
@@ -122,7 +129,7 @@ describe('volumes of NATS', () => {
     expect(code).toBe(1);
     expect(stdout + stderr).toMatch(/cannot shrink from 2Gi to 1Gi/);
     expect(await had('nats')).toEqual(['2Gi', '2Gi', '2Gi']);
-    await is('nats', { health: 'healthy' });
+    await is('nats', 'healthy');
   });
 
   it('that are full show in the health of the pods, with the reason', async () => {
@@ -130,8 +137,11 @@ describe('volumes of NATS', () => {
     const where = { namespace: namespaceOf('nats'), service: 'nats', port: 4222 };
     const servers = await outsideAddress(stack, cluster.nodeAddress, where);
     await startNatsLoad({ servers }).catch(() => undefined);
-    const found = await is('nats', { health: 'unhealthy', code: 'NotReady' });
-    console.error(JSON.stringify(found.reasons));
+    const { reasons } = await is('nats', 'unhealthy', 'CrashLoopBackOff');
+    const crashing = reasons.find(({ code }) => code === 'CrashLoopBackOff');
+    expect(crashing?.message).toMatch(/ended with exit code 1. Read its log/);
+    const pod = crashing?.object.replace('Pod/', '') ?? '';
+    expect(await stack.kubectl(['logs', pod, '-n', namespaceOf('nats')])).toMatch(/no space left on device/);
   });
 });
 
@@ -161,13 +171,13 @@ describe('volumes of a service that does not depend on their size', () => {
     const end = await stack.finished(await push('box', { storageClass: GROWING_CLASS, storage: '800Mi' }));
     expect(end).toMatchObject({ state: 'succeeded' });
     expect(changesOf(end)).toMatch(/spec.template: the same, its pods run on/);
-    const { reasons } = await is('box', { health: 'progressing', code: 'VolumeGrowing' });
+    const { reasons } = await is('box', 'progressing', 'VolumeGrowing');
     expect(reasons[0]?.message).toMatch(
       /has 400Mi of the 800Mi asked for: the volume is larger already, its file system/,
     );
     for (const size of await sizes('box', 'probe')) expect(size).toBeLessThan(400);
     await setExpansion(cluster, 'node-expand', 'go');
-    await is('box', { health: 'healthy' });
+    await is('box', 'healthy');
     for (const size of await sizes('box', 'probe')) expect(size).toBeGreaterThan(700);
     await expectSamePods();
   });
@@ -183,9 +193,9 @@ describe('volumes of a service that does not depend on their size', () => {
     await stack.killAgent();
     expect(await stack.finished(operation)).toMatchObject({ state: 'succeeded' });
     expect(await asked('box')).toEqual(['1Gi', '1Gi']);
-    await is('box', { health: 'progressing', code: 'VolumeGrowing' });
+    await is('box', 'progressing', 'VolumeGrowing');
     await setExpansion(cluster, 'controller-expand', 'go');
-    await is('box', { health: 'healthy' });
+    await is('box', 'healthy');
     for (const size of await sizes('box', 'probe')) expect(size).toBeGreaterThan(900);
     await expectSamePods();
   });
@@ -195,7 +205,7 @@ describe('volumes of a service that does not depend on their size', () => {
     const parameters = { storageClass: GROWING_CLASS, storage: '3Gi' };
     const end = await stack.finished(await push('box', parameters));
     expect(end).toMatchObject({ state: 'succeeded' });
-    const { reasons } = await is('box', { health: 'degraded', code: 'VolumeNotGrown' });
+    const { reasons } = await is('box', 'degraded', 'VolumeNotGrown');
     expect(reasons[0]?.message).toMatch(/has 1Gi of the 3Gi asked for, and .* refuses .*: the pool has no room left/);
     const told = ['get', 'operations', '-n', stack.agentNamespace, '-o', 'json'];
     expect(await stack.kubectl(told)).toMatch(/the pool has no room left/);
@@ -203,13 +213,13 @@ describe('volumes of a service that does not depend on their size', () => {
     const less = await stack.finished(await push('box', { ...parameters, storage: '1536Mi' }));
     expect(less).toMatchObject({ state: 'succeeded' });
     expect(await asked('box')).toEqual(['1536Mi', '1536Mi']);
-    await is('box', { health: 'degraded', code: 'VolumeNotGrown' });
+    await is('box', 'degraded', 'VolumeNotGrown');
     const back = await stack.finished(await push('box', { ...parameters, storage: '1Gi' }));
     expect(back).toMatchObject({ state: 'succeeded' });
-    await is('box', { health: 'healthy' });
+    await is('box', 'healthy');
     await setExpansion(cluster, 'controller-expand', 'go');
     await waitUntil(async () => (await had('box')).every((size) => size === '1536Mi'), { what: 'what is asked for' });
-    await is('box', { health: 'healthy' });
+    await is('box', 'healthy');
     await expectSamePods();
   });
 
@@ -232,14 +242,50 @@ describe('volumes of a service that does not depend on their size', () => {
     expect(await asked('box')).toEqual(['1536Mi', '1536Mi']);
     await stack.kubectl(['delete', 'resourcequota', 'small', '-n', namespaceOf('box')]);
     expect(await stack.finished(await push('box', parameters))).toMatchObject({ state: 'succeeded' });
-    await is('box', { health: 'healthy' });
+    await is('box', 'healthy');
     expect(await had('box')).toEqual(['2Gi', '2Gi']);
     await expectSamePods();
   });
 });
 
-it('leaves no loop device when the volumes are taken out', async () => {
-  expect((await loopDevicesOf(cluster.stateDir)).length).toBeGreaterThan(2);
-  await removeVolumes(cluster);
-  expect(await loopDevicesOf(cluster.stateDir)).toEqual([]);
+describe('what volumes leave on this machine', () => {
+  it('is no loop device when they are taken out', async () => {
+    expect((await loopDevicesOf(cluster.name)).length).toBeGreaterThan(2);
+    await removeVolumes(cluster);
+    expect(await loopDevicesOf(cluster.name)).toEqual([]);
+  });
+
+  it('is no loop device or mount when the cluster is killed with a volume in use', async () => {
+    const name = `${TEST_CLUSTER}-v`;
+    const mounts = await readFile('/proc/self/mountinfo', 'utf8');
+    try {
+      const other = await up({ name, log: console.error });
+      await startVolumes(other);
+      const { archivePath, ref } = await probeImage();
+      await other.importImage(archivePath);
+      const objects = [claimOf('data'), podWith(ref, 'data')].map((object) => JSON.stringify(object)).join('\n');
+      await stack.kubectl(['--kubeconfig', other.kubeconfig, 'apply', '-f', '-'], objects);
+      await waitUntil(async () => (await loopDevicesOf(name)).length === 1, {
+        what: 'the volume to be mounted',
+        timeoutMs: 60_000,
+      });
+      process.kill((await findProcess(name)) ?? 0, 'SIGKILL');
+      await waitUntil(async () => (await loopDevicesOf(name)).length === 0, { what: 'no loop device to be left' });
+    } finally {
+      await down(name);
+    }
+    expect(await readFile('/proc/self/mountinfo', 'utf8')).toBe(mounts);
+  });
 });
+
+function claimOf(name: string): object {
+  const resources = { requests: { storage: '400Mi' } };
+  const spec = { accessModes: ['ReadWriteOnce'], storageClassName: GROWING_CLASS, resources };
+  return { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name, namespace: 'default' }, spec };
+}
+
+function podWith(image: string, claimName: string): object {
+  const containers = [{ name: 'probe', image, volumeMounts: [{ name: 'data', mountPath: '/data' }] }];
+  const spec = { containers, volumes: [{ name: 'data', persistentVolumeClaim: { claimName } }] };
+  return { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'holds', namespace: 'default' }, spec };
+}

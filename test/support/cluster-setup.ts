@@ -1,6 +1,7 @@
 import type { TestProject } from 'vitest/node';
 import { up } from '../cluster/cluster.ts';
 import { removeMetricsServer } from '../cluster/metrics-server.ts';
+import { removeVolumes } from '../cluster/volumes.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -18,8 +19,9 @@ export const TEST_CLUSTER = process.env['STEWARD_TEST_CLUSTER'] ?? (older === un
 /** Brings the shared cluster up, or finds it up. It stays, so that the next run starts in a second; `npm run clean -- test` removes it. */
 export async function setup(project: TestProject): Promise<void> {
   const cluster = await up({ name: TEST_CLUSTER, log: (line) => process.stderr.write(`${line}\n`) });
-  // Of a killed run; only the tests that start it have it.
+  // Of a killed run; only the tests that start them have them.
   await removeMetricsServer(cluster);
+  await removeVolumes(cluster);
   project.provide('kubeconfig', cluster.kubeconfig);
   project.provide('hostAddress', cluster.hostAddress);
 }

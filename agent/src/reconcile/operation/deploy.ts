@@ -279,7 +279,8 @@ function stillGrowing({ context, installation }: Run, { permissions }: SetMeta):
   });
   if (lacking.length === 0) return [];
   const isRefused = lacking.some(({ lack }) => lack.refused !== undefined);
+  const count = lacking.length === 1 ? '1 volume is' : `${lacking.length} volumes are`;
   const shown = lacking.slice(0, MAX_CLAIMS).map(({ text }) => text);
-  const rest = lacking.length > MAX_CLAIMS ? [`${lacking.length - MAX_CLAIMS} more likewise`] : [];
-  return [isRefused ? 'Its storage does not grow' : 'Its storage still grows', ...shown, ...rest];
+  // Short at first: a line of a table shows no more.
+  return [`Its storage ${isRefused ? 'does not grow' : 'still grows'}: ${count} smaller than asked`, ...shown];
 }
