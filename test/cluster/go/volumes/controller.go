@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -138,9 +139,12 @@ func (c *controller) resize(claim core.PersistentVolumeClaim, volume core.Persis
 	ctx, cancel := context.WithTimeout(context.Background(), expandLimit)
 	defer cancel()
 	if err := c.expand(ctx, volume.Name, wanted.Value()); err != nil {
-		if claim.Status.AllocatedResourceStatuses[storage] != core.PersistentVolumeClaimControllerResizeInfeasible {
-			refused := condition(core.PersistentVolumeClaimControllerResizeError, fmt.Sprintf("failed to expand pvc with %v", err))
-			return c.tell(&claim, wanted, stateAfter(err), with(conditions, refused))
+		said := fmt.Sprintf("failed to expand pvc with %v", err)
+		if !says(conditions, said) {
+			refused := condition(core.PersistentVolumeClaimControllerResizeError, said)
+			if err := c.tell(&claim, wanted, stateAfter(err), with(conditions, refused)); err != nil {
+				return err
+			}
 		}
 		return err
 	}
@@ -162,6 +166,10 @@ func stateAfter(err error) core.ClaimResourceStatus {
 
 func condition(kind core.PersistentVolumeClaimConditionType, message string) core.PersistentVolumeClaimCondition {
 	return core.PersistentVolumeClaimCondition{Type: kind, Status: core.ConditionTrue, LastTransitionTime: meta.Now(), Message: message}
+}
+
+func says(conditions []core.PersistentVolumeClaimCondition, message string) bool {
+	return slices.ContainsFunc(conditions, func(one core.PersistentVolumeClaimCondition) bool { return one.Message == message })
 }
 
 // with takes the place of one of the same type.
