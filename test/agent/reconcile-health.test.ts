@@ -29,10 +29,11 @@ async function health(where: Where, wanted: (health: InstallationHealth) => bool
   );
 }
 
-/** Tells a probe's HTTP server something. */
-async function tell(where: Where, path: string): Promise<void> {
-  const pods = await fixture.kubectl('get', 'pods', '-n', where.namespace, '-o', 'jsonpath={.items[0].metadata.name}');
-  const proxy = `/api/v1/namespaces/${where.namespace}/pods/${pods}:8080/proxy${path}`;
+/** Tells the HTTP server of a probe something: of the only pod there, or of one by its name. */
+async function tell(where: Where, path: string, name?: string): Promise<void> {
+  const first = ['get', 'pods', '-n', where.namespace, '-o', 'jsonpath={.items[0].metadata.name}'];
+  const pod = name ?? (await fixture.kubectl(...first));
+  const proxy = `/api/v1/namespaces/${where.namespace}/pods/${pod}:8080/proxy${path}`;
   await fixture.kubectl('create', '--raw', proxy, '-f', '/dev/null');
 }
 
@@ -78,6 +79,42 @@ describe.concurrent('the health of an installation', () => {
     expect(found.reasons.find(({ code }) => code === 'Unschedulable')?.message).toContain('node affinity');
   });
 
+  it('says which Job of the service failed as often as it may, until a version has one that does not', async () => {
+    const change = ({ upgrade }: Published['release']): void => void (upgrade.replace = ['Job']);
+    const release = await fixture.publish({ chart: 'failing-job', change });
+    const where = fixture.installation();
+    await fixture.grant(where.name, release);
+    const offer = (generation: number, parameters: Record<string, unknown>) =>
+      fixture.hub.end(fixture.offer({ ...where, generation, release, kind: 'install', parameters }));
+    expect(await offer(1, {})).toMatchObject({ state: 'failed', reason: 'job-failed' });
+    const failed = await health(where, ({ reasons }) => reasons.some(({ code }) => code === 'JobFailed'));
+    expect(failed).toMatchObject({ health: 'unhealthy', reasons: [{ object: `Job/${where.name}-prepare` }] });
+    expect(failed.reasons[0]?.message).toMatch(/^BackoffLimitExceeded: .*exit code 7/);
+    expect(await offer(2, { end: 0 })).toMatchObject({ state: 'succeeded' });
+    expect(await health(where, (found) => found.health === 'healthy')).toMatchObject({ reasons: [] });
+  });
+
+  it('says which Service has no address that takes traffic, also when all pods of the release are well', async () => {
+    const serves = `db-${Date.now()}`;
+    const where = await fixture.installed(web, { serves });
+    const readinessProbe = { httpGet: { path: '/ready', port: 8080 }, periodSeconds: 1 };
+    const containers = [{ name: 'probe', image: 'steward.test/probe:1', readinessProbe }];
+    const metadata = { name: serves, namespace: where.namespace, labels: { app: serves } };
+    const spec = { containers, terminationGracePeriodSeconds: 0 };
+    await fixture.apply([{ apiVersion: 'v1', kind: 'Pod', metadata, spec }]);
+    await fixture.kubectl('wait', '--for=condition=Ready', `pod/${serves}`, '-n', where.namespace, '--timeout=30s');
+    await health(where, (found) => found.health === 'healthy');
+    await tell(where, '/ready?value=false', serves);
+    const unready = await health(where, ({ reasons }) => reasons.some(({ code }) => code === 'EndpointsUnready'));
+    expect(unready).toMatchObject({
+      health: 'unhealthy',
+      reasons: [{ object: `Service/${where.name}`, message: 'none of its 1 addresses takes traffic' }],
+    });
+    expect(unready.workloads).toContainEqual(expect.objectContaining({ kind: 'Deployment', health: 'healthy' }));
+    await tell(where, '/ready?value=true', serves);
+    expect(await health(where, (found) => found.health === 'healthy')).toMatchObject({ reasons: [] });
+  });
+
   it('is in its object for kubectl', async () => {
     const where = await fixture.installed(web);
     await waitUntil(
@@ -93,5 +130,5 @@ it('is the same on both sides, also for an agent that starts anew', { tags: ['on
   await waitUntil(() => hub.agrees(), { what: 'both to agree' });
   agent.kill();
   agent = await fixture.start();
-  await waitUntil(() => hub.agrees() && Object.keys(hub.health).length === 4, { what: 'both to agree again' });
+  await waitUntil(() => hub.agrees() && Object.keys(hub.health).length === 6, { what: 'both to agree again' });
 });

@@ -100,6 +100,13 @@ const claim: ClaimView = {
 };
 const bound: ClaimView = { ...claim, phase: 'Bound' };
 const growing = { from: '1Gi', to: '2Gi', isFileSystemLeft: false, refused: undefined };
+const withoutNode = (message: string): PodView =>
+  unready({
+    owner: undefined,
+    phase: 'Pending',
+    claims: ['data'],
+    problems: [{ code: 'Unschedulable', message, restarts: 0 }],
+  });
 const starting = unready({ hasBeenReady: false, phase: 'Pending' });
 
 describe('the health of a namespace', () => {
@@ -192,6 +199,24 @@ describe('the health of a namespace', () => {
       'healthy',
       [],
     ],
+    [
+      'a claim that waits for its pod, which no node takes for another reason',
+      {
+        claims: [{ ...claim, createdMs: nowMs - CLAIM_PATIENCE_MS }],
+        pods: [withoutNode("no node can take it: 1 node(s) didn't match Pod's node affinity/selector")],
+      },
+      'unhealthy',
+      ['Unschedulable'],
+    ],
+    [
+      'a claim that no node takes a pod with',
+      {
+        claims: [{ ...claim, createdMs: nowMs - CLAIM_PATIENCE_MS }],
+        pods: [withoutNode('no node can take it: pod has unbound immediate PersistentVolumeClaims')],
+      },
+      'unhealthy',
+      ['ClaimUnbound', 'Unschedulable'],
+    ],
     ['a claim whose volume is lost', { claims: [{ ...claim, phase: 'Lost' }] }, 'unhealthy', ['ClaimLost']],
     [
       'a service without a ready address for a while, though its pods are well',
@@ -229,6 +254,16 @@ describe('the health of a namespace', () => {
     const found = healthOf(objects(parts), nowMs);
     expect(found.health).toBe(health);
     expect(found.reasons.map(({ code }) => code)).toEqual(codes);
+  });
+
+  it.each([
+    [undefined, 'Check that the default storage class exists'],
+    ['fast', 'Check that storage class fast exists'],
+    ['', 'It names no storage class, so somebody has to make a volume for it'],
+  ])('says of a claim with the storage class %j what to do', (storageClass, advice) => {
+    const unbound = { ...claim, storageClass, createdMs: nowMs - CLAIM_PATIENCE_MS };
+    const { reasons } = healthOf(objects({ claims: [unbound], pods: [pod({ claims: ['data'] })] }), nowMs);
+    expect(reasons).toMatchObject([{ code: 'ClaimUnbound', message: expect.stringContaining(advice) }]);
   });
 
   it('counts a pod that was never ready only when its patience is over, and says when to look again', () => {

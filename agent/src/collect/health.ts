@@ -226,13 +226,26 @@ function claimVerdict(claim: ClaimView, objects: NamespaceObjects, nowMs: number
     const message = 'its volume is gone. Restore it from a backup';
     return { ...base, health: 'unhealthy', reasons: [{ code: 'ClaimLost', object, message }] };
   }
-  const isWanted = [...objects.pods.values()].some((pod) => pod.claims.includes(claim.name));
-  if (!isWanted) return undefined;
+  const users = [...objects.pods.values()].filter((pod) => pod.claims.includes(claim.name));
+  if (users.every(lacksNodeOnly)) return undefined;
   const patienceEndMs = claim.createdMs + CLAIM_PATIENCE_MS;
   if (nowMs < patienceEndMs) return { ...base, health: 'progressing', reasons: [], recheckAtMs: patienceEndMs };
-  const where = claim.storageClass === undefined ? 'the default storage class' : `storage class ${claim.storageClass}`;
-  const message = `no volume was bound to it. Check that ${where} exists and can provide one`;
+  const message = `no volume was bound to it. ${adviceOn(claim)}`;
   return { ...base, health: 'unhealthy', reasons: [{ code: 'ClaimUnbound', object, message }] };
+}
+
+/** What the scheduler says of a claim that is to be bound before its pod has a node. */
+const BOUND_FIRST = 'unbound immediate PersistentVolumeClaims';
+
+/** No node takes it, and not for want of a volume. Its claims may be of a class that waits for the pod (WaitForFirstConsumer): the fault is the pod's. */
+function lacksNodeOnly({ problems }: PodView): boolean {
+  return problems.some(({ code, message }) => code === 'Unschedulable' && !message.includes(BOUND_FIRST));
+}
+
+function adviceOn({ storageClass }: ClaimView): string {
+  if (storageClass === '') return 'It names no storage class, so somebody has to make a volume for it';
+  const where = storageClass === undefined ? 'the default storage class' : `storage class ${storageClass}`;
+  return `Check that ${where} exists and can provide one`;
 }
 
 /** The pods say why a service has no ready address; by itself that only counts when they say that all is well. */
