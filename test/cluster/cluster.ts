@@ -1,4 +1,5 @@
 import { importArchive } from './image/import.ts';
+import { moveImage, type ReachedRegistry, type StoredImage } from './image/registry.ts';
 import { pauseContainerImage } from './images.ts';
 import {
   buildPrograms,
@@ -33,6 +34,8 @@ export interface ClusterHandle {
   stateDir: string;
   /** Makes an OCI archive's image runnable by tag and by digest, without a pull; resolves when pods can use it. */
   importImage(archivePath: string): Promise<void>;
+  /** Moves an imported image to a registry, from which pods have to pull it: `moveImage(image, registry, 'team/x:1')`. */
+  moveImage(image: StoredImage, to: ReachedRegistry, path: string): Promise<void>;
   /** Resolves when it has taken effect. A killed component is started again by itself, a stopped one is not. */
   component(name: ComponentName, action: 'kill' | 'stop' | 'start' | 'restart'): Promise<void>;
   /** `running`, `waiting` or `stopped`, and how often it has ended though it was wanted. */
@@ -198,6 +201,7 @@ function handleOf(layout: Layout): ClusterHandle {
     nodeAddress,
     stateDir,
     importImage: (archivePath) => importArchive(layout, archivePath),
+    moveImage: (image, to, path) => moveImage(layout, image, to, path),
     component: async (component, action) => {
       await control(layout, 'POST', `/components/${component}/${action}`);
     },

@@ -8,6 +8,8 @@ import { buildProgram } from '../cluster/programs/programs.ts';
 import { mustSucceed } from './command.ts';
 
 export interface RegistryOptions {
+  /** Where it listens; on loopback unless told. */
+  address?: string;
   /** By TLS with this certificate; without it by plain HTTP. */
   tls?: { caPem: string; cert: string; key: string };
   /** Only who knows it is let in. */
@@ -23,7 +25,11 @@ export interface TestRegistry {
   stop(): Promise<void>;
 }
 
-export async function startRegistry({ tls, login }: RegistryOptions = {}): Promise<TestRegistry> {
+export async function startRegistry({
+  address = '127.0.0.1',
+  tls,
+  login,
+}: RegistryOptions = {}): Promise<TestRegistry> {
   const [program, helm] = [await buildProgram('registry', console.error), await buildProgram('helm', console.error)];
   const folder = await mkdtemp(join(tmpdir(), 'steward-registry-'));
   const file = async (name: string, text: string): Promise<string> => {
@@ -31,7 +37,7 @@ export async function startRegistry({ tls, login }: RegistryOptions = {}): Promi
     return join(folder, name);
   };
   const env = {
-    LISTEN: '127.0.0.1:0',
+    LISTEN: `${address}:0`,
     ...(login && { LOGIN: `${login.username}:${login.password}` }),
     ...(tls && { CERTIFICATE: await file('cert.pem', tls.cert), KEY: await file('key.pem', tls.key) }),
   };

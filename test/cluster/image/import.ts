@@ -31,7 +31,14 @@ export async function importArchive(layout: Layout, archivePath: string): Promis
   }
 }
 
-const ctrOf = (layout: Layout): string[] => ['ctr', '--address', layout.containerdSocket, '--namespace', 'k8s.io'];
+/** The command that speaks to the cluster's container runtime from this machine. */
+export const ctrOf = (layout: Layout): string[] => [
+  'ctr',
+  '--address',
+  layout.containerdSocket,
+  '--namespace',
+  'k8s.io',
+];
 
 /** Loads what is before the base layer in the archive, if the cluster has that layer and keeps it meanwhile. */
 async function importAboveBase(

@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { registryFolder } from '../image/registry.ts';
 import { kubeconfigOf } from './certificates.ts';
 import { dnsServiceAddress, podCidr, type Layout } from './layout.ts';
 
@@ -46,6 +47,8 @@ address = "${layout.containerdSocket}"
 [plugins."io.containerd.grpc.v1.cri"]
 sandbox_image = "${pauseImage}"
 restrict_oom_score_adj = true
+[plugins."io.containerd.grpc.v1.cri".registry]
+config_path = "${registryFolder(layout)}"
 [plugins."io.containerd.grpc.v1.cri".containerd]
 snapshotter = "overlayfs"
 [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]

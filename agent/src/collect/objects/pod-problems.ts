@@ -21,6 +21,11 @@ const WAITING: Readonly<Record<string, string>> = {
   CrashLoopBackOff: 'Read its log.',
 };
 
+/** What registries and runtimes say of a login that is missing or wrong; some say it of an image that is not there too. */
+const NOT_LET_IN = /unauthorized|authorization failed|forbidden|access denied|credentials/i;
+const LOGIN_ADVICE =
+  'The registry does not let it in: check the pull Secret in its namespace (its name, the registry, the login), and that the image exists.';
+
 /** What is wrong with a pod as its status says; at most three, the most telling first. Being not ready yet is none of them. */
 export function problemsOf({ spec, status }: PodObject): PodProblem[] {
   if (!status) return [];
@@ -65,7 +70,8 @@ function waitingProblem(container: ContainerStatus, limit: string | number | und
   const isImage = reason.includes('Image');
   const image = isImage && container.image ? ` (${container.image})` : '';
   const said = waiting?.message ?? reason;
-  const message = `container ${name}${image}: ${sentences(isImage ? lastOfChain(said) : said, advice)}`;
+  const help = isImage && NOT_LET_IN.test(said) ? LOGIN_ADVICE : advice;
+  const message = `container ${name}${image}: ${sentences(isImage ? lastOfChain(said) : said, help)}`;
   return { code: reason, message, restarts };
 }
 

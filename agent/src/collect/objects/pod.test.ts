@@ -50,6 +50,23 @@ describe('a pod', () => {
       [{ code: 'ErrImagePull', message: expect.stringMatching(/^container main \(acme\/web:1\): not found\. Check/) }],
     ],
     [
+      'an image that the registry does not give without a login',
+      container({
+        waiting: {
+          reason: 'ImagePullBackOff',
+          message: 'Back-off pulling image "acme/web:1": ErrImagePull: pulling from host acme failed: 401 Unauthorized',
+        },
+      }),
+      [
+        {
+          code: 'ImagePullBackOff',
+          message: expect.stringMatching(
+            /^container main \(acme\/web:1\): pulling .*401 Unauthorized\. .*the pull Secret/,
+          ),
+        },
+      ],
+    ],
+    [
       'a Secret that is not there',
       container({ waiting: { reason: 'CreateContainerConfigError', message: 'secret "x" not found' } }),
       [{ code: 'CreateContainerConfigError', message: expect.stringContaining('secret "x" not found') }],
