@@ -86,7 +86,8 @@ const job: JobView = {
   cronJob: undefined,
   state: 'active',
   message: '',
-  createdMs: nowMs,
+  startedMs: nowMs,
+  hasHadPods: true,
   isHook: false,
 };
 const claim: ClaimView = {

@@ -13,6 +13,8 @@ export const START_PATIENCE_MS = 5 * 60_000;
 export const CLAIM_PATIENCE_MS = 30_000;
 /** Addresses of a service follow its pods with a delay. */
 export const ENDPOINTS_PATIENCE_MS = 5_000;
+/** A controller makes the pods that are missing at once, if it may. */
+export const PODS_PATIENCE_MS = 10_000;
 /** A pod may outlive the end of its grace period by this much. */
 export const END_PATIENCE_MS = 30_000;
 
@@ -60,7 +62,8 @@ export function healthOf(objects: NamespaceObjects, nowMs: number): NamespaceHea
       add(workloadVerdict(workload, podsOf.get(`${workload.kind}/${workload.name}`) ?? [], nowMs));
     }
   }
-  for (const job of objects.jobs.values()) if (!job.isHook) add(jobVerdict(job, podsOf.get(`Job/${job.name}`) ?? []));
+  for (const job of objects.jobs.values())
+    if (!job.isHook) add(jobVerdict(job, podsOf.get(`Job/${job.name}`) ?? [], nowMs));
   for (const [owner, pods] of podsOf) if (!seen.has(owner)) add(looseVerdict(owner, pods, nowMs));
   for (const claim of objects.claims.values()) {
     const verdict = claimVerdict(claim, objects, nowMs);
@@ -99,19 +102,21 @@ function workloadVerdict(workload: WorkloadView, pods: PodView[], nowMs: number)
   const ready = pods.length === 0 ? workload.ready : Math.min(living.filter((pod) => pod.isReady).length, wanted);
   const troubled = podReasons(living, nowMs);
   const stuck = stuckReasons(pods, nowMs);
+  const missing = missingReasons(workload, nowMs);
   const reasons = [
+    ...missing.reasons,
     ...(problem ? [{ code: problem.code, object, message: problem.message }] : []),
     ...troubled.reasons,
     ...stuck.reasons,
   ];
   const isMoving = isRollingOut(workload);
-  const isFailing = troubled.isFailing || problem !== undefined;
+  const isFailing = troubled.isFailing || problem !== undefined || missing.reasons.length > 0;
   const health = workloadHealth({ ready, wanted, isMoving, isFailing, hasBeenReady: workload.hasBeenReady });
   if (reasons.length === 0 && (health === 'degraded' || health === 'unhealthy'))
     reasons.push({ code: 'NotReady', object, message: `${ready} of ${wanted} pods are ready` });
   if (isStopped && wanted === 0 && health === 'healthy') reasons.push({ code: 'Stopped', object, message: STOPPED });
   const restarts = living.reduce((sum, pod) => sum + pod.restarts, 0);
-  const recheckAtMs = earliest(troubled.recheckAtMs, stuck.recheckAtMs);
+  const recheckAtMs = earliest(missing.recheckAtMs, earliest(troubled.recheckAtMs, stuck.recheckAtMs));
   return { kind, name, ready, wanted, restarts, reasons, recheckAtMs, health };
 }
 
@@ -169,7 +174,12 @@ function podReasons(pods: PodView[], nowMs: number): PodReasons {
   return { reasons: reasons.slice(0, 5), isFailing: reasons.length > 0, recheckAtMs };
 }
 
-function stuckReasons(pods: PodView[], nowMs: number): { reasons: HealthReason[]; recheckAtMs: number | undefined } {
+interface Waited {
+  reasons: HealthReason[];
+  recheckAtMs: number | undefined;
+}
+
+function stuckReasons(pods: PodView[], nowMs: number): Waited {
   const reasons: HealthReason[] = [];
   let recheckAtMs: number | undefined;
   for (const { name, goneByMs } of pods) {
@@ -184,7 +194,16 @@ function stuckReasons(pods: PodView[], nowMs: number): { reasons: HealthReason[]
   return { reasons: reasons.slice(0, 3), recheckAtMs };
 }
 
-function jobVerdict(job: JobView, pods: PodView[]): Verdict {
+/** What controllers tell only in events: a quota, Pod Security or a webhook refuses their pods. */
+function missingReasons({ kind, name, replicas, wanted, lacksPodsSinceMs }: WorkloadView, nowMs: number): Waited {
+  if (lacksPodsSinceMs === undefined) return { reasons: [], recheckAtMs: undefined };
+  const patienceEndMs = lacksPodsSinceMs + PODS_PATIENCE_MS;
+  if (nowMs < patienceEndMs) return { reasons: [], recheckAtMs: patienceEndMs };
+  const message = `${replicas} of ${wanted} pods are there, and the next one is not made`;
+  return { reasons: [{ code: 'PodsMissing', object: `${kind}/${name}`, message }], recheckAtMs: undefined };
+}
+
+function jobVerdict(job: JobView, pods: PodView[], nowMs: number): Verdict {
   const base = { kind: 'Job', name: job.name };
   if (job.state === 'failed') {
     const last = pods.flatMap((pod) => pod.problems).at(-1);
@@ -193,12 +212,27 @@ function jobVerdict(job: JobView, pods: PodView[]): Verdict {
     return { ...base, health: job.cronJob === undefined ? 'unhealthy' : 'degraded', reasons };
   }
   if (job.state !== 'active') return { ...base, health: 'healthy', reasons: [] };
+  if (pods.length === 0 && !job.hasHadPods) return podlessVerdict(job, nowMs);
   const { reasons, isFailing } = podReasons(
     pods.filter((pod) => pod.problems.length > 0),
     0,
   );
   if (isFailing) return { ...base, health: 'degraded', reasons };
   return { ...base, health: job.cronJob === undefined ? 'progressing' : 'healthy', reasons };
+}
+
+function podlessVerdict({ name, cronJob, startedMs }: JobView, nowMs: number): Verdict {
+  const base = { kind: 'Job', name };
+  const patienceEndMs = startedMs + PODS_PATIENCE_MS;
+  if (nowMs < patienceEndMs)
+    return {
+      ...base,
+      health: cronJob === undefined ? 'progressing' : 'healthy',
+      reasons: [],
+      recheckAtMs: patienceEndMs,
+    };
+  const reason = { code: 'PodsMissing', object: `Job/${name}`, message: 'it has no pod, and none is made' };
+  return { ...base, health: 'degraded', reasons: [reason] };
 }
 
 /** Pods of nobody, or of a controller that is not watched (an operator's). */

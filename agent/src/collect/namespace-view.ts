@@ -5,7 +5,7 @@ import type { JobView } from './objects/job.ts';
 import type { PodView } from './objects/pod.ts';
 import type { EndpointsView } from './objects/endpoints.ts';
 import type { ClaimView } from './objects/storage.ts';
-import type { WorkloadView } from './objects/workload.ts';
+import { lacksPods, type WorkloadView } from './objects/workload.ts';
 
 interface Opened<T> {
   watch: Watch<T>;
@@ -113,7 +113,7 @@ export class NamespaceView {
       case 'Deployment':
       case 'StatefulSet':
       case 'DaemonSet':
-        opened[kind] = this.#start(kind, WATCHED[kind].project, keepGenerationsReadiness);
+        opened[kind] = this.#start(kind, WATCHED[kind].project, (now, before) => this.#keepWorkload(now, before));
         break;
       case 'Job':
         opened.Job = this.#start(kind, WATCHED.Job.project);
@@ -153,6 +153,11 @@ export class NamespaceView {
 
   #keepUnready(now: EndpointsView, before: EndpointsView | undefined): void {
     if (now.ready === 0) now.unreadySinceMs = before?.unreadySinceMs ?? this.#options.now().getTime();
+  }
+
+  #keepWorkload(now: WorkloadView, before: WorkloadView | undefined): void {
+    keepGenerationsReadiness(now, before);
+    if (lacksPods(now)) now.lacksPodsSinceMs = before?.lacksPodsSinceMs ?? this.#options.now().getTime();
   }
 
   #changed(): void {

@@ -15,11 +15,15 @@ export interface JobView {
   cronJob: string | undefined;
   state: 'active' | 'complete' | 'failed' | 'suspended';
   message: string;
-  createdMs: number;
+  /** When it was made or, after it was suspended, started. */
+  startedMs: number;
+  /** It has had pods, whatever became of them. */
+  hasHadPods: boolean;
   /** Made by a hook: the operation tells of it. */
   isHook: boolean;
 }
 
+const Count = Type.Optional(Type.Integer());
 const decode = compile(
   Type.Object({
     metadata: Type.Object({
@@ -32,6 +36,10 @@ const decode = compile(
     spec: Type.Optional(Type.Object({ suspend: Type.Optional(Type.Boolean()) })),
     status: Type.Optional(
       Type.Object({
+        startTime: Type.Optional(Type.String()),
+        active: Count,
+        succeeded: Count,
+        failed: Count,
         conditions: Type.Optional(
           Type.Array(
             Type.Object({
@@ -63,7 +71,8 @@ export function jobView(object: KubeObject): JobView | undefined {
     cronJob: metadata.ownerReferences?.find(({ kind }) => kind === 'CronJob')?.name,
     state: failed ? 'failed' : isComplete ? 'complete' : spec?.suspend ? 'suspended' : 'active',
     message: failed ? `${failed.reason ?? 'Failed'}: ${failed.message ?? 'no message'}`.slice(0, 600) : '',
-    createdMs: Date.parse(metadata.creationTimestamp ?? ''),
+    startedMs: Date.parse(status?.startTime ?? metadata.creationTimestamp ?? ''),
+    hasHadPods: [status?.active, status?.succeeded, status?.failed].some((count = 0) => count > 0),
     isHook: metadata.labels?.[HOOK_LABEL] !== undefined,
   };
 }

@@ -37,6 +37,8 @@ export interface WorkloadView {
   volumes?: { template: string; size: string }[];
   /** Deployment only: the rollout has ended well. */
   isComplete: boolean;
+  /** Since when pods are missing that nothing but their controller keeps from being made; kept by whoever watches. */
+  lacksPodsSinceMs?: number | undefined;
   problem: { code: 'ReplicaFailure' | 'ProgressDeadlineExceeded'; message: string } | undefined;
 }
 
@@ -137,6 +139,16 @@ function volumesOf(templates: Static<typeof Template>[] = []): Pick<WorkloadView
     return size === undefined ? [] : [{ template: metadata.name, size: String(size) }];
   });
   return volumes.length === 0 ? {} : { volumes };
+}
+
+/**
+ * Whether its controller should have made more pods by now. A Deployment says itself when it may not; the others do so only in
+ * events. A StatefulSet makes one after the other, the next when those before are available.
+ */
+export function lacksPods(workload: WorkloadView): boolean {
+  const { kind, generation, observedGeneration, replicas, wanted, available } = workload;
+  if (kind === 'Deployment' || observedGeneration < generation || replicas >= wanted) return false;
+  return kind === 'DaemonSet' || available >= replicas;
 }
 
 type Counts = Pick<WorkloadView, 'wanted' | 'replicas' | 'updated' | 'ready' | 'available'>;

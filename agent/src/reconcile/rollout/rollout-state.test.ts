@@ -202,6 +202,8 @@ describe('a failure is certain', () => {
     const refused = { owner: 'StatefulSet/web', message: 'exceeded quota', atMs: nowMs };
     const held = new Map([['StatefulSet/web refused', nowMs - 10_000]]);
     expect(look({ workloads: [set] }, { refused: [refused], heldSince: held }).failure?.reason).toBe('pod-refused');
+    const made = pod({ owner: 'StatefulSet/web', createdMs: nowMs });
+    expect(look({ workloads: [set], pods: [made] }, { refused: [refused], heldSince: held }).failure).toBeUndefined();
     const before = { ...refused, atMs: startedMs - 60_000 };
     expect(look({ workloads: [set] }, { refused: [before], heldSince: held }).failure).toBeUndefined();
   });

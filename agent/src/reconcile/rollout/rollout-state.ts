@@ -139,7 +139,7 @@ function troublesOf(
       })),
     );
   const ofController = workload?.problem ? [workloadTrouble(name, workload.problem)] : [];
-  return [...ofController, ...ofPods, ...refusedTroubles(name, input)];
+  return [...ofController, ...ofPods, ...refusedTroubles(name, workload, pods, input)];
 }
 
 /** Of pods that nothing is wrong with, why they do not count yet; some of them. */
@@ -154,9 +154,18 @@ function unreadyPods(pods: readonly PodView[], isNewPod: (pod: PodView) => boole
     );
 }
 
-function refusedTroubles(name: string, { refused, startedMs }: RolloutInput): Trouble[] {
+/** An event stays when its cause has gone: it counts until a pod is made after it, or none is missing. */
+function refusedTroubles(
+  name: string,
+  workload: WorkloadView | undefined,
+  pods: readonly PodView[],
+  { refused, startedMs }: RolloutInput,
+): Trouble[] {
+  const living = pods.filter(({ goneByMs }) => goneByMs === undefined);
+  if (living.length >= (workload?.wanted ?? Number.POSITIVE_INFINITY)) return [];
+  const newestMs = Math.max(...living.map(({ createdMs }) => createdMs));
   return [...refused]
-    .filter(({ owner, atMs }) => owner === name && atMs >= startedMs - CLOCK_GRAIN_MS)
+    .filter(({ owner, atMs }) => owner === name && atMs >= startedMs - CLOCK_GRAIN_MS && atMs > newestMs)
     .map(({ message }) => ({ key: `${name} refused`, text: `${name}: ${message}`, certainty: POD_REFUSED }));
 }
 
