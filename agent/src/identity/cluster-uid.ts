@@ -1,14 +1,7 @@
-import type { KubeClient, ResourceRef } from '../kube/client.ts';
+import type { KubeClient } from '../kube/client.ts';
 import { isKubeError } from '../kube/error.ts';
+import { NAMESPACE } from '../operations/kinds.ts';
 import { persist } from '../operations/persist.ts';
-
-const NAMESPACES: ResourceRef = {
-  group: '',
-  version: 'v1',
-  kind: 'Namespace',
-  plural: 'namespaces',
-  namespaced: false,
-};
 
 /**
  * What tells this cluster from another: kube-system's uid or, where the customer has not granted reading it, that of the
@@ -19,7 +12,7 @@ const NAMESPACES: ResourceRef = {
 export async function loadClusterUid(kube: KubeClient, ownNamespace: string, signal: AbortSignal): Promise<string> {
   for (const name of ['kube-system', ownNamespace]) {
     try {
-      const namespace = await persist(() => kube.get(NAMESPACES, undefined, name, { signal }), signal);
+      const namespace = await persist(() => kube.get(NAMESPACE, undefined, name, { signal }), signal);
       const uid = namespace?.metadata.uid;
       if (uid !== undefined) return uid;
     } catch (error) {

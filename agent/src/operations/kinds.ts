@@ -12,4 +12,11 @@ export const INSTALLATION = ref('Installation', 'installations');
 export const SUPPORT_POLICY = ref('SupportPolicy', 'supportpolicies');
 export const IMAGE_SOURCE = ref('ImageSource', 'imagesources');
 export const OPERATION_APPROVAL = ref('OperationApproval', 'operationapprovals');
+export const NAMESPACE: ResourceRef = {
+  group: '',
+  version: 'v1',
+  kind: 'Namespace',
+  plural: 'namespaces',
+  namespaced: false,
+};
 export const SECRET: ResourceRef = { group: '', version: 'v1', kind: 'Secret', plural: 'secrets', namespaced: true };

@@ -131,6 +131,32 @@ describe('the journal', () => {
     expect(journal.unfinished('shop')).toEqual([]);
   });
 
+  it('does not begin what a backup brought back without its status, and goes on with what it just wrote down', async () => {
+    const namespace = '/api/v1/namespaces/ns';
+    const metadata = { name: 'ns' };
+    server.put(namespace, { apiVersion: 'v1', kind: 'Namespace', metadata });
+    const first = await openJournal();
+    const record = await first.create(desired, undefined);
+    const second = await openJournal();
+    expect(second.unfinished('shop')).toHaveLength(1);
+    await second.move(record, accepted);
+    const written = server.object(path);
+    if (!written) throw new Error('not there');
+    const { apiVersion, kind, spec } = written as KubeObject & { spec: unknown };
+    server.put(path, { apiVersion, kind, metadata: written.metadata, spec });
+    server.delete(namespace);
+    server.put(namespace, { apiVersion: 'v1', kind: 'Namespace', metadata });
+    const third = await openJournal();
+    expect(third.unfinished('shop')).toEqual([]);
+    expect(stored()).toMatchObject({
+      state: 'failed',
+      reason: 'lost-track',
+      message: expect.stringContaining('restored from a backup'),
+    });
+    expect(third.highestGeneration(desired.installationId)).toBe(4);
+    expect([second, third].map((one) => one.isFromElsewhere(desired.installationId))).toEqual([false, true]);
+  });
+
   it('takes over what an earlier life left, and tells all that is not confirmed', async () => {
     const first = await openJournal();
     const record = await first.create(desired, `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01`);

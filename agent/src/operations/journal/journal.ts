@@ -24,6 +24,13 @@ export interface JournalOptions extends OperationStoreOptions {
 const KEPT_MS = 24 * 3_600_000;
 const KEPT_PER_INSTALLATION = 50;
 const ACK_WRITE_DELAY_MS = 1_000;
+const NOT_KNOWN: Move = {
+  state: 'failed',
+  phase: 'done',
+  reason: 'lost-track',
+  message:
+    'it was restored from a backup without its status, so whether it was carried out is not known, and it is not begun again: look at what runs, then push again',
+};
 
 /**
  * The operations of this cluster, as Operation objects. A transition is in the API server before anybody hears of it,
@@ -36,6 +43,8 @@ export class Journal {
   readonly #live = new Map<string, OperationRecord>();
   readonly #ended = new Map<string, Ended>();
   readonly #turns = new WeakMap<OperationRecord, Promise<void>>();
+  /** Ids of installations of which some operation was written in another place. */
+  readonly #moved = new Set<string>();
   #ackTimer: NodeJS.Timeout | undefined;
   /** With the record: when a confirmation comes during a write, that write ends its life in {@link #live}. */
   readonly #acksToWrite = new Map<string, OperationRecord>();
@@ -50,7 +59,16 @@ export class Journal {
     for (const record of await this.#store.load()) {
       this.#keep(record);
       if (record.altered) await this.#setRight(record, record.altered);
+      if (!(await this.#store.isFromElsewhere(record))) continue;
+      this.#moved.add(record.spec.desired.installationId);
+      // Without its status, as backup tools leave it unless told otherwise, it looks like one that was only just written down.
+      if (record.status.revision === 0) await this.move(record, NOT_KNOWN);
     }
+  }
+
+  /** Whether a backup brought records of the installation here: objects that they name by uid are others now. */
+  isFromElsewhere(installationId: string): boolean {
+    return this.#moved.has(installationId);
   }
 
   /** One that has ended is written as it ended; what goes on says so itself. */

@@ -116,6 +116,8 @@ export const OperationSpec = Type.Object({
   generation: Type.Integer(),
   desired: DesiredFrame,
   traceparent: Type.Optional(Type.String()),
+  /** The uid of the agent's namespace it was written in: another one was restored from a backup. Absent where an older agent wrote it. */
+  home: Type.Optional(Type.String()),
 });
 export type OperationSpec = Static<typeof OperationSpec>;
 

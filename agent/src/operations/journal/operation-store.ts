@@ -4,7 +4,7 @@ import type { KubeClient, KubeObject } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
 import { apiVersionOf } from '../../kube/object.ts';
 import type { Log } from '../../log.ts';
-import { OPERATION } from '../kinds.ts';
+import { NAMESPACE, OPERATION } from '../kinds.ts';
 import { decodeOperation, operationName, type OperationRecord, type OperationStatus } from './operation-object.ts';
 import { persist } from '../persist.ts';
 import { patchOf } from './transition.ts';
@@ -31,6 +31,7 @@ export class LostRecordError extends Error {
 export class OperationStore {
   readonly #options: OperationStoreOptions;
   readonly #writer = randomUUID();
+  #home: Promise<string | undefined> | undefined;
 
   constructor(options: OperationStoreOptions) {
     this.#options = options;
@@ -54,12 +55,21 @@ export class OperationStore {
     const { kube, namespace, signal } = this.#options;
     const { id, kind } = desired.operation;
     const name = operationName(id);
-    const spec = { id, installation: desired.name, kind, generation: desired.generation, desired };
+    const home = await this.#loadHome();
+    const spec = {
+      id,
+      installation: desired.name,
+      kind,
+      generation: desired.generation,
+      desired,
+      ...(traceparent !== undefined && { traceparent }),
+      ...(home !== undefined && { home }),
+    };
     const object: KubeObject = {
       apiVersion: apiVersionOf(OPERATION),
       kind: OPERATION.kind,
       metadata: { name, namespace },
-      spec: traceparent === undefined ? spec : { ...spec, traceparent },
+      spec,
     };
     const created = await persist(async () => {
       try {
@@ -71,6 +81,27 @@ export class OperationStore {
       }
     }, signal);
     return decodedOrThrow(created);
+  }
+
+  /** Whether it was written in another namespace of the same name: a backup brought it here. */
+  async isFromElsewhere({ spec }: OperationRecord): Promise<boolean> {
+    if (spec.home === undefined) return false;
+    const home = await this.#loadHome();
+    return home !== undefined && home !== spec.home;
+  }
+
+  /** Undefined where it may not be read. */
+  #loadHome(): Promise<string | undefined> {
+    const { kube, namespace, signal } = this.#options;
+    this.#home ??= persist(() => kube.get(NAMESPACE, undefined, namespace, { signal }), signal).then(
+      (found) => found?.metadata.uid,
+      (error: unknown) => {
+        this.#home = undefined;
+        if (!isKubeError(error) || error.status !== 403) throw error;
+        return undefined;
+      },
+    );
+    return this.#home;
   }
 
   /** Undefined when there is none that can be read. */

@@ -1,6 +1,7 @@
 import { INSTALLATION_LABEL, ORGANIZATION_LABEL } from '@steward/shared';
-import type { KubeObject } from '../../kube/client.ts';
+import type { KubeObject, ResourceRef } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
+import { apiVersionOf } from '../../kube/object.ts';
 import { InstallationGoneError, type StatusPatch } from '../../operations/installation/installations.ts';
 import {
   MAX_HISTORY,
@@ -43,6 +44,32 @@ export async function readOrRestore(
   return installations.read(name);
 }
 
+/**
+ * What a backup brought here: an Installation without its status is put together as a deleted one is, and one that has it gets to know
+ * its objects by the uids that they have now.
+ */
+export async function restoreMoved(context: ReconcileContext, signal: AbortSignal): Promise<void> {
+  const { installations, journal } = context;
+  for (const { id, name, generation } of installations.all()) {
+    const highest = journal.highestGeneration(id);
+    if (generation === 0 && highest > 0) {
+      const { status } = await readOrRestore(context, name, { before: highest + 1, signal });
+      if (status.observedGeneration > 0) await installations.write(name, { generation: highest });
+    } else if (journal.isFromElsewhere(id)) await renewUids(context, name, signal);
+  }
+}
+
+async function renewUids(context: ReconcileContext, name: string, signal: AbortSignal): Promise<void> {
+  const { inventory: before } = (await context.installations.read(name)).status;
+  const inventory = await inParallel(before, WIDTH, async (entry) => {
+    const { kind, namespace, name: own } = entry;
+    const object = { apiVersion: apiVersionOf(entry), kind, metadata: { name: own, namespace } };
+    const uid = (await ownLive(context, { installation: name, object, signal }))?.live.metadata.uid;
+    return uid === undefined || uid === entry.uid ? entry : { ...entry, uid };
+  });
+  if (inventory.some((entry, index) => entry !== before[index])) await context.installations.write(name, { inventory });
+}
+
 /** Nothing was ever written into it: it is new, or somebody deleted the object that was there. */
 function isBlank({ history, inventory, observedGeneration }: InstallationStatus): boolean {
   return history.length === 0 && inventory.length === 0 && observedGeneration === 0;
@@ -76,7 +103,7 @@ async function restoreStatus(
   return {
     state: 'failed',
     observedGeneration: newest.generation,
-    message: `Somebody deleted this object; it was put together again from stored sets, of which the newest is ${meta.version}. Push that version to be certain of what runs`,
+    message: `Somebody deleted this object, or a backup brought it back without its status; it was put together again from stored sets, of which the newest is ${meta.version}. Push that version to be certain of what runs`,
     history,
     inventory: await inventoryOf(context, name, [...objects, ...possibleScalers(objects, meta.remedies ?? {})], signal),
     claimMakers: mergedMakers(
@@ -100,25 +127,39 @@ async function restoreStatus(
 
 /** Of the objects of a set those that are there and bear this installation's labels. */
 async function inventoryOf(
-  { kube, config }: ReconcileContext,
-  name: string,
+  context: ReconcileContext,
+  installation: string,
   objects: ReleaseSet['objects'],
   signal: AbortSignal,
 ): Promise<InventoryEntry[]> {
   const entries = await inParallel(objects, WIDTH, async (object) => {
-    const ref = await persist(() => kube.resourceOf(object.apiVersion, object.kind), signal);
-    if (!ref) return undefined;
-    const { namespace, name: own } = object.metadata;
-    try {
-      const live = await persist(() => kube.get(ref, ref.namespaced ? namespace : undefined, own, { signal }), signal);
-      const isOurs = live && hasLabels(live, name, config.organization);
-      return isOurs ? entryOf(ref, object, live.metadata.uid) : undefined;
-    } catch (error) {
-      if (isKubeError(error) && error.status === 403) return undefined;
-      throw error;
-    }
+    const found = await ownLive(context, { installation, object, signal });
+    return found && entryOf(found.ref, object, found.live.metadata.uid);
   });
   return entries.filter((entry) => entry !== undefined);
+}
+
+interface Named {
+  apiVersion: string;
+  kind: string;
+  metadata: { name: string; namespace?: string | undefined };
+}
+
+/** What lives under the name of an object, if it bears this installation's labels and may be looked at. */
+async function ownLive(
+  { kube, config }: ReconcileContext,
+  { installation, object, signal }: { installation: string; object: Named; signal: AbortSignal },
+): Promise<{ ref: ResourceRef; live: KubeObject } | undefined> {
+  const ref = await persist(() => kube.resourceOf(object.apiVersion, object.kind), signal);
+  if (!ref) return undefined;
+  const { namespace, name } = object.metadata;
+  try {
+    const live = await persist(() => kube.get(ref, ref.namespaced ? namespace : undefined, name, { signal }), signal);
+    return live && hasLabels(live, installation, config.organization) ? { ref, live } : undefined;
+  } catch (error) {
+    if (isKubeError(error) && error.status === 403) return undefined;
+    throw error;
+  }
 }
 
 function hasLabels({ metadata: { labels } }: KubeObject, installation: string, organization: string): boolean {
