@@ -57,14 +57,13 @@ async function backUp(namespaces: readonly string[]): Promise<Item[]> {
 }
 
 /** As a backup tool makes it anew: an object of its own, which tells nothing of its former life but in its status, if that is asked for. */
-function asNew({ status: _, metadata, spec, ...rest }: Item): Item {
+function asNew({ metadata, ...rest }: Item): Omit<Item, 'status'> {
   const { name, namespace, labels, annotations } = metadata;
-  const { clusterIP: __, clusterIPs: ___, ...kept } = spec ?? {};
-  return {
-    ...rest,
-    metadata: { name, ...(namespace !== undefined && { namespace }), labels, annotations },
-    ...(spec && { spec: rest.kind === 'Namespace' ? {} : kept }),
-  };
+  const made = structuredClone(rest);
+  delete made.status;
+  delete made.spec?.['clusterIP'];
+  delete made.spec?.['clusterIPs'];
+  return { ...made, metadata: { name, ...(namespace !== undefined && { namespace }), labels, annotations } };
 }
 
 /** Deletes all of it, and what only this cluster tells the agent by, then makes it anew: to the agent that is another cluster. */

@@ -55,12 +55,23 @@ const decode = compile(
   }),
 );
 
+interface Counts {
+  active?: number;
+  succeeded?: number;
+  failed?: number;
+}
+function hasHadPods({ active = 0, succeeded = 0, failed = 0 }: Counts): boolean {
+  return active + succeeded + failed > 0;
+}
+
+const startOf = (started: string | undefined, made = ''): number => Date.parse(started ?? made);
+
 /** The small view of a Job; undefined when it is not one that can be read. `FailureTarget` counts: the outcome is certain then. */
 export function jobView(object: KubeObject): JobView | undefined {
   const decoded = decode(object);
   if (!decoded.ok) return undefined;
-  const { metadata, spec, status } = decoded.value;
-  const held = (status?.conditions ?? []).filter((condition) => condition.status === 'True');
+  const { metadata, spec, status = {} } = decoded.value;
+  const held = (status.conditions ?? []).filter((condition) => condition.status === 'True');
   const failed = held.find(({ type }) => type === 'Failed' || type === 'FailureTarget');
   const isComplete = held.some(({ type }) => type === 'Complete' || type === 'SuccessCriteriaMet');
   return {
@@ -71,8 +82,8 @@ export function jobView(object: KubeObject): JobView | undefined {
     cronJob: metadata.ownerReferences?.find(({ kind }) => kind === 'CronJob')?.name,
     state: failed ? 'failed' : isComplete ? 'complete' : spec?.suspend ? 'suspended' : 'active',
     message: failed ? `${failed.reason ?? 'Failed'}: ${failed.message ?? 'no message'}`.slice(0, 600) : '',
-    startedMs: Date.parse(status?.startTime ?? metadata.creationTimestamp ?? ''),
-    hasHadPods: [status?.active, status?.succeeded, status?.failed].some((count = 0) => count > 0),
+    startedMs: startOf(status.startTime, metadata.creationTimestamp),
+    hasHadPods: hasHadPods(status),
     isHook: metadata.labels?.[HOOK_LABEL] !== undefined,
   };
 }

@@ -70,9 +70,12 @@ function waitingProblem(container: ContainerStatus, limit: string | number | und
   const isImage = reason.includes('Image');
   const image = isImage && container.image ? ` (${container.image})` : '';
   const said = waiting?.message ?? reason;
-  const help = isImage && NOT_LET_IN.test(said) ? LOGIN_ADVICE : advice;
-  const message = `container ${name}${image}: ${sentences(isImage ? lastOfChain(said) : said, help)}`;
+  const message = `container ${name}${image}: ${isImage ? ofImage(said, advice) : sentences(said, advice)}`;
   return { code: reason, message, restarts };
+}
+
+function ofImage(said: string, advice: string): string {
+  return sentences(lastOfChain(said), NOT_LET_IN.test(said) ? LOGIN_ADVICE : advice);
 }
 
 /** A runtime wraps the cause into the same reference several times: `failed to pull … "x": failed to resolve … "x": cause`. */
