@@ -174,10 +174,7 @@ function podReasons(pods: PodView[], nowMs: number): PodReasons {
   return { reasons: reasons.slice(0, 5), isFailing: reasons.length > 0, recheckAtMs };
 }
 
-interface Waited {
-  reasons: HealthReason[];
-  recheckAtMs: number | undefined;
-}
+type Waited = Pick<Verdict, 'reasons' | 'recheckAtMs'>;
 
 function stuckReasons(pods: PodView[], nowMs: number): Waited {
   const reasons: HealthReason[] = [];
@@ -224,13 +221,10 @@ function jobVerdict(job: JobView, pods: PodView[], nowMs: number): Verdict {
 function podlessVerdict({ name, cronJob, startedMs }: JobView, nowMs: number): Verdict {
   const base = { kind: 'Job', name };
   const patienceEndMs = startedMs + PODS_PATIENCE_MS;
-  if (nowMs < patienceEndMs)
-    return {
-      ...base,
-      health: cronJob === undefined ? 'progressing' : 'healthy',
-      reasons: [],
-      recheckAtMs: patienceEndMs,
-    };
+  if (nowMs < patienceEndMs) {
+    const health = cronJob === undefined ? 'progressing' : 'healthy';
+    return { ...base, health, reasons: [], recheckAtMs: patienceEndMs };
+  }
   const reason = { code: 'PodsMissing', object: `Job/${name}`, message: 'it has no pod, and none is made' };
   return { ...base, health: 'degraded', reasons: [reason] };
 }
