@@ -138,7 +138,7 @@ describe.concurrent('the volumes of a StatefulSet', () => {
     const end = await hub.end(fixture.offer({ ...want, generation: 2, kind: 'upgrade', parameters: larger }));
     expect(end).toMatchObject({ state: 'succeeded' });
     const [first, second] = [0, 1].map((index) => `data-${where.name}-data-${index}`);
-    expect(end.message).toContain(`PersistentVolumeClaim/${first} has 8Mi of the 16Mi asked for`);
+    expect(end.message).toContain(`PersistentVolumeClaim/${first}: it has 8Mi of the 16Mi asked for`);
     expect(await sizes(where)).toBe(`${first}=16Mi ${second}=16Mi`);
     expect(await fixture.get('StatefulSet', `${where.name}-data`, where.namespace)).toMatchObject({
       spec: { volumeClaimTemplates: [{ spec: { resources: { requests: { storage: '16Mi' } } } }] },
