@@ -154,7 +154,24 @@ describe('the journal', () => {
       message: expect.stringContaining('restored from a backup'),
     });
     expect(third.highestGeneration(desired.installationId)).toBe(4);
-    expect([second, third].map((one) => one.isFromElsewhere(desired.installationId))).toEqual([false, true]);
+    expect([second, third].map((one) => one.isRestored(desired.installationId))).toEqual([false, true]);
+  });
+
+  it('does not begin what was restored in its own place, also when it comes after the journal was read', async () => {
+    const first = await openJournal();
+    await first.create(desired, undefined);
+    const written = server.object(path);
+    if (!written) throw new Error('not there');
+    const { apiVersion, kind, spec } = written as KubeObject & { spec: unknown };
+    server.delete(path);
+    const second = await openJournal();
+    const creationTimestamp = new Date(nowMs + 3_600_000).toISOString();
+    server.put(path, { apiVersion, kind, metadata: { name: `op-${id}`, namespace: 'ns', creationTimestamp }, spec });
+    await second.create(desired, undefined);
+    expect(second.unfinished('shop')).toEqual([]);
+    expect(stored()).toMatchObject({ state: 'failed', reason: 'lost-track' });
+    expect(await (await openJournal()).discover(id)).toBe(true);
+    expect(stored()).toMatchObject({ revision: 1 });
   });
 
   it('takes over what an earlier life left, and tells all that is not confirmed', async () => {

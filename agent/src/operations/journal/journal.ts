@@ -43,8 +43,8 @@ export class Journal {
   readonly #live = new Map<string, OperationRecord>();
   readonly #ended = new Map<string, Ended>();
   readonly #turns = new WeakMap<OperationRecord, Promise<void>>();
-  /** Ids of installations of which some operation was written in another place. */
-  readonly #moved = new Set<string>();
+  /** Ids of installations of which a backup brought some operation. */
+  readonly #restored = new Set<string>();
   #ackTimer: NodeJS.Timeout | undefined;
   /** With the record: when a confirmation comes during a write, that write ends its life in {@link #live}. */
   readonly #acksToWrite = new Map<string, OperationRecord>();
@@ -57,18 +57,25 @@ export class Journal {
   /** Reads what earlier runs left. */
   async load(): Promise<void> {
     for (const record of await this.#store.load()) {
-      this.#keep(record);
+      await this.#takeIn(record);
       if (record.altered) await this.#setRight(record, record.altered);
-      if (!(await this.#store.isFromElsewhere(record))) continue;
-      this.#moved.add(record.spec.desired.installationId);
-      // Without its status, as backup tools leave it unless told otherwise, it looks like one that was only just written down.
-      if (record.status.revision === 0) await this.move(record, NOT_KNOWN);
     }
   }
 
-  /** Whether a backup brought records of the installation here: objects that they name by uid are others now. */
-  isFromElsewhere(installationId: string): boolean {
-    return this.#moved.has(installationId);
+  /**
+   * What the API server has. Without its status, as backup tools leave it unless told otherwise, a restored one looks as if it
+   * was only just written down: it is not begun again.
+   */
+  async #takeIn(record: OperationRecord): Promise<void> {
+    const isRestored = await this.#store.isRestored(record);
+    if (isRestored) this.#restored.add(record.spec.desired.installationId);
+    if (isRestored && record.status.revision === 0) await this.move(record, NOT_KNOWN);
+    else this.#keep(record);
+  }
+
+  /** Whether a backup brought records of the installation: objects that they name by uid may be others now. */
+  isRestored(installationId: string): boolean {
+    return this.#restored.has(installationId);
   }
 
   /** One that has ended is written as it ended; what goes on says so itself. */
@@ -125,14 +132,14 @@ export class Journal {
   /** Writes the operation down, before anything is done about it. What is there already stays as it is. */
   async create(desired: DesiredState, traceparent: string | undefined): Promise<OperationRecord> {
     const record = await this.#store.create(desired, traceparent);
-    this.#keep(record);
+    await this.#takeIn(record);
     return record;
   }
 
   /** Whether the API server has an operation that this journal did not know: a predecessor's last write may arrive late. */
   async discover(id: string): Promise<boolean> {
     const record = await this.#store.find(id);
-    if (record) this.#keep(record);
+    if (record) await this.#takeIn(record);
     return record !== undefined;
   }
 

@@ -118,11 +118,18 @@ export const OperationSpec = Type.Object({
   traceparent: Type.Optional(Type.String()),
   /** The uid of the agent's namespace it was written in: another one was restored from a backup. Absent where an older agent wrote it. */
   home: Type.Optional(Type.String()),
+  /** By the API server's clock, as the object's own creationTimestamp: one that was made much later was restored. Absent likewise. */
+  writtenAt: Type.Optional(Time),
 });
 export type OperationSpec = Static<typeof OperationSpec>;
 
 const OperationObject = Type.Object({
-  metadata: Type.Object({ name: Type.String(), uid: Type.String(), resourceVersion: Type.String() }),
+  metadata: Type.Object({
+    name: Type.String(),
+    uid: Type.String(),
+    resourceVersion: Type.String(),
+    creationTimestamp: Type.Optional(Type.String()),
+  }),
   spec: OperationSpec,
   status: Type.Optional(OperationStatus),
 });
@@ -132,6 +139,7 @@ export interface OperationRecord {
   name: string;
   uid: string;
   resourceVersion: string;
+  creationTimestamp?: string;
   spec: OperationSpec;
   /** As its transitions tell it. */
   status: OperationStatus;

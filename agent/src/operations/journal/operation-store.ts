@@ -13,9 +13,14 @@ export interface OperationStoreOptions {
   kube: KubeClient;
   /** The agent's own. */
   namespace: string;
+  /** By the API server's clock. */
+  now: () => Date;
   log: Log;
   signal: AbortSignal;
 }
+
+/** A request may take this long until its object is made. */
+const MAKING_MS = 60_000;
 
 /** The journal was written by somebody else: another replica took over. Whoever gets this stops at once. */
 export class FencedError extends Error {
@@ -52,7 +57,7 @@ export class OperationStore {
 
   /** What is there already stays as it is. */
   async create(desired: DesiredState, traceparent: string | undefined): Promise<OperationRecord> {
-    const { kube, namespace, signal } = this.#options;
+    const { kube, namespace, now, signal } = this.#options;
     const { id, kind } = desired.operation;
     const name = operationName(id);
     const home = await this.#loadHome();
@@ -65,15 +70,10 @@ export class OperationStore {
       ...(traceparent !== undefined && { traceparent }),
       ...(home !== undefined && { home }),
     };
-    const object: KubeObject = {
-      apiVersion: apiVersionOf(OPERATION),
-      kind: OPERATION.kind,
-      metadata: { name, namespace },
-      spec,
-    };
+    const object = { apiVersion: apiVersionOf(OPERATION), kind: OPERATION.kind, metadata: { name, namespace } };
     const created = await persist(async () => {
       try {
-        return await kube.create(object, { signal });
+        return await kube.create({ ...object, spec: { ...spec, writtenAt: now().toISOString() } }, { signal });
       } catch (error) {
         const existing = isKubeError(error, 'AlreadyExists') ? await kube.get(OPERATION, namespace, name) : undefined;
         if (!existing) throw error;
@@ -83,11 +83,14 @@ export class OperationStore {
     return decodedOrThrow(created);
   }
 
-  /** Whether it was written in another namespace of the same name: a backup brought it here. */
-  async isFromElsewhere({ spec }: OperationRecord): Promise<boolean> {
-    if (spec.home === undefined) return false;
-    const home = await this.#loadHome();
-    return home !== undefined && home !== spec.home;
+  /** Whether a backup brought it here: it was written in another namespace of this name, or long before this object was made. */
+  async isRestored({ spec: { home, writtenAt }, creationTimestamp }: OperationRecord): Promise<boolean> {
+    if (writtenAt !== undefined && creationTimestamp !== undefined) {
+      if (Date.parse(creationTimestamp) - Date.parse(writtenAt) > MAKING_MS) return true;
+    }
+    if (home === undefined) return false;
+    const here = await this.#loadHome();
+    return here !== undefined && here !== home;
   }
 
   /** Undefined where it may not be read. */

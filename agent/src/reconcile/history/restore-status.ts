@@ -55,7 +55,7 @@ export async function restoreMoved(context: ReconcileContext, signal: AbortSigna
     if (generation === 0 && highest > 0) {
       const { status } = await readOrRestore(context, name, { before: highest + 1, signal });
       if (status.observedGeneration > 0) await installations.write(name, { generation: highest });
-    } else if (journal.isFromElsewhere(id)) await renewUids(context, name, signal);
+    } else if (journal.isRestored(id)) await renewUids(context, name, signal);
   }
 }
 
