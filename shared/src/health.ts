@@ -10,7 +10,7 @@ export const HealthReason = Type.Object({
   code: Type.String({
     maxLength: 64,
     description:
-      'CrashLoopBackOff, OOMKilled, ImagePullBackOff, Unschedulable, JobFailed, ClaimUnbound, VolumeGrowing, VolumeNotGrown, EndpointsUnready, NotReady, Stopped, …',
+      'CrashLoopBackOff, OOMKilled, ImagePullBackOff, Unschedulable, JobFailed, PodsMissing, ClaimUnbound, VolumeGrowing, VolumeNotGrown, EndpointsUnready, NotReady, Stopped, …',
   }),
   object: Type.String({ maxLength: 300, description: 'Kind/name the reason is about' }),
   message: Type.String({ maxLength: 1000 }),

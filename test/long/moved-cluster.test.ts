@@ -159,6 +159,7 @@ describe('a cluster that is restored in another place', { timeout: 400_000 }, ()
     await healthy('bare');
     expect(await template('bare')).toBe(before);
     const ops = await inCluster('operations');
+    expect(ops).toHaveLength(2);
     for (const { status } of ops) expect(status).toMatchObject({ state: 'failed', reason: 'lost-track' });
     for (const id of [operation.id, restart])
       expect(await stack.api.get<OperationDetails>(`/operations/${id}`)).toMatchObject({ state: 'succeeded' });

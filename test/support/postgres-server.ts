@@ -92,9 +92,9 @@ export async function startPostgresServer(): Promise<PostgresServer> {
   };
 }
 
-/** Runs the built hub's program to its end: `migrate`. */
+/** Runs the hub's program to its end: `migrate`. */
 export async function migrateDatabase(ownerUrl: string): Promise<void> {
-  await mustSucceed(process.execPath, [join(import.meta.dirname, '../../hub/dist/main.js'), 'migrate'], {
+  await mustSucceed(process.execPath, [join(import.meta.dirname, '../../hub/dist/bundle/steward-hub.js'), 'migrate'], {
     env: { STEWARD_DATABASE_URL: ownerUrl },
   });
 }

@@ -15,7 +15,7 @@ const PROBLEM_PATIENCE_MS = 30_000;
 const MAX_REASONS = 20;
 
 /** Reasons whose cause is only told in events. */
-const UNEXPLAINED: ReadonlySet<string> = new Set(['NotReady', 'ClaimUnbound', 'PodsMissing']);
+const UNEXPLAINED: ReadonlySet<string> = new Set(['NotReady', 'ClaimUnbound', 'PodsMissing', 'VolumeGrowing']);
 
 export interface HealthMonitorOptions {
   kube: KubeClient;

@@ -191,6 +191,12 @@ describe('the health of a namespace', () => {
       ['VolumeNotGrown'],
     ],
     [
+      'a volume that no pod uses, whose file system is left',
+      { claims: [{ ...bound, growing: { ...growing, isFileSystemLeft: true } }] },
+      'healthy',
+      [],
+    ],
+    [
       'a claim that asks for more than is wanted, with a volume that is large enough',
       {
         claims: [{ ...bound, name: 'data-db-0', growing: { ...growing, refused: 'no room' } }],

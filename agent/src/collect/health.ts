@@ -5,7 +5,7 @@ import { workloadOf, type PodView } from './objects/pod.ts';
 import type { EndpointsView } from './objects/endpoints.ts';
 import type { ClaimView } from './objects/storage.ts';
 import type { WorkloadView } from './objects/workload.ts';
-import { lackOf, lackReason } from './volume-growth.ts';
+import { lackOf, lackReason } from './objects/volume-growth.ts';
 
 /** A pod that was never ready may take this long before that counts against its health. */
 export const START_PATIENCE_MS = 5 * 60_000;
@@ -69,7 +69,8 @@ export function healthOf(objects: NamespaceObjects, nowMs: number): NamespaceHea
     const verdict = claimVerdict(claim, objects, nowMs);
     if (verdict) add(verdict);
   }
-  const isAllWell = verdicts.every(({ health }) => health === 'healthy');
+  // A volume that is still too small is no reason for a service without an address.
+  const isAllWell = verdicts.every(({ kind, health }) => health === 'healthy' || kind === 'PersistentVolumeClaim');
   for (const verdict of endpointVerdicts(objects.endpoints.values(), isAllWell, nowMs)) add(verdict);
   return summarize(verdicts);
 }

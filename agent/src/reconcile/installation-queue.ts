@@ -9,7 +9,7 @@ import type { Drifts } from './drift/drifts.ts';
 import { deploy } from './operation/deploy.ts';
 import { leave } from './operation/leave.ts';
 import { removeSets, unneededSets } from './history/good-generations.ts';
-import { readOrRestore } from './history/restore-status.ts';
+import { readOrRestore, settleRestored } from './history/restore-status.ts';
 import { sayFirst } from './operation/run/first-words.ts';
 import { Halt, Interruption, lostEnd, superseded } from './operation/run/interruption.ts';
 import { Run } from './operation/run/run.ts';
@@ -43,6 +43,7 @@ export class InstallationQueue {
   #current: Run | undefined;
   /** Ends a look at drift. */
   #look: AbortController | undefined;
+  #isSettled = false;
   #work: Promise<void> | undefined;
 
   constructor(options: {
@@ -102,6 +103,8 @@ export class InstallationQueue {
   /** @returns true when it cannot go on */
   async #drain(): Promise<boolean> {
     try {
+      if (!this.#isSettled) await settleRestored(this.#context, this.#name, this.#signal);
+      this.#isSettled = true;
       for (;;) {
         const record = await this.#next();
         if (record) await this.#carryOut(record);

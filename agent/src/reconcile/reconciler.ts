@@ -18,7 +18,7 @@ import type { DriftTimings } from './drift/installation-drift.ts';
 import { InstallationQueue } from './installation-queue.ts';
 import { Monitors } from './monitors.ts';
 import { RuleProblems } from '../policy/rule-problems.ts';
-import { restoreMoved } from './history/restore-status.ts';
+import { isRestored } from './history/restore-status.ts';
 import { RULE_KINDS } from './rule-kinds.ts';
 import { removeOldRenders } from './render/helm.ts';
 import { RenderRoom } from './render/render-room.ts';
@@ -148,7 +148,6 @@ class Reconciler {
     if (error !== undefined) log.warn('what earlier renderings left was not removed', { error });
     await journal.load();
     await installations.load();
-    await restoreMoved(this.#context, this.#signal);
     for (const installation of installations.all())
       if (installation.watched.length > 0) monitors.watch(installation, installation.watched);
     this.#options.link.attach({
@@ -167,7 +166,9 @@ class Reconciler {
       onDesired: (desired, { traceparent }) => this.#enqueue(() => this.#take(desired, traceparent)),
       onCancel: (cancel) => this.#enqueue(() => this.#cancel(cancel)),
     });
-    for (const name of journal.installationsWithWork()) this.#queueOf(name).wake();
+    const restored = installations.all().filter((installation) => isRestored(this.#context, installation));
+    for (const name of [...journal.installationsWithWork(), ...restored.map((one) => one.name)])
+      this.#queueOf(name).wake();
     this.#drifts.start();
     this.#schedules.start();
     this.#rules.start();

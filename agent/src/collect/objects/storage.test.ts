@@ -19,5 +19,6 @@ it('tells what a volume lacks, whether only its file system is behind, and why t
   const refusal = { type: 'ControllerResizeError', status: 'True', message };
   expect(growing(refusal)).toEqual({ ...lack, refused: 'no room: 1 GiB left' });
   expect(growing({ ...refusal, status: 'False' })).toEqual(lack);
-  expect(growing({ ...refusal, type: 'NodeResizeError', message: 'no' })).toEqual({ ...lack, refused: 'no' });
+  const onNode = { ...refusal, type: 'NodeResizeError', message: 'no' };
+  expect(growing(onNode)).toEqual({ ...lack, isFileSystemLeft: true, refused: 'no' });
 });

@@ -96,7 +96,7 @@ function growthOf(
   return {
     from: String(has),
     to: String(asks),
-    isFileSystemLeft: holding.some(({ type }) => type === 'FileSystemResizePending'),
+    isFileSystemLeft: holding.some(({ type }) => type === 'FileSystemResizePending' || type === 'NodeResizeError'),
     refused: refusal && wordsOf(refusal.message ?? ''),
   };
 }

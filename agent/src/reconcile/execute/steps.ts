@@ -7,7 +7,7 @@ import { apiVersionOf, nameOf } from '../../kube/object.ts';
 import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
 import { persist, type PersistOptions } from '../../operations/persist.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
-import { growClaim, type ClaimGrowth } from '../plan/claims.ts';
+import { carryOutGrowth, type ClaimGrowth } from '../plan/claims.ts';
 import type { HelmRelease } from '../adopt/helm-marks.ts';
 import { giveBack, takeOver } from '../adopt/hand-over.ts';
 import { ownerOf } from '../fields/owner.ts';
@@ -78,7 +78,7 @@ export async function executeStep(step: Step, context: StepContext): Promise<Out
       case 'give-back':
         return await giveBack(step, context);
       case 'grow-claim':
-        await growClaim(context.kube, step.growth, context);
+        await carryOutGrowth(context.kube, step.growth, context);
         return done(NOTHING);
       case 'remove':
         return done(await remove(step, context));

@@ -2,7 +2,11 @@ import { INSTALLATION_LABEL, ORGANIZATION_LABEL } from '@steward/shared';
 import type { KubeObject, ResourceRef } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
 import { apiVersionOf } from '../../kube/object.ts';
-import { InstallationGoneError, type StatusPatch } from '../../operations/installation/installations.ts';
+import {
+  InstallationGoneError,
+  type InstallationSummary,
+  type StatusPatch,
+} from '../../operations/installation/installations.ts';
 import {
   MAX_HISTORY,
   type HistoryEntry,
@@ -44,23 +48,33 @@ export async function readOrRestore(
   return installations.read(name);
 }
 
-/**
- * What a backup brought here: an Installation without its status is put together as a deleted one is, and one that has it gets to know
- * its objects by the uids that they have now.
- */
-export async function restoreMoved(context: ReconcileContext, signal: AbortSignal): Promise<void> {
-  const { installations, journal } = context;
-  for (const { id, name, generation } of installations.all()) {
-    const highest = journal.highestGeneration(id);
-    if (generation === 0 && highest > 0) {
-      const { status } = await readOrRestore(context, name, { before: highest + 1, signal });
-      if (status.observedGeneration > 0) await installations.write(name, { generation: highest });
-    } else if (journal.isRestored(id)) await renewUids(context, name, signal);
-  }
+/** A backup brought its Installation here without the status, or some of its operations. */
+export function isRestored({ journal }: ReconcileContext, { id, generation }: InstallationSummary): boolean {
+  return journal.isRestored(id) || (generation === 0 && journal.highestGeneration(id) > 0);
 }
 
-async function renewUids(context: ReconcileContext, name: string, signal: AbortSignal): Promise<void> {
-  const { inventory: before } = (await context.installations.read(name)).status;
+/**
+ * Before anything else is done about what a backup brought: an Installation without its status is put together as a deleted one
+ * is, and watched; one that has it gets to know its objects by the uids that they have now.
+ */
+export async function settleRestored(context: ReconcileContext, name: string, signal: AbortSignal): Promise<void> {
+  const { installations, journal, monitors } = context;
+  const known = installations.byName(name);
+  if (!known || !isRestored(context, known)) return;
+  if (known.generation > 0) return renewUids(context, known, signal);
+  const generation = journal.highestGeneration(known.id);
+  const { status } = await readOrRestore(context, name, { before: generation + 1, signal });
+  if (status.observedGeneration === 0) return;
+  await installations.write(name, { generation });
+  monitors.watch(known, status.watched);
+}
+
+async function renewUids(
+  context: ReconcileContext,
+  { name, generation }: InstallationSummary,
+  signal: AbortSignal,
+): Promise<void> {
+  const { inventory: before } = (await readOrRestore(context, name, { before: generation + 1, signal })).status;
   const inventory = await inParallel(before, WIDTH, async (entry) => {
     const { kind, namespace, name: own } = entry;
     const object = { apiVersion: apiVersionOf(entry), kind, metadata: { name: own, namespace } };

@@ -10,7 +10,7 @@ import { makePlan, type ObjectPlan } from '../plan/make-plan.ts';
 import { reachOf } from '../plan/reach.ts';
 import { countsOf } from '../plan/told-plan.ts';
 import { kindsToWatch } from '../monitors.ts';
-import { lackOf, lackReason } from '../../collect/volume-growth.ts';
+import { lackOf, lackReason } from '../../collect/objects/volume-growth.ts';
 import type { ReleaseSet, SetMeta } from '../render/release-set.ts';
 import { awaitScalers, unmeasuredScalers } from '../rollout/await-scalers.ts';
 import { checkRunState, mayEvict } from '../run-state/check-run-state.ts';

@@ -49,6 +49,15 @@ describe('a smaller size', () => {
     expect(await planned(claims, '4Gi', '1Gi', { tooSmall: '1Gi' })).toEqual([]);
   });
 
+  it('is gone on with where a claim has followed already, and not where only the file system was refused', async () => {
+    const half = [claim(0, '2Gi', '2Gi'), claim(1, '4Gi', '1Gi', true)];
+    expect(await planned(half, '4Gi', '2Gi')).toEqual(['data-db-1: 4Gi → 2Gi']);
+    const larger = claim(0, '4Gi', '1Gi');
+    const conditions = [{ type: 'NodeResizeError', status: 'True', message: 'it is busy' }];
+    const [status] = [{ phase: 'Bound', capacity: { storage: '1Gi' }, conditions }];
+    expect(await planned([{ ...larger, status }], '4Gi', '2Gi')).toContain('cannot shrink from 4Gi to 2Gi');
+  });
+
   it('is no refusal on the way back, and makes no volume smaller that has got more', async () => {
     const claims = [claim(0, '4Gi', '4Gi'), claim(1, '4Gi', '1Gi', true)];
     expect(await planned(claims, '4Gi', '2Gi', { mayAskLess: true })).toEqual(['data-db-1: 4Gi → 2Gi']);

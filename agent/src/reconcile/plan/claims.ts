@@ -65,7 +65,7 @@ export async function plannedGrowth(
   for (const { name: template, from, to } of [...smaller, ...larger]) {
     const claims = claimsOf(template);
     const isSmaller = amountAt(from) > amountAt(to);
-    if (isSmaller && !mayAskLess && !(claims.length > 0 && claims.every((claim) => hasStayedBelow(claim, to))))
+    if (isSmaller && !mayAskLess && !(claims.length > 0 && claims.every((claim) => mayFollow(claim, to))))
       return {
         reason: 'apply-refused',
         message: cannotShrink(`the volumes "${template}" of StatefulSet/${set}`, { from, to }),
@@ -84,18 +84,39 @@ export async function plannedGrowth(
   return growths;
 }
 
+/** Also one that has followed already, before a kill or by somebody's hand. */
+function mayFollow(claim: KubeObject, size: string): boolean {
+  const capacity = String(fieldAt(claim, ['status', 'capacity', 'storage']) ?? '');
+  const hasFollowed = [sizeAsked(claim) ?? '', capacity].every((amount) => amountAt(amount) <= amountAt(size));
+  return hasFollowed || hasStayedBelow(claim, size);
+}
+
 /** Its volume is no larger than that, and the storage driver refuses to make it so. */
 function hasStayedBelow(claim: KubeObject, size: string): boolean {
   const growing = claimView(claim)?.growing;
-  return growing?.refused !== undefined && amountAt(growing.from) <= amountAt(size);
+  return growing?.refused !== undefined && !growing.isFileSystemLeft && amountAt(growing.from) <= amountAt(size);
 }
 
 function amountAt(size: string): number {
   return amountOf(size) ?? 0;
 }
 
-/** Asks for the other size. The same again changes nothing. */
-export async function growClaim(
+/**
+ * Asks for the size that was planned. The same again changes nothing, and to ask for less is left where the volume has become
+ * larger meanwhile.
+ */
+export async function carryOutGrowth(
+  kube: KubeClient,
+  growth: ClaimGrowth,
+  options: { fieldManager?: string; signal: AbortSignal },
+): Promise<void> {
+  const isLess = amountAt(growth.from) > amountAt(growth.to);
+  await growClaim(kube, growth, options).catch((error: unknown) => {
+    if (!isLess || !isKubeError(error) || error.status !== 422) throw error;
+  });
+}
+
+async function growClaim(
   kube: KubeClient,
   { namespace, name, to }: ClaimGrowth,
   options: { dryRun?: boolean; fieldManager?: string; signal: AbortSignal },

@@ -1,15 +1,18 @@
 import { amountOf, type HealthReason } from '@steward/shared';
-import type { NamespaceObjects } from './namespace-objects.ts';
-import { isClaimOf, type ClaimView, type Growth } from './objects/storage.ts';
+import type { NamespaceObjects } from '../namespace-objects.ts';
+import { isClaimOf, type ClaimView, type Growth } from './storage.ts';
 
-type Wanting = Pick<NamespaceObjects, 'workloads'>;
+type Wanting = Pick<NamespaceObjects, 'workloads' | 'pods'>;
 
 /**
  * What a claim's volume lacks of what is wanted; undefined when it is large enough. A claim may ask for more than is wanted:
- * a size that a version asked for which was taken back stays asked for, whether the volume grew or not.
+ * a size that a version asked for which was taken back stays asked for, whether the volume grew or not. And the file system of a
+ * volume that no pod uses follows when one does.
  */
 export function lackOf(claim: ClaimView, objects: Wanting): Growth | undefined {
   const { growing, name } = claim;
+  if (growing?.isFileSystemLeft && ![...objects.pods.values()].some(({ claims }) => claims.includes(name)))
+    return undefined;
   const wanted = growing && sizeWanted(name, objects);
   if (growing && wanted !== undefined && (amountOf(growing.from) ?? 0) >= (amountOf(wanted) ?? 0)) return undefined;
   return growing;
