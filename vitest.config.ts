@@ -94,7 +94,7 @@ export default defineConfig({
       {
         test: {
           name: 'long',
-          include: ['test/long/**/*.test.ts', 'test/agent/reconcile-{kill,hook-kills,elastic}.test.ts'],
+          include: ['test/long/**/*.test.ts', 'test/agent/reconcile-{kill,elastic}.test.ts'],
           provide: { everyDeath: true },
           globalSetup: [...everything, ...setups('metrics-server', 'volumes')],
           ...long,

@@ -14,11 +14,6 @@ export function writesToDieAt(when: Death['when']): number[] {
   return inject('everyDeath') ? all : all.filter((write) => write % 3 === (when === 'before' ? 1 : 2));
 }
 
-/** Of a list of long lives all in `npm run test:long`, the last one in `npm test`. */
-export function oneOf<Life>(lives: readonly Life[]): readonly Life[] {
-  return inject('everyDeath') ? lives : lives.slice(-1);
-}
-
 /** Of a list of deaths all in `npm run test:long`, every third in `npm test`. */
 export function someOf<Item>(deaths: readonly Item[]): readonly Item[] {
   return inject('everyDeath') ? deaths : deaths.filter((_, index) => index % 3 === 0);
