@@ -43,7 +43,6 @@ export class InstallationQueue {
   #current: Run | undefined;
   /** Ends a look at drift. */
   #look: AbortController | undefined;
-  #isSettled = false;
   #work: Promise<void> | undefined;
 
   constructor(options: {
@@ -103,8 +102,7 @@ export class InstallationQueue {
   /** @returns true when it cannot go on */
   async #drain(): Promise<boolean> {
     try {
-      if (!this.#isSettled) await settleRestored(this.#context, this.#name, this.#signal);
-      this.#isSettled = true;
+      await settleRestored(this.#context, this.#name, this.#signal);
       for (;;) {
         const record = await this.#next();
         if (record) await this.#carryOut(record);
@@ -292,7 +290,6 @@ export class InstallationQueue {
   async #giveUp(record: OperationRecord, error: unknown): Promise<void> {
     const why = error instanceof Error ? error.message : String(error);
     const message = `the agent met an error that it did not expect, several times: ${why}`;
-    // Under way, what runs is neither the old version nor the new one for certain.
     const isUnderWay = record.status.state === 'running';
     await this.#context.installations.write(this.#name, {
       message,

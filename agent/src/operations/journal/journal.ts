@@ -78,6 +78,11 @@ export class Journal {
     return this.#restored.has(installationId);
   }
 
+  /** What they name is right again. */
+  settled(installationId: string): void {
+    this.#restored.delete(installationId);
+  }
+
   /** One that has ended is written as it ended; what goes on says so itself. */
   async #setRight(record: OperationRecord, { state }: OperationStatus): Promise<void> {
     const { log } = this.#options;

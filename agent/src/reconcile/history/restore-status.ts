@@ -61,12 +61,16 @@ export async function settleRestored(context: ReconcileContext, name: string, si
   const { installations, journal, monitors } = context;
   const known = installations.byName(name);
   if (!known || !isRestored(context, known)) return;
-  if (known.generation > 0) return renewUids(context, known, signal);
-  const generation = journal.highestGeneration(known.id);
-  const { status } = await readOrRestore(context, name, { before: generation + 1, signal });
-  if (status.observedGeneration === 0) return;
-  await installations.write(name, { generation });
-  monitors.watch(known, status.watched);
+  if (known.generation > 0) await renewUids(context, known, signal);
+  else {
+    const generation = journal.highestGeneration(known.id);
+    const { status } = await readOrRestore(context, name, { before: generation + 1, signal });
+    if (status.observedGeneration > 0) {
+      await installations.write(name, { generation });
+      monitors.watch(known, status.watched);
+    }
+  }
+  journal.settled(known.id);
 }
 
 async function renewUids(

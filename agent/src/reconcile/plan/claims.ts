@@ -86,9 +86,9 @@ export async function plannedGrowth(
 
 /** Also one that has followed already, before a kill or by somebody's hand. */
 function mayFollow(claim: KubeObject, size: string): boolean {
-  const capacity = String(fieldAt(claim, ['status', 'capacity', 'storage']) ?? '');
-  const hasFollowed = [sizeAsked(claim) ?? '', capacity].every((amount) => amountAt(amount) <= amountAt(size));
-  return hasFollowed || hasStayedBelow(claim, size);
+  const capacity = fieldsAt(claim, ['status', 'capacity'])['storage'];
+  const amounts = [sizeAsked(claim), capacity].map((amount) => amountOf(amount) ?? 0);
+  return amounts.every((amount) => amount <= amountAt(size)) || hasStayedBelow(claim, size);
 }
 
 /** Its volume is no larger than that, and the storage driver refuses to make it so. */
