@@ -153,6 +153,8 @@ export class TestHub {
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     this.upgrades.push(request);
+    // Of a refused one that its caller ends at once.
+    socket.on('error', () => {});
     const refusal = this.onUpgrade(request);
     const protocols = request.headers['sec-websocket-protocol'];
     if (refusal || request.url !== AGENT_PATHS.connect || protocols !== SUBPROTOCOL) {
