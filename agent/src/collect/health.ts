@@ -1,7 +1,7 @@
 import { worstHealth, type HealthReason, type HealthState, type WorkloadHealth } from '@steward/shared';
 import type { NamespaceObjects } from './namespace-objects.ts';
 import type { JobView } from './objects/job.ts';
-import { workloadOf, type PodView } from './objects/pod.ts';
+import { usersOf, workloadOf, type PodView } from './objects/pod.ts';
 import type { EndpointsView } from './objects/endpoints.ts';
 import type { ClaimView } from './objects/storage.ts';
 import type { WorkloadView } from './objects/workload.ts';
@@ -255,8 +255,7 @@ function claimVerdict(claim: ClaimView, objects: NamespaceObjects, nowMs: number
     const message = 'its volume is gone. Restore it from a backup';
     return { ...base, health: 'unhealthy', reasons: [{ code: 'ClaimLost', object, message }] };
   }
-  const users = [...objects.pods.values()].filter((pod) => pod.claims.includes(claim.name));
-  if (users.every(lacksNodeOnly)) return undefined;
+  if (usersOf(claim.name, objects.pods).every(lacksNodeOnly)) return undefined;
   const patienceEndMs = claim.createdMs + CLAIM_PATIENCE_MS;
   if (nowMs < patienceEndMs) return { ...base, health: 'progressing', reasons: [], recheckAtMs: patienceEndMs };
   const message = `no volume was bound to it. ${adviceOn(claim)}`;

@@ -1,7 +1,5 @@
 import type { KubeClient } from '../kube/client.ts';
-import { isKubeError } from '../kube/error.ts';
-import { NAMESPACE } from '../operations/kinds.ts';
-import { persist } from '../operations/persist.ts';
+import { loadNamespaceUid } from '../operations/namespace-uid.ts';
 
 /**
  * What tells this cluster from another: kube-system's uid or, where the customer has not granted reading it, that of the
@@ -11,13 +9,8 @@ import { persist } from '../operations/persist.ts';
  */
 export async function loadClusterUid(kube: KubeClient, ownNamespace: string, signal: AbortSignal): Promise<string> {
   for (const name of ['kube-system', ownNamespace]) {
-    try {
-      const namespace = await persist(() => kube.get(NAMESPACE, undefined, name, { signal }), signal);
-      const uid = namespace?.metadata.uid;
-      if (uid !== undefined) return uid;
-    } catch (error) {
-      if (!isKubeError(error) || error.status !== 403) throw error;
-    }
+    const uid = await loadNamespaceUid(kube, name, signal);
+    if (uid !== undefined) return uid;
   }
   throw new Error(
     `neither the namespace kube-system nor ${ownNamespace} may be read: apply the install manifest again to restore the agent's Role`,

@@ -82,6 +82,11 @@ function revisionOf(labels: Record<string, string>): string | undefined {
   return labels['pod-template-hash'] ?? labels['controller-revision-hash'];
 }
 
+/** Those that mount the claim. */
+export function usersOf(claim: string, pods: ReadonlyMap<string, PodView>): PodView[] {
+  return [...pods.values()].filter(({ claims }) => claims.includes(claim));
+}
+
 /** `Deployment/web` for a pod of one of its replica sets, the direct controller for others, `Pod/x` for a pod of nobody. */
 export function workloadOf(pod: PodView): string {
   if (pod.owner === undefined) return `Pod/${pod.name}`;

@@ -72,6 +72,21 @@ export function claimView(object: KubeObject): ClaimView | undefined {
   };
 }
 
+/** What a StatefulSet makes the volume claims of its pods of; a claim itself has these fields too. */
+export const ClaimTemplate = Type.Object({
+  metadata: Type.Object({ name: Type.String() }),
+  spec: Type.Object({
+    resources: Type.Optional(Type.Object({ requests: Type.Optional(Type.Object({ storage: Amount })) })),
+  }),
+});
+export type ClaimTemplate = Static<typeof ClaimTemplate>;
+
+/** The size that it asks for, as it is written. */
+export function sizeOf({ spec }: ClaimTemplate): string | undefined {
+  const size = spec.resources?.requests?.storage;
+  return size === undefined ? undefined : String(size);
+}
+
 /** A StatefulSet, and the names of its claim templates. */
 export const ClaimMaker = Type.Object({ set: Type.String(), templates: Type.Array(Type.String()) });
 export type ClaimMaker = Static<typeof ClaimMaker>;

@@ -1,5 +1,6 @@
 import { amountOf, type HealthReason } from '@steward/shared';
 import type { NamespaceObjects } from '../namespace-objects.ts';
+import { usersOf } from './pod.ts';
 import { isClaimOf, type ClaimView, type Growth } from './storage.ts';
 
 type Wanting = Pick<NamespaceObjects, 'workloads' | 'pods'>;
@@ -11,8 +12,7 @@ type Wanting = Pick<NamespaceObjects, 'workloads' | 'pods'>;
  */
 export function lackOf(claim: ClaimView, objects: Wanting): Growth | undefined {
   const { growing, name } = claim;
-  if (growing?.isFileSystemLeft && ![...objects.pods.values()].some(({ claims }) => claims.includes(name)))
-    return undefined;
+  if (growing?.isFileSystemLeft && usersOf(name, objects.pods).length === 0) return undefined;
   const wanted = growing && sizeWanted(name, objects);
   if (growing && wanted !== undefined && (amountOf(growing.from) ?? 0) >= (amountOf(wanted) ?? 0)) return undefined;
   return growing;

@@ -4,6 +4,7 @@ import { compile } from '@steward/shared';
 import type { KubeObject } from '../../kube/client.ts';
 import { markOf } from '../../kube/mark.ts';
 import { ownerOf } from '../../kube/object.ts';
+import { ClaimTemplate, sizeOf } from './storage.ts';
 
 /** On a workload that is stopped on purpose, so that its health, and people, can tell. */
 export const STOPPED_ANNOTATION = 'steward.dev/stopped';
@@ -58,16 +59,6 @@ const UpdateStrategy = Type.Object({
   rollingUpdate: Type.Optional(Type.Object({ partition: Count })),
 });
 type UpdateStrategy = Static<typeof UpdateStrategy>;
-const Template = Type.Object({
-  metadata: Type.Object({ name: Type.String() }),
-  spec: Type.Object({
-    resources: Type.Optional(
-      Type.Object({
-        requests: Type.Optional(Type.Object({ storage: Type.Optional(Type.Union([Type.String(), Type.Number()])) })),
-      }),
-    ),
-  }),
-});
 const Status = Type.Object({
   observedGeneration: Count,
   replicas: Count,
@@ -96,7 +87,7 @@ const decode = compile(
     spec: Type.Object({
       replicas: Count,
       updateStrategy: Type.Optional(UpdateStrategy),
-      volumeClaimTemplates: Type.Optional(Type.Array(Template)),
+      volumeClaimTemplates: Type.Optional(Type.Array(ClaimTemplate)),
     }),
     status: Type.Optional(Status),
   }),
@@ -133,10 +124,10 @@ function strategyOf(strategy: UpdateStrategy): Pick<WorkloadView, 'isOnDelete' |
   return { isOnDelete: strategy.type === 'OnDelete', partition: strategy.rollingUpdate?.partition ?? 0 };
 }
 
-function volumesOf(templates: Static<typeof Template>[] = []): Pick<WorkloadView, 'volumes'> {
-  const volumes = templates.flatMap(({ metadata, spec }) => {
-    const size = spec.resources?.requests?.storage;
-    return size === undefined ? [] : [{ template: metadata.name, size: String(size) }];
+function volumesOf(templates: ClaimTemplate[] = []): Pick<WorkloadView, 'volumes'> {
+  const volumes = templates.flatMap((template) => {
+    const size = sizeOf(template);
+    return size === undefined ? [] : [{ template: template.metadata.name, size }];
   });
   return volumes.length === 0 ? {} : { volumes };
 }

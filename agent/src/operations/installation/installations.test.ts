@@ -4,6 +4,11 @@ import { FakeApiServer } from '../../testing/fake-api-server.ts';
 import { Installations } from './installations.ts';
 
 const path = '/apis/steward.dev/v1alpha1/namespaces/ns/installations/shop';
+const object = {
+  apiVersion: 'steward.dev/v1alpha1',
+  kind: 'Installation',
+  metadata: { name: 'shop', namespace: 'ns' },
+};
 const spec = { id: '11111111-1111-4111-8111-111111111111', service: 'web', namespace: 'shop' };
 
 let server: FakeApiServer;
@@ -20,11 +25,6 @@ afterEach(async () => {
 });
 
 it('knows of an installation what was written last, though the answer to the write before it came later', async () => {
-  const object = {
-    apiVersion: 'steward.dev/v1alpha1',
-    kind: 'Installation',
-    metadata: { name: 'shop', namespace: 'ns' },
-  };
   server.put(path, { ...object, spec, status: { health: 'healthy' } });
   const kube = server.client();
   const patch = kube.patchStatus.bind(kube);
@@ -50,11 +50,6 @@ it('goes on writing after a write that failed', async () => {
   const options = { kube: server.client(), namespace: 'ns', log, signal: end.signal, onChange: () => {} };
   const installations = new Installations(options);
   await expect(installations.write('shop', { version: '2.0.0' })).rejects.toThrow('is not there any more');
-  const object = {
-    apiVersion: 'steward.dev/v1alpha1',
-    kind: 'Installation',
-    metadata: { name: 'shop', namespace: 'ns' },
-  };
   server.put(path, { ...object, spec, status: {} });
   await installations.write('shop', { version: '2.0.0' });
   expect(installations.byName('shop')).toMatchObject({ version: '2.0.0' });

@@ -17,6 +17,7 @@ import type { KnownInstallation } from '../journal/accept.ts';
 import { driftReasons, openDriftOf } from './drift-status.ts';
 import { decodeInstallation, type InstallationRecord, type InstallationStatus } from './installation-object.ts';
 import { INSTALLATION } from '../kinds.ts';
+import { inTurn } from '../../in-turn.ts';
 import { persist } from '../persist.ts';
 import { scheduleReasons, type ScheduleStatus, type WrittenSchedule } from './schedule-status.ts';
 
@@ -131,10 +132,7 @@ export class Installations {
    * @throws InstallationGoneError
    */
   async write(name: string, status: StatusPatch): Promise<void> {
-    const work = (): Promise<void> => this.#write(name, status);
-    const turn = (this.#turns.get(name) ?? Promise.resolve()).then(work, work);
-    this.#turns.set(name, turn);
-    await turn;
+    await inTurn(this.#turns, name, () => this.#write(name, status));
   }
 
   async #write(name: string, status: StatusPatch): Promise<void> {

@@ -1,4 +1,5 @@
 import { isFinal, type DesiredState } from '@steward/shared';
+import { inTurn } from '../../in-turn.ts';
 import type { Link, ResultRecord } from '../../link/link.ts';
 import type { OperationRecord, OperationStatus } from './operation-object.ts';
 import { LostRecordError, OperationStore, type OperationStoreOptions } from './operation-store.ts';
@@ -17,7 +18,6 @@ interface Ended {
 
 export interface JournalOptions extends OperationStoreOptions {
   link: Pick<Link, 'sendResult'>;
-  now: () => Date;
 }
 
 /** Ended operations are kept for a day, and no more than this many per installation. */
@@ -42,6 +42,7 @@ export class Journal {
   /** Not ended, or not confirmed by the hub. */
   readonly #live = new Map<string, OperationRecord>();
   readonly #ended = new Map<string, Ended>();
+  /** One write of an operation after the other. */
   readonly #turns = new WeakMap<OperationRecord, Promise<void>>();
   /** Ids of installations of which a backup brought some operation. */
   readonly #restored = new Set<string>();
@@ -180,7 +181,7 @@ export class Journal {
 
   /** The same with what is to be said when its turn has come; undefined: nothing any more. @throws FencedError */
   async say(record: OperationRecord, moveOf: (status: OperationStatus) => Move | undefined): Promise<void> {
-    await this.#inTurn(record, async () => {
+    await inTurn(this.#turns, record, async () => {
       const move = moveOf(record.status);
       if (!move) return;
       const next = statusAfter(record.status, move, this.#options.now());
@@ -193,7 +194,7 @@ export class Journal {
 
   /** Writes something down without telling it. @throws FencedError */
   async note(record: OperationRecord, also: Partial<OperationStatus>): Promise<void> {
-    await this.#inTurn(record, () => this.#write(record, { ...record.status, ...also }));
+    await inTurn(this.#turns, record, () => this.#write(record, { ...record.status, ...also }));
   }
 
   /** What the hub has not confirmed, per operation in order. */
@@ -254,20 +255,13 @@ export class Journal {
     for (const [id, noted] of waiting) {
       const record = this.#live.get(id) ?? noted;
       try {
-        await this.#inTurn(record, () => this.#write(record, record.status));
+        await inTurn(this.#turns, record, () => this.#write(record, record.status));
       } catch (error) {
         if (error instanceof LostRecordError) this.#live.delete(id);
         // It is confirmed once more after the next welcome.
         this.#options.log.debug('a confirmation was not written', { operation: id, error });
       }
     }
-  }
-
-  /** One write of an operation after the other. */
-  async #inTurn(record: OperationRecord, work: () => Promise<void>): Promise<void> {
-    const turn = (this.#turns.get(record) ?? Promise.resolve()).then(work, work);
-    this.#turns.set(record, turn);
-    await turn;
   }
 
   async #write(record: OperationRecord, next: OperationStatus): Promise<void> {

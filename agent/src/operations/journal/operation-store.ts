@@ -4,7 +4,8 @@ import type { KubeClient, KubeObject } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
 import { apiVersionOf } from '../../kube/object.ts';
 import type { Log } from '../../log.ts';
-import { NAMESPACE, OPERATION } from '../kinds.ts';
+import { OPERATION } from '../kinds.ts';
+import { loadNamespaceUid } from '../namespace-uid.ts';
 import { decodeOperation, operationName, type OperationRecord, type OperationStatus } from './operation-object.ts';
 import { persist } from '../persist.ts';
 import { patchOf } from './transition.ts';
@@ -36,7 +37,7 @@ export class LostRecordError extends Error {
 export class OperationStore {
   readonly #options: OperationStoreOptions;
   readonly #writer = randomUUID();
-  #home: Promise<string | undefined> | undefined;
+  #home: string | undefined;
 
   constructor(options: OperationStoreOptions) {
     this.#options = options;
@@ -93,18 +94,10 @@ export class OperationStore {
     return here !== undefined && here !== home;
   }
 
-  /** Undefined where it may not be read. */
-  #loadHome(): Promise<string | undefined> {
+  /** Undefined where it may not be read; then it is asked for again. */
+  async #loadHome(): Promise<string | undefined> {
     const { kube, namespace, signal } = this.#options;
-    this.#home ??= persist(() => kube.get(NAMESPACE, undefined, namespace, { signal }), signal).then(
-      (found) => found?.metadata.uid,
-      (error: unknown) => {
-        this.#home = undefined;
-        if (!isKubeError(error) || error.status !== 403) throw error;
-        return undefined;
-      },
-    );
-    return this.#home;
+    return (this.#home ??= await loadNamespaceUid(kube, namespace, signal));
   }
 
   /** Undefined when there is none that can be read. */

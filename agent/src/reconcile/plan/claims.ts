@@ -1,11 +1,11 @@
 import { amountOf, canonicalJson, compile, fieldAt, isRecord } from '@steward/shared';
 import { WATCHED } from '../../collect/namespace-objects.ts';
-import { claimView, isClaimOf } from '../../collect/objects/storage.ts';
+import { ClaimTemplate, claimView, isClaimOf, sizeOf } from '../../collect/objects/storage.ts';
 import type { KubeClient, KubeObject } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
 import { persist } from '../../operations/persist.ts';
 import type { Failure } from '../outcome.ts';
-import { ClaimTemplate, templatesOf } from '../volumes/claim-makers.ts';
+import { templatesOf } from '../volumes/claim-makers.ts';
 import { refusalOf } from './refusal.ts';
 
 /** A claim of a StatefulSet that is to become larger; or to ask for less than it was refused. */
@@ -40,7 +40,7 @@ export function templateChange(live: KubeObject, wanted: KubeObject): TemplateCh
     }
     if (differsBesideSize(old, template)) change.isSizeOnly = false;
     const [from, to] = [sizeOf(old) ?? '0', sizeOf(template) ?? '0'];
-    const difference = (amountOf(to) ?? 0) - (amountOf(from) ?? 0);
+    const difference = amountAt(to) - amountAt(from);
     if (difference > 0) change.larger.push({ name, from, to });
     if (difference < 0) change.smaller.push({ name, from, to });
   }
@@ -87,8 +87,8 @@ export async function plannedGrowth(
 /** Also one that has followed already, before a kill or by somebody's hand. */
 function mayFollow(claim: KubeObject, size: string): boolean {
   const capacity = fieldsAt(claim, ['status', 'capacity'])['storage'];
-  const amounts = [sizeAsked(claim), capacity].map((amount) => amountOf(amount) ?? 0);
-  return amounts.every((amount) => amount <= amountAt(size)) || hasStayedBelow(claim, size);
+  const hasFollowed = [sizeAsked(claim), capacity].every((amount) => amountAt(amount) <= amountAt(size));
+  return hasFollowed || hasStayedBelow(claim, size);
 }
 
 /** Its volume is no larger than that, and the storage driver refuses to make it so. */
@@ -97,7 +97,8 @@ function hasStayedBelow(claim: KubeObject, size: string): boolean {
   return growing?.refused !== undefined && !growing.isFileSystemLeft && amountAt(growing.from) <= amountAt(size);
 }
 
-function amountAt(size: string): number {
+/** None where there is none. */
+function amountAt(size: unknown): number {
   return amountOf(size) ?? 0;
 }
 
@@ -142,7 +143,7 @@ async function dryRun(kube: KubeClient, growth: ClaimGrowth, signal: AbortSignal
 /** A claim of the set that asks for at least as much as the one that lives: no volume becomes smaller. */
 export function withLiveSize(claim: KubeObject, live: KubeObject): KubeObject {
   const [asked, has] = [sizeAsked(claim), sizeAsked(live)];
-  if (asked === undefined || has === undefined || (amountOf(has) ?? 0) <= (amountOf(asked) ?? 0)) return claim;
+  if (asked === undefined || has === undefined || amountAt(has) <= amountAt(asked)) return claim;
   const [spec, resources] = [fieldsAt(claim, ['spec']), fieldsAt(claim, ['spec', 'resources'])];
   const requests = { ...fieldsAt(claim, ['spec', 'resources', 'requests']), storage: has };
   return { ...claim, spec: { ...spec, resources: { ...resources, requests } } };
@@ -153,7 +154,7 @@ export function shrinkingClaims(objects: readonly KubeObject[], before: readonly
   const sizes = new Map(before.filter(isClaim).map((claim) => [claim.metadata.name, sizeAsked(claim)]));
   const shrinking = objects.filter(isClaim).filter((claim) => {
     const was = sizes.get(claim.metadata.name);
-    return was !== undefined && (amountOf(sizeAsked(claim)) ?? 0) < (amountOf(was) ?? 0);
+    return was !== undefined && amountAt(sizeAsked(claim)) < amountAt(was);
   });
   return new Set(shrinking.map(({ metadata }) => metadata.name));
 }
@@ -176,11 +177,6 @@ export function sizeAsked(claim: KubeObject): string | undefined {
 export function fieldsAt(object: KubeObject, path: string[]): Record<string, unknown> {
   const value = fieldAt(object, path);
   return isRecord(value) ? value : {};
-}
-
-function sizeOf({ spec }: ClaimTemplate): string | undefined {
-  const size = spec.resources?.requests?.storage;
-  return size === undefined ? undefined : String(size);
 }
 
 /** Only what is wanted counts: the API server adds its defaults. */

@@ -1,5 +1,5 @@
 import type { NamespaceObjects } from '../../collect/namespace-objects.ts';
-import { workloadOf } from '../../collect/objects/pod.ts';
+import { usersOf, workloadOf } from '../../collect/objects/pod.ts';
 import type { WorkloadView } from '../../collect/objects/workload.ts';
 import type { Target } from './targets.ts';
 
@@ -101,7 +101,7 @@ function jobReadiness({ name }: Target, objects: NamespaceObjects): Readiness {
 /** A claim that nobody uses may wait for its first consumer for ever. */
 function claimReadiness({ name }: Target, objects: NamespaceObjects): Readiness {
   const claim = [...objects.claims.values()].find((view) => view.name === name);
-  const isUsed = [...objects.pods.values()].some((pod) => pod.claims.includes(name));
+  const isUsed = usersOf(name, objects.pods).length > 0;
   return single(claim !== undefined && (claim.phase === 'Bound' || !isUsed), 'has no volume');
 }
 

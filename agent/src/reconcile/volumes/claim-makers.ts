@@ -1,15 +1,7 @@
 import * as Type from 'typebox';
-import type { Static } from 'typebox';
 import { compile } from '@steward/shared';
 import type { KubeObject } from '../../kube/client.ts';
-import type { ClaimMaker } from '../../collect/objects/storage.ts';
-
-const Requests = Type.Object({ storage: Type.Optional(Type.Union([Type.String(), Type.Number()])) });
-export const ClaimTemplate = Type.Object({
-  metadata: Type.Object({ name: Type.String() }),
-  spec: Type.Object({ resources: Type.Optional(Type.Object({ requests: Type.Optional(Requests) })) }),
-});
-export type ClaimTemplate = Static<typeof ClaimTemplate>;
+import { ClaimTemplate, type ClaimMaker } from '../../collect/objects/storage.ts';
 
 const decode = compile(
   Type.Object({ spec: Type.Object({ volumeClaimTemplates: Type.Optional(Type.Array(ClaimTemplate)) }) }),
