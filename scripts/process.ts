@@ -1,8 +1,12 @@
 import { spawnSync } from 'node:child_process';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 
 /** The repository's root. */
 export const ROOT = dirname(import.meta.dirname);
+
+/** As the build makes them; see bundle-node-program.ts. */
+export const HUB_PROGRAM = join(ROOT, 'hub/dist/bundle/steward-hub.js');
+export const CLI_PROGRAM = join(ROOT, 'hub/cli/dist/bundle/steward.js');
 
 interface RunOptions {
   /** Default: the repository's root. */

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { build, check } from './check.ts';
-import { ROOT, run } from './process.ts';
+import { CLI_PROGRAM, ROOT, run } from './process.ts';
 import { clusterKind } from './start/cluster-kind.ts';
 import { startFolders } from './start/folders.ts';
 import { test } from './test.ts';
@@ -11,8 +11,7 @@ type Task = (args: string[]) => void | Promise<void>;
 /** The `steward` command in the folder that npm was called in, for the hub of `npm start` unless the environment names another. */
 function cli(args: string[]): void {
   const { config, bin } = startFolders();
-  const program = join(ROOT, 'hub/cli/dist/bundle/steward.js');
-  if (!existsSync(program)) build();
+  if (!existsSync(CLI_PROGRAM)) build();
   // The `helm` of npm start for those who have none of their own; its `kubectl` before any other, which speaks to other clusters, unless one is named.
   const kubectl = join(bin, 'kubectl');
   const env = {
@@ -22,7 +21,7 @@ function cli(args: string[]): void {
       !process.env['KUBECONFIG'] &&
       existsSync(kubectl) && { STEWARD_KUBECTL: kubectl }),
   };
-  process.exit(run('node', [program, ...args], { env, quiet: true, cwd: process.env['INIT_CWD'] }));
+  process.exit(run('node', [CLI_PROGRAM, ...args], { env, quiet: true, cwd: process.env['INIT_CWD'] }));
 }
 
 /** Measures with what is built now; see test/bench. */

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { HUB_PROGRAM } from './orphan-hub.ts';
+import { HUB_PROGRAM } from '../process.ts';
 
 export interface HubProcess {
   child: ChildProcess;

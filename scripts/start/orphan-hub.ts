@@ -1,9 +1,7 @@
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { ROOT } from '../process.ts';
+import { HUB_PROGRAM } from '../process.ts';
 
-export const HUB_PROGRAM = join(ROOT, 'hub/dist/bundle/steward-hub.js');
 const PATIENCE_MS = 20_000;
 const LOOK_MS = 100;
 

@@ -1,8 +1,7 @@
-import { join } from 'node:path';
 import { compile, type Decoder } from '@steward/shared';
 import type { Static, TSchema } from 'typebox';
 import { command, mustSucceed, type Finished } from '../../test/support/command.ts';
-import { ROOT } from '../process.ts';
+import { CLI_PROGRAM } from '../process.ts';
 
 /** The `steward` command, logged in to the hub of `npm start`. */
 export interface Steward {
@@ -14,12 +13,11 @@ export interface Steward {
 }
 
 export function stewardCommand(env: Record<string, string>): Steward {
-  const program = join(ROOT, 'hub/cli/dist/bundle/steward.js');
   const options = (input?: string) => ({ env, ...(input !== undefined && { input }) });
   const must = (args: readonly string[], input?: string): Promise<string> =>
-    mustSucceed(process.execPath, [program, ...args], options(input));
+    mustSucceed(process.execPath, [CLI_PROGRAM, ...args], options(input));
   return {
-    run: (args, input) => command(process.execPath, [program, ...args], options(input)),
+    run: (args, input) => command(process.execPath, [CLI_PROGRAM, ...args], options(input)),
     must,
     load: async <T extends TSchema>(schema: T, args: readonly string[]): Promise<Static<T>> => {
       const decode: Decoder<Static<T>> = compile(schema);

@@ -1,11 +1,9 @@
 import { createServer, type Server } from 'node:https';
-import { basename, dirname } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { fieldAt, type InstallationHealth } from '@steward/shared';
 import type { ResultRecord } from '../../agent/src/link/link.ts';
 import { createTestAuthority } from '../../agent/src/testing/authority.ts';
-import { attach } from '../cluster/cluster.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import { ReconcileFixture, type Published, type RunningAgent, type Where } from './reconcile-fixture.ts';
 
@@ -37,17 +35,8 @@ function upgrade(where: Where, generation: number, parameters: Record<string, un
   return fixture.hub.end(fixture.offer({ ...where, release: web, generation, kind: 'upgrade', parameters }), 90_000);
 }
 
-async function health(where: Where, wanted: (health: InstallationHealth) => boolean): Promise<InstallationHealth> {
-  const what = `health of ${where.name}`;
-  const look = (): InstallationHealth | undefined => fixture.hub.health[where.installationId];
-  return waitUntil(
-    () => {
-      const found = look();
-      return found && wanted(found) ? found : undefined;
-    },
-    { what, timeoutMs: 60_000 },
-  );
-}
+const health = (where: Where, wanted: (health: InstallationHealth) => boolean): Promise<InstallationHealth> =>
+  fixture.hub.healthOf(where, wanted);
 
 const enforce = ({ namespace }: Where, level: string): Promise<string> =>
   fixture.kubectl('label', 'namespace', namespace, `pod-security.kubernetes.io/enforce=${level}`, '--overwrite');
@@ -85,7 +74,7 @@ interface Review {
 }
 
 async function denyWhenMeant(where: Where): Promise<void> {
-  const address = (await attach(basename(dirname(inject('kubeconfig')))))?.hostAddress ?? '';
+  const address = inject('hostAddress');
   const authority = await createTestAuthority({ address });
   webhook = createServer(authority, (asked, answer) => {
     void text(asked).then((body) => {

@@ -18,16 +18,8 @@ afterAll(async () => {
   await fixture?.close();
 });
 
-async function health(where: Where, wanted: (health: InstallationHealth) => boolean): Promise<InstallationHealth> {
-  const { hub } = fixture;
-  return waitUntil(
-    () => {
-      const found = hub.health[where.installationId];
-      return found && wanted(found) ? found : undefined;
-    },
-    { what: `health of ${where.name}; last ${JSON.stringify(hub.health[where.installationId])}`, timeoutMs: 60_000 },
-  );
-}
+const health = (where: Where, wanted: (health: InstallationHealth) => boolean): Promise<InstallationHealth> =>
+  fixture.hub.healthOf(where, wanted);
 
 /** Tells the HTTP server of a probe something: of the only pod there, or of one by its name. */
 async function tell(where: Where, path: string, name?: string): Promise<void> {

@@ -1,11 +1,9 @@
 import { createServer, type Server } from 'node:https';
-import { basename, dirname } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { fieldAt } from '@steward/shared';
 import type { KubeObject, ResourceRef } from '../../agent/src/kube/client.ts';
 import { createTestAuthority } from '../../agent/src/testing/authority.ts';
-import { attach } from '../cluster/cluster.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import { ReconcileFixture, type Published, type RunningAgent } from './reconcile-fixture.ts';
 
@@ -56,8 +54,7 @@ beforeAll(async () => {
   fixture = await ReconcileFixture.create(kubeconfig);
   await fixture.policy({ rules: { upgrade: 'allow' } });
   Object.assign(where, fixture.installation());
-  const cluster = await attach(basename(dirname(kubeconfig)));
-  const address = cluster?.hostAddress ?? '';
+  const address = inject('hostAddress');
   const authority = await createTestAuthority({ address });
   server = createServer(authority, (request, response) => {
     void text(request).then((body) => {

@@ -4,6 +4,7 @@ import {
   reportHash,
   type IfUnderWay,
   type DesiredState,
+  type InstallationHealth,
   type OperationKind,
   type ReleaseEnvelope,
   type RunState,
@@ -172,6 +173,21 @@ export class ScriptedHub {
       what,
       timeoutMs,
       intervalMs: 5,
+    });
+  }
+
+  /** What is told of an installation, when it is as wanted. */
+  async healthOf(
+    { installationId, name }: { installationId: string; name: string },
+    wanted: (health: InstallationHealth) => boolean,
+    timeoutMs = 60_000,
+  ): Promise<InstallationHealth> {
+    const fits = (): InstallationHealth | undefined => {
+      const found = this.health[installationId];
+      return found && wanted(found) ? found : undefined;
+    };
+    return waitUntil(fits, { what: `health of ${name}`, timeoutMs }).catch((error: unknown) => {
+      throw new Error(`${name} is ${JSON.stringify(this.health[installationId])}`, { cause: error });
     });
   }
 

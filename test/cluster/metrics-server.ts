@@ -1,10 +1,9 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ADDITION_PATIENCE_MS, clientOf, removeAddition } from './additions.ts';
 import type { ClusterHandle } from './cluster.ts';
 import { metricsServerImage } from './images.ts';
-import { kubeClient, type KubeClient } from './node/kube-client.ts';
-import { readLayout } from './node/record.ts';
 import { waitUntil } from './node/wait-until.ts';
 import { buildProgram, type Log } from './programs/programs.ts';
 import { runCommand } from './programs/run-command.ts';
@@ -13,7 +12,6 @@ const name = 'metrics-server';
 const namespace = 'kube-system';
 const port = 10250;
 const api = '/apis/metrics.k8s.io/v1beta1';
-const patienceMs = 120_000;
 
 /**
  * Gives a running cluster the metrics API as customers' clusters have it: metrics-server in a pod, which asks the kubelet
@@ -28,7 +26,7 @@ export async function startMetricsServer(cluster: ClusterHandle, log?: Log): Pro
   const made = objects(ref, await makeCertificates());
   for (const [path, object] of Object.entries(made)) await client.apply(path, object);
   const hasFigures = async (): Promise<boolean> => ((await client.get(`${api}/nodes`)) ?? '').includes('"cpu"');
-  await waitUntil('the metrics API to have figures', hasFigures, { timeoutMs: patienceMs, intervalMs: 200 });
+  await waitUntil('the metrics API to have figures', hasFigures, { timeoutMs: ADDITION_PATIENCE_MS, intervalMs: 200 });
 }
 
 /** Resolves when nothing of it is left and the API server knows no such API, also after a start that was killed. Safe twice. */
@@ -36,18 +34,7 @@ export async function removeMetricsServer(cluster: ClusterHandle): Promise<void>
   const client = await clientOf(cluster);
   // The API first: one that is announced and does not answer holds up who lists all there are, as who deletes a namespace does.
   const paths = Object.keys(objects('', { authority: '', certificate: '', key: '' })).toReversed();
-  for (const path of paths) await client.remove(path);
-  const isGone = async (): Promise<boolean> => {
-    for (const path of [api, ...paths]) if ((await client.get(path)) !== undefined) return false;
-    return true;
-  };
-  await waitUntil('metrics-server to be gone', isGone, { timeoutMs: patienceMs });
-}
-
-async function clientOf(cluster: ClusterHandle): Promise<KubeClient> {
-  const layout = await readLayout(cluster.name);
-  if (!layout) throw new Error(`there is no cluster ${cluster.name}: bring it up first`);
-  return kubeClient(layout);
+  await removeAddition(client, { what: 'metrics-server', paths, also: [api] });
 }
 
 /** In base64. */

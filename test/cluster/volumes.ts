@@ -1,8 +1,9 @@
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ADDITION_PATIENCE_MS, clientOf, removeAddition } from './additions.ts';
 import type { ClusterHandle } from './cluster.ts';
 import { volumesImage } from './images.ts';
-import { kubeClient, type KubeClient } from './node/kube-client.ts';
+import type { KubeClient } from './node/kube-client.ts';
 import { readLayout } from './node/record.ts';
 import { waitUntil } from './node/wait-until.ts';
 import type { Log } from './programs/programs.ts';
@@ -16,7 +17,6 @@ const namespace = 'kube-system';
 /** On the node, below /var/lib; on this machine below the cluster's state folder. Named so that loop devices show whose they are. */
 const folderOf = (cluster: string): string => `steward-volumes-${cluster}`;
 const kubelet = '/var/lib/kubelet';
-const patienceMs = 120_000;
 
 /** A step of an expansion: the volume's file, then the file system in it, under its pod. */
 export type ExpansionStep = 'controller-expand' | 'node-expand';
@@ -37,9 +37,9 @@ export async function startVolumes(cluster: ClusterHandle, log?: Log): Promise<v
     await client.apply(path, object);
   const isTaken = async (): Promise<boolean> =>
     ((await client.get(`/apis/storage.k8s.io/v1/csinodes/${node}`)) ?? '').includes(`"${driver}"`);
-  await waitUntil('the kubelet to take the driver of volumes', isTaken, { timeoutMs: patienceMs });
+  await waitUntil('the kubelet to take the driver of volumes', isTaken, { timeoutMs: ADDITION_PATIENCE_MS });
   await waitUntil('the driver of volumes to be ready', async () => isReady(await client.get(podPath)), {
-    timeoutMs: patienceMs,
+    timeoutMs: ADDITION_PATIENCE_MS,
   });
 }
 
@@ -61,14 +61,11 @@ export async function removeVolumes(cluster: ClusterHandle): Promise<void> {
     for (const step of ['controller-expand', 'node-expand'] as const) await setExpansion(cluster, step, 'go');
     const used = await namespacesOfClaims(client);
     for (const one of used) await client.remove(`/api/v1/namespaces/${one}`);
-    await waitUntil('the volumes to be gone', async () => !(await areVolumes(client)), { timeoutMs: patienceMs });
+    await waitUntil('the volumes to be gone', async () => !(await areVolumes(client)), {
+      timeoutMs: ADDITION_PATIENCE_MS,
+    });
   }
-  for (const path of paths) await client.remove(path);
-  const isGone = async (): Promise<boolean> => {
-    for (const path of paths) if ((await client.get(path)) !== undefined) return false;
-    return true;
-  };
-  await waitUntil('the driver of volumes to be gone', isGone, { timeoutMs: patienceMs });
+  await removeAddition(client, { what: 'the driver of volumes', paths });
   await rm(placeOf(cluster), { recursive: true, force: true });
 }
 
@@ -84,12 +81,6 @@ export async function loopDevicesOf(cluster: string): Promise<string[]> {
 
 const placeOf = ({ stateDir, name: cluster }: Pick<ClusterHandle, 'stateDir' | 'name'>): string =>
   join(stateDir, 'var-lib', folderOf(cluster));
-
-async function clientOf(cluster: ClusterHandle): Promise<KubeClient> {
-  const layout = await readLayout(cluster.name);
-  if (!layout) throw new Error(`there is no cluster ${cluster.name}: bring it up first`);
-  return kubeClient(layout);
-}
 
 interface Listed<T> {
   items: T[];

@@ -6,11 +6,11 @@ import { LIMITS, sha256, type InstallationExport, type ReleaseDetails } from '@s
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestAuthority } from '../../agent/src/testing/authority.ts';
 import { buildProgram } from '../cluster/programs/programs.ts';
+import { CLI_PROGRAM } from '../../scripts/process.ts';
 import { command, type Finished } from '../support/command.ts';
 import { startHubWithDatabase, type HubWithDatabase } from '../support/hub-database.ts';
 import { startRegistry, type TestRegistry } from '../support/registry.ts';
 
-const CLI = join(import.meta.dirname, '../../hub/cli/dist/bundle/steward.js');
 const HELLO = join(import.meta.dirname, '../../deploy/catalog/hello');
 const digest = `sha256:${'a'.repeat(64)}`;
 const login = { username: 'anna', password: 'p:w' };
@@ -25,7 +25,7 @@ describe('a chart in a registry', () => {
   let env: Record<string, string>;
 
   const steward = (line: string, more: Record<string, string> = {}): Promise<Finished> =>
-    command(process.execPath, [CLI, ...line.split(' ')], { env: { ...env, ...more }, cwd: folder });
+    command(process.execPath, [CLI_PROGRAM, ...line.split(' ')], { env: { ...env, ...more }, cwd: folder });
   const must = async (line: string): Promise<Finished> => {
     const finished = await steward(line);
     if (finished.code !== 0) throw new Error(`steward ${line} ended with ${finished.code}\n${finished.stderr}`);

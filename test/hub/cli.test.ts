@@ -15,11 +15,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { buildProgram } from '../cluster/programs/programs.ts';
 import type { Api } from '../support/api.ts';
+import { CLI_PROGRAM } from '../../scripts/process.ts';
 import { command, mustSucceed, type Finished } from '../support/command.ts';
 import { startHubWithDatabase, type HubWithDatabase } from '../support/hub-database.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
-const CLI = join(import.meta.dirname, '../../hub/cli/dist/bundle/steward.js');
 const NATS = join(import.meta.dirname, '../../deploy/catalog/nats');
 const digest = `sha256:${'a'.repeat(64)}`;
 
@@ -30,7 +30,11 @@ describe('the command line', () => {
   let env: Record<string, string>;
 
   const steward = (line: string, input?: string): Promise<Finished> =>
-    command(process.execPath, [CLI, ...line.split(' ')], { env, cwd: folder, ...(input !== undefined && { input }) });
+    command(process.execPath, [CLI_PROGRAM, ...line.split(' ')], {
+      env,
+      cwd: folder,
+      ...(input !== undefined && { input }),
+    });
   const must = async (line: string, input?: string): Promise<Finished> => {
     const finished = await steward(line, input);
     if (finished.code !== 0) throw new Error(`steward ${line} ended with ${finished.code}\n${finished.stderr}`);
@@ -147,18 +151,20 @@ describe('the command line', () => {
 
   it('acts with an API token from the environment, in place of the login, as far as its role goes', async () => {
     const { token } = await json<{ token: string }>('token create ci --role viewer');
-    const asViewer = await command(process.execPath, [CLI, 'customer', 'create', 'gamma'], {
+    const asViewer = await command(process.execPath, [CLI_PROGRAM, 'customer', 'create', 'gamma'], {
       env: { ...env, STEWARD_TOKEN: token },
     });
     expect(asViewer).toMatchObject({ code: 4 });
     const other = { ...env, XDG_CONFIG_HOME: join(folder, 'ci') };
     await writeFile(join(folder, 'hub.pem'), running.hub.caPem ?? '');
     const login = ['login', running.hub.url, '--ca', join(folder, 'hub.pem'), '--token'];
-    const loggedIn = await command(process.execPath, [CLI, ...login], { env: other, input: token });
+    const loggedIn = await command(process.execPath, [CLI_PROGRAM, ...login], { env: other, input: token });
     expect(loggedIn).toMatchObject({ code: 0, stdout: expect.stringContaining('as ci (viewer of') });
     await must('token delete ci');
-    expect(await command(process.execPath, [CLI, 'whoami'], { env: other })).toMatchObject({ code: 4 });
-    const afterwards = await command(process.execPath, [CLI, 'whoami'], { env: { ...env, STEWARD_TOKEN: token } });
+    expect(await command(process.execPath, [CLI_PROGRAM, 'whoami'], { env: other })).toMatchObject({ code: 4 });
+    const afterwards = await command(process.execPath, [CLI_PROGRAM, 'whoami'], {
+      env: { ...env, STEWARD_TOKEN: token },
+    });
     expect(afterwards.code).toBe(4);
   });
 
@@ -174,7 +180,7 @@ describe('the command line', () => {
     const { email, logIn } = await person();
     const session = await logIn('correct horse battery');
     const own = ['user', 'password', '--password-stdin'];
-    const changed = await command(process.execPath, [CLI, ...own], {
+    const changed = await command(process.execPath, [CLI_PROGRAM, ...own], {
       env: { ...env, STEWARD_TOKEN: session.token ?? '' },
       input: 'correct horse battery\nanother horse battery\n',
     });
@@ -196,7 +202,7 @@ describe('the command line', () => {
   });
 
   it('ends well when nobody reads on', async () => {
-    const line = `'${process.execPath}' '${CLI}' release show nats 2.15.2 | head -1; echo "\${PIPESTATUS[0]}"`;
+    const line = `'${process.execPath}' '${CLI_PROGRAM}' release show nats 2.15.2 | head -1; echo "\${PIPESTATUS[0]}"`;
     const { stdout, stderr } = await command('bash', ['-c', line], { env });
     expect(stdout.trimEnd().split('\n').at(-1)).toBe('0');
     expect(stderr).toBe('');

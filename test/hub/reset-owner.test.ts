@@ -2,7 +2,7 @@ import type { CreatedUser } from '@steward/shared';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createApi } from '../support/api.ts';
 import { command, type Finished } from '../support/command.ts';
-import { HUB_PROGRAM } from '../support/hub.ts';
+import { HUB_PROGRAM } from '../../scripts/process.ts';
 import { startHubWithDatabase, type HubWithDatabase } from '../support/hub-database.ts';
 
 let running: HubWithDatabase;

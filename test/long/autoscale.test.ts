@@ -4,9 +4,9 @@ import { afterAll, beforeAll, expect, inject, it } from 'vitest';
 import type { KubeClient } from '../../agent/src/kube/client.ts';
 import { kubeconfigEndpoint } from '../../agent/src/kube/transport/credentials.ts';
 import { createKubeClient } from '../../agent/src/kube/kube-api.ts';
-import { attach, type ClusterHandle } from '../cluster/cluster.ts';
+import type { ClusterHandle } from '../cluster/cluster.ts';
 import { removeMetricsServer, startMetricsServer } from '../cluster/metrics-server.ts';
-import { TEST_CLUSTER } from '../support/cluster-setup.ts';
+import { testCluster } from '../support/cluster-setup.ts';
 import { startCpuLoad } from '../support/cpu-load.ts';
 import { outsideAddress } from '../support/outside-address.ts';
 import { startStackHere } from '../support/stack-of-test.ts';
@@ -25,9 +25,7 @@ let admin: KubeClient;
 const counts: { wanted: unknown; ready: unknown }[] = [];
 
 beforeAll(async () => {
-  const found = await attach(TEST_CLUSTER);
-  if (!found) throw new Error('there is no test cluster');
-  cluster = found;
+  cluster = await testCluster();
   await startMetricsServer(cluster, console.error);
   stack = await startStackHere();
   namespace = `${stack.organization}-busy`;

@@ -1,6 +1,6 @@
 // @module-tag one-try
 import { join } from 'node:path';
-import { INSTALLATION_LABEL, PAUSED_ANNOTATION, type Operation, type OperationDetails } from '@steward/shared';
+import { INSTALLATION_LABEL, PAUSED_ANNOTATION, type OperationDetails } from '@steward/shared';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { startStackHere } from '../support/stack-of-test.ts';
 import type { Stack } from '../support/stack.ts';
@@ -28,11 +28,6 @@ beforeAll(async () => {
   await stack.policy({ upgrade: 'allow', restart: 'allow', uninstall: 'allow' });
 });
 afterAll(() => stack?.stop());
-
-const push = async (name: string, wanted: Record<string, unknown>): Promise<string> => {
-  const { id } = await stack.installation(name);
-  return (await stack.api.post<Operation>(`/installations/${id}/operations`, wanted)).id;
-};
 
 const namespaceOf = (name: string): string => `${stack.organization}-${name}`;
 const KINDS =
@@ -140,7 +135,7 @@ async function approvalLine(id: string): Promise<string> {
 }
 
 async function uninstalled(name: string): Promise<void> {
-  expect(await stack.finished(await push(name, { kind: 'uninstall' }))).toMatchObject({ state: 'succeeded' });
+  expect(await stack.finished(await stack.pushTo(name, { kind: 'uninstall' }))).toMatchObject({ state: 'succeeded' });
   const labelled = ['-n', namespaceOf(name), '-l', INSTALLATION_LABEL, '-o', 'name'];
   expect(await stack.kubectl(['get', 'deployments,services,configmaps', ...labelled])).toBe('');
 }
@@ -149,7 +144,7 @@ describe('a cluster that is restored in another place', { timeout: 400_000 }, ()
   it('without the status of anything, as backup tools do: nothing is done twice, what runs is found again, and the next push works', async () => {
     const { operation } = await stack.install('bare', 'hello', { version: '1.0.0' });
     expect(await stack.finished(operation.id)).toMatchObject({ state: 'succeeded' });
-    const restart = await push('bare', { kind: 'restart' });
+    const restart = await stack.pushTo('bare', { kind: 'restart' });
     expect(await stack.finished(restart)).toMatchObject({ state: 'succeeded' });
     await healthy('bare');
     const kept = await backUp([stack.agentNamespace, namespaceOf('bare')]);
@@ -163,7 +158,7 @@ describe('a cluster that is restored in another place', { timeout: 400_000 }, ()
     for (const { status } of ops) expect(status).toMatchObject({ state: 'failed', reason: 'lost-track' });
     for (const id of [operation.id, restart])
       expect(await stack.api.get<OperationDetails>(`/operations/${id}`)).toMatchObject({ state: 'succeeded' });
-    const next = await push('bare', { kind: 'upgrade', version: '1.1.0' });
+    const next = await stack.pushTo('bare', { kind: 'upgrade', version: '1.1.0' });
     expect(await stack.finished(next)).toMatchObject({ state: 'succeeded' });
     await healthy('bare');
     expect(await stack.installation('bare')).toMatchObject({ state: 'running', runningVersion: '1.1.0' });
@@ -179,9 +174,9 @@ describe('a cluster that is restored in another place', { timeout: 400_000 }, ()
     // Nothing that the agent does by itself brings its records of this one up to date.
     const still = ['installation', 'still', '-n', stack.agentNamespace, `${PAUSED_ANNOTATION}=true`];
     await stack.kubectl(['annotate', ...still]);
-    const restart = await push('whole', { kind: 'restart' });
+    const restart = await stack.pushTo('whole', { kind: 'restart' });
     expect(await stack.finished(restart)).toMatchObject({ state: 'succeeded' });
-    const upgrade = await push('whole', { kind: 'upgrade', version: '1.1.0' });
+    const upgrade = await stack.pushTo('whole', { kind: 'upgrade', version: '1.1.0' });
     await reaches(upgrade, 'awaiting-approval');
     await healthy('whole');
     await move(await backUp([stack.agentNamespace, namespaceOf('whole'), namespaceOf('still')]), { withStatus: true });

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import type { LatestMetrics } from '@steward/shared';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
-import { attach, type ClusterHandle } from '../cluster/cluster.ts';
+import type { ClusterHandle } from '../cluster/cluster.ts';
 import { removeMetricsServer, startMetricsServer } from '../cluster/metrics-server.ts';
-import { TEST_CLUSTER } from '../support/cluster-setup.ts';
+import { testCluster } from '../support/cluster-setup.ts';
 import { startCpuLoad } from '../support/cpu-load.ts';
 import { outsideAddress } from '../support/outside-address.ts';
 import { startStackHere } from '../support/stack-of-test.ts';
@@ -19,9 +19,7 @@ let stack: Stack;
 let namespace: string;
 
 beforeAll(async () => {
-  const found = await attach(TEST_CLUSTER);
-  if (!found) throw new Error('there is no test cluster');
-  cluster = found;
+  cluster = await testCluster();
   const measuring = startMetricsServer(cluster, console.error);
   // Awaited below: until then its failure is nobody's.
   measuring.catch(() => undefined);

@@ -1,14 +1,12 @@
 // @module-tag one-try
-import { basename, dirname } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { InstallationHealth } from '@steward/shared';
 import { createTestAuthority } from '../../agent/src/testing/authority.ts';
 import type { ResultRecord } from '../../agent/src/link/link.ts';
 import { ReconcileFixture, type Published, type RunningAgent, type Where } from '../agent/reconcile-fixture.ts';
-import { attach } from '../cluster/cluster.ts';
 import { probeImage } from '../cluster/images.ts';
+import { testCluster } from '../support/cluster-setup.ts';
 import { startRegistry, type TestRegistry } from '../support/registry.ts';
-import { waitUntil } from '../support/wait-until.ts';
 
 const login = { username: 'anna', password: 'p:w' };
 
@@ -19,8 +17,7 @@ let registry: TestRegistry;
 let digest: string;
 
 beforeAll(async () => {
-  const cluster = await attach(basename(dirname(inject('kubeconfig'))));
-  if (!cluster) throw new Error('the test cluster is not up');
+  const cluster = await testCluster();
   fixture = await ReconcileFixture.create(inject('kubeconfig'));
   const tls = await createTestAuthority({ address: cluster.hostAddress });
   registry = await startRegistry({ address: cluster.hostAddress, tls, login });
@@ -49,20 +46,8 @@ async function pullSecret({ namespace }: Where, password: string): Promise<void>
   await fixture.apply([{ ...secret, type: 'kubernetes.io/dockerconfigjson', stringData }]);
 }
 
-async function health(where: Where, wanted: (health: InstallationHealth) => boolean): Promise<InstallationHealth> {
-  const found = (): InstallationHealth | undefined => fixture.hub.health[where.installationId];
-  try {
-    return await waitUntil(
-      () => {
-        const now = found();
-        return now && wanted(now) ? now : undefined;
-      },
-      { what: 'its health', timeoutMs: 120_000 },
-    );
-  } catch (error) {
-    throw new Error(`${where.name} is ${JSON.stringify(found())}`, { cause: error });
-  }
-}
+const health = (where: Where, wanted: (health: InstallationHealth) => boolean): Promise<InstallationHealth> =>
+  fixture.hub.healthOf(where, wanted, 120_000);
 
 describe('a registry of the customer’s that wants a login', () => {
   it('gives its images to pods with the right Secret; without it that is told, and mended it goes on by itself', async () => {

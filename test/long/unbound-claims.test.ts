@@ -16,20 +16,8 @@ afterAll(async () => {
   await fixture?.close();
 });
 
-async function health(where: Where, wanted: (health: InstallationHealth) => boolean): Promise<InstallationHealth> {
-  const found = (): InstallationHealth | undefined => fixture.hub.health[where.installationId];
-  try {
-    return await waitUntil(
-      () => {
-        const now = found();
-        return now && wanted(now) ? now : undefined;
-      },
-      { what: `health of ${where.name}`, timeoutMs: 90_000 },
-    );
-  } catch (error) {
-    throw new Error(`${where.name} is ${JSON.stringify(found())}`, { cause: error });
-  }
-}
+const health = (where: Where, wanted: (health: InstallationHealth) => boolean): Promise<InstallationHealth> =>
+  fixture.hub.healthOf(where, wanted, 90_000);
 
 /** The health when it first has a reason of that code for that object, with the reason. */
 async function told(where: Where, code: string, object: string): Promise<[InstallationHealth, HealthReason]> {

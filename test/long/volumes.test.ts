@@ -2,11 +2,11 @@
 import { join } from 'node:path';
 import type { Installation, Operation, OperationDetails } from '@steward/shared';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
-import { attach, down, up, type ClusterHandle } from '../cluster/cluster.ts';
+import { down, up, type ClusterHandle } from '../cluster/cluster.ts';
 import { probeImage } from '../cluster/images.ts';
 import { findProcess } from '../cluster/node/leftovers.ts';
 import { GROWING_CLASS, loopDevicesOf, removeVolumes, setExpansion, startVolumes } from '../cluster/volumes.ts';
-import { TEST_CLUSTER } from '../support/cluster-setup.ts';
+import { TEST_CLUSTER, testCluster } from '../support/cluster-setup.ts';
 import { startNatsLoad } from '../support/nats-load.ts';
 import { outsideAddress } from '../support/outside-address.ts';
 import { fileSystemSize, fillFileSystem } from '../support/pod-volume.ts';
@@ -21,9 +21,7 @@ let cluster: ClusterHandle;
 let stack: Stack;
 
 beforeAll(async () => {
-  const found = await attach(TEST_CLUSTER);
-  if (!found) throw new Error('there is no test cluster');
-  cluster = found;
+  cluster = await testCluster();
   await startVolumes(cluster, console.error);
   stack = await startStackHere();
   await publishNats(stack, inject('natsImages'));
@@ -83,11 +81,8 @@ async function is(name: string, health: Installation['health'], code?: string): 
   );
 }
 
-async function push(name: string, parameters: Record<string, unknown>): Promise<string> {
-  const { id } = await stack.installation(name);
-  const wanted = { kind: 'upgrade', parameters };
-  return (await stack.api.post<Operation>(`/installations/${id}/operations`, wanted)).id;
-}
+const push = (name: string, parameters: Record<string, unknown>): Promise<string> =>
+  stack.pushTo(name, { kind: 'upgrade', parameters });
 
 const changesOf = ({ plan }: OperationDetails): string => JSON.stringify(plan?.changes);
 
@@ -108,6 +103,12 @@ describe('volumes of a service that does not depend on their size', () => {
     expect(now.flatMap(({ status }) => status.containerStatuses ?? []).map((one) => one.restartCount)).toEqual([0, 0]);
   };
 
+  const expectGrown = async (beyondMiB: number): Promise<void> => {
+    await is('box', 'healthy');
+    for (const size of await sizes('box', 'probe')) expect(size).toBeGreaterThan(beyondMiB);
+    await expectSamePods();
+  };
+
   it('grow under its pods, which run on as the plan says, also while the file system is behind', async () => {
     const { operation } = await stack.install('box', 'box', { parameters: { storageClass: GROWING_CLASS } });
     expect(await stack.finished(operation.id)).toMatchObject({ state: 'succeeded' });
@@ -123,9 +124,7 @@ describe('volumes of a service that does not depend on their size', () => {
     );
     for (const size of await sizes('box', 'probe')) expect(size).toBeLessThan(400);
     await setExpansion(cluster, 'node-expand', 'go');
-    await is('box', 'healthy');
-    for (const size of await sizes('box', 'probe')) expect(size).toBeGreaterThan(700);
-    await expectSamePods();
+    await expectGrown(700);
   });
 
   it('grow though the agent is killed in the middle', async () => {
@@ -141,9 +140,7 @@ describe('volumes of a service that does not depend on their size', () => {
     expect(await asked('box')).toEqual(['1Gi', '1Gi']);
     await is('box', 'progressing', 'VolumeGrowing');
     await setExpansion(cluster, 'controller-expand', 'go');
-    await is('box', 'healthy');
-    for (const size of await sizes('box', 'probe')) expect(size).toBeGreaterThan(900);
-    await expectSamePods();
+    await expectGrown(900);
   });
 
   it('that the storage driver refuses to make larger are said to be so on both sides, and hold nothing up', async () => {

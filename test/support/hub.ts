@@ -4,6 +4,7 @@ import { chmod, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { HUB_PROGRAM } from '../../scripts/process.ts';
 import { createApi, type Api } from './api.ts';
 import { waitUntil } from './wait-until.ts';
 
@@ -42,7 +43,6 @@ export interface TestHub {
   kill(): Promise<void>;
 }
 
-export const HUB_PROGRAM = join(import.meta.dirname, '../../hub/dist/bundle/steward-hub.js');
 const OWNER_EMAIL = 'owner@example.test';
 
 /** Starts the built hub as a child process and waits until it is ready. Rejects with its output when it ends instead. */

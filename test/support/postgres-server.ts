@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { postgresBinaries } from '../../hub/dist/db/embedded/postgres-binaries.js';
 import { unprivilegedUser } from '../../hub/dist/db/embedded/unprivileged-user.js';
+import { HUB_PROGRAM } from '../../scripts/process.ts';
 import { mustSucceed } from './command.ts';
 
 /** A PostgreSQL of a test's own: the programs the hub embeds, no durability, everyone on 127.0.0.1 trusted. */
@@ -94,7 +95,7 @@ export async function startPostgresServer(): Promise<PostgresServer> {
 
 /** Runs the hub's program to its end: `migrate`. */
 export async function migrateDatabase(ownerUrl: string): Promise<void> {
-  await mustSucceed(process.execPath, [join(import.meta.dirname, '../../hub/dist/bundle/steward-hub.js'), 'migrate'], {
+  await mustSucceed(process.execPath, [HUB_PROGRAM, 'migrate'], {
     env: { STEWARD_DATABASE_URL: ownerUrl },
   });
 }

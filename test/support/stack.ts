@@ -10,10 +10,12 @@ import {
   type CreatedCluster,
   type CreatedInstallation,
   type Installation,
+  type Operation,
   type OperationDetails,
 } from '@steward/shared';
 import { buildProgram } from '../cluster/programs/programs.ts';
 import type { Api } from './api.ts';
+import { CLI_PROGRAM } from '../../scripts/process.ts';
 import { command, mustSucceed, type Finished } from './command.ts';
 import { startHub, type TestHub } from './hub.ts';
 import { signalPod } from './pod-process.ts';
@@ -65,6 +67,8 @@ export interface Stack {
     options?: { version?: string; parameters?: Record<string, unknown>; cluster?: string },
   ): Promise<CreatedInstallation>;
   installation(name: string): Promise<Installation>;
+  /** Pushes an operation, as the API takes it: `{ kind: 'upgrade', version: '1.1.0' }`. @returns its id */
+  pushTo(name: string, wanted: object): Promise<string>;
   /** Waits for the end of an operation. */
   finished(operationId: string, timeoutMs?: number): Promise<OperationDetails>;
   /** Applies a SupportPolicy with these rules in the customer's cluster. */
@@ -76,8 +80,6 @@ export interface Stack {
   startHubAgain(): Promise<void>;
   stop(): Promise<void>;
 }
-
-const CLI = join(import.meta.dirname, '../../hub/cli/dist/bundle/steward.js');
 
 async function freePort(host: string): Promise<number> {
   const server = createServer().listen(0, host);
@@ -132,8 +134,9 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const ownNamespace = agentNamespace(organization);
   const namespaces = new Set<string>();
 
-  const steward = (...args: string[]): Promise<Finished> => command(process.execPath, [CLI, ...args], { env });
-  const mustSteward = (...args: string[]): Promise<string> => mustSucceed(process.execPath, [CLI, ...args], { env });
+  const steward = (...args: string[]): Promise<Finished> => command(process.execPath, [CLI_PROGRAM, ...args], { env });
+  const mustSteward = (...args: string[]): Promise<string> =>
+    mustSucceed(process.execPath, [CLI_PROGRAM, ...args], { env });
   const kubectl = (args: readonly string[], input?: string): Promise<string> =>
     mustSucceed(join(bin, 'kubectl'), args, { env, ...(input !== undefined && { input }) });
   const shell = (line: string): Promise<string> => mustSucceed('sh', ['-ec', line], { env });
@@ -195,6 +198,10 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       const found = items.find((item) => item.name === name);
       if (!found) throw new Error(`no installation ${name}`);
       return found;
+    },
+    pushTo: async (name, wanted) => {
+      const { id } = await stack.installation(name);
+      return (await stack.api.post<Operation>(`/installations/${id}/operations`, wanted)).id;
     },
     finished: (operationId, timeoutMs = 120_000) =>
       waitUntil(

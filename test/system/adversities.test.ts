@@ -1,6 +1,7 @@
 import { join } from 'node:path';
-import type { CreatedCluster, Installation, Operation, OperationDetails } from '@steward/shared';
+import type { CreatedCluster, Installation, OperationDetails } from '@steward/shared';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { CLI_PROGRAM } from '../../scripts/process.ts';
 import { command } from '../support/command.ts';
 import { FakeAgent } from '../support/fake-agent.ts';
 import { hubAddress } from '../support/hub-address.ts';
@@ -11,7 +12,6 @@ import type { Stack } from '../support/stack.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
 const HELLO = join(import.meta.dirname, '../../deploy/catalog/hello');
-const CLI = join(import.meta.dirname, '../../hub/cli/dist/bundle/steward.js');
 
 let server: PostgresServer;
 let stack: Stack;
@@ -51,10 +51,6 @@ const connection = async (): Promise<string> =>
   (await stack.api.get<{ connection: string }>(`/clusters/${cluster.cluster.id}`)).connection;
 const newLine = async (): Promise<CreatedCluster['enrolment']> =>
   stack.api.post<CreatedCluster['enrolment']>(`/clusters/${cluster.cluster.id}/enrolment`, {});
-const push = async (name: string, wanted: Record<string, unknown>): Promise<string> => {
-  const { id } = await stack.installation(name);
-  return (await stack.api.post<Operation>(`/installations/${id}/operations`, wanted)).id;
-};
 const healthy = (name: string): Promise<Installation> =>
   waitUntil(
     async () => {
@@ -142,7 +138,7 @@ describe('with a service that runs', () => {
         intervalMs: 300,
       },
     );
-    const id = await push('hello', { kind: 'upgrade', version: '1.1.0' });
+    const id = await stack.pushTo('hello', { kind: 'upgrade', version: '1.1.0' });
     expect(await stack.finished(id)).toMatchObject({ state: 'succeeded' });
     await healthy('hello');
     await stack.kubectl(['annotate', 'deployment', 'hello', 'steward.dev/paused-', '-n', namespace]);
@@ -159,7 +155,7 @@ describe('with a service that runs', () => {
       },
       { what: 'its absence is shown', timeoutMs: 60_000, intervalMs: 300 },
     );
-    const id = await push('lost', { kind: 'upgrade', version: '1.0.0' });
+    const id = await stack.pushTo('lost', { kind: 'upgrade', version: '1.0.0' });
     await waitUntil(
       async () => {
         const operation = await stack.api.get<OperationDetails>(`/operations/${id}`);
@@ -187,16 +183,16 @@ describe('with a service that runs', () => {
     const agent = ['deployment', 'steward-agent', '-n', stack.agentNamespace];
     await stack.kubectl(['patch', ...agent, '--type=merge', '-p', JSON.stringify(patch)]);
     await stack.kubectl(['rollout', 'status', ...agent, '--timeout=60s']);
-    const id = await push('lost', { kind: 'upgrade', version: '1.0.0' });
+    const id = await stack.pushTo('lost', { kind: 'upgrade', version: '1.0.0' });
     expect(await stack.finished(id)).toMatchObject({ state: 'succeeded' });
     expect(await stack.kubectl(users)).toBe('1000650000');
   });
 
   it('a kubeconfig that does not answer is named by the command', async () => {
-    const operation = await push('hello', { kind: 'uninstall' });
+    const operation = await stack.pushTo('hello', { kind: 'uninstall' });
     const kubeconfig = join(import.meta.dirname, 'refusals/nowhere.kubeconfig');
     const env = { KUBECONFIG: kubeconfig, STEWARD_KUBECTL: (await stack.shell('command -v kubectl')).trim() };
-    const told = await command(process.execPath, [CLI, 'approve', `op-${operation}`], { env });
+    const told = await command(process.execPath, [CLI_PROGRAM, 'approve', `op-${operation}`], { env });
     expect(told).toMatchObject({ code: 5, stderr: expect.stringMatching(/refused.*Check the kubeconfig/s) });
     expect(await stack.finished(operation)).toMatchObject({ state: 'denied', reasonCode: 'denied-by-policy' });
   });

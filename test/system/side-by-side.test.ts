@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Operation, OperationDetails } from '@steward/shared';
+import type { OperationDetails } from '@steward/shared';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
 import { startStackHere } from '../support/stack-of-test.ts';
 import type { Stack } from '../support/stack.ts';
@@ -30,11 +30,7 @@ beforeAll(async () => {
 });
 afterAll(() => stack?.stop());
 
-const push = async (name: string, wanted: object): Promise<string> => {
-  const { id } = await stack.installation(name);
-  return (await stack.api.post<Operation>(`/installations/${id}/operations`, wanted)).id;
-};
-const upgrade = (name: string, version: string): Promise<string> => push(name, { kind: 'upgrade', version });
+const upgrade = (name: string, version: string): Promise<string> => stack.pushTo(name, { kind: 'upgrade', version });
 /** What each test goes on from. */
 const expectRunning = async (name: string, version: string): Promise<void> =>
   expect(await stack.installation(name)).toMatchObject({ runningVersion: version });
@@ -59,7 +55,7 @@ it('an uninstall of one leaves the other as it is', async () => {
   const before = await stack.kubectl(state);
   const { operation } = await stack.install('third', 'hello');
   expect(await stack.finished(operation.id)).toMatchObject({ state: 'succeeded' });
-  const removal = await push('third', { kind: 'uninstall' });
+  const removal = await stack.pushTo('third', { kind: 'uninstall' });
   expect(await stack.finished(removal)).toMatchObject({ state: 'succeeded' });
   expect(await stack.kubectl(state)).toBe(before);
   expect(await stack.installation('second')).toMatchObject({ state: 'running', runningVersion: '1.1.0' });

@@ -1,6 +1,5 @@
 import { inject } from 'vitest';
-import { attach } from '../../cluster/cluster.ts';
-import { TEST_CLUSTER } from '../cluster-setup.ts';
+import { TEST_CLUSTER, testCluster } from '../cluster-setup.ts';
 import { ApiServer } from './api-server.ts';
 import { Lane, type LaneOptions } from './lane.ts';
 import { Ledger } from './ledger.ts';
@@ -12,8 +11,7 @@ export interface OpenLanes {
 
 /** Lanes on what the global set-up of the system level provides. What was opened is closed again when one cannot be. */
 export async function openLanes(count: number): Promise<OpenLanes> {
-  const cluster = await attach(TEST_CLUSTER);
-  if (!cluster) throw new Error(`there is no cluster ${TEST_CLUSTER}`);
+  const cluster = await testCluster();
   const ledger = await Ledger.open(TEST_CLUSTER);
   const options: LaneOptions = {
     kubeconfig: inject('kubeconfig'),
