@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build, type Metafile } from 'esbuild';
+import { NODE_BUNDLE } from './node-bundle.ts';
 
 const root = join(import.meta.dirname, '..');
 export const AGENT_BUNDLE = join(root, 'agent/dist/bundle/agent.js');
@@ -31,16 +32,11 @@ export async function bundleAgent(
   const { metafile } = await build({
     entryPoints: [entry],
     outfile,
-    bundle: true,
-    platform: 'node',
-    target: 'node24',
-    format: 'esm',
+    ...NODE_BUNDLE,
     // The source text stays in memory: fewer characters, fewer pages. Names stay, for stack traces.
     minifySyntax: true,
     minifyWhitespace: true,
-    legalComments: 'none',
     metafile: true,
-    logLevel: 'warning',
     alias: { '@steward/shared': join(root, 'shared/src/index.ts') },
     // CommonJS packages inside an ES module still call require for Node's own modules.
     banner: {

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { build } from 'esbuild';
+import { NODE_BUNDLE } from './node-bundle.ts';
 
 /** What the libraries of the hub load only when it is there: it is not, and they do without; but for argon2, which is native code. */
 const LEFT_OUT = [
@@ -32,13 +33,8 @@ const entryPoints = Object.fromEntries(
 await build({
   entryPoints,
   outdir: 'dist/bundle',
-  bundle: true,
-  platform: 'node',
-  target: 'node24',
-  format: 'esm',
+  ...NODE_BUNDLE,
   keepNames: true,
-  legalComments: 'none',
-  logLevel: 'warning',
   external: LEFT_OUT,
   // CommonJS packages inside an ES module still ask for these.
   banner: {

@@ -275,12 +275,12 @@ function stillGrowing({ context, installation }: Run, { permissions }: SetMeta):
   const { own } = context.monitors.watch(installation, kindsToWatch(permissions));
   const lacking = [...own.claims.values()].flatMap((claim) => {
     const lack = lackOf(claim, own);
-    return lack ? [{ lack, text: `PersistentVolumeClaim/${claim.name}: ${lackReason(claim.name, lack).message}` }] : [];
+    return lack ? [{ lack, reason: lackReason(claim.name, lack) }] : [];
   });
   if (lacking.length === 0) return [];
   const isRefused = lacking.some(({ lack }) => lack.refused !== undefined);
   const count = lacking.length === 1 ? '1 volume is' : `${lacking.length} volumes are`;
-  const shown = lacking.slice(0, MAX_CLAIMS).map(({ text }) => text);
+  const shown = lacking.slice(0, MAX_CLAIMS).map(({ reason: { object, message } }) => `${object}: ${message}`);
   // Short at first: a line of a table shows no more.
   return [`Its storage ${isRefused ? 'does not grow' : 'still grows'}: ${count} smaller than asked`, ...shown];
 }
