@@ -29,6 +29,8 @@ export default defineConfig({
           testTimeout: 20_000,
           // They keep no state between files; loading what they test anew for each took longer than the tests.
           isolate: false,
+          // Unless told, one worker less than the machine has cores.
+          maxWorkers: '100%',
         },
       },
       {

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build, type Metafile } from 'esbuild';
+import { writeLicences } from './bundle-licences.ts';
 import { NODE_BUNDLE } from './node-bundle.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -47,6 +48,7 @@ export async function bundleAgent(
   });
   const found = [...unwantedIn(metafile), ...twiceIn(metafile)];
   if (found.length > 0) throw new Error(`the agent's bundle holds what it must not:\n  ${found.join('\n  ')}`);
+  await writeLicences(metafile, process.cwd());
   return outfile;
 }
 

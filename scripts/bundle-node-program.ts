@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { build } from 'esbuild';
+import { writeLicences } from './bundle-licences.ts';
 import { NODE_BUNDLE } from './node-bundle.ts';
 
 /** What the libraries of the hub load only when it is there: it is not, and they do without; but for argon2, which is native code. */
@@ -30,12 +31,13 @@ const entryPoints = Object.fromEntries(
     return [name, join(process.cwd(), file)];
   }),
 );
-await build({
+const { metafile } = await build({
   entryPoints,
   outdir: 'dist/bundle',
   ...NODE_BUNDLE,
   keepNames: true,
   external: LEFT_OUT,
+  metafile: true,
   // CommonJS packages inside an ES module still ask for these.
   banner: {
     js: [
@@ -44,3 +46,4 @@ await build({
     ].join(''),
   },
 });
+await writeLicences(metafile, process.cwd());

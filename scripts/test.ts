@@ -1,3 +1,4 @@
+import { buildAhead } from './build-ahead.ts';
 import { check } from './check.ts';
 import { LEVELS } from './levels.ts';
 import { run } from './process.ts';
@@ -9,10 +10,12 @@ import { run } from './process.ts';
 export function test(args: readonly string[]): void {
   const wanted = args.filter((arg) => LEVELS.some((level) => level.name === arg));
   const rest = args.filter((arg) => !wanted.includes(arg));
+  const levels = LEVELS.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
+  buildAhead(levels);
   check();
   const left: { name: string; reason: string }[] = [];
   let red: string | undefined;
-  for (const { name, lacks } of LEVELS.filter((level) => wanted.length === 0 || wanted.includes(level.name))) {
+  for (const { name, lacks } of levels) {
     const reason = lacks() ?? (red === undefined ? undefined : `${red} is red`);
     if (reason !== undefined) left.push({ name, reason });
     else if (run('vitest', ['run', '--project', name, ...rest]) !== 0) red = name;

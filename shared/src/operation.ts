@@ -167,9 +167,11 @@ export const OPERATION_FAILURES = {
   'unknown-time-zone': 'Name a time zone of the IANA database that the agent knows, as Europe/Berlin or UTC.',
   autoscaled:
     'Change the bounds of the autoscaler instead, by what sets them: a knob, a parameter or `steward autoscale`.',
-  'agent-too-old': 'Let the customer apply the install line again: it upgrades the agent. Then push it again.',
-  superseded: 'Nothing: a newer generation took its place.',
-  expired: 'Push it again; it was not started in time.',
+  'agent-too-old':
+    'Make a new install line (`steward cluster enrol`) and let the customer apply it: it upgrades the agent. Then push it again.',
+  superseded: 'Nothing: a newer generation took its place. After the hub was restored from a backup, push it again.',
+  expired:
+    'Push it again; it was not started in time. An install, whose name is taken: `steward upgrade NAME --channel …`.',
   cancelled: 'Nothing, unless the message says that something was applied and stays.',
   'lost-track': 'Look into the cluster for what became of it, then push again.',
   internal: "Look into the agent's log; it is a fault of Steward.",

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -13,6 +13,24 @@ afterAll(() => rm(folder, { recursive: true }));
 it('makes the agent one file of not much more than a megabyte', async () => {
   const path = await bundleAgent(undefined, join(folder, 'agent.js'));
   expect((await stat(path)).size).toBeLessThan(1_100_000);
+});
+
+it('says beside it whose work it has in it, with their terms', async () => {
+  await bundleAgent(undefined, join(folder, 'agent.js'));
+  const licences = await readFile(join(folder, 'LICENSES.txt'), 'utf8');
+  expect(licences).toMatch(/^ws \d[\d.]+ \(MIT\)\n\nCopyright [^]*Permission is hereby granted/m);
+  expect(licences).toMatch(/^@kubernetes\/client-node \d[\d.]+ \(Apache-2\.0\)\n\nApache License/m);
+});
+
+it('refuses an agent with something in it that says nothing about its licence', async () => {
+  const home = join(folder, 'node_modules/foundling');
+  await mkdir(home, { recursive: true });
+  await writeFile(join(home, 'package.json'), '{"name":"foundling","type":"module","exports":"./index.js"}');
+  await writeFile(join(home, 'index.js'), 'globalThis.x = 1;\n');
+  await writeFile(join(folder, 'finds.ts'), "import 'foundling';\n");
+  await expect(bundleAgent(join(folder, 'finds.ts'), join(folder, 'bad.js'))).rejects.toThrow(
+    /foundling says nothing about its licence/,
+  );
 });
 
 it('refuses an agent with the generated models of the Kubernetes API in it', async () => {

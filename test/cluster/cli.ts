@@ -6,7 +6,7 @@ import { control } from './node/control.ts';
 import { namesOfClusters, readLayout } from './node/record.ts';
 import { stateRoot } from './node/layout.ts';
 import { missingPackages } from './packages.ts';
-import { buildProgram } from './programs/programs.ts';
+import { buildProgram, isProgramName } from './programs/programs.ts';
 
 const usage = `usage: cli.ts [--name NAME] COMMAND
   up                  bring the cluster up, or find it up; a halted one goes on
@@ -16,6 +16,7 @@ const usage = `usage: cli.ts [--name NAME] COMMAND
   kubeconfig          print the kubeconfig's path
   kubectl ARGS...     run kubectl against it
   helm ARGS...        run helm against it
+  build PROGRAM...    build what is run here (a folder of go/ each) and is not in the cache yet
   logs COMPONENT      print a component's log (also: init)
   kill COMPONENT      kill -9; it is started again
   stop|start|restart COMPONENT
@@ -64,6 +65,15 @@ const commands: Record<string, Command> = {
   },
   async helm(name, args) {
     return run(await running(name), [await buildProgram('helm', log), ...args]);
+  },
+  async build(_name, programs) {
+    const ending = new AbortController();
+    process.once('SIGTERM', () => ending.abort(new Error('ended before all was built')));
+    for (const program of programs) {
+      if (!isProgramName(program)) throw new Error(`there is no program ${program}`);
+      await buildProgram(program, log, ending.signal);
+    }
+    return 0;
   },
   async logs(name, [component = '']) {
     return run(await running(name), ['cat', join((await running(name)).stateDir, 'log', `${component}.log`)]);

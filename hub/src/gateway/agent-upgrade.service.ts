@@ -85,7 +85,8 @@ function checkHandshake({ method, headers }: IncomingMessage): void {
       'unknown-protocol',
       `this hub speaks ${SUBPROTOCOL}, and the agent offers ${offered.join(', ') || 'nothing'}`,
       {
-        action: 'install the version of the agent that belongs to this hub: apply the install line again',
+        action:
+          'install the version of the agent that belongs to this hub: ask the vendor for a new install line (`steward cluster enrol`) and apply it',
         headers: { upgrade: 'websocket' },
       },
     );

@@ -16,6 +16,8 @@ import { OperationsRepository } from './operations.repository.ts';
 export const INTENT_CHANNEL = 'steward_intent';
 
 const DAY_SECONDS = 86_400;
+/** As long as the token of an install line: who applies it on its last day gets the service too. */
+const INSTALL_SECONDS = 7 * DAY_SECONDS;
 
 export interface Wanted {
   kind: OperationKind;
@@ -73,7 +75,7 @@ export class BeginOperationService {
       generation,
       requestedBy: actor,
       requestReason: wanted.reason,
-      notAfterSeconds: wanted.notAfterSeconds ?? DAY_SECONDS,
+      notAfterSeconds: wanted.notAfterSeconds ?? (wanted.kind === 'install' ? INSTALL_SECONDS : DAY_SECONDS),
       trace: this.traces.begin(wanted.traceparent),
     });
     await this.installations.setWanted(tx, target.id, generation, operation.id);

@@ -24,7 +24,8 @@ export class AdoptionService {
   async checkAgent(tx: EntityManager, { clusterId, cluster }: { clusterId: string; cluster: string }): Promise<void> {
     if (await this.abilities.mayKnowAdoption(tx, clusterId)) return;
     throw new ProblemError('conflict', `the agent of "${cluster}" is too old to take over or let go of what runs`, {
-      action: 'let the customer apply the install line again, which upgrades the agent',
+      action:
+        'make a new install line (`steward cluster enrol`) and let the customer apply it, which upgrades the agent',
     });
   }
 

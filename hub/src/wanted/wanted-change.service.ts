@@ -96,7 +96,10 @@ export class WantedChangeService {
     throw new ProblemError(
       'conflict',
       `the agent of "${cluster}" is too old: it does not know all of ${features.join(', ')}, so this ${kind} cannot be done`,
-      { action: 'let the customer apply the install line again, which upgrades the agent' },
+      {
+        action:
+          'make a new install line (`steward cluster enrol`) and let the customer apply it, which upgrades the agent',
+      },
     );
   }
 

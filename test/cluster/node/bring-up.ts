@@ -2,7 +2,7 @@ import { access, constants, copyFile, link, rm, stat, writeFile } from 'node:fs/
 import { Resolver } from 'node:dns/promises';
 import { join } from 'node:path';
 import { importArchive } from '../image/import.ts';
-import { buildProgram, type Log, type ProgramName } from '../programs/programs.ts';
+import { buildProgram, kubeProgram, type Log } from '../programs/programs.ts';
 import { runCommand } from '../programs/run-command.ts';
 import { writeCertificates } from './certificates.ts';
 import { applyClusterObjects } from './cluster-objects.ts';
@@ -17,15 +17,6 @@ export interface Programs {
   kube: string;
   coredns: string;
   nodeInit: string;
-}
-
-/** `1.34` for a cluster of the oldest Kubernetes that can be built here; the newest unless told. */
-const wantedKubernetes = process.env['STEWARD_TEST_KUBERNETES'];
-
-function kubeProgram(): ProgramName {
-  if (wantedKubernetes === undefined) return 'kube';
-  if (wantedKubernetes === '1.34') return 'kube-1.34';
-  throw new Error(`STEWARD_TEST_KUBERNETES is ${wantedKubernetes}: it may be 1.34, or unset for the newest`);
 }
 
 export async function buildPrograms(log: Log, signal: AbortSignal | undefined): Promise<Programs> {

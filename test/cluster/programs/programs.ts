@@ -67,6 +67,18 @@ const recipes = {
 
 export type ProgramName = keyof typeof recipes;
 
+export function isProgramName(name: string): name is ProgramName {
+  return Object.hasOwn(recipes, name);
+}
+
+/** The newest Kubernetes, unless `STEWARD_TEST_KUBERNETES` asks for the oldest that can be built here. @throws when it asks for another */
+export function kubeProgram(): ProgramName {
+  const wanted = process.env['STEWARD_TEST_KUBERNETES'];
+  if (wanted === undefined) return 'kube';
+  if (wanted === '1.34') return 'kube-1.34';
+  throw new Error(`STEWARD_TEST_KUBERNETES is ${wanted}: it may be 1.34, or unset for the newest`);
+}
+
 /** Where everything that is expensive to make and safe to delete is kept. */
 export function cacheFolder(): string {
   return join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'steward');

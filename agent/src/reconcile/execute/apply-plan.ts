@@ -88,9 +88,9 @@ async function applyOne(
   context: StepContext,
 ): Promise<Outcome<string | undefined>> {
   if (action === 'keep') return done(uid);
-  for (const growth of replacement?.growths ?? []) {
-    const grown = await executeStep({ type: 'grow-claim', growth }, context);
-    if (!grown.ok) return grown;
+  for (const resize of replacement?.resizes ?? []) {
+    const resized = await executeStep({ type: 'resize-claim', resize }, context);
+    if (!resized.ok) return resized;
   }
   if (replacement) {
     const { propagation } = replacement;

@@ -7,7 +7,7 @@ import { apiVersionOf, nameOf } from '../../kube/object.ts';
 import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
 import { persist, type PersistOptions } from '../../operations/persist.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
-import { carryOutGrowth, type ClaimGrowth } from '../plan/claims.ts';
+import { carryOutResize, type ClaimResize } from '../plan/claims.ts';
 import type { HelmRelease } from '../adopt/helm-marks.ts';
 import { giveBack, takeOver } from '../adopt/hand-over.ts';
 import { ownerOf } from '../fields/owner.ts';
@@ -24,7 +24,7 @@ export type Step =
   | { type: 'take-over'; ref: ResourceRef; object: KubeObject; uid: string }
   /** The object of that uid becomes Helm's again; what it is stays. */
   | { type: 'give-back'; entry: InventoryEntry; release: HelmRelease }
-  | { type: 'grow-claim'; growth: ClaimGrowth }
+  | { type: 'resize-claim'; resize: ClaimResize }
   | { type: 'remove'; entry: InventoryEntry; propagation: 'Background' | 'Foreground' }
   /** A pod that its StatefulSet waits for in vain. */
   | { type: 'remove-pod'; namespace: string; name: string; uid: string }
@@ -77,8 +77,8 @@ export async function executeStep(step: Step, context: StepContext): Promise<Out
         return await takeOver(step, context);
       case 'give-back':
         return await giveBack(step, context);
-      case 'grow-claim':
-        await carryOutGrowth(context.kube, step.growth, context);
+      case 'resize-claim':
+        await carryOutResize(context.kube, step.resize, context);
         return done(NOTHING);
       case 'remove':
         return done(await remove(step, context));
@@ -96,8 +96,8 @@ export async function executeStep(step: Step, context: StepContext): Promise<Out
 
 function whatOf(step: Step): string {
   switch (step.type) {
-    case 'grow-claim':
-      return `PersistentVolumeClaim/${step.growth.name}`;
+    case 'resize-claim':
+      return `PersistentVolumeClaim/${step.resize.name}`;
     case 'apply':
     case 'make-once':
     case 'make-way':

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { KubeClient, KubeObject } from '../../kube/client.ts';
 import { KubeError } from '../../kube/error.ts';
-import { plannedGrowth } from './claims.ts';
+import { plannedResizes } from './claims.ts';
 
 const wanted: KubeObject = { apiVersion: 'apps/v1', kind: 'StatefulSet', metadata: { name: 'db', namespace: 'n' } };
 
@@ -28,10 +28,10 @@ async function planned(claims: KubeObject[], from: string, to: string, { mayAskL
   const isLarger = Number.parseInt(to, 10) > Number.parseInt(from, 10);
   const sizes = [{ name: 'data', from, to }];
   const change = { larger: isLarger ? sizes : [], smaller: isLarger ? [] : sizes, isSizeOnly: true };
-  const outcome = await plannedGrowth(kube, wanted, change, { mayAskLess, signal: AbortSignal.timeout(5_000) });
+  const outcome = await plannedResizes(kube, wanted, change, { mayAskLess, signal: AbortSignal.timeout(5_000) });
   return 'reason' in outcome
     ? outcome.message
-    : outcome.map((growth) => `${growth.name}: ${growth.from} → ${growth.to}`);
+    : outcome.map((resize) => `${resize.name}: ${resize.from} → ${resize.to}`);
 }
 
 describe('a smaller size', () => {

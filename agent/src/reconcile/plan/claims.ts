@@ -9,7 +9,7 @@ import { templatesOf } from '../volumes/claim-makers.ts';
 import { refusalOf } from './refusal.ts';
 
 /** A claim of a StatefulSet that is to become larger; or to ask for less than it was refused. */
-export interface ClaimGrowth {
+export interface ClaimResize {
   namespace: string;
   name: string;
   from: string;
@@ -51,17 +51,17 @@ export function templateChange(live: KubeObject, wanted: KubeObject): TemplateCh
  * How the claims that the templates of this StatefulSet made follow them: each is asked for the new size, checked by a dry run.
  * One that asks for more, which the storage driver refused, asks for less again where Kubernetes lets it.
  */
-export async function plannedGrowth(
+export async function plannedResizes(
   kube: KubeClient,
   wanted: KubeObject,
   { larger, smaller }: TemplateChange,
   { mayAskLess, signal }: { mayAskLess: boolean; signal: AbortSignal },
-): Promise<ClaimGrowth[] | Failure> {
+): Promise<ClaimResize[] | Failure> {
   const { name: set, namespace = '' } = wanted.metadata;
   const all = await persist(() => kube.list(WATCHED.PersistentVolumeClaim.ref, namespace, { signal }), signal);
   const claimsOf = (template: string): KubeObject[] =>
     all.filter(({ metadata }) => isClaimOf({ set, templates: [template] }, metadata.name));
-  const growths: ClaimGrowth[] = [];
+  const resizes: ClaimResize[] = [];
   for (const { name: template, from, to } of [...smaller, ...larger]) {
     const claims = claimsOf(template);
     const isSmaller = amountAt(from) > amountAt(to);
@@ -73,15 +73,15 @@ export async function plannedGrowth(
     for (const claim of claims) {
       const asked = sizeAsked(claim);
       if (asked === undefined || amountAt(asked) === amountAt(to)) continue;
-      const growth = { namespace, name: claim.metadata.name, from: asked, to };
+      const resize = { namespace, name: claim.metadata.name, from: asked, to };
       const isLess = amountAt(asked) > amountAt(to);
       if (isLess && !hasStayedBelow(claim, to)) continue;
-      const refused = await dryRun(kube, growth, signal);
+      const refused = await dryRun(kube, resize, signal);
       if (refused && !isLess) return refused;
-      if (!refused) growths.push(growth);
+      if (!refused) resizes.push(resize);
     }
   }
-  return growths;
+  return resizes;
 }
 
 /** Also one that has followed already, before a kill or by somebody's hand. */
@@ -106,20 +106,20 @@ function amountAt(size: unknown): number {
  * Asks for the size that was planned. The same again changes nothing, and to ask for less is left where the volume has become
  * larger meanwhile.
  */
-export async function carryOutGrowth(
+export async function carryOutResize(
   kube: KubeClient,
-  growth: ClaimGrowth,
+  resize: ClaimResize,
   options: { fieldManager?: string; signal: AbortSignal },
 ): Promise<void> {
-  const isLess = amountAt(growth.from) > amountAt(growth.to);
-  await growClaim(kube, growth, options).catch((error: unknown) => {
+  const isLess = amountAt(resize.from) > amountAt(resize.to);
+  await resizeClaim(kube, resize, options).catch((error: unknown) => {
     if (!isLess || !isKubeError(error) || error.status !== 422) throw error;
   });
 }
 
-async function growClaim(
+async function resizeClaim(
   kube: KubeClient,
-  { namespace, name, to }: ClaimGrowth,
+  { namespace, name, to }: ClaimResize,
   options: { dryRun?: boolean; fieldManager?: string; signal: AbortSignal },
 ): Promise<void> {
   const patch = { spec: { resources: { requests: { storage: to } } } };
@@ -127,15 +127,15 @@ async function growClaim(
   await persist(() => kube.mergePatch(ref, namespace, name, patch, options), options.signal);
 }
 
-async function dryRun(kube: KubeClient, growth: ClaimGrowth, signal: AbortSignal): Promise<Failure | undefined> {
+async function dryRun(kube: KubeClient, resize: ClaimResize, signal: AbortSignal): Promise<Failure | undefined> {
   try {
-    await growClaim(kube, growth, { dryRun: true, signal });
+    await resizeClaim(kube, resize, { dryRun: true, signal });
     return undefined;
   } catch (error) {
     if (!isKubeError(error)) throw error;
-    const { reason, message } = refusalOf(error, `PersistentVolumeClaim/${growth.name}`);
+    const { reason, message } = refusalOf(error, `PersistentVolumeClaim/${resize.name}`);
     if (reason === 'missing-rights') return { reason, message };
-    const why = `PersistentVolumeClaim/${growth.name} cannot grow from ${growth.from} to ${growth.to}: ${message}`;
+    const why = `PersistentVolumeClaim/${resize.name} cannot grow from ${resize.from} to ${resize.to}: ${message}`;
     return { reason, message: `${why}. Its StorageClass must have allowVolumeExpansion: true` };
   }
 }

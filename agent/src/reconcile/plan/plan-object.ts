@@ -240,7 +240,7 @@ function afterItIsGone(planned: Omit<PlannedObject, 'action' | 'fields'>, live: 
   const fields = ['metadata.deletionTimestamp: is being deleted, made anew when it is gone'];
   const uid = live.metadata.uid ?? '';
   const how = { propagation: 'Foreground', needsConsent: false, isGoing: true } as const;
-  const replacement: Replacement = { uid, ...how, fields, growths: [] };
+  const replacement: Replacement = { uid, ...how, fields, resizes: [] };
   return { ...planned, action: 'replace', fields, replacement };
 }
 

@@ -11,7 +11,7 @@ function planned(name: string, change: Partial<PlannedObject>): PlannedObject {
   return { ref, object, action: 'keep', fields: [], isOurs: true, uid: 'u', ...change };
 }
 
-const replacement: Replacement = { uid: 'u', propagation: 'Foreground', needsConsent: true, fields: [], growths: [] };
+const replacement: Replacement = { uid: 'u', propagation: 'Foreground', needsConsent: true, fields: [], resizes: [] };
 
 function changeAt(...path: FieldChange['path']): Partial<PlannedObject> {
   return { action: 'update', changes: [{ path, shown: path.join('.'), isUnset: false }] };

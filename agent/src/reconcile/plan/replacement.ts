@@ -7,7 +7,7 @@ import type { ClaimMaker } from '../../collect/objects/storage.ts';
 import { persist, TRIED } from '../../operations/persist.ts';
 import { failed, type Failure } from '../outcome.ts';
 import { makersIn } from '../volumes/claim-makers.ts';
-import { plannedGrowth, templateChange, type ClaimGrowth } from './claims.ts';
+import { plannedResizes, templateChange, type ClaimResize } from './claims.ts';
 import { reasonToKeep } from './inventory.ts';
 import { refusalOf } from './refusal.ts';
 
@@ -20,7 +20,7 @@ export interface Replacement {
   needsConsent: boolean;
   fields: string[];
   /** Made larger before. */
-  growths: ClaimGrowth[];
+  resizes: ClaimResize[];
   /** Of what is replaced: its volumes stay. */
   claimMakers?: ClaimMaker[];
   /** Somebody is deleting it already: it is only awaited. */
@@ -64,7 +64,7 @@ export async function planReplacement(input: ReplacementInput): Promise<Judged> 
     propagation: 'Foreground',
     needsConsent: !isFinishedJob(live),
     fields: error.causes.flatMap(({ field }) => (field === undefined ? [] : [`${field}: cannot change in place`])),
-    growths: [],
+    resizes: [],
   };
   const refused = ref.kind === 'StatefulSet' ? await judgeStatefulSet(input, replacement) : undefined;
   if (refused) return { ok: false, failure: refused };
@@ -86,9 +86,9 @@ async function judgeStatefulSet(input: ReplacementInput, replacement: Replacemen
   replacement.needsConsent = others.length > 0 || !change.isSizeOnly;
   if (!others.includes('spec.selector')) replacement.propagation = 'Orphan';
   if (sizes.length === 0) return undefined;
-  const growths = await plannedGrowth(kube, wanted, change, { mayAskLess, signal });
-  if ('reason' in growths) return growths;
-  replacement.growths = growths;
+  const resizes = await plannedResizes(kube, wanted, change, { mayAskLess, signal });
+  if ('reason' in resizes) return resizes;
+  replacement.resizes = resizes;
   return undefined;
 }
 

@@ -53,7 +53,7 @@ function withFields({ fields, ...change }: Change, kept: number): Change {
 export function changesOf({ objects, removals }: ObjectPlan): Change[] {
   return [
     ...objects.flatMap(({ replacement }) =>
-      (replacement?.growths ?? []).map(({ name, from, to }) => ({
+      (replacement?.resizes ?? []).map(({ name, from, to }) => ({
         action: 'update' as const,
         object: `PersistentVolumeClaim/${name}`,
         fields: [`spec.resources.requests.storage: ${from} → ${to}`],

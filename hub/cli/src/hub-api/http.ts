@@ -49,7 +49,7 @@ export function isLostConnection(error: unknown): boolean {
 export type Peer = 'hub' | 'registry';
 
 const OWN_AUTHORITY: Record<Peer, string> = {
-  hub: 'If the hub has an authority of its own, get its certificate from who runs the hub and log in with `--ca FILE`.',
+  hub: 'If the hub has an authority of its own, get its certificate from who runs the hub and give it by `--ca FILE`; `steward install` also takes the `--hub-pin` of the vendor’s line.',
   registry:
     'If the registry has an authority of its own, get its certificate from who runs it and name it by `--registry-ca FILE`.',
 };

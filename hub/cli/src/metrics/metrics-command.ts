@@ -9,9 +9,11 @@ import { addCommand, type Invocation, type Session } from '../program/command.ts
 import { labelsText, numberText, spark } from './series-text.ts';
 
 interface MetricsOptions {
-  since: number;
+  since?: number;
   step?: number;
 }
+
+const HOUR_MS = 3_600_000;
 
 /** Points of a table: what a line of a terminal shows. */
 const SHOWN_POINTS = 60;
@@ -24,17 +26,18 @@ async function runMetrics({ args, options, output, hub, note }: Invocation<Metri
   if (name === undefined)
     return printLatest(await client.get(LatestMetrics, apiPath`/installations/${id}/metrics`), output);
   const to = Date.now();
+  const { since = HOUR_MS, step } = options;
   const range = await client.get(MetricRange, apiPath`/installations/${id}/metrics/range`, {
     name,
-    from: new Date(to - options.since).toISOString(),
+    from: new Date(to - since).toISOString(),
     to: new Date(to).toISOString(),
-    stepSeconds: stepOf(options),
+    stepSeconds: stepOf(since, step),
   });
   printRange(range, output);
   if (output.isTable && range.leftOut > 0) note(`${range.leftOut} more series were left out.`);
 }
 
-function stepOf({ since, step }: MetricsOptions): number {
+function stepOf(since: number, step: number | undefined): number {
   if (step !== undefined) return Math.round(step / 1_000);
   return Math.max(MIN_STEP_S, Math.ceil(since / 1_000 / SHOWN_POINTS));
 }
@@ -90,7 +93,7 @@ export function addMetricsCommand(program: Command, session: Session): void {
     ],
     options: (command) =>
       command
-        .option('--since <time>', 'from 10m, 6h, 7d ago on', parseDuration, 3_600_000)
+        .option('--since <time>', 'from 10m, 6h, 7d ago on (default: 1h)', parseDuration)
         .option('--step <time>', 'time between two points (default: a sixtieth of it, at least 15s)', parseDuration),
     run: runMetrics,
   });
