@@ -106,6 +106,18 @@ describe('an operation', () => {
     expect(agent.frames.some(({ t }) => t === 'desired')).toBe(false);
   });
 
+  it('may wait to be started for a day, an install as long as the token of its line, and any as long as was asked', async () => {
+    const { installation: made, operation } = await installed();
+    const lifeSeconds = async (id: string): Promise<number> => {
+      const { createdAt, notAfter } = await details(id);
+      return Math.round((Date.parse(notAfter) - Date.parse(createdAt)) / 1_000);
+    };
+    const upgrade = await push(made.id, { kind: 'upgrade', version: '1.1.0' });
+    const urgent = await push(made.id, { kind: 'upgrade', version: '1.1.0', notAfterSeconds: 600 });
+    const lives = await Promise.all([operation, upgrade.body.id, urgent.body.id].map(lifeSeconds));
+    expect(lives).toEqual([604_800, 86_400, 600]);
+  });
+
   it('is refused for a namespace in which nobody should grant rights', async () => {
     const cluster = await fleet.cluster();
     for (const namespace of ['kube-system', 'steward-acme'])
