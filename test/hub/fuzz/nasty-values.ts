@@ -31,7 +31,7 @@ export const NASTY_JSON: readonly string[] = [
   text('${jndi:ldap://x} %s%n {{7*7}} $(id)'),
   text('0000-01-01T00:00:00Z'),
   text('9999-12-31T23:59:60Z'),
-  // Of another year in UTC, and a moment before them of a year that PostgreSQL does not read.
+  // At the edge of the years with four digits, and beyond it by their offset.
   text('0001-01-01T00:00:00Z'),
   text('0001-01-01T00:00:00+15:59'),
   text('9999-12-31T23:59:59-15:59'),
