@@ -8,10 +8,15 @@ export type Decoder<T> = (value: unknown) => Decoded<T>;
 
 const TIME = /^((?!0000)\d{4}-\d\d-\d\d)T\d\d:\d\d:\d\d(\.\d+)?(Z|[+-](0\d|1[0-5]):\d\d)$/;
 
+/** As the time is told again: of a year that has four digits, and is not 0, in UTC too. */
+const EARLIEST_MS = Date.parse('0001-01-01T00:00:00Z');
+const LATEST_MS = Date.parse('9999-12-31T23:59:59Z');
+
 /** A day that the month does not have is the next month's to JavaScript, and an error to PostgreSQL. */
 function isTime(text: string): boolean {
   const day = TIME.exec(text)?.[1];
-  return day !== undefined && !Number.isNaN(Date.parse(text)) && new Date(day).toISOString().startsWith(day);
+  const at = Date.parse(text);
+  return day !== undefined && at >= EARLIEST_MS && at <= LATEST_MS && new Date(day).toISOString().startsWith(day);
 }
 
 const FORMATS: Record<string, RegExp | ((text: string) => boolean)> = {

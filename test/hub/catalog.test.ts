@@ -92,6 +92,7 @@ describe('publishing', () => {
       "can't resolve reference",
     ],
     ['with a version that is none', { version: 'latest' }, 'not SemVer'],
+    ['with a counter that is stored nowhere', { counter: 2_147_483_648 }, 'its counter 2147483648 is above 2147483647'],
     ['that has expired', { expiresAt: '2020-01-01T00:00:00Z' }, 'expired'],
     [
       'whose chart is not here',

@@ -6,11 +6,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { connect as tlsConnect } from 'node:tls';
-import { AGENT_PATHS } from '@steward/shared';
+import { AGENT_PATHS, IDEMPOTENCY_KEY_HEADER } from '@steward/shared';
 import pg from 'pg';
 import { afterEach, describe, expect, inject, it } from 'vitest';
 import { HUB_PROGRAM } from '../../scripts/process.ts';
-import { createApi } from '../support/api.ts';
+import { createApi, type Api } from '../support/api.ts';
 import { command } from '../support/command.ts';
 import { openFeed } from '../support/feed.ts';
 import { startHub } from '../support/hub.ts';
@@ -18,6 +18,7 @@ import { startHubWithDatabase } from '../support/hub-database.ts';
 import { migrateDatabase, startPostgresServer } from '../support/postgres-server.ts';
 import { cloneDatabase, createOwner, OWNER, ownerUrl, withClient } from '../support/postgres.ts';
 import { waitUntil } from '../support/wait-until.ts';
+import { startFleet, unique } from './fleet/world.ts';
 
 const undo: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -35,22 +36,43 @@ function runHub(env: Record<string, string>): ReturnType<typeof command> {
   return command(process.execPath, [HUB_PROGRAM], { env: { STEWARD_LISTEN: '127.0.0.1:0', ...env } });
 }
 
+interface HalfSent {
+  hasBegun(): boolean;
+  /** Sends the rest. */
+  finish(): Promise<{ status: number; retryAfter: string | undefined; body: unknown }>;
+}
+
+/** A POST of which the first bytes are sent. */
+function sendHalf({ url, token }: Api, path: string, value: unknown): HalfSent {
+  const body = JSON.stringify(value);
+  const slow = httpRequest(new URL(path, url), {
+    method: 'POST',
+    headers: {
+      authorization: `Bearer ${token ?? ''}`,
+      'content-type': 'application/json',
+      'content-length': body.length,
+    },
+  });
+  slow.write(body.slice(0, 5));
+  return {
+    hasBegun: () => (slow.socket?.bytesWritten ?? 0) > 0,
+    finish: async () => {
+      const answered = once(slow, 'response');
+      slow.end(body.slice(5));
+      const [response] = (await answered) as [IncomingMessage];
+      const { statusCode = 0, headers } = response;
+      return { status: statusCode, retryAfter: headers['retry-after'], body: JSON.parse(await text(response)) };
+    },
+  };
+}
+
 describe('a hub that is told to stop', () => {
   it('finishes what it has begun, ends streams, takes nothing new, and exits with 0', async () => {
     const running = await startHubWithDatabase();
     const owner = await running.hub.owner();
     const feed = await openFeed(owner);
-    const body = JSON.stringify({ slug: 'slow', name: 'Slow' });
-    const slow = httpRequest(new URL('/api/v1/customers', owner.url), {
-      method: 'POST',
-      headers: {
-        authorization: `Bearer ${owner.token ?? ''}`,
-        'content-type': 'application/json',
-        'content-length': body.length,
-      },
-    });
-    slow.write(body.slice(0, 5));
-    await waitUntil(() => slow.socket?.bytesWritten, { what: 'the request has begun' });
+    const slow = sendHalf(owner, '/api/v1/customers', { slug: 'slow', name: 'Slow' });
+    await waitUntil(() => slow.hasBegun(), { what: 'the request has begun' });
     await owner.get('/me');
     const stopped = running.hub.stop();
     await waitUntil(() => feed.isEnded, { what: 'the stream ends' });
@@ -62,13 +84,38 @@ describe('a hub that is told to stop', () => {
         ),
       { what: 'new connections are refused' },
     );
-    const answered = once(slow, 'response');
-    slow.end(body.slice(5));
-    const [response] = (await answered) as [IncomingMessage];
-    expect(response.statusCode).toBe(201);
-    expect(JSON.parse(await text(response))).toMatchObject({ slug: 'slow' });
+    expect(await slow.finish()).toMatchObject({ status: 201, body: { slug: 'slow' } });
     expect(await stopped).toBe(0);
     await running.end();
+  });
+
+  it('tells a push whose parameters it does not check any more to come again, and not that they are wrong', async () => {
+    const fleet = await startFleet();
+    await fleet.publish('1.0.0');
+    const { cluster } = await fleet.cluster();
+    const pushes = Array.from({ length: 5 }, () =>
+      sendHalf(fleet.owner, '/api/v1/installations', {
+        name: unique(),
+        cluster: cluster.name,
+        service: 'nats',
+        parameters: { replicas: 2 },
+      }),
+    );
+    await waitUntil(() => pushes.every((push) => push.hasBegun()), { what: 'the requests have begun' });
+    const feed = await openFeed(fleet.owner);
+    const stopped = fleet.running.hub.stop();
+    await waitUntil(() => feed.isEnded, { what: 'the hub ends what goes on' });
+    // One after the other: the first may still be checked.
+    const answers: Awaited<ReturnType<HalfSent['finish']>>[] = [];
+    for (const push of pushes) answers.push(await push.finish());
+    expect(answers.filter(({ status }) => status !== 201 && status !== 503)).toEqual([]);
+    expect(answers.at(-1)).toMatchObject({
+      status: 503,
+      retryAfter: '2',
+      body: { type: 'https://steward.dev/problems/shutting-down' },
+    });
+    expect(await stopped).toBe(0);
+    await fleet.end();
   });
 
   it('does not wait for a request that never ends', async () => {
@@ -325,12 +372,18 @@ describe('listening', () => {
   );
 });
 
+interface DescribedOperation {
+  parameters?: { name: string; in: string }[];
+  requestBody?: { content: Record<string, unknown> };
+  responses: Record<string, unknown>;
+}
+
 describe('the OpenAPI document', () => {
   it('describes every route of the API with schemas of the contract', async () => {
     const running = await startHubWithDatabase();
     const { body } = await createApi(running.hub.url).call<{
       openapi: string;
-      paths: Record<string, Record<string, { responses: Record<string, unknown> }>>;
+      paths: Record<string, Record<string, DescribedOperation>>;
       components: { schemas: Record<string, unknown> };
     }>('GET', '/openapi.json');
     expect(body.openapi).toBe('3.1.0');
@@ -343,6 +396,20 @@ describe('the OpenAPI document', () => {
     const references = JSON.stringify(body).matchAll(/"#\/components\/(\w+)\/(\w+)"/g);
     for (const [, kind = '', name = ''] of references)
       expect((body.components as Record<string, Record<string, unknown>>)[kind]?.[name], name).toBeDefined();
+    const { '/api/v1/releases': releases, '/api/v1/charts/{digest}': charts } = body.paths;
+    expect(Object.keys(releases?.['post']?.responses ?? {})).toEqual(['200', '201', 'default']);
+    expect(releases?.['post']?.responses['200']).toEqual(releases?.['post']?.responses['201']);
+    expect(Object.keys(charts?.['put']?.requestBody?.content ?? {})).toEqual([
+      'application/octet-stream',
+      'application/gzip',
+    ]);
+    const keyed = Object.entries(body.paths).filter(([, { post }]) =>
+      post?.parameters?.some((one) => one.in === 'header' && one.name === IDEMPOTENCY_KEY_HEADER),
+    );
+    expect(keyed.map(([path]) => path).toSorted()).toEqual([
+      '/api/v1/installations',
+      '/api/v1/installations/{id}/operations',
+    ]);
     await running.end();
   });
 });

@@ -1,11 +1,14 @@
 import type { CreatedInstallation, Installation, Operation } from '@steward/shared';
 import { readFile } from 'node:fs/promises';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ApiAnswer } from '../support/api.ts';
 import type { FakeAgent } from '../support/fake-agent.ts';
+import { openFeed, type OpenFeed } from '../support/feed.ts';
+import { withClient } from '../support/postgres.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import { startFleet, type Fleet } from './fleet/world.ts';
 
@@ -106,6 +109,61 @@ describe('a thousand pushes at once', () => {
     expect(ends.filter((end) => end === '201')).toHaveLength(ids.length);
     expect(new Set(ends)).toEqual(new Set(['201', '409 conflict']));
   });
+});
+
+describe('callers who have not said who they are, while the database is slow', () => {
+  /** Nobody reads the table while the work goes on; whoever tries waits, and keeps a connection. */
+  async function whileLocked(table: string, work: () => Promise<void>): Promise<void> {
+    await withClient(fleet.running.database.superuserUrl, async (client) => {
+      await client.query('BEGIN');
+      await client.query(`LOCK TABLE ${table} IN ACCESS EXCLUSIVE MODE`);
+      await work();
+      await client.query('ROLLBACK');
+    });
+  }
+
+  it.each([
+    ['/readyz', 'schema_migrations'],
+    ['/metrics', 'operations'],
+  ])('take one connection by asking for %s, and leave the others to those who have', async (path, table) => {
+    const anybody = fleet.owner.as(undefined);
+    let asked: Promise<ApiAnswer<unknown>[]> | undefined;
+    await whileLocked(table, async () => {
+      asked = Promise.all(Array.from({ length: 100 }, () => anybody.call('GET', path)));
+      for (let looked = 0; looked < 20; looked += 1) expect((await fleet.owner.call('GET', '/me')).status).toBe(200);
+    });
+    expect(new Set((await asked)?.map(({ status }) => status))).toEqual(new Set([200]));
+  });
+
+  const digest = `sha256:${'0'.repeat(64)}`;
+  const credential = (): string => `stw_t_${randomBytes(32).toString('base64url')}`;
+  it.each<[string, string, string, () => string]>([
+    ['GET', '/api/v1/feed', 'api_tokens', credential],
+    ['PUT', `/api/v1/charts/${digest}`, 'api_tokens', credential],
+    ['GET', `/agent/v1/charts/${digest}`, 'clusters', () => agent.token({ claims: { sub: randomUUID() } })],
+  ])('wait for %s %s only as many as there are places for an address', async (method, path, table, token) => {
+    const hub = fleet.owner.as(undefined);
+    const ask = async (): Promise<number> => {
+      const headers = { authorization: `Bearer ${token()}` };
+      return (await hub.call(method, path, method === 'PUT' ? Buffer.from('x') : undefined, headers)).status;
+    };
+    const statuses: number[] = [];
+    const asking: Promise<unknown>[] = [];
+    await whileLocked(table, async () => {
+      for (let sent = 0; sent < 200; sent += 1) asking.push(ask().then((status) => statuses.push(status)));
+      const refused = () => statuses.filter((status) => status === 429).length;
+      await waitUntil(() => refused() === 200 - 128, { what: 'all but 128 are sent away' });
+    });
+    await Promise.all(asking);
+    expect(await ask()).toBe(401);
+  });
+});
+
+it('open feeds of one caller take none of its places', async () => {
+  const feeds: OpenFeed[] = [];
+  for (let open = 0; open < 40; open += 1) feeds.push(await openFeed(fleet.owner));
+  expect(await fleet.owner.get('/me')).toMatchObject({ role: 'owner' });
+  for (const feed of feeds) await feed.close();
 });
 
 describe('bodies that never end, of callers who have not said who they are', () => {

@@ -1,10 +1,14 @@
 import { LIMITS, type Release, type ReleaseEnvelope } from '@steward/shared';
 import semver from 'semver';
 
+/** As high as the column goes. */
+const MAX_COUNTER = 2_147_483_647;
+
 /** What is wrong with a release whose signature is good, before anything is looked up; undefined when nothing is. */
 export function releaseFault(release: Release, envelope: ReleaseEnvelope, now: number): string | undefined {
   if (Buffer.byteLength(envelope.payload, 'base64') > LIMITS.maxReleaseBytes)
     return `the signed release is larger than ${LIMITS.maxReleaseBytes} bytes`;
+  if (release.counter > MAX_COUNTER) return `its counter ${release.counter} is above ${MAX_COUNTER}`;
   if (semver.valid(release.version) !== release.version) return `the version "${release.version}" is not SemVer`;
   if (release.expiresAt !== undefined && Date.parse(release.expiresAt) <= now)
     return `the release expired at ${release.expiresAt}`;

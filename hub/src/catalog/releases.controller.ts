@@ -13,7 +13,11 @@ export class ReleasesController {
 
   @Post()
   @Allow('owner', 'release-engineer')
-  @Answers(ReleaseDetails, { status: 201, summary: 'publishes a signed release; 200 when it is published already' })
+  @Answers(ReleaseDetails, {
+    status: 201,
+    also: [200],
+    summary: 'publishes a signed release; 200 when it is published already',
+  })
   async publish(
     @Tenant() context: TenantContext,
     @DecodedBody(PublishRelease) wanted: PublishRelease,

@@ -46,6 +46,8 @@ export class FeedController {
     const after = placeOf(typeof last === 'string' ? last : query.after);
     // Who only asks whether there is one would wait for ever.
     if (request.method === 'HEAD') return void reply.type('text/event-stream').send();
+    // A feed has a place of its own, for as long as it is open; only to find out whose it is was counted as a request.
+    request.leavePlace?.();
     const { type, installation } = query;
     await this.feed.stream(
       {

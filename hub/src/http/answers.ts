@@ -7,6 +7,8 @@ export const ANSWER = Symbol('answer');
 export interface Answer {
   schema?: TSchema;
   status: number;
+  /** Other statuses of an answer with the same body, which the route sets itself. */
+  also?: readonly number[];
   summary?: string;
   /** Default application/json. */
   contentType?: string;

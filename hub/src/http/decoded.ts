@@ -1,6 +1,7 @@
-import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import { createParamDecorator, Headers, type ExecutionContext } from '@nestjs/common';
 import { compile, type Decoded } from '@steward/shared';
 import type { FastifyRequest } from 'fastify';
+import { Readable } from 'node:stream';
 import type { TSchema } from 'typebox';
 import { unstorablePlace } from '../db/storable.ts';
 import { ProblemError } from './problem.ts';
@@ -8,6 +9,17 @@ import { ProblemError } from './problem.ts';
 export const BODY = Symbol('body');
 export const QUERY = Symbol('query');
 export const PARAMETERS = Symbol('parameters');
+export const RAW_BODY = Symbol('raw body');
+export const HEADERS = Symbol('headers');
+
+/** A body that is not JSON: what it is, for who sends something else, and the content types it may come as; the usual one first. */
+export interface RawContent {
+  what: string;
+  contentTypes: readonly [string, ...string[]];
+}
+
+/** Headers that a route reads, by name. */
+export type HeaderSchemas = Readonly<Record<string, TSchema>>;
 
 /** Refuses also what no column takes: altered in silence, a name would not be the one that was sent. */
 export function storable<T>(decode: (value: unknown) => Decoded<T>): (value: unknown) => Decoded<T> {
@@ -57,6 +69,32 @@ export function DecodedParameters(schema: TSchema): ParameterDecorator {
     if (!decoded.ok) throw new ProblemError('not-found', 'there is nothing of this name here');
     return decoded.value;
   });
+}
+
+/** The request's body as an unread stream, which the handler bounds; noted for the OpenAPI document. What came as something else is `invalid-request`. */
+export function RawBody(content: RawContent): ParameterDecorator {
+  const decorate = createParamDecorator((_data: unknown, context: ExecutionContext) => {
+    const { body } = context.switchToHttp().getRequest<FastifyRequest>();
+    if (body instanceof Readable) return body;
+    throw new ProblemError('invalid-request', `the body must be ${content.what}`, {
+      action: `send it with content-type: ${content.contentTypes[0]}`,
+    });
+  });
+  return (target, property, index) => {
+    if (property !== undefined) Reflect.defineMetadata(RAW_BODY, content, target, property);
+    decorate()(target, property, index);
+  };
+}
+
+/** A header, undefined when it was not sent; noted for the OpenAPI document. The schema is what is told of it: who reads it checks it. */
+export function NotedHeader(name: string, schema: TSchema): ParameterDecorator {
+  return (target, property, index) => {
+    if (property !== undefined) {
+      const others = Reflect.getMetadata(HEADERS, target, property) as HeaderSchemas | undefined;
+      Reflect.defineMetadata(HEADERS, { [name]: schema, ...others }, target, property);
+    }
+    Headers(name)(target, property, index);
+  };
 }
 
 function propertiesOf(schema: TSchema): Record<string, { type?: unknown }> {

@@ -23,6 +23,14 @@ export class ProblemError extends Error {
   }
 }
 
+/** What is told to whoever comes while the hub stops. */
+export function shuttingDown(): ProblemError {
+  return new ProblemError('shutting-down', 'this hub is shutting down', {
+    action: 'try again: another one, or this one started anew, will answer',
+    retryAfterSeconds: 2,
+  });
+}
+
 /** An answer that tells a problem: status, headers, RFC 9457 body. `isBug` asks for the error to be logged in full. */
 export interface ProblemAnswer {
   status: number;
@@ -56,11 +64,7 @@ function fromFramework(error: unknown): ProblemError | undefined {
       action: 'send application/json',
     });
   if (status === 413) return new ProblemError('too-large', detail);
-  if (status === 503)
-    return new ProblemError('shutting-down', 'this hub is shutting down', {
-      action: 'try again',
-      retryAfterSeconds: 2,
-    });
+  if (status === 503) return shuttingDown();
   return status >= 400 && status < 500 ? new ProblemError('invalid-request', detail) : undefined;
 }
 

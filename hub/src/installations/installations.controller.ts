@@ -1,4 +1,4 @@
-import { Controller, Get, Headers, Post } from '@nestjs/common';
+import { Controller, Get, Post } from '@nestjs/common';
 import {
   CreatedGrant,
   CreatedInstallation,
@@ -15,7 +15,9 @@ import * as Type from 'typebox';
 import type { TenantContext } from '../db/tenant-context.ts';
 import { Allow, ANYONE, Tenant } from '../http/access.ts';
 import { Answers } from '../http/answers.ts';
-import { DecodedBody, DecodedParameters, DecodedQuery } from '../http/decoded.ts';
+import { DecodedBody, DecodedParameters, DecodedQuery, NotedHeader } from '../http/decoded.ts';
+import { IdempotencyKey } from '../operations/idempotency.repository.ts';
+import { TraceParent } from '../telemetry/trace-context.ts';
 import { InstallationsReaderService } from './installations-reader.service.ts';
 import { InstallationsService } from './installations.service.ts';
 
@@ -44,8 +46,8 @@ export class InstallationsController {
   create(
     @Tenant() context: TenantContext,
     @DecodedBody(CreateInstallation) wanted: CreateInstallation,
-    @Headers(IDEMPOTENCY_KEY_HEADER) idempotencyKey: string | undefined,
-    @Headers('traceparent') traceparent: string | undefined,
+    @NotedHeader(IDEMPOTENCY_KEY_HEADER, IdempotencyKey) idempotencyKey: string | undefined,
+    @NotedHeader('traceparent', TraceParent) traceparent: string | undefined,
   ): Promise<CreatedInstallation> {
     return this.installations.create(context, { wanted, idempotencyKey, traceparent });
   }

@@ -71,25 +71,46 @@ function queryParameters(route: Route, components: Components): Json[] {
   }));
 }
 
-function operation(route: Route, components: Components): Json {
-  const { answer, body, access } = route;
-  const problem = { $ref: '#/components/responses/Problem' };
+function headerParameters({ headers = {} }: Route, components: Components): Json[] {
+  return Object.entries(headers).map(([name, schema]) => ({
+    name,
+    in: 'header',
+    required: false,
+    schema: components.reference(schema),
+  }));
+}
+
+function requestBody({ body, rawBody }: Route, components: Components): Json | undefined {
+  if (body) return { required: true, content: { 'application/json': { schema: components.reference(body) } } };
+  if (!rawBody) return undefined;
+  const bytes = { schema: { type: 'string', format: 'binary' } };
+  const content = Object.fromEntries(rawBody.contentTypes.map((contentType) => [contentType, bytes]));
+  return { required: true, description: rawBody.what, content };
+}
+
+function responses({ answer }: Route, components: Components): Json {
   const contentType = answer?.contentType ?? 'application/json';
-  const parameters = [...pathParameters(route, components), ...queryParameters(route, components)];
+  const good = {
+    description: answer?.summary ?? 'done',
+    ...(answer?.schema ? { content: { [contentType]: { schema: components.reference(answer.schema) } } } : {}),
+  };
+  const statuses = [answer?.status ?? 200, ...(answer?.also ?? [])];
+  return {
+    ...Object.fromEntries(statuses.map((status) => [String(status), good])),
+    default: { $ref: '#/components/responses/Problem' },
+  };
+}
+
+function operation(route: Route, components: Components): Json {
+  const { answer, access } = route;
+  const parameters = [pathParameters, queryParameters, headerParameters].flatMap((of) => of(route, components));
+  const body = requestBody(route, components);
   return {
     operationId: route.name.replace('Controller.', '_'),
     ...(answer?.summary === undefined ? {} : { summary: answer.summary }),
     ...(parameters.length > 0 ? { parameters } : {}),
-    ...(body
-      ? { requestBody: { required: true, content: { 'application/json': { schema: components.reference(body) } } } }
-      : {}),
-    responses: {
-      [String(answer?.status ?? 200)]: {
-        description: answer?.summary ?? 'done',
-        ...(answer?.schema ? { content: { [contentType]: { schema: components.reference(answer.schema) } } } : {}),
-      },
-      default: problem,
-    },
+    ...(body ? { requestBody: body } : {}),
+    responses: responses(route, components),
     ...(access === 'public' ? { security: [] } : { 'x-roles': access }),
   };
 }

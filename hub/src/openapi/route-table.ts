@@ -5,7 +5,7 @@ import * as Type from 'typebox';
 import type { TSchema } from 'typebox';
 import { ACCESS, type Access } from '../http/access.ts';
 import { ANSWER, type Answer } from '../http/answers.ts';
-import { BODY, PARAMETERS, QUERY } from '../http/decoded.ts';
+import { BODY, HEADERS, PARAMETERS, QUERY, RAW_BODY, type HeaderSchemas, type RawContent } from '../http/decoded.ts';
 
 /** One route as its decorators describe it. Paths in Nest's notation, `/api/v1/users/:id`. */
 export interface Route {
@@ -18,6 +18,8 @@ export interface Route {
   body?: TSchema;
   query?: TSchema;
   parameters?: TSchema;
+  rawBody?: RawContent;
+  headers?: HeaderSchemas;
 }
 
 const decodePath = compile(Type.Union([Type.String(), Type.Array(Type.String(), { minItems: 1, maxItems: 1 })]));
@@ -66,8 +68,10 @@ function routeOf(controller: string, prototype: object, name: string, base: stri
     .map((part) => part.replace(/^\/|\/$/g, ''))
     .filter((part) => part !== '')
     .join('/');
-  const part = (key: symbol) => Reflect.getMetadata(key, prototype, name) as TSchema | undefined;
-  const [body, query, parameters] = [part(BODY), part(QUERY), part(PARAMETERS)];
+  const noted = (key: symbol): unknown => Reflect.getMetadata(key, prototype, name);
+  const [body, query, parameters] = [BODY, QUERY, PARAMETERS].map((key) => noted(key) as TSchema | undefined);
+  const rawBody = noted(RAW_BODY) as RawContent | undefined;
+  const headers = noted(HEADERS) as HeaderSchemas | undefined;
   return {
     method: RequestMethod[method] ?? 'GET',
     path: `/${path}`,
@@ -77,5 +81,7 @@ function routeOf(controller: string, prototype: object, name: string, base: stri
     ...(body ? { body } : {}),
     ...(query ? { query } : {}),
     ...(parameters ? { parameters } : {}),
+    ...(rawBody ? { rawBody } : {}),
+    ...(headers ? { headers } : {}),
   };
 }

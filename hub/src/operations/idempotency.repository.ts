@@ -1,9 +1,18 @@
 import { Injectable } from '@nestjs/common';
 import { canonicalJson, sha256 } from '@steward/shared';
+import * as Type from 'typebox';
 import type { EntityManager } from 'typeorm';
 import { execute, row } from '../db/query.ts';
 import type { TenantContext } from '../db/tenant-context.ts';
 import { ProblemError } from '../http/problem.ts';
+
+const KEY = /^[\x21-\x7e]{1,200}$/;
+
+/** The `Idempotency-Key` header, for the OpenAPI document. */
+export const IdempotencyKey = Type.String({
+  pattern: KEY.source,
+  description: 'sent again with the same key within a day, the request is answered with what the first one made',
+});
 
 /** A caller's own name for a request, and what was asked with it. Callers of two customers never meet, whatever they are called. */
 export interface IdempotentRequest {
@@ -26,7 +35,7 @@ export class IdempotencyRepository {
     { key, request }: IdempotentRequest,
   ): Promise<string | undefined> {
     if (key === undefined) return undefined;
-    if (!/^[\x21-\x7e]{1,200}$/.test(key))
+    if (!KEY.test(key))
       throw new ProblemError('invalid-request', 'the Idempotency-Key is not 1 to 200 printable characters');
     await execute(tx, 'SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [
       `${context.organizationId} ${context.customerId ?? ''} ${context.actor} ${key}`,

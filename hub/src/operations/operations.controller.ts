@@ -1,4 +1,4 @@
-import { Controller, Get, Headers, Post } from '@nestjs/common';
+import { Controller, Get, Post } from '@nestjs/common';
 import {
   CancelOperation,
   CreateOperation,
@@ -13,7 +13,9 @@ import * as Type from 'typebox';
 import type { TenantContext } from '../db/tenant-context.ts';
 import { Allow, ANYONE, Tenant } from '../http/access.ts';
 import { Answers } from '../http/answers.ts';
-import { DecodedBody, DecodedParameters, DecodedQuery } from '../http/decoded.ts';
+import { DecodedBody, DecodedParameters, DecodedQuery, NotedHeader } from '../http/decoded.ts';
+import { TraceParent } from '../telemetry/trace-context.ts';
+import { IdempotencyKey } from './idempotency.repository.ts';
 import { OperationsService } from './operations.service.ts';
 
 const ById = Type.Object({ id: Type.String({ format: 'uuid' }) });
@@ -33,8 +35,8 @@ export class OperationsController {
     @Tenant() context: TenantContext,
     @DecodedParameters(ById) { id }: { id: string },
     @DecodedBody(CreateOperation) wanted: CreateOperation,
-    @Headers(IDEMPOTENCY_KEY_HEADER) idempotencyKey: string | undefined,
-    @Headers('traceparent') traceparent: string | undefined,
+    @NotedHeader(IDEMPOTENCY_KEY_HEADER, IdempotencyKey) idempotencyKey: string | undefined,
+    @NotedHeader('traceparent', TraceParent) traceparent: string | undefined,
   ): Promise<Operation> {
     return this.operations.create(context, { installationId: id, wanted, idempotencyKey, traceparent });
   }

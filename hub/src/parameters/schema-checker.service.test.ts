@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, it } from 'vitest';
+import { ProblemError } from '../http/problem.ts';
 import { SchemaCheckerService } from './schema-checker.service.ts';
 
 const checker = new SchemaCheckerService();
@@ -53,5 +54,41 @@ describe('checking parameters against a schema of a vendor', () => {
     const good = checker.check({ key: 'a', schema: replicas, value: { replicas: 2 } });
     expect(await evil).toMatchObject({ kind: 'gave-up' });
     expect(await good).toEqual({ kind: 'ok' });
+  });
+});
+
+describe('a check that cannot be made', () => {
+  it('is one to come again with when the hub stops, and no fault of what was to be checked', async () => {
+    const stopping = new SchemaCheckerService();
+    const begun = stopping.check({ key: 'a', schema: replicas, value: { replicas: 3 } });
+    const waiting = stopping
+      .check({ key: 'a', schema: replicas, value: { replicas: 4 } })
+      .catch((error: unknown) => error);
+    await Promise.resolve();
+    await stopping.beforeApplicationShutdown();
+    expect(await begun).toEqual({ kind: 'ok' });
+    expect(await waiting).toMatchObject({ code: 'shutting-down', options: { retryAfterSeconds: 2 } });
+    await expect(stopping.check({ key: 'a', schema: replicas })).rejects.toBeInstanceOf(ProblemError);
+  });
+
+  it('is one to come again with when the thread does not start, and the next starts one', async () => {
+    let starts = 0;
+    const late = new SchemaCheckerService(() => {
+      starts += 1;
+      return Promise.resolve(undefined);
+    });
+    const refusal = { code: 'too-many-requests', options: { retryAfterSeconds: 5 } };
+    await expect(late.check({ key: 'a', schema: replicas })).rejects.toMatchObject(refusal);
+    await expect(late.check({ key: 'a', schema: replicas })).rejects.toMatchObject(refusal);
+    expect(starts).toBe(2);
+    await late.beforeApplicationShutdown();
+  });
+
+  it('is no reason to refuse those that come after it', async () => {
+    // What no thread can be sent.
+    const broken = checker.check({ key: 'a', schema: replicas, value: () => undefined });
+    const next = checker.check({ key: 'a', schema: replicas, value: { replicas: 2 } });
+    await expect(broken).rejects.toThrow('could not be cloned');
+    expect(await next).toEqual({ kind: 'ok' });
   });
 });

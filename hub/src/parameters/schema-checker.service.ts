@@ -1,7 +1,7 @@
-import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
+import { Injectable, Optional, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import { Worker } from 'node:worker_threads';
 import { whenUsedUp } from '@steward/shared';
-import { ProblemError } from '../http/problem.ts';
+import { ProblemError, shuttingDown } from '../http/problem.ts';
 import type { SchemaCheckReply, SchemaCheckRequest, SchemaCheckResult } from './schema-check.ts';
 
 /** Of the processor, from the moment the thread is ready: that a machine is busy is nobody's fault. */
@@ -19,19 +19,25 @@ export class SchemaCheckerService implements OnApplicationBootstrap, BeforeAppli
   #last: Promise<unknown> = Promise.resolve();
   #waiting = 0;
   #state: 'open' | 'stopped' = 'open';
+  readonly #start: typeof startWorker;
+
+  constructor(@Optional() start: typeof startWorker = startWorker) {
+    this.#start = start;
+  }
 
   /** So that the first push does not wait for the thread. */
   onApplicationBootstrap(): void {
-    this.#ready ??= startWorker();
+    this.#ready ??= this.#start();
   }
 
-  /** @throws ProblemError `too-many-requests` when too many wait already */
+  /** @throws ProblemError with when to come again: `too-many-requests` when too many wait already or the thread does not start, `shutting-down` */
   async check(request: SchemaCheckRequest): Promise<SchemaCheckResult> {
     if (this.#waiting >= MAX_WAITING)
       throw new ProblemError('too-many-requests', 'too many parameter checks wait already', { retryAfterSeconds: 2 });
     this.#waiting += 1;
     const turn = this.#last.then(() => this.#ask(request));
-    this.#last = turn;
+    // One that was refused is no reason to refuse the next.
+    this.#last = turn.catch(() => undefined);
     try {
       return await turn;
     } finally {
@@ -46,12 +52,15 @@ export class SchemaCheckerService implements OnApplicationBootstrap, BeforeAppli
   }
 
   async #ask(request: SchemaCheckRequest): Promise<SchemaCheckResult> {
-    if (this.#state === 'stopped') return { kind: 'gave-up', problems: ['the hub is shutting down'] };
-    this.#ready ??= startWorker();
+    if (this.#state === 'stopped') throw shuttingDown();
+    this.#ready ??= this.#start();
     const worker = await this.#ready;
     if (!worker) {
       this.#ready = undefined;
-      return { kind: 'gave-up', problems: ['the thread that checks did not start; try again'] };
+      throw new ProblemError('too-many-requests', 'the thread that checks parameters did not start in time', {
+        action: "try again; if it stays, give the hub's machine more processor or memory",
+        retryAfterSeconds: 5,
+      });
     }
     const { promise, resolve } = Promise.withResolvers<SchemaCheckResult>();
     const gaveUp = (why: string) => resolve({ kind: 'gave-up', problems: [why] });

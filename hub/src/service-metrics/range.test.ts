@@ -17,6 +17,7 @@ describe('what is asked for', () => {
   it.each([
     ['upside down', { from: '2026-11-21T11:00:00Z' }, 'the range is empty'],
     ['no time', { from: '2026-13-21T11:00:00Z' }, 'the range is empty'],
+    ['before there was anything', { to: '0001-01-01T00:00:00Z' }, 'before 1970'],
     ['too much', { from: '2026-11-01T10:00:00Z' }, 'the range has 28800 steps; 1000 are possible'],
   ])('is refused when it is %s', (_what, query, words) => {
     expect(() => rangeOf({ name: 'a', ...query }, now)).toThrow(words);

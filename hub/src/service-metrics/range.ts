@@ -18,6 +18,10 @@ export function rangeOf({ name, from, to, stepSeconds = 60 }: MetricRangeQuery, 
     throw new ProblemError('invalid-request', 'the range is empty: `from` must be a time before `to`', {
       action: 'give times as 2026-11-21T10:00:00Z',
     });
+  if (fromMs < 0)
+    throw new ProblemError('invalid-request', 'the range begins before 1970, when nothing was measured', {
+      action: 'give a later `from`, and a `to` after it',
+    });
   if (points > LIMITS.maxMetricPoints) {
     const enough = Math.ceil((toMs - fromMs) / 1_000 / LIMITS.maxMetricPoints);
     throw new ProblemError('invalid-request', `the range has ${points} steps; ${LIMITS.maxMetricPoints} are possible`, {

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import { ProblemError } from '../http/problem.ts';
+import { shuttingDown } from '../http/problem.ts';
 import type { LifeCycle } from './life-cycle.ts';
 
 /** While the hub stops, new requests on connections that are still open are sent away; those that had begun are answered. */
@@ -11,12 +11,6 @@ export function addShutdownRefusal(fastify: FastifyInstance, lifeCycle: LifeCycl
     }
     reply.header('connection', 'close');
     if (['/healthz', '/readyz', '/metrics'].includes(request.url)) done();
-    else
-      done(
-        new ProblemError('shutting-down', 'this hub is shutting down', {
-          action: 'try again: another one, or this one started anew, will answer',
-          retryAfterSeconds: 2,
-        }),
-      );
+    else done(shuttingDown());
   });
 }

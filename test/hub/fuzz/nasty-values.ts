@@ -31,6 +31,10 @@ export const NASTY_JSON: readonly string[] = [
   text('${jndi:ldap://x} %s%n {{7*7}} $(id)'),
   text('0000-01-01T00:00:00Z'),
   text('9999-12-31T23:59:60Z'),
+  // At the edge of the years with four digits, and beyond it by their offset.
+  text('0001-01-01T00:00:00Z'),
+  text('0001-01-01T00:00:00+15:59'),
+  text('9999-12-31T23:59:59-15:59'),
   text('2026-02-30T00:00:00Z'),
   text('2026-01-01T00:00:00+23:59'),
   text('00000000-0000-0000-0000-000000000000'),
@@ -111,6 +115,8 @@ export const NASTY_PARTS: readonly string[] = [
   'x'.repeat(3_000),
   '2026-02-30T00:00:00Z',
   '2026-01-01T00:00:00%2B23:59',
+  '0001-01-01T00:00:00Z',
+  '9999-12-31T23:59:59-15:59',
   '00000000-0000-0000-0000-000000000000',
   'sha256:' + '0'.repeat(64),
 ];
@@ -131,6 +137,8 @@ export const NASTY_CURSORS: readonly string[] = [
   cursorOf({ at: '9999-12-31T23:59:59.999999999Z', id }),
   cursorOf({ at: '2026-01-01T00:00:00+15:59', id }),
   cursorOf({ at: '2026-01-01T24:00:00Z', id }),
+  cursorOf({ at: '0001-01-01T00:00:00Z', id }),
+  cursorOf({ at: '9999-12-31T23:59:59-15:59', id }),
   cursorOf({ at: '2026-01-01T00:00:00Z\u0000', id }),
   Buffer.from('['.repeat(300)).toString('base64url'),
 ];

@@ -92,6 +92,20 @@ describe('install --vendor-key', () => {
     expect(await readFile(join(folder, 'calls'), 'utf8')).toContain('apply --server-side -f -');
   });
 
+  it('answers a program with one document when it was applied: what kubectl says is for people', async () => {
+    const STEWARD_KUBECTL = await kubectl({ 'config current-context': 'prod', 'apply --server-side': 'applied it' });
+    const line = [...image, '--apply', '--yes', '-o', 'json'];
+    const { code, terminal } = await install(line, vendor.key.fingerprint, { STEWARD_KUBECTL });
+    expect(code).toBe(0);
+    expect(JSON.parse(terminal.stdout())).toEqual({
+      organization: 'acme',
+      cluster: 'prod',
+      context: expect.stringContaining('prod'),
+      namespace: 'steward-acme',
+    });
+    expect(terminal.stderr()).toContain('applied it');
+  });
+
   it('is not mixed up with a service', async () => {
     const { code } = await steward(['install', 'nats', '--vendor-key', vendor.key.fingerprint]);
     expect(code).toBe(2);

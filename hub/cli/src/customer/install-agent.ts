@@ -126,6 +126,12 @@ export async function installAgent(invocation: Invocation<InstallAgentOptions>):
   const target = kubectl(terminal, options.context);
   const context = options.context ?? (await target.run(['config', 'current-context'])).trim();
   if (!(await confirm(invocation, `Apply this to the cluster of context "${context}"?`))) return EXIT.usage;
-  terminal.out(await target.run(['apply', '--server-side', '-f', '-'], manifestYaml(objects)));
-  note(`See whether it is connected: kubectl get agents -n ${agentNamespace(kit.organization)}`);
+  const said = await target.run(['apply', '--server-side', '-f', '-'], manifestYaml(objects));
+  const namespace = agentNamespace(kit.organization);
+  if (output.isTable) terminal.out(said);
+  else {
+    terminal.err(said);
+    output.data({ organization: kit.organization, cluster: kit.cluster, context, namespace });
+  }
+  note(`See whether it is connected: kubectl get agents -n ${namespace}`);
 }

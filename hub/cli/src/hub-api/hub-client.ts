@@ -28,6 +28,10 @@ export interface Call {
   isOutside?: boolean;
   /** Makes it harmless to send again what the hub may have taken already. */
   idempotencyKey?: string;
+  /** The hub would not take it twice, and a second one be told that it is wrong: it is sent once, like a POST. */
+  isOnce?: boolean;
+  /** Told before it is sent again: the hub may have done it already. */
+  onRepeat?: () => void;
 }
 
 interface OpenCall extends Call {
@@ -83,8 +87,18 @@ export class HubClient {
     return this.call(compile(schema), { method: 'PUT', path, ...body });
   }
 
+  /** A PUT that is right once only, as one that names what was there before. */
+  putOnce<T extends TSchema>(schema: T, path: string, json: unknown): Promise<Static<T>> {
+    return this.call(compile(schema), { method: 'PUT', path, json, isOnce: true });
+  }
+
   async delete(path: string): Promise<void> {
-    await this.call(compile(Type.Unknown()), { method: 'DELETE', path });
+    let mayBeDone = false;
+    const onRepeat = () => (mayBeDone = true);
+    await this.call(compile(Type.Unknown()), { method: 'DELETE', path, onRepeat }).catch((error: unknown) => {
+      // It was done the first time, and the answer lost.
+      if (!mayBeDone || !(error instanceof CliError) || error.exitCode !== EXIT.notFound) throw error;
+    });
   }
 
   /** Every row of a list, page by page. @throws CliError when there are more than 10,000: narrow it by a filter */
@@ -141,14 +155,16 @@ export class HubClient {
    * again where that is harmless.
    */
   async open(call: OpenCall): Promise<HttpAnswer> {
-    const isHarmless = call.method !== 'POST' || call.idempotencyKey !== undefined;
+    const retries = isHarmless(call) ? maxRetries : 0;
     for (let attempt = 0; ; attempt += 1) {
-      const isLast = !isHarmless || attempt >= maxRetries;
+      const isLast = attempt >= retries;
       const answer = await this.send(call, isLast);
       if (answer && answer.status >= 200 && answer.status < 300) return answer;
       const waitMs = answer ? retryAfterMs(answer) : lostRetryMs;
       if (answer && (isLast || waitMs === undefined)) throw await this.refusal(answer, call);
       answer?.body.resume();
+      // Of 503 a database that was lost may be the reason, in the middle of it.
+      if (answer?.status !== 429) call.onRepeat?.();
       await sleep(waitMs, undefined, { signal: this.signal });
     }
   }
@@ -207,6 +223,11 @@ export class HubClient {
   close(): void {
     this.http.close();
   }
+}
+
+/** To send again what the hub may have taken already. */
+function isHarmless({ method, idempotencyKey, isOnce }: Call): boolean {
+  return isOnce !== true && (method !== 'POST' || idempotencyKey !== undefined);
 }
 
 /** Bad gateway, unavailable, gateway time-out. */

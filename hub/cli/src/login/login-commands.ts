@@ -9,6 +9,7 @@ import { HubClient } from '../hub-api/hub-client.ts';
 import { localTime } from '../output/time.ts';
 import { addCommand, type Invocation, type Session } from '../program/command.ts';
 import { ask, askSecret, readInput } from '../terminal/prompt.ts';
+import type { Terminal } from '../terminal/terminal.ts';
 
 interface LoginOptions {
   email?: string;
@@ -31,14 +32,17 @@ async function tokenOf({ terminal, options }: Invocation<LoginOptions>): Promise
   return terminal.inputIsTty ? askSecret(terminal, 'API token: ', '') : readInput(terminal, 1000);
 }
 
-/** Whom a profile would be; asked with it, so that a wrong token is found at once. */
-async function identify(invocation: Invocation<LoginOptions>, profile: Profile): Promise<Identity> {
-  const { terminal } = invocation;
-  const client = new HubClient(profile.url, profile.token, httpClient(profile.ca, terminal.env), terminal.signal);
+/** Asks the hub of a profile, with its own token and CA, whatever the environment names. */
+async function asProfile<T>(
+  { env, signal }: Terminal,
+  { url, token, ca }: Profile,
+  work: (hub: HubClient) => Promise<T>,
+): Promise<T> {
+  const hub = new HubClient(url, token, httpClient(ca, env), signal);
   try {
-    return await client.get(Identity, '/me');
+    return await work(hub);
   } finally {
-    client.close();
+    hub.close();
   }
 }
 
@@ -46,12 +50,7 @@ async function logInWithPassword(invocation: Invocation<LoginOptions>, base: Pro
   const { terminal, options } = invocation;
   const email = options.email ?? (await ask(terminal, 'E-mail: ', 'Give --email.'));
   const login: Login = { email, password: await passwordOf(invocation) };
-  const client = new HubClient(base.url, undefined, httpClient(base.ca, terminal.env), terminal.signal);
-  try {
-    return await client.post(LoginSession, '/sessions', login);
-  } finally {
-    client.close();
-  }
+  return asProfile(terminal, base, (hub) => hub.post(LoginSession, '/sessions', login));
 }
 
 /** The hub meant, with the CA to trust: what is given now, else what was saved for the same address. */
@@ -78,7 +77,8 @@ async function runLogin(invocation: Invocation<LoginOptions>): Promise<void> {
     token: session?.token ?? token ?? '',
     ...(session ? { email: session.user.email } : {}),
   };
-  const identity = await identify(invocation, profile);
+  // With what is saved, so that a wrong token is found at once.
+  const identity = await asProfile(terminal, profile, (hub) => hub.get(Identity, '/me'));
   await saveConfig(path, { current: name, profiles: { ...config.profiles, [name]: profile } });
   const who = identity.user?.email ?? identity.tokenName ?? identity.role;
   const until = session ? `, until ${localTime(session.expiresAt)}` : '';
@@ -87,7 +87,7 @@ async function runLogin(invocation: Invocation<LoginOptions>): Promise<void> {
   note(`saved in ${path}, profile "${name}"`);
 }
 
-async function runLogout({ terminal, options, output, hub, note }: Invocation<object>): Promise<void> {
+async function runLogout({ terminal, options, output, note }: Invocation<object>): Promise<void> {
   const path = configPath(terminal.env);
   const config = await loadConfig(path);
   const name = profileName(terminal, options, config.current);
@@ -95,7 +95,7 @@ async function runLogout({ terminal, options, output, hub, note }: Invocation<ob
   if (profile?.token === undefined)
     return output.outcome({ profile: name }, `You are not logged in (profile "${name}").`);
   if (profile.email !== undefined)
-    await (await hub()).delete('/sessions/current').catch((error: unknown) => {
+    await asProfile(terminal, profile, (hub) => hub.delete('/sessions/current')).catch((error: unknown) => {
       if (!(error instanceof CliError)) throw error;
       if (error.exitCode !== EXIT.notAllowed) note(`the hub was not told: ${error.message}`);
     });

@@ -110,7 +110,7 @@ async function runUserPassword(invocation: Invocation<{ passwordStdin?: boolean 
   const hub = await invocation.hub();
   if (wanted === undefined) {
     const [oldPassword, password] = await passwordsOf(invocation);
-    await hub.put(Nothing, '/me/password', { json: { oldPassword, password } });
+    await hub.putOnce(Nothing, '/me/password', { oldPassword, password });
     return output.outcome({}, 'Your password is another one now; you are logged out everywhere else.');
   }
   if (options.passwordStdin)

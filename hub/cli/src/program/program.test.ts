@@ -1,4 +1,5 @@
 import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import type { ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -216,6 +217,61 @@ describe('asking a hub', () => {
     });
     expect(hub?.requests).toHaveLength(1);
   });
+
+  const token = { id, name: 'ci', role: 'owner', createdAt: at };
+  /** Takes the first one away, as a hub does that dies before it has answered; the others are told that there is nothing. */
+  const goneAfter = (first: (response: ServerResponse) => void): TestRoute => {
+    let isGone = false;
+    return (_request, response) => {
+      if (isGone) throw new TestProblem('not-found', 'there is no such token');
+      isGone = true;
+      first(response);
+    };
+  };
+
+  it.each<[string, (response: ServerResponse) => void]>([
+    ['the connection broke', (response) => response.destroy()],
+    [
+      'the hub lost its database',
+      () => {
+        throw new TestProblem('database-unavailable', 'soon', { 'retry-after': '0' });
+      },
+    ],
+  ])('knows its own deletion again, of which it was not told since %s', async (_why, first) => {
+    const { code, terminal } = await steward('token delete ci', {
+      'GET /tokens': () => ({ items: [token] }),
+      [`DELETE /tokens/${id}`]: goneAfter(first),
+    });
+    expect(terminal.stderr()).toBe('');
+    expect(code).toBe(0);
+    expect(terminal.stdout()).toContain('Token ci is of no use any more.');
+    expect(hub?.requests.filter(({ method }) => method === 'DELETE')).toHaveLength(2);
+  });
+
+  it.each([
+    ['at once', []],
+    ['after it was told to wait', [new TestProblem('too-many-requests', 'soon', { 'retry-after': '0' })]],
+  ])('is told that somebody else has deleted it, %s', async (_when, before) => {
+    const { code } = await steward('token delete ci', {
+      'GET /tokens': () => ({ items: [token] }),
+      [`DELETE /tokens/${id}`]: () => {
+        throw before.shift() ?? new TestProblem('not-found', 'there is no such token');
+      },
+    });
+    expect(code).toBe(3);
+  });
+
+  it('sends a new password once: the old one may be wrong by then', async () => {
+    const line = 'user password --password-stdin';
+    const { code, terminal } = await steward(
+      line,
+      { 'PUT /me/password': (_request, response) => void response.destroy() },
+      { input: 'old\nnew' },
+    );
+    expect(code).toBe(5);
+    expect(terminal.stderr()).toContain('cannot be reached');
+    expect(hub?.requests).toHaveLength(1);
+  });
 });
 
 describe('login', () => {
@@ -247,6 +303,24 @@ describe('login', () => {
     expect((await steward('logout', routes, { env })).code).toBe(0);
     expect(hub.requests.at(-1)).toMatchObject({ method: 'DELETE', path: '/sessions/current' });
     expect(await readFile(path, 'utf8')).not.toContain('session-token');
+  });
+
+  it('ends its own session with its own hub, whatever the environment names', async () => {
+    hub = await startTestHub(routes);
+    await steward(`login ${hub.url} --email sam@acme.example --password-stdin`, routes, {
+      env: noToken,
+      input: 'right',
+    });
+    const other = await startTestHub({});
+    const { code } = await steward('logout', routes, { env: { STEWARD_URL: other.url, STEWARD_TOKEN: 'other-token' } });
+    await other.stop();
+    expect(code).toBe(0);
+    expect(other.requests).toEqual([]);
+    expect(hub.requests.at(-1)).toMatchObject({
+      method: 'DELETE',
+      path: '/sessions/current',
+      headers: { authorization: 'Bearer session-token' },
+    });
   });
 
   it('saves nothing with a wrong password', async () => {

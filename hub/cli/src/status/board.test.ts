@@ -87,6 +87,26 @@ describe('the board', () => {
     expect(board.rows()[0]?.operation).toBeUndefined();
   });
 
+  it('shows no operation as going on of which nobody knows what became', () => {
+    const board = new Board();
+    const lost = operation({ state: 'unknown', message: 'the agent is gone' });
+    board.load([cluster()], [installation()], [lost]);
+    expect(board.rows()[0]?.operation).toBeUndefined();
+    board.apply({ id: '1', type: 'operation.changed', data: { operation: operation() } });
+    expect(board.apply({ id: '2', type: 'operation.changed', data: { operation: lost } })?.text).toBe(
+      'upgrade of nats to 2.15.2: unknown: the agent is gone',
+    );
+    expect(board.rows()[0]?.operation).toBeUndefined();
+  });
+
+  it('goes on with a new operation when the end of the one before is told late', () => {
+    const board = new Board();
+    const next = operation({ id: ids.cluster, generation: 3 });
+    board.load([cluster()], [installation()], [next]);
+    board.apply({ id: '1', type: 'operation.changed', data: { operation: operation({ state: 'failed' }) } });
+    expect(board.rows()[0]?.operation?.id).toBe(next.id);
+  });
+
   it('leaves out what the filter leaves out', () => {
     const board = new Board({ cluster: 'test' });
     board.load([cluster()], [installation()], []);

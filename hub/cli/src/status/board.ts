@@ -1,11 +1,5 @@
-import {
-  isFinal,
-  runStateText,
-  type Cluster,
-  type FeedEvent,
-  type Installation,
-  type Operation,
-} from '@steward/shared';
+import { runStateText, type Cluster, type FeedEvent, type Installation, type Operation } from '@steward/shared';
+import { hasEnded } from '../operations/follow.ts';
 import { operationTitle } from '../output/operation-title.ts';
 import { headline } from '../terminal/terminal.ts';
 
@@ -60,9 +54,7 @@ export class Board {
     this.clusters = new Map(clusters.filter((one) => this.isShown(one, one.name)).map((one) => [one.id, one]));
     const shown = installations.filter((one) => this.isShown(one, one.cluster) && one.state !== 'removed');
     this.installations = new Map(shown.filter((one) => this.isOfService(one)).map((one) => [one.id, one]));
-    this.operations = new Map(
-      operations.filter(({ state }) => !isFinal(state)).map((one) => [one.installationId, one]),
-    );
+    this.operations = new Map(operations.filter((one) => !hasEnded(one)).map((one) => [one.installationId, one]));
   }
 
   rows(): BoardRow[] {
@@ -119,9 +111,11 @@ export class Board {
   private applyOperation(operation: Operation): BoardChange | undefined {
     if (!this.isShown(operation, operation.cluster)) return undefined;
     if (this.filter.service !== undefined && !this.installations.has(operation.installationId)) return undefined;
-    if (isFinal(operation.state)) this.operations.delete(operation.installationId);
-    else this.operations.set(operation.installationId, operation);
-    const step = isFinal(operation.state) ? operation.state : `${operation.state}, ${operation.phase}`;
+    if (!hasEnded(operation)) this.operations.set(operation.installationId, operation);
+    // Of one that was given up the agent may tell its end when another one goes on already.
+    else if (this.operations.get(operation.installationId)?.id === operation.id)
+      this.operations.delete(operation.installationId);
+    const step = hasEnded(operation) ? operation.state : `${operation.state}, ${operation.phase}`;
     return {
       subject: subjectOf({ ...operation, name: operation.installation }),
       text: `${operationTitle(operation)}: ${step}: ${headline(operation.message)}`,

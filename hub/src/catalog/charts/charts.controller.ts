@@ -1,16 +1,18 @@
-import { Controller, Put, Req } from '@nestjs/common';
+import { Controller, Put } from '@nestjs/common';
 import { Digest, StoredChart } from '@steward/shared';
-import type { FastifyRequest } from 'fastify';
 import { Readable } from 'node:stream';
 import * as Type from 'typebox';
 import type { TenantContext } from '../../db/tenant-context.ts';
 import { Allow, Tenant } from '../../http/access.ts';
 import { Answers } from '../../http/answers.ts';
-import { DecodedParameters } from '../../http/decoded.ts';
-import { ProblemError } from '../../http/problem.ts';
+import { DecodedParameters, RawBody, type RawContent } from '../../http/decoded.ts';
 import { ChartsService } from './charts.service.ts';
 
 const ByDigest = Type.Object({ digest: Digest });
+const PACKED_CHART: RawContent = {
+  what: 'the packed chart',
+  contentTypes: ['application/octet-stream', 'application/gzip'],
+};
 
 @Controller('api/v1/charts')
 export class ChartsController {
@@ -18,16 +20,12 @@ export class ChartsController {
 
   @Put(':digest')
   @Allow('owner', 'release-engineer')
-  @Answers(StoredChart, { summary: 'uploads a packed chart (application/octet-stream) under its digest' })
+  @Answers(StoredChart, { summary: 'uploads a packed chart under its digest' })
   store(
     @Tenant() context: TenantContext,
     @DecodedParameters(ByDigest) { digest }: { digest: string },
-    @Req() request: FastifyRequest,
+    @RawBody(PACKED_CHART) body: Readable,
   ): Promise<StoredChart> {
-    if (!(request.body instanceof Readable))
-      throw new ProblemError('invalid-request', 'the body must be the packed chart', {
-        action: 'send it with content-type: application/octet-stream',
-      });
-    return this.charts.store(context, digest, request.body);
+    return this.charts.store(context, digest, body);
   }
 }

@@ -7,19 +7,13 @@ import { Places, type Claim } from './places.ts';
 /** Requests that are being answered at once. More would only wait for the database, and what agents say would wait behind them. */
 const MAX_AT_ONCE = { hub: 256, address: 128, caller: 32 };
 
-/** They have bounds of their own, or must be answered always. */
-const UNCOUNTED: ReadonlySet<string> = new Set([
-  '/healthz',
-  '/readyz',
-  '/metrics',
-  '/api/v1/feed',
-  '/api/v1/charts/:digest',
-  '/agent/v1/charts/:digest',
-]);
+/** They must be answered always; however many ask at once, it costs the database as much as one. */
+const UNCOUNTED: ReadonlySet<string> = new Set(['/healthz', '/readyz', '/metrics']);
 
 /**
  * Sends away, at once and with when to come again, what is more than the hub can answer in good time; one caller cannot take all places.
- * A request takes its place when its body is there, so that nobody holds one by sending slowly.
+ * A request takes its place when its body is there, so that nobody holds one by sending slowly. A chart is read with its place taken: of these
+ * few go on at once. What goes on for long gives its place back before, by `leavePlace`.
  */
 export function addRequestPlaces(fastify: FastifyInstance): void {
   const places = new Places();
@@ -33,6 +27,7 @@ export function addRequestPlaces(fastify: FastifyInstance): void {
       done(tooMany());
       return;
     }
+    request.leavePlace = leave;
     reply.raw.once('close', leave);
     done();
   });
