@@ -7,7 +7,7 @@ import { openFeed } from '../support/feed.ts';
 import { hubAddress, HubRefusal, type HubAddress } from '../support/hub-address.ts';
 import { withClient } from '../support/postgres.ts';
 import { waitUntil } from '../support/wait-until.ts';
-import { startFleet, type Fleet } from './fleet/world.ts';
+import { startFleet, unique, type Fleet } from './fleet/world.ts';
 
 let fleet: Fleet;
 let hub: HubAddress;
@@ -190,9 +190,16 @@ describe('the story of a cluster before it is connected', () => {
 
   it('can be deleted with what was planned for it, but not once it enrolled', async () => {
     const { cluster } = await fleet.cluster();
-    await fleet.install(cluster.name);
+    const wanted = { name: unique('i'), cluster: cluster.name, service: 'nats' };
+    const install = async () =>
+      (await fleet.owner.call('POST', '/installations', wanted, { 'idempotency-key': wanted.name })).status;
+    expect(await install()).toBe(201);
     expect((await fleet.owner.call('DELETE', `/clusters/${cluster.id}`)).status).toBe(204);
     expect((await fleet.owner.call('GET', `/clusters/${cluster.id}`)).status).toBe(404);
+    // Nobody remembers what the same request has made.
+    expect(await install()).toBe(404);
+    await fleet.cluster({ name: cluster.name });
+    expect(await install()).toBe(201);
     const { cluster: enrolled } = await fleet.connected();
     const answer = await fleet.owner.call<Problem>('DELETE', `/clusters/${enrolled.id}`);
     expect([answer.status, answer.body.action]).toEqual([409, 'revoke it instead']);

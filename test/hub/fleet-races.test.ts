@@ -6,6 +6,7 @@ import type {
   CreatedInstallation,
   Installation,
   Operation,
+  OperationState,
   Problem,
 } from '@steward/shared';
 import type pg from 'pg';
@@ -13,8 +14,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Api, ApiAnswer } from '../support/api.ts';
 import { FakeAgent } from '../support/fake-agent.ts';
 import { openFeed, type OpenFeed } from '../support/feed.ts';
+import * as held from '../support/held-rows.ts';
 import { hubAddress } from '../support/hub-address.ts';
-import { withClient } from '../support/postgres.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import { startFleet, unique, type Fleet } from './fleet/world.ts';
 
@@ -65,29 +66,8 @@ function problemOf({ status, body }: ApiAnswer<unknown>): string {
   return `${status} ${(body as Partial<Problem>).type?.split('/').at(-1) ?? ''}`;
 }
 
-/** In a transaction that ends with the work. */
 function inTransaction<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
-  return withClient(fleet.running.database.superuserUrl, async (client) => {
-    await client.query('BEGIN');
-    const result = await work(client);
-    await client.query('COMMIT');
-    return result;
-  });
-}
-
-/** Waits until so many of the hub's statements wait for a lock. */
-function waiting(client: pg.Client, count: number): Promise<unknown> {
-  return waitUntil(
-    async () => {
-      // Else a transaction sees what it saw first.
-      await client.query('SELECT pg_stat_clear_snapshot()');
-      const { rows } = await client.query<{ count: number }>(
-        `SELECT count(*)::int AS count FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
-      );
-      return rows[0]?.count === count;
-    },
-    { what: `${count} wait for a lock`, timeoutMs: 4_000 },
-  );
+  return held.inTransaction(fleet.running.database.superuserUrl, work);
 }
 
 describe('two at once', () => {
@@ -96,7 +76,7 @@ describe('two at once', () => {
     const { pushed } = await inTransaction(async (client) => {
       await client.query('SELECT 1 FROM installations WHERE id = $1 FOR UPDATE', [id]);
       const both = [push(id, { kind: 'uninstall' }), push(id, { kind: 'uninstall', deleteVolumes: true })];
-      await waiting(client, 2);
+      await held.waiting(client, 2);
       return { pushed: both };
     });
     const told = (await Promise.all(pushed)).map(problemOf);
@@ -109,7 +89,7 @@ describe('two at once', () => {
     const { enrolling } = await inTransaction(async (client) => {
       await client.query('SELECT 1 FROM clusters WHERE id = $1 FOR UPDATE', [cluster.id]);
       const enrols = FakeAgent.enrol(hubAddress(fleet.running.hub.url), enrolment.token);
-      await waiting(client, 1);
+      await held.waiting(client, 1);
       // What revoking does next. Were the token held by the one who waits for us, this would be a deadlock.
       await client.query(`SET LOCAL lock_timeout = '500ms'`);
       await client.query('UPDATE enrolment_tokens SET replaced_at = NULL WHERE cluster_id = $1', [cluster.id]);
@@ -230,7 +210,69 @@ describe('an operation that the hub ends', () => {
   });
 });
 
+describe('an end that is told before what runs, as after a reconnect', () => {
+  /** Without a report. */
+  async function carriedOut({ agent, id }: Running, version: string, end: OperationState = 'succeeded'): Promise<void> {
+    const { body } = await push(id, { kind: 'upgrade', version });
+    await agent.waitFor('desired', ({ b }) => b.operation.id === body.id);
+    await agent.carryOut(body.id, ['accepted', 'running', end]);
+  }
+
+  it('says what runs when it is good: a restart at once is not one of the version before', async () => {
+    const running = await installed();
+    await carriedOut(running, '1.1.0');
+    expect(await installation(running.id)).toMatchObject({ observedGeneration: 2, runningVersion: '1.1.0' });
+    expect((await push(running.id, { kind: 'restart' })).body.version).toBe('1.1.0');
+  });
+
+  it('is what a rollback goes back from', async () => {
+    const running = await installed();
+    await carriedOut(running, '1.1.0');
+    expect((await push(running.id, { kind: 'rollback' })).body.version).toBe('1.0.0');
+  });
+
+  it('ends with what was said of a failure before it', async () => {
+    const running = await installed();
+    const seen = { generation: 1, observedGeneration: 1, state: 'failed' as const, message: 'half of it runs' };
+    running.agent.send({ t: 'observed', b: { revision: 2, full: true, set: { [running.id]: seen }, delete: [] } });
+    await waitUntil(async () => (await installation(running.id)).state === 'failed', { what: 'the report is taken' });
+    await carriedOut(running, '1.1.0');
+    const { state, message } = await installation(running.id);
+    expect([state, message]).toEqual(['running', undefined]);
+  });
+
+  it('says nothing when it is not good: what ran before is what a restart is for', async () => {
+    const running = await installed();
+    await carriedOut(running, '1.1.0', 'rolled-back');
+    expect(await installation(running.id)).toMatchObject({ observedGeneration: 1, runningVersion: '1.0.0' });
+    expect((await push(running.id, { kind: 'restart' })).body.version).toBe('1.0.0');
+  });
+
+  it('takes nothing back when it comes after that of a newer one', async () => {
+    const running = await installed();
+    const { agent, id } = running;
+    const older = (await push(id, { kind: 'upgrade', version: '1.0.0', parameters: { replicas: 2 } })).body;
+    await agent.waitFor('desired', ({ b }) => b.operation.id === older.id);
+    await carriedOut(running, '1.1.0');
+    await agent.carryOut(older.id);
+    expect((await operation(older.id)).state).toBe('succeeded');
+    expect(await installation(id)).toMatchObject({ observedGeneration: 3, runningVersion: '1.1.0' });
+  });
+});
+
 describe('a push', () => {
+  it('that was thought out by what no longer runs when it is written is refused', async () => {
+    const { id } = await installed();
+    const { pushed } = await inTransaction(async (client) => {
+      await client.query('SELECT 1 FROM installations WHERE id = $1 FOR UPDATE', [id]);
+      const restart = push(id, { kind: 'restart' });
+      await held.waiting(client, 1);
+      await client.query('UPDATE installations SET observed_generation = 0 WHERE id = $1', [id]);
+      return { pushed: restart };
+    });
+    expect(problemOf(await pushed)).toBe('409 conflict');
+  });
+
   it('of parameters alone asks which version is meant, when the last change of it came to nothing', async () => {
     const { agent, id } = await installed();
     const { body } = await push(id, { kind: 'upgrade', version: '1.1.0' });

@@ -106,6 +106,34 @@ describe('two replicas of the hub', () => {
     expect((await agent.ended).code).toBe(4403);
   });
 
+  /** Behind the hub: its session was begun when its replica was about to leave, and no connection is there that could end it. */
+  async function leaveBehind(clusterId: string, set: string): Promise<void> {
+    await withClient(fleet.running.database.superuserUrl, (client) =>
+      client.query(`UPDATE clusters SET ${set}, last_seen_at = now() - interval '1 hour' WHERE id = $1`, [clusterId]),
+    );
+  }
+
+  it('write of one that leaves that its sessions are over, also of one that has no connection', async () => {
+    const third = await startHub({ databaseUrl: fleet.running.database.url });
+    const { cluster, enrolment } = await fleet.cluster();
+    const agent = await FakeAgent.enrol(hubAddress(third.url), enrolment.token);
+    await agent.connect();
+    await leaveBehind(cluster.id, 'epoch = epoch + 1');
+    await third.stop();
+    expect(await hasSession(fleet, cluster.id)).toBe(false);
+    const { lastSeenAt = '' } = await fleet.owner.get<Cluster>(`/clusters/${cluster.id}`);
+    expect(Date.now() - Date.parse(lastSeenAt)).toBeLessThan(60_000);
+  });
+
+  it('end a session that was begun when its replica had left already', async () => {
+    const { cluster, agent } = await fleet.connected();
+    await agent.close();
+    await waitUntil(async () => (await hasSession(fleet, cluster.id)) === false, { what: 'the end is written' });
+    await leaveBehind(cluster.id, 'session_replica = gen_random_uuid()');
+    await fleet.shows(cluster.id, 'offline');
+    expect(await hasSession(fleet, cluster.id)).toBe(false);
+  });
+
   it('bury the sessions of one that was killed', async () => {
     const { cluster, agent } = await onSecond();
     await second.kill();

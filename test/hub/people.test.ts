@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type {
   ApiToken,
   CreatedApiToken,
@@ -12,6 +13,7 @@ import type {
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Api } from '../support/api.ts';
 import { openFeed, type OpenFeed } from '../support/feed.ts';
+import { inTransaction, waiting } from '../support/held-rows.ts';
 import { startHubWithDatabase, type HubWithDatabase } from '../support/hub-database.ts';
 import { withClient } from '../support/postgres.ts';
 import { waitUntil } from '../support/wait-until.ts';
@@ -175,6 +177,71 @@ describe('a new password', () => {
     expect(await refusal(own, 'POST', `/users/${boss.id}/password`, {})).toBe('400 invalid-request');
     expect(await change(await tokenOf('owner'), 'x', 'correct horse battery')).toBe('400 invalid-request');
     expect(running.hub.logs.some((line) => line.includes(password))).toBe(false);
+  });
+});
+
+describe('at the same moment as somebody is asked for something', () => {
+  const NEW_PASSWORD = `UPDATE users SET password_hash = 'of another' WHERE id = $1`;
+  const REMOVED = 'DELETE FROM users WHERE id = $1';
+  const HOLD = 'SELECT 1 FROM users WHERE id = $1 FOR UPDATE';
+  const password = 'correct horse battery';
+  const newToken = { name: 'left over', role: 'customer-viewer', customer: 'globex' };
+
+  async function person(): Promise<{ id: string; logIn: () => Promise<string>; own: Api }> {
+    const email = `${randomUUID()}@acme.test`;
+    const { id } = await owner.post<CreatedUser>('/users', { email, name: 'Race', role: 'owner', password });
+    const logIn = () => refusal(owner.as(undefined), 'POST', '/sessions', { email, password });
+    return { id, logIn, own: await owner.as(undefined).login(email, password) };
+  }
+
+  /** What is asked waits for what is held; meanwhile the person changes. */
+  async function meanwhile(
+    { id, ask, change }: { id: string; ask: () => Promise<string>; change: string },
+    hold = { sql: HOLD, waits: '' },
+  ): Promise<string> {
+    const { asked } = await inTransaction(running.database.superuserUrl, async (client) => {
+      await client.query(hold.sql, hold.sql.includes('$1') ? [id] : []);
+      const answer = ask();
+      await waiting(client, 1, hold.waits);
+      await client.query(change, [id]);
+      return { asked: answer };
+    });
+    return asked;
+  }
+
+  it('a new password by another is not overwritten by who knows the old one', async () => {
+    const { id, own } = await person();
+    const ask = () => refusal(own, 'PUT', '/me/password', { oldPassword: password, password: 'another horse battery' });
+    expect(await meanwhile({ id, ask, change: NEW_PASSWORD })).toBe('409 conflict');
+    await withClient(running.database.superuserUrl, async (client) => {
+      const { rows } = await client.query('SELECT password_hash AS hash FROM users WHERE id = $1', [id]);
+      expect(rows).toEqual([{ hash: 'of another' }]);
+    });
+  });
+
+  it.each([
+    ['has a new password', NEW_PASSWORD],
+    ['is removed', REMOVED],
+  ])('nobody is logged in who %s', async (_what, change) => {
+    const { id, logIn } = await person();
+    expect(await meanwhile({ id, ask: logIn, change })).toBe('401 not-authenticated');
+  });
+
+  it.each([
+    ['person', HOLD, ''],
+    ['person', 'LOCK TABLE customers', 'FROM customers WHERE slug'],
+    ['token', HOLD, ''],
+    ['token', 'LOCK TABLE customers', 'FROM customers WHERE slug'],
+  ])('a %s that is removed leaves no token behind: %s', async (by, sql, waits) => {
+    const { id, own } = await person();
+    const token = await own.post<CreatedApiToken>('/tokens', { name: 'of race', role: 'owner' });
+    const api = by === 'person' ? own : owner.as(token.token);
+    // Its use is noted once a minute, which would wait too.
+    await api.get('/me');
+    const ask = () => refusal(api, 'POST', '/tokens', newToken);
+    expect(await meanwhile({ id, ask, change: REMOVED }, { sql, waits })).toBe('401 not-authenticated');
+    const { items } = await owner.get<PageOf<ApiToken>>('/tokens?limit=200');
+    expect(items.filter(({ name }) => name === newToken.name)).toEqual([]);
   });
 });
 

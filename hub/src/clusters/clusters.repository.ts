@@ -90,6 +90,8 @@ export class ClustersRepository {
     const installations = 'SELECT id FROM installations WHERE cluster_id = $1';
     const statements = [
       'DELETE FROM operation_transitions WHERE operation_id IN (SELECT id FROM operations WHERE cluster_id = $1)',
+      // Else the same request again would be answered with what is no more.
+      'DELETE FROM idempotency_keys WHERE operation_id IN (SELECT id FROM operations WHERE cluster_id = $1)',
       'DELETE FROM operations WHERE cluster_id = $1',
       `DELETE FROM grant_tokens WHERE installation_id IN (${installations})`,
       `DELETE FROM installation_events WHERE cluster_id = $1`,

@@ -28,14 +28,16 @@ export class OwnPasswordService {
       });
     refuseTooMany(this.#perPerson.take(userId), 'too many attempts to change the password');
     const stored = await this.database.inTenant(context, (tx) => this.users.passwordHash(tx, userId));
-    if (!(await this.passwords.verify(stored, oldPassword)))
+    if (!(await this.passwords.verify(stored, oldPassword)) || stored === undefined)
       throw new ProblemError('not-allowed', 'the old password is wrong, so the new one was not taken', {
         action: 'try again; when it is lost, somebody who may make users gives you a new one',
       });
     this.#perPerson.clear(userId);
     const passwordHash = await this.passwords.hash(password);
-    await this.database.inTenant(context, (tx) =>
-      this.users.setPassword(tx, userId, { passwordHash, keptSession: credentialHash(token) }),
-    );
+    const wanted = { oldHash: stored, passwordHash, keptSession: credentialHash(token) };
+    if (await this.database.inTenant(context, (tx) => this.users.replacePassword(tx, userId, wanted))) return;
+    throw new ProblemError('conflict', 'your password was changed at the same moment, so the new one was not taken', {
+      action: 'log in with the password that you have now, then change it',
+    });
   }
 }

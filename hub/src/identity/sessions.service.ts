@@ -31,23 +31,13 @@ export class SessionsService {
     refuseTooMany(this.#perEmail.take(key), TOO_MANY_LOGINS);
     const candidates = await this.database.asSystem((tx) => this.users.findLoginCandidates(tx, email));
     const found = await this.#match(candidates, password);
-    if (!found)
-      throw new ProblemError('not-authenticated', 'the e-mail address or the password is wrong', {
-        action: 'check both; when the password is lost, an owner gives you a new one',
-      });
+    if (!found) throw wrongLogin();
     this.#perEmail.clear(key);
-    const { user, organizationId } = found;
+    const { user, passwordHash } = found;
     const token = createCredential('session');
     const expiresAt = new Date(Date.now() + SESSION_DAYS * 86_400_000);
-    await this.database.asSystem((tx) =>
-      this.sessions.insert(tx, {
-        organizationId,
-        userId: user.id,
-        tokenHash: credentialHash(token),
-        expiresAt,
-        ...(user.customerId === undefined ? {} : { customerId: user.customerId }),
-      }),
-    );
+    const session = { userId: user.id, passwordHash, tokenHash: credentialHash(token), expiresAt };
+    if (!(await this.database.asSystem((tx) => this.sessions.insert(tx, session)))) throw wrongLogin();
     return { token, expiresAt: expiresAt.toISOString(), user };
   }
 
@@ -65,4 +55,10 @@ export class SessionsService {
       if (await this.passwords.verify(candidate.passwordHash, password)) return candidate;
     return undefined;
   }
+}
+
+function wrongLogin(): ProblemError {
+  return new ProblemError('not-authenticated', 'the e-mail address or the password is wrong', {
+    action: 'check both; when the password is lost, an owner gives you a new one',
+  });
 }

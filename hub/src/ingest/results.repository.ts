@@ -83,7 +83,11 @@ export class ResultsRepository {
     );
   }
 
-  /** The installation no longer has this operation as its current one; a generation that ended well is remembered as good. */
+  /**
+   * The installation no longer has this operation as its current one. A generation that ended well is remembered as good, and runs from here
+   * on: the agent's own report comes later after a reconnect, and what is pushed in between must not bring back what ran before. Any other
+   * end says nothing of what runs.
+   */
   async finish(tx: EntityManager, operation: OperationRow, result: Result): Promise<void> {
     const isGood = result.state === 'succeeded';
     const isRemoved = isGood && (operation.kind === 'uninstall' || operation.kind === 'leave');
@@ -99,12 +103,24 @@ export class ResultsRepository {
        WHERE id = $1`,
       [operation.installationId, operation.id, isRemoved],
     );
-    if (isGood)
-      await execute(
-        tx,
-        'UPDATE installation_generations SET succeeded_at = now() WHERE installation_id = $1 AND generation = $2',
-        [operation.installationId, operation.generation],
-      );
+    if (!isGood) return;
+    await execute(
+      tx,
+      'UPDATE installation_generations SET succeeded_at = now() WHERE installation_id = $1 AND generation = $2',
+      [operation.installationId, operation.generation],
+    );
+    if (!isRemoved) await this.#setRunning(tx, operation);
+  }
+
+  /** What the agent writes down of a good end. Of an older generation than the one that is known to run, nothing. */
+  async #setRunning(tx: EntityManager, operation: OperationRow): Promise<void> {
+    const { installationId, generation, version, releaseDigest } = operation;
+    await execute(
+      tx,
+      `UPDATE installations SET observed_generation = $2, running_version = $3, running_digest = $4, state = 'running', message = NULL
+       WHERE id = $1 AND observed_generation < $2`,
+      [installationId, generation, version, releaseDigest],
+    );
   }
 
   /** An operation that the hub had ended goes on after all. */

@@ -152,10 +152,14 @@ export class OperationsService {
     const installation = await this.installations.findForUpdate(tx, id);
     if (!installation) throw noSuchInstallation(id);
     await this.#checkCluster(tx, installation);
-    const { generation } = installation;
+    const { generation, observedGeneration } = installation;
     if ((expected !== undefined && expected !== generation) || generation !== seen.generation)
       throw new ProblemError('conflict', `somebody else was faster: the installation is at generation ${generation}`, {
         action: 'look at what changed, then push again',
+      });
+    if (observedGeneration !== seen.observedGeneration)
+      throw new ProblemError('conflict', `what runs has just changed: it is generation ${observedGeneration} now`, {
+        action: 'look at what runs, then push again',
       });
     return installation;
   }

@@ -37,7 +37,7 @@ export async function resetOwner(config: Config, log: Logger, email: string | un
     const passwordHash = await passwords.hash(password);
     const owner = await opened.database.asSystem(async (tx) => {
       const chosen = choose(await users.findOwners(tx), email, config.organization.slug);
-      await users.setPassword(tx, chosen.id, { passwordHash });
+      await users.setPassword(tx, chosen.id, passwordHash);
       return chosen;
     });
     log.warn({ owner: owner.email, organization: owner.organization }, "an owner's password was reset on this machine");

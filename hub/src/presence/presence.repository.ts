@@ -53,13 +53,15 @@ export class PresenceRepository {
     return found?.ok ?? false;
   }
 
-  /** Ends the sessions of replicas that are gone: their agents were last heard when the replica was. */
+  /** Ends the sessions of replicas that are gone; also those that one which had left already began last. */
   async buryDead(tx: EntityManager): Promise<void> {
+    await this.#bury(tx, `beat_at < now() - interval '${DEAD_AFTER_SECONDS} seconds'`);
+    // What somebody holds is left for the next time: by then its replica, if it is new, is among those that this statement sees.
     await execute(
       tx,
-      `WITH dead AS (DELETE FROM hub_replicas WHERE beat_at < now() - interval '${DEAD_AFTER_SECONDS} seconds' RETURNING id, beat_at)
-       UPDATE clusters c SET session_replica = NULL, last_seen_at = GREATEST(c.last_seen_at, dead.beat_at)
-       FROM dead WHERE c.session_replica = dead.id`,
+      `UPDATE clusters SET session_replica = NULL WHERE id IN (
+         SELECT c.id FROM clusters c WHERE c.session_replica IS NOT NULL
+           AND NOT EXISTS (SELECT FROM hub_replicas r WHERE r.id = c.session_replica) FOR UPDATE SKIP LOCKED)`,
     );
   }
 
@@ -75,7 +77,19 @@ export class PresenceRepository {
     return found.map(({ id }) => id);
   }
 
-  async leave(tx: EntityManager, replica: string): Promise<void> {
-    await execute(tx, 'DELETE FROM hub_replicas WHERE id = $1', [replica]);
+  /** With the sessions whose end could not be written. */
+  leave(tx: EntityManager, replica: string): Promise<void> {
+    return this.#bury(tx, 'id = $1', [replica]);
+  }
+
+  /** Agents of a replica that is gone were last heard when the replica was. */
+  async #bury(tx: EntityManager, condition: string, parameters: readonly unknown[] = []): Promise<void> {
+    await execute(
+      tx,
+      `WITH dead AS (DELETE FROM hub_replicas WHERE ${condition} RETURNING id, beat_at)
+       UPDATE clusters c SET session_replica = NULL, last_seen_at = GREATEST(c.last_seen_at, dead.beat_at)
+       FROM dead WHERE c.session_replica = dead.id`,
+      parameters,
+    );
   }
 }

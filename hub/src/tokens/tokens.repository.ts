@@ -56,12 +56,15 @@ export class TokensRepository {
     return found && toToken(found);
   }
 
-  async insert(tx: EntityManager, token: NewToken): Promise<ApiToken> {
+  /** Undefined when its maker was removed meanwhile: nothing may outlive that person. The transaction can only end then. */
+  async insert(tx: EntityManager, token: NewToken): Promise<ApiToken | undefined> {
     const { organizationId, customerId, name, role, tokenHash, createdBy, maker, expiresAt } = token;
     const made = await row<TokenRow>(
       tx,
       `INSERT INTO api_tokens (organization_id, customer_id, name, role, token_hash, created_by, expires_at, made_by)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, COALESCE($8::uuid, (SELECT made_by FROM api_tokens WHERE id = $9))) RETURNING ${COLUMNS}`,
+       SELECT $1, $2, $3, $4, $5, $6, $7, maker.made_by FROM (
+         SELECT $8::uuid AS made_by WHERE $9::uuid IS NULL UNION ALL SELECT made_by FROM api_tokens WHERE id = $9) maker
+       RETURNING ${COLUMNS}`,
       [
         organizationId,
         customerId ?? null,
@@ -73,12 +76,19 @@ export class TokensRepository {
         maker.userId ?? null,
         maker.tokenId ?? null,
       ],
-    );
-    if (!made) throw new Error('the insert gave no row back');
-    return toToken(made);
+    ).catch((error: unknown) => {
+      if (isMakerGone(error)) return undefined;
+      throw error;
+    });
+    return made && toToken(made);
   }
 
   async delete(tx: EntityManager, id: string): Promise<void> {
     await execute(tx, 'DELETE FROM api_tokens WHERE id = $1', [id]);
   }
+}
+
+/** The person was removed while the row was written. The token that they had is not locked before: that would be the other way round than their removal does. */
+function isMakerGone(error: unknown): boolean {
+  return error instanceof Error && 'constraint' in error && error.constraint === 'api_tokens_made_by_fkey';
 }

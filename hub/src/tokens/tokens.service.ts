@@ -41,6 +41,10 @@ export class TokensService {
         ...(customerId === undefined ? {} : { customerId }),
         ...(expiresInDays === undefined ? {} : { expiresAt: new Date(Date.now() + expiresInDays * 86_400_000) }),
       });
+      if (!made)
+        throw new ProblemError('not-authenticated', 'you, or the token that you use, were removed at this moment', {
+          action: 'log in again, or use another API token',
+        });
       return { ...made, token };
     });
   }

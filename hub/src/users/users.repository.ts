@@ -24,7 +24,6 @@ export interface NewUser {
 
 export interface LoginCandidate {
   user: User;
-  organizationId: string;
   passwordHash: string;
 }
 
@@ -55,17 +54,12 @@ export class UsersRepository {
 
   /** As the system role, since nobody is logged in yet. The same address may be a user of several vendors and customers on this hub. */
   async findLoginCandidates(tx: EntityManager, email: string): Promise<LoginCandidate[]> {
-    const found = await rows<UserRow & { organizationId: string; passwordHash: string }>(
+    const found = await rows<UserRow & { passwordHash: string }>(
       tx,
-      `SELECT ${COLUMNS}, organization_id AS "organizationId", password_hash AS "passwordHash"
-       FROM users WHERE lower(email) = lower($1) ORDER BY created_at, id LIMIT 5`,
+      `SELECT ${COLUMNS}, password_hash AS "passwordHash" FROM users WHERE lower(email) = lower($1) ORDER BY created_at, id LIMIT 5`,
       [email],
     );
-    return found.map(({ organizationId, passwordHash, ...user }) => ({
-      organizationId,
-      passwordHash,
-      user: toUser(user),
-    }));
+    return found.map(({ passwordHash, ...user }) => ({ passwordHash, user: toUser(user) }));
   }
 
   /** Undefined when the vendor, or this customer of it, has a user of this address. */
@@ -99,17 +93,26 @@ export class UsersRepository {
     return (await row<{ passwordHash: string }>(tx, sql, [id]))?.passwordHash;
   }
 
-  /** Ends the user's sessions too; all, or all but one. */
-  async setPassword(
+  /** Ends the user's sessions too. @returns false when there is no such user any more */
+  async setPassword(tx: EntityManager, id: string, passwordHash: string): Promise<boolean> {
+    const count = await execute(tx, 'UPDATE users SET password_hash = $2 WHERE id = $1', [id, passwordHash]);
+    await execute(tx, 'DELETE FROM sessions WHERE user_id = $1', [id]);
+    return count > 0;
+  }
+
+  /**
+   * Only in the place of the one whose hash this was: what a person proves by the old password holds until somebody gives them another.
+   * Ends the user's sessions but one. @returns false when the old one is not theirs any more
+   */
+  async replacePassword(
     tx: EntityManager,
     id: string,
-    { passwordHash, keptSession }: { passwordHash: string; keptSession?: Buffer },
-  ): Promise<void> {
-    await execute(tx, 'UPDATE users SET password_hash = $2 WHERE id = $1', [id, passwordHash]);
-    await execute(tx, 'DELETE FROM sessions WHERE user_id = $1 AND token_hash IS DISTINCT FROM $2', [
-      id,
-      keptSession ?? null,
-    ]);
+    { oldHash, passwordHash, keptSession }: { oldHash: string; passwordHash: string; keptSession: Buffer },
+  ): Promise<boolean> {
+    const sql = 'UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2';
+    if ((await execute(tx, sql, [id, oldHash, passwordHash])) === 0) return false;
+    await execute(tx, 'DELETE FROM sessions WHERE user_id = $1 AND token_hash <> $2', [id, keptSession]);
+    return true;
   }
 
   /** Locks the owners, so that two cannot remove each other at once. */

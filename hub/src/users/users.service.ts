@@ -68,7 +68,7 @@ export class UsersService {
     const passwordHash = await this.passwords.hash(password);
     await this.database.inTenant(context, async (tx) => {
       await this.#handedOut(tx, context, id, 'give a new password to');
-      await this.users.setPassword(tx, id, { passwordHash });
+      if (!(await this.users.setPassword(tx, id, passwordHash))) throw noSuchUser();
     });
     return { password };
   }
