@@ -183,7 +183,9 @@ describe('a new password', () => {
 describe('at the same moment as somebody is asked for something', () => {
   const NEW_PASSWORD = `UPDATE users SET password_hash = 'of another' WHERE id = $1`;
   const REMOVED = 'DELETE FROM users WHERE id = $1';
-  const HOLD = 'SELECT 1 FROM users WHERE id = $1 FOR UPDATE';
+  /** What is taken, so that a statement with that text waits for it. */
+  const HELD = { sql: 'SELECT 1 FROM users WHERE id = $1 FOR UPDATE', waits: '' };
+  const BEFORE = { sql: 'LOCK TABLE customers', waits: 'FROM customers WHERE slug' };
   const password = 'correct horse battery';
   const newToken = { name: 'left over', role: 'customer-viewer', customer: 'globex' };
 
@@ -197,7 +199,7 @@ describe('at the same moment as somebody is asked for something', () => {
   /** What is asked waits for what is held; meanwhile the person changes. */
   async function meanwhile(
     { id, ask, change }: { id: string; ask: () => Promise<string>; change: string },
-    hold = { sql: HOLD, waits: '' },
+    hold = HELD,
   ): Promise<string> {
     const { asked } = await inTransaction(running.database.superuserUrl, async (client) => {
       await client.query(hold.sql, hold.sql.includes('$1') ? [id] : []);
@@ -228,18 +230,18 @@ describe('at the same moment as somebody is asked for something', () => {
   });
 
   it.each([
-    ['person', HOLD, ''],
-    ['person', 'LOCK TABLE customers', 'FROM customers WHERE slug'],
-    ['token', HOLD, ''],
-    ['token', 'LOCK TABLE customers', 'FROM customers WHERE slug'],
-  ])('a %s that is removed leaves no token behind: %s', async (by, sql, waits) => {
+    ['person', 'before the token is made', BEFORE],
+    ['person', 'while it is made', HELD],
+    ['token', 'before the token is made', BEFORE],
+    ['token', 'while it is made', HELD],
+  ])('a %s that is removed %s leaves none behind', async (by, _when, hold) => {
     const { id, own } = await person();
     const token = await own.post<CreatedApiToken>('/tokens', { name: 'of race', role: 'owner' });
     const api = by === 'person' ? own : owner.as(token.token);
     // Its use is noted once a minute, which would wait too.
     await api.get('/me');
     const ask = () => refusal(api, 'POST', '/tokens', newToken);
-    expect(await meanwhile({ id, ask, change: REMOVED }, { sql, waits })).toBe('401 not-authenticated');
+    expect(await meanwhile({ id, ask, change: REMOVED }, hold)).toBe('401 not-authenticated');
     const { items } = await owner.get<PageOf<ApiToken>>('/tokens?limit=200');
     expect(items.filter(({ name }) => name === newToken.name)).toEqual([]);
   });
