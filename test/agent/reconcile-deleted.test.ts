@@ -174,6 +174,26 @@ describe('an Installation object that somebody deletes while the agent is away',
   });
 });
 
+describe('the set of a first install that was refused', () => {
+  it('is no good generation, though a kill comes before it is removed: the next push installs', async () => {
+    const { hub } = fixture;
+    const want = { ...fixture.installation(), release: hasty, kind: 'install' } as const;
+    await fixture.grant(want.name, hasty);
+    await agent.stop();
+    const set = `Secret/render-${want.name}-g1`;
+    agent = await fixture.start({ write: 1, of: `remove ${set}`, when: 'before' });
+    const runState = { ...AS_RELEASED, replicas: { 'Deployment/none': 2 } };
+    const refused = fixture.offer({ ...want, generation: 1, runState });
+    expect(await hub.end(refused)).toMatchObject({ state: 'failed', reason: 'unknown-workload' });
+    await agent.client.died;
+    agent = await fixture.start();
+    await fixture.policy({ rules: { install: 'allow', upgrade: 'deny' } });
+    const again = fixture.offer({ ...want, generation: 2 });
+    expect(await hub.end(again)).toMatchObject({ state: 'succeeded', message: expect.stringContaining('install of') });
+    expect(agent.client.writes).toContain(`remove ${set}`);
+  });
+});
+
 /** As `kubectl edit --subresource=status` does. */
 async function forge(operation: string, status: object): Promise<void> {
   const patch = ['patch', 'operation', `op-${operation}`, '--subresource=status', '--type=merge', '-p'];

@@ -8,10 +8,11 @@ import type { ReconcileContext } from './context.ts';
 import type { Drifts } from './drift/drifts.ts';
 import { deploy } from './operation/deploy.ts';
 import { leave } from './operation/leave.ts';
-import { removeSets, unneededSets } from './history/good-generations.ts';
+import { removeSets } from './history/good-generations.ts';
 import { readOrRestore, settleRestored } from './history/restore-status.ts';
+import { endGivenUp, endLost, endUnbegun } from './operation/run/ends-outside.ts';
 import { sayFirst } from './operation/run/first-words.ts';
-import { Halt, Interruption, lostEnd, superseded } from './operation/run/interruption.ts';
+import { Halt, Interruption, superseded } from './operation/run/interruption.ts';
 import { Run } from './operation/run/run.ts';
 import { uninstall } from './operation/uninstall.ts';
 import { expireAt } from './run-expiry.ts';
@@ -21,8 +22,6 @@ const CARRIED_OUT_BY: Partial<Record<OperationKind, (run: Run) => Promise<void>>
 /** After an unexpected error the operation is begun again from the journal, this often. */
 const RETRY_DELAYS_MS = [1_000, 5_000, 20_000];
 const ERROR_WAKE_MS = 30_000;
-/** What it waited for is worth telling at its end. */
-const WAITED_FOR: ReadonlySet<string> = new Set(['missing-rights', 'api-unavailable']);
 /** Longer than a lease: whoever holds it then is the one to go on, and a last write of a predecessor has arrived. */
 const FENCED_WAKE_MS = 45_000;
 
@@ -172,7 +171,8 @@ export class InstallationQueue {
   }
 
   async #refresh(): Promise<void> {
-    for (const gone of await this.#context.journal.refresh(this.#name)) await this.#lose(gone);
+    for (const gone of await this.#context.journal.refresh(this.#name))
+      await endLost(this.#context, gone, this.#signal);
   }
 
   /** What runs already, else the newest; everything older that is left gives way. */
@@ -194,10 +194,10 @@ export class InstallationQueue {
         return await this.#keepingSchedule(record);
       } catch (error) {
         if (this.#signal.aborted || error instanceof FencedError) throw error;
-        if (error instanceof LostRecordError) return this.#lose(record);
+        if (error instanceof LostRecordError) return endLost(this.#context, record, this.#signal);
         const { id } = record.spec;
         this.#context.log.error('an operation met an unexpected error', { operation: id, retryMs, error });
-        if (retryMs === undefined) return this.#giveUp(record, error);
+        if (retryMs === undefined) return endGivenUp(this.#context, record, { error, signal: this.#signal });
         await delay(retryMs, undefined, { signal: this.#signal });
       }
     }
@@ -254,47 +254,6 @@ export class InstallationQueue {
   }
 
   async #end(record: OperationRecord, { state, failure }: Interruption): Promise<void> {
-    if (isFinal(record.status.state)) return;
-    const waitedFor = WAITED_FOR.has(record.status.reason ?? '') ? `. ${record.status.message}` : '';
-    const { reason, message } = failure;
-    await this.#context.journal.move(record, { state, phase: 'done', reason, message: `${message}${waitedFor}` });
-    const { renderRef } = record.status;
-    if (renderRef === undefined) return;
-    const { history } = (await this.#context.installations.read(this.#name)).status;
-    await removeSets(this.#context, unneededSets([renderRef], history));
-  }
-
-  /**
-   * Somebody deleted its object, or made it unreadable. Under way, what runs is neither the old version nor the new one for certain; unless all was done
-   * and only the last word was missing.
-   */
-  async #lose(record: OperationRecord): Promise<void> {
-    const { state, renderRef } = record.status;
-    const { generation } = record.spec;
-    const options = { before: generation, signal: this.#signal };
-    const { status } = await readOrRestore(this.#context, this.#name, options);
-    const isDone = status.state === 'running' && status.observedGeneration === generation;
-    const isUnderWay = state === 'running' && !isDone;
-    const { end, rest } = lostEnd(isDone, isUnderWay);
-    const message = `somebody deleted its Operation object in the cluster or made it unreadable, ${rest}`;
-    const unneeded = unneededSets([renderRef], status.history);
-    const isNewest = status.generation === generation;
-    await this.#context.installations.write(this.#name, {
-      unneeded: [...(status.unneeded ?? []), ...unneeded],
-      ...(isUnderWay && isNewest && { message, state: 'failed', version: null, releaseDigest: null }),
-    });
-    this.#context.journal.lose(record, { ...end, phase: 'done', message });
-    await removeSets(this.#context, unneeded);
-  }
-
-  async #giveUp(record: OperationRecord, error: unknown): Promise<void> {
-    const why = error instanceof Error ? error.message : String(error);
-    const message = `the agent met an error that it did not expect, several times: ${why}`;
-    const isUnderWay = record.status.state === 'running';
-    await this.#context.installations.write(this.#name, {
-      message,
-      ...(isUnderWay && { state: 'failed', version: null, releaseDigest: null }),
-    });
-    await this.#context.journal.move(record, { state: 'failed', phase: 'done', reason: 'internal', message });
+    await endUnbegun(this.#context, record, { state, failure, signal: this.#signal });
   }
 }

@@ -42,7 +42,8 @@ export async function readOrRestore(
     await installations.recreate(name);
     return installations.read(name);
   });
-  const status = isBlank(found.status) ? await restoreStatus(context, { name, before, signal }) : undefined;
+  const { unneeded = [] } = found.status;
+  const status = isBlank(found.status) ? await restoreStatus(context, { name, before, unneeded, signal }) : undefined;
   if (!status) return found;
   await installations.write(name, status);
   return installations.read(name);
@@ -101,12 +102,18 @@ function isBlank({ history, inventory, observedGeneration }: InstallationStatus)
  */
 async function restoreStatus(
   context: ReconcileContext,
-  { name, before, signal }: { name: string; before: number; signal: AbortSignal },
+  {
+    name,
+    before,
+    unneeded,
+    signal,
+  }: { name: string; before: number; unneeded: readonly string[]; signal: AbortSignal },
 ): Promise<StatusPatch | undefined> {
   const generations = Array.from({ length: Math.min(LOOK_BACK, before - 1) }, (_, index) => before - 1 - index);
   const found = await inParallel(generations, WIDTH, async (generation) => {
     const stored = await context.renders.find(name, generation);
-    return stored && { generation, ...stored };
+    // Of one that was refused, when a kill came before it was removed.
+    return stored && !unneeded.includes(stored.reference) ? { generation, ...stored } : undefined;
   });
   const stored = found.filter((one) => one !== undefined).slice(0, MAX_HISTORY);
   const [newest] = stored;
