@@ -174,6 +174,16 @@ describe('an Installation object that somebody deletes while the agent is away',
   });
 });
 
+describe('an Installation object that somebody deletes between operations', () => {
+  it('is put together again at once', async () => {
+    const want = await fixture.installed(hasty);
+    await remove('installation', want.name);
+    const kept = { state: 'failed', observedGeneration: 1, history: [{ generation: 1 }] };
+    await waitUntil(() => fixture.hub.observed[want.installationId]?.state === 'failed', { what: 'it to be noticed' });
+    expect(await fixture.get('Installation', want.name)).toMatchObject({ status: kept });
+  });
+});
+
 describe('the set of a first install that was refused', () => {
   it('is no good generation, though a kill comes before it is removed: the next push installs', async () => {
     const { hub } = fixture;

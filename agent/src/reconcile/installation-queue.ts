@@ -9,7 +9,7 @@ import type { Drifts } from './drift/drifts.ts';
 import { deploy } from './operation/deploy.ts';
 import { leave } from './operation/leave.ts';
 import { removeSets } from './history/good-generations.ts';
-import { readOrRestore, settleRestored } from './history/restore-status.ts';
+import { acceptOrRemake, readOrRestore, settleRestored } from './history/restore-status.ts';
 import { endGivenUp, endLost, endUnbegun } from './operation/run/ends-outside.ts';
 import { sayFirst } from './operation/run/first-words.ts';
 import { Halt, Interruption, superseded } from './operation/run/interruption.ts';
@@ -154,7 +154,7 @@ export class InstallationQueue {
   /** Without an operation that brings it: what was seen last is the highest. */
   async #restore(): Promise<void> {
     const known = this.#context.installations.byName(this.#name);
-    if (!known) return;
+    if (!known || known.state === 'removed') return;
     await readOrRestore(this.#context, this.#name, { before: known.generation + 1, signal: this.#signal });
   }
 
@@ -218,7 +218,7 @@ export class InstallationQueue {
     if (this.#pending && record.status.state !== 'running') return this.#end(record, this.#pending);
     const known = context.installations.byName(this.#name);
     if (known?.id !== desired.installationId || known.generation < generation)
-      await context.installations.accept(desired);
+      await acceptOrRemake(context, desired);
     const installation = await readOrRestore(context, this.#name, { before: generation, signal: this.#signal });
     const { status } = installation;
     if (record.status.state !== 'running' && status.generation > generation)

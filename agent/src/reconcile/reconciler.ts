@@ -10,7 +10,7 @@ import { isKubeError } from '../kube/error.ts';
 import type { CancelRequest, Link, ResultRecord } from '../link/link.ts';
 import type { Log } from '../log.ts';
 import { acceptanceOf } from '../operations/journal/accept.ts';
-import { Installations, type InstallationSummary } from '../operations/installation/installations.ts';
+import { InstallationGoneError, Installations, type InstallationSummary } from '../operations/installation/installations.ts';
 import { Journal } from '../operations/journal/journal.ts';
 import type { ReconcileConfig, ReconcileContext } from './context.ts';
 import { Drifts } from './drift/drifts.ts';
@@ -218,7 +218,9 @@ class Reconciler {
     });
     switch (acceptance.kind) {
       case 'known':
-        return journal.repeat(operation.id);
+        await journal.repeat(operation.id);
+        if (journal.find(operation.id)) this.#queueOf(name).wake();
+        return;
       case 'refuse':
         if (await journal.discover(operation.id)) {
           await journal.repeat(operation.id);
@@ -234,7 +236,10 @@ class Reconciler {
             return this.#refuse(desired, { state: 'failed', reason: 'agent-too-old', message: OLD_DEFINITIONS });
           throw error;
         }
-        await installations.accept(desired);
+        await installations.accept(desired).catch((error: unknown) => {
+          // Somebody deleted it: the queue puts it together again, when nothing else writes into it.
+          if (!(error instanceof InstallationGoneError)) throw error;
+        });
         this.#queueOf(name).wake();
     }
   }

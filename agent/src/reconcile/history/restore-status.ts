@@ -1,4 +1,4 @@
-import { INSTALLATION_LABEL, ORGANIZATION_LABEL } from '@steward/shared';
+import { INSTALLATION_LABEL, ORGANIZATION_LABEL, type DesiredState } from '@steward/shared';
 import type { KubeObject, ResourceRef } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
 import { apiVersionOf } from '../../kube/object.ts';
@@ -52,6 +52,15 @@ export async function readOrRestore(
 /** A backup brought its Installation here without the status, or some of its operations. */
 export function isRestored({ journal }: ReconcileContext, { id, generation }: InstallationSummary): boolean {
   return journal.isRestored(id) || (generation === 0 && journal.highestGeneration(id) > 0);
+}
+
+/** As `accept`, also of one that somebody deleted: it is to be read by {@link readOrRestore} before anything is written into it. */
+export async function acceptOrRemake({ installations }: ReconcileContext, desired: DesiredState): Promise<void> {
+  await installations.accept(desired).catch(async (error: unknown) => {
+    if (!(error instanceof InstallationGoneError)) throw error;
+    await installations.recreate(desired.name);
+    await installations.accept(desired);
+  });
 }
 
 /**
