@@ -204,6 +204,56 @@ describe('the set of a first install that was refused', () => {
   });
 });
 
+describe('an Operation object that somebody deletes while the agent is away', () => {
+  /** The installation is said to be uncertain, and nothing is put right. */
+  async function expectForsaken({ name, installationId }: Where): Promise<void> {
+    agent = await fixture.start();
+    await waitUntil(() => fixture.hub.observed[installationId]?.state === 'failed', { what: 'it to be noticed' });
+    const { status } = (await fixture.get('Installation', name)) as unknown as { status: object };
+    const message = expect.stringMatching(/^generation 2 was under way, and somebody deleted its Operation object/);
+    expect(status).toMatchObject({ state: 'failed', message, history: [{ generation: 1 }] });
+    expect(status).not.toHaveProperty('underWay');
+    expect(agent.client.writes.filter((write) => write.startsWith('apply '))).toEqual([]);
+  }
+
+  it('under way leaves what it applied as it is, and its set does not stay', async () => {
+    const want = await fixture.installed(hasty);
+    const parameters = { text: 'b', fault: 'unready' };
+    const upgrade = fixture.offer({ ...want, release: hasty, generation: 2, kind: 'upgrade', parameters });
+    await fixture.hub.reach(upgrade, { phase: 'roll-out' });
+    agent.kill();
+    await remove('operation', `op-${upgrade}`);
+    await expectForsaken(want);
+    expect(fieldAt(await fixture.get('ConfigMap', want.name, want.namespace), ['data', 'text'])).toBe('b');
+    expect(await fixture.get('Secret', `render-${want.name}-g2`)).toBeUndefined();
+  });
+
+  it('in its first hook is no less under way', async () => {
+    const mortal = await fixture.publish({ chart: 'mortal' });
+    const want = { ...(await fixture.installed(mortal)), release: mortal };
+    await agent.stop();
+    agent = await fixture.start({ write: 1, of: 'create Job/', when: 'after' });
+    const upgrade = fixture.offer({ ...want, generation: 2, kind: 'upgrade', parameters: { text: 'b' } });
+    await agent.client.died;
+    await remove('operation', `op-${upgrade}`);
+    await expectForsaken(want);
+  });
+
+  it.each([
+    ['uninstall', 'remove '],
+    ['leave', 'mergePatch '],
+  ] as const)('during %s brings nothing back', async (kind, of) => {
+    const want = await fixture.installed(hasty);
+    await fixture.policy({ rules: { uninstall: 'allow' } });
+    await agent.stop();
+    agent = await fixture.start({ write: 1, of, when: 'after' });
+    const end = fixture.offer({ ...want, release: hasty, generation: 2, kind });
+    await agent.client.died;
+    await remove('operation', `op-${end}`);
+    await expectForsaken(want);
+  });
+});
+
 /** As `kubectl edit --subresource=status` does. */
 async function forge(operation: string, status: object): Promise<void> {
   const patch = ['patch', 'operation', `op-${operation}`, '--subresource=status', '--type=merge', '-p'];

@@ -9,8 +9,9 @@ import type { Drifts } from './drift/drifts.ts';
 import { deploy } from './operation/deploy.ts';
 import { leave } from './operation/leave.ts';
 import { removeSets } from './history/good-generations.ts';
-import { acceptOrRemake, readOrRestore, settleRestored } from './history/restore-status.ts';
+import { acceptOrRemake, readOrRestore } from './history/restore-status.ts';
 import { endGivenUp, endLost, endUnbegun } from './operation/run/ends-outside.ts';
+import { settle } from './history/settle.ts';
 import { sayFirst } from './operation/run/first-words.ts';
 import { Halt, Interruption, superseded } from './operation/run/interruption.ts';
 import { Run } from './operation/run/run.ts';
@@ -101,7 +102,7 @@ export class InstallationQueue {
   /** @returns true when it cannot go on */
   async #drain(): Promise<boolean> {
     try {
-      await settleRestored(this.#context, this.#name, this.#signal);
+      await settle(this.#context, this.#name, this.#signal);
       for (;;) {
         const record = await this.#next();
         if (record) await this.#carryOut(record);

@@ -77,6 +77,6 @@ async function writeEnd(
   const { status } = await readOrRestore(context, name, { before, signal });
   const unneeded = unneededSets([renderRef], status.history);
   const all = new Set([...(status.unneeded ?? []), ...unneeded]);
-  await context.installations.write(name, { ...patchOf(status), unneeded: [...all] });
+  await context.installations.write(name, { ...patchOf(status), underWay: null, unneeded: [...all] });
   return unneeded;
 }

@@ -16,7 +16,12 @@ type End = Pick<Move, 'state' | 'reason' | 'message'>;
 export async function endWithoutGeneration(run: Run, end: End, status: StatusPatch = {}): Promise<void> {
   const { context, installation, record } = run;
   const unneeded = unneededSets([record.status.renderRef], installation.status.history);
-  await context.installations.write(installation.name, { message: end.message, ...status, unneeded });
+  await context.installations.write(installation.name, {
+    message: end.message,
+    ...status,
+    underWay: null,
+    unneeded,
+  });
   await run.move({ ...end, phase: 'done' });
   await removeSets(context, unneeded);
 }
@@ -64,6 +69,7 @@ export async function endRemoved(
     inventory: stays,
     watched: [],
     metrics: null,
+    underWay: null,
     unneeded,
   });
   // Before the end is written: no later operation would remove what a kill leaves of them, and there are passwords in them.
@@ -75,6 +81,10 @@ export async function endRemoved(
 export async function endUnfinished(run: Run, { reason, message: why }: Failure): Promise<void> {
   const message = `${run.title} is not finished: ${why}`;
   run.context.monitors.watch(run.installation, run.installation.status.watched);
-  await run.context.installations.write(run.installation.name, { state: 'failed', message });
+  await run.context.installations.write(run.installation.name, {
+    state: 'failed',
+    message,
+    underWay: null,
+  });
   await run.move({ state: 'failed', phase: 'done', reason, message });
 }
