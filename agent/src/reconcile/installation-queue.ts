@@ -41,6 +41,8 @@ export class InstallationQueue {
   #busy: OperationRecord | undefined;
   #pending: Interruption | undefined;
   #current: Run | undefined;
+  /** The end of one that was cancelled before its turn. */
+  #aside: Promise<void> | undefined;
   /** Ends a look at drift. */
   #look: AbortController | undefined;
   #work: Promise<void> | undefined;
@@ -83,7 +85,12 @@ export class InstallationQueue {
       const isHalted = ifUnderWay !== undefined && this.#current?.halt(new Halt(ifUnderWay, requestedBy));
       if (!isHalted)
         this.#context.log.info('too late to cancel', { operation: record.spec.id, state: record.status.state });
-    } else if (record.status.state !== 'running') await this.#end(record, interruption);
+    } else if (record.status.state !== 'running') await this.#endAside(record, interruption);
+  }
+
+  async #endAside(record: OperationRecord, interruption: Interruption): Promise<void> {
+    this.#aside = this.#end(record, interruption).finally(() => (this.#aside = undefined));
+    await this.#aside;
   }
 
   /** False when it is too late. */
@@ -178,6 +185,8 @@ export class InstallationQueue {
 
   /** What runs already, else the newest; everything older that is left gives way. */
   async #next(): Promise<OperationRecord | undefined> {
+    // What is being ended is not begun. Whoever cancels it hears of an error.
+    while (this.#aside) await this.#aside.catch(() => {});
     this.#signal.throwIfAborted();
     const unfinished = this.#context.journal.unfinished(this.#name);
     const running = unfinished.find(({ status }) => status.state === 'running');
@@ -216,10 +225,11 @@ export class InstallationQueue {
   async #once(record: OperationRecord): Promise<'paused' | void> {
     const context = this.#context;
     const { desired, generation } = record.spec;
+    // Tried again after an error that came behind its end.
+    if (isFinal(record.status.state)) return;
     if (this.#pending && record.status.state !== 'running') return this.#end(record, this.#pending);
     const known = context.installations.byName(this.#name);
-    if (known?.id !== desired.installationId || known.generation < generation)
-      await acceptOrRemake(context, desired);
+    if (known?.id !== desired.installationId || known.generation < generation) await acceptOrRemake(context, desired);
     const installation = await readOrRestore(context, this.#name, { before: generation, signal: this.#signal });
     const { status } = installation;
     if (record.status.state !== 'running' && status.generation > generation)
