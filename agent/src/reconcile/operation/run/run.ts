@@ -7,7 +7,11 @@ import {
   type OperationPlan,
   type RunState,
 } from '@steward/shared';
-import type { HistoryEntry, InstallationRecord, UnderWay } from '../../../operations/installation/installation-object.ts';
+import type {
+  HistoryEntry,
+  InstallationRecord,
+  UnderWay,
+} from '../../../operations/installation/installation-object.ts';
 import type { ScheduleStatus } from '../../../operations/installation/schedule-status.ts';
 import type { OperationRecord } from '../../../operations/journal/operation-object.ts';
 import type { Move } from '../../../operations/journal/transition.ts';
