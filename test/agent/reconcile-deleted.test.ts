@@ -8,6 +8,8 @@ let fixture: ReconcileFixture;
 let agent: RunningAgent;
 let web: Published;
 let hasty: Published;
+/** Needs no pods. */
+let bare: Published;
 
 const slow = (release: Release): void => void (release.upgrade = { deadlineSeconds: 60, settleSeconds: 4 });
 
@@ -16,6 +18,7 @@ beforeAll(async () => {
   web = await fixture.publish({ chart: 'web', change: slow });
   const short = (release: Release): void => void (release.upgrade = { deadlineSeconds: 10, settleSeconds: 0 });
   hasty = await fixture.publish({ chart: 'web', version: '1.1.0', change: short });
+  bare = await fixture.publish({ chart: 'password' });
   agent = await fixture.start();
 });
 beforeEach(() => fixture.policy({ rules: { upgrade: 'allow', rollback: 'allow' } }));
@@ -176,7 +179,7 @@ describe('an Installation object that somebody deletes while the agent is away',
 
 describe('an Installation object that somebody deletes between operations', () => {
   it('is put together again at once', async () => {
-    const want = await fixture.installed(hasty);
+    const want = await fixture.installed(bare);
     await remove('installation', want.name);
     const kept = { state: 'failed', observedGeneration: 1, history: [{ generation: 1 }] };
     await waitUntil(() => fixture.hub.observed[want.installationId]?.state === 'failed', { what: 'it to be noticed' });
@@ -187,8 +190,8 @@ describe('an Installation object that somebody deletes between operations', () =
 describe('the set of a first install that was refused', () => {
   it('is no good generation, though a kill comes before it is removed: the next push installs', async () => {
     const { hub } = fixture;
-    const want = { ...fixture.installation(), release: hasty, kind: 'install' } as const;
-    await fixture.grant(want.name, hasty);
+    const want = { ...fixture.installation(), release: bare, kind: 'install' } as const;
+    await fixture.grant(want.name, bare);
     await agent.stop();
     const set = `Secret/render-${want.name}-g1`;
     agent = await fixture.start({ write: 1, of: `remove ${set}`, when: 'before' });
@@ -243,11 +246,11 @@ describe('an Operation object that somebody deletes while the agent is away', ()
     ['uninstall', 'remove '],
     ['leave', 'mergePatch '],
   ] as const)('during %s brings nothing back', async (kind, of) => {
-    const want = await fixture.installed(hasty);
+    const want = await fixture.installed(bare);
     await fixture.policy({ rules: { uninstall: 'allow' } });
     await agent.stop();
     agent = await fixture.start({ write: 1, of, when: 'after' });
-    const end = fixture.offer({ ...want, release: hasty, generation: 2, kind });
+    const end = fixture.offer({ ...want, release: bare, generation: 2, kind });
     await agent.client.died;
     await remove('operation', `op-${end}`);
     await expectForsaken(want);
