@@ -8,6 +8,8 @@ let fixture: ReconcileFixture;
 let agent: RunningAgent;
 let web: Published;
 let hasty: Published;
+/** Needs no pods. */
+let bare: Published;
 
 const slow = (release: Release): void => void (release.upgrade = { deadlineSeconds: 60, settleSeconds: 4 });
 
@@ -16,6 +18,7 @@ beforeAll(async () => {
   web = await fixture.publish({ chart: 'web', change: slow });
   const short = (release: Release): void => void (release.upgrade = { deadlineSeconds: 10, settleSeconds: 0 });
   hasty = await fixture.publish({ chart: 'web', version: '1.1.0', change: short });
+  bare = await fixture.publish({ chart: 'password' });
   agent = await fixture.start();
 });
 beforeEach(() => fixture.policy({ rules: { upgrade: 'allow', rollback: 'allow' } }));
@@ -171,6 +174,86 @@ describe('an Installation object that somebody deletes while the agent is away',
     expect(await fixture.get('Installation', want.name)).toMatchObject({
       status: { state: 'failed', observedGeneration: 1, history: [{ generation: 1 }] },
     });
+  });
+});
+
+describe('an Installation object that somebody deletes between operations', () => {
+  it('is put together again at once', async () => {
+    const want = await fixture.installed(bare);
+    await remove('installation', want.name);
+    const kept = { state: 'failed', observedGeneration: 1, history: [{ generation: 1 }] };
+    await waitUntil(() => fixture.hub.observed[want.installationId]?.state === 'failed', { what: 'it to be noticed' });
+    expect(await fixture.get('Installation', want.name)).toMatchObject({ status: kept });
+  });
+});
+
+describe('the set of a first install that was refused', () => {
+  it('is no good generation, though a kill comes before it is removed: the next push installs', async () => {
+    const { hub } = fixture;
+    const want = { ...fixture.installation(), release: bare, kind: 'install' } as const;
+    await fixture.grant(want.name, bare);
+    await agent.stop();
+    const set = `Secret/render-${want.name}-g1`;
+    agent = await fixture.start({ write: 1, of: `remove ${set}`, when: 'before' });
+    const runState = { ...AS_RELEASED, replicas: { 'Deployment/none': 2 } };
+    const refused = fixture.offer({ ...want, generation: 1, runState });
+    expect(await hub.end(refused)).toMatchObject({ state: 'failed', reason: 'unknown-workload' });
+    await agent.client.died;
+    agent = await fixture.start();
+    await fixture.policy({ rules: { install: 'allow', upgrade: 'deny' } });
+    const again = fixture.offer({ ...want, generation: 2 });
+    expect(await hub.end(again)).toMatchObject({ state: 'succeeded', message: expect.stringContaining('install of') });
+    expect(agent.client.writes).toContain(`remove ${set}`);
+  });
+});
+
+describe('an Operation object that somebody deletes while the agent is away', () => {
+  /** The installation is said to be uncertain, and nothing is put right. */
+  async function expectForsaken({ name, installationId }: Where): Promise<void> {
+    agent = await fixture.start();
+    await waitUntil(() => fixture.hub.observed[installationId]?.state === 'failed', { what: 'it to be noticed' });
+    const { status } = (await fixture.get('Installation', name)) as unknown as { status: object };
+    const message = expect.stringMatching(/^generation 2 was under way, and somebody deleted its Operation object/);
+    expect(status).toMatchObject({ state: 'failed', message, history: [{ generation: 1 }] });
+    expect(status).not.toHaveProperty('underWay');
+    expect(agent.client.writes.filter((write) => write.startsWith('apply '))).toEqual([]);
+  }
+
+  it('under way leaves what it applied as it is, and its set does not stay', async () => {
+    const want = await fixture.installed(hasty);
+    const parameters = { text: 'b', fault: 'unready' };
+    const upgrade = fixture.offer({ ...want, release: hasty, generation: 2, kind: 'upgrade', parameters });
+    await fixture.hub.reach(upgrade, { phase: 'roll-out' });
+    agent.kill();
+    await remove('operation', `op-${upgrade}`);
+    await expectForsaken(want);
+    expect(fieldAt(await fixture.get('ConfigMap', want.name, want.namespace), ['data', 'text'])).toBe('b');
+    expect(await fixture.get('Secret', `render-${want.name}-g2`)).toBeUndefined();
+  });
+
+  it('in its first hook is no less under way', async () => {
+    const mortal = await fixture.publish({ chart: 'mortal' });
+    const want = { ...(await fixture.installed(mortal)), release: mortal };
+    await agent.stop();
+    agent = await fixture.start({ write: 1, of: 'create Job/', when: 'after' });
+    const upgrade = fixture.offer({ ...want, generation: 2, kind: 'upgrade', parameters: { text: 'b' } });
+    await agent.client.died;
+    await remove('operation', `op-${upgrade}`);
+    await expectForsaken(want);
+  });
+
+  it.each([
+    ['uninstall', 'remove '],
+    ['leave', 'mergePatch '],
+  ] as const)('during %s brings nothing back', async (kind, of) => {
+    const want = await fixture.installed(bare);
+    await fixture.policy({ rules: { uninstall: 'allow' } });
+    await agent.stop();
+    agent = await fixture.start({ write: 1, of, when: 'after' });
+    const end = fixture.offer({ ...want, release: bare, generation: 2, kind });
+    await agent.client.died;
+    await remove('operation', `op-${end}`);
+    await expectForsaken(want);
   });
 });
 

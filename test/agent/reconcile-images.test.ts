@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { fieldAt } from '@steward/shared';
 import { attach } from '../cluster/cluster.ts';
 import { probeImage } from '../cluster/images.ts';
+import { waitUntil } from '../support/wait-until.ts';
 import { ReconcileFixture, type Published, type RunningAgent } from './reconcile-fixture.ts';
 
 let fixture: ReconcileFixture;
@@ -69,6 +70,8 @@ describe('a customer’s image source', () => {
       reason: 'image-source-invalid',
       message: expect.stringContaining('ImageSource/corp'),
     });
+    const isStored = async (): Promise<boolean> => !!(await fixture.get('Secret', `render-${where.name}-g5`));
+    await waitUntil(async () => !(await isStored()), { what: 'the set of what was refused to go' });
     await imageSource({ mirrors: [] });
     const last = fixture.offer({ ...upgrade, generation: 6, parameters: { text: 'd' } });
     expect(await hub.end(last)).toMatchObject({ state: 'succeeded' });

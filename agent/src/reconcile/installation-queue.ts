@@ -8,10 +8,12 @@ import type { ReconcileContext } from './context.ts';
 import type { Drifts } from './drift/drifts.ts';
 import { deploy } from './operation/deploy.ts';
 import { leave } from './operation/leave.ts';
-import { removeSets, unneededSets } from './history/good-generations.ts';
-import { readOrRestore, settleRestored } from './history/restore-status.ts';
+import { removeSets } from './history/good-generations.ts';
+import { acceptOrRemake, readOrRestore } from './history/restore-status.ts';
+import { endGivenUp, endLost, endUnbegun } from './operation/run/ends-outside.ts';
+import { settle } from './history/settle.ts';
 import { sayFirst } from './operation/run/first-words.ts';
-import { Halt, Interruption, lostEnd, superseded } from './operation/run/interruption.ts';
+import { Halt, Interruption, superseded } from './operation/run/interruption.ts';
 import { Run } from './operation/run/run.ts';
 import { uninstall } from './operation/uninstall.ts';
 import { expireAt } from './run-expiry.ts';
@@ -21,8 +23,6 @@ const CARRIED_OUT_BY: Partial<Record<OperationKind, (run: Run) => Promise<void>>
 /** After an unexpected error the operation is begun again from the journal, this often. */
 const RETRY_DELAYS_MS = [1_000, 5_000, 20_000];
 const ERROR_WAKE_MS = 30_000;
-/** What it waited for is worth telling at its end. */
-const WAITED_FOR: ReadonlySet<string> = new Set(['missing-rights', 'api-unavailable']);
 /** Longer than a lease: whoever holds it then is the one to go on, and a last write of a predecessor has arrived. */
 const FENCED_WAKE_MS = 45_000;
 
@@ -41,6 +41,8 @@ export class InstallationQueue {
   #busy: OperationRecord | undefined;
   #pending: Interruption | undefined;
   #current: Run | undefined;
+  /** The end of one that was cancelled before its turn. */
+  #aside: Promise<void> | undefined;
   /** Ends a look at drift. */
   #look: AbortController | undefined;
   #work: Promise<void> | undefined;
@@ -83,7 +85,12 @@ export class InstallationQueue {
       const isHalted = ifUnderWay !== undefined && this.#current?.halt(new Halt(ifUnderWay, requestedBy));
       if (!isHalted)
         this.#context.log.info('too late to cancel', { operation: record.spec.id, state: record.status.state });
-    } else if (record.status.state !== 'running') await this.#end(record, interruption);
+    } else if (record.status.state !== 'running') await this.#endAside(record, interruption);
+  }
+
+  async #endAside(record: OperationRecord, interruption: Interruption): Promise<void> {
+    this.#aside = this.#end(record, interruption).finally(() => (this.#aside = undefined));
+    await this.#aside;
   }
 
   /** False when it is too late. */
@@ -102,7 +109,7 @@ export class InstallationQueue {
   /** @returns true when it cannot go on */
   async #drain(): Promise<boolean> {
     try {
-      await settleRestored(this.#context, this.#name, this.#signal);
+      await settle(this.#context, this.#name, this.#signal);
       for (;;) {
         const record = await this.#next();
         if (record) await this.#carryOut(record);
@@ -155,7 +162,7 @@ export class InstallationQueue {
   /** Without an operation that brings it: what was seen last is the highest. */
   async #restore(): Promise<void> {
     const known = this.#context.installations.byName(this.#name);
-    if (!known) return;
+    if (!known || known.state === 'removed') return;
     await readOrRestore(this.#context, this.#name, { before: known.generation + 1, signal: this.#signal });
   }
 
@@ -172,11 +179,14 @@ export class InstallationQueue {
   }
 
   async #refresh(): Promise<void> {
-    for (const gone of await this.#context.journal.refresh(this.#name)) await this.#lose(gone);
+    for (const gone of await this.#context.journal.refresh(this.#name))
+      await endLost(this.#context, gone, this.#signal);
   }
 
   /** What runs already, else the newest; everything older that is left gives way. */
   async #next(): Promise<OperationRecord | undefined> {
+    // What is being ended is not begun. Whoever cancels it hears of an error.
+    while (this.#aside) await this.#aside.catch(() => {});
     this.#signal.throwIfAborted();
     const unfinished = this.#context.journal.unfinished(this.#name);
     const running = unfinished.find(({ status }) => status.state === 'running');
@@ -194,10 +204,10 @@ export class InstallationQueue {
         return await this.#keepingSchedule(record);
       } catch (error) {
         if (this.#signal.aborted || error instanceof FencedError) throw error;
-        if (error instanceof LostRecordError) return this.#lose(record);
+        if (error instanceof LostRecordError) return endLost(this.#context, record, this.#signal);
         const { id } = record.spec;
         this.#context.log.error('an operation met an unexpected error', { operation: id, retryMs, error });
-        if (retryMs === undefined) return this.#giveUp(record, error);
+        if (retryMs === undefined) return endGivenUp(this.#context, record, { error, signal: this.#signal });
         await delay(retryMs, undefined, { signal: this.#signal });
       }
     }
@@ -215,10 +225,11 @@ export class InstallationQueue {
   async #once(record: OperationRecord): Promise<'paused' | void> {
     const context = this.#context;
     const { desired, generation } = record.spec;
+    // Tried again after an error that came behind its end.
+    if (isFinal(record.status.state)) return;
     if (this.#pending && record.status.state !== 'running') return this.#end(record, this.#pending);
     const known = context.installations.byName(this.#name);
-    if (known?.id !== desired.installationId || known.generation < generation)
-      await context.installations.accept(desired);
+    if (known?.id !== desired.installationId || known.generation < generation) await acceptOrRemake(context, desired);
     const installation = await readOrRestore(context, this.#name, { before: generation, signal: this.#signal });
     const { status } = installation;
     if (record.status.state !== 'running' && status.generation > generation)
@@ -254,47 +265,6 @@ export class InstallationQueue {
   }
 
   async #end(record: OperationRecord, { state, failure }: Interruption): Promise<void> {
-    if (isFinal(record.status.state)) return;
-    const waitedFor = WAITED_FOR.has(record.status.reason ?? '') ? `. ${record.status.message}` : '';
-    const { reason, message } = failure;
-    await this.#context.journal.move(record, { state, phase: 'done', reason, message: `${message}${waitedFor}` });
-    const { renderRef } = record.status;
-    if (renderRef === undefined) return;
-    const { history } = (await this.#context.installations.read(this.#name)).status;
-    await removeSets(this.#context, unneededSets([renderRef], history));
-  }
-
-  /**
-   * Somebody deleted its object, or made it unreadable. Under way, what runs is neither the old version nor the new one for certain; unless all was done
-   * and only the last word was missing.
-   */
-  async #lose(record: OperationRecord): Promise<void> {
-    const { state, renderRef } = record.status;
-    const { generation } = record.spec;
-    const options = { before: generation, signal: this.#signal };
-    const { status } = await readOrRestore(this.#context, this.#name, options);
-    const isDone = status.state === 'running' && status.observedGeneration === generation;
-    const isUnderWay = state === 'running' && !isDone;
-    const { end, rest } = lostEnd(isDone, isUnderWay);
-    const message = `somebody deleted its Operation object in the cluster or made it unreadable, ${rest}`;
-    const unneeded = unneededSets([renderRef], status.history);
-    const isNewest = status.generation === generation;
-    await this.#context.installations.write(this.#name, {
-      unneeded: [...(status.unneeded ?? []), ...unneeded],
-      ...(isUnderWay && isNewest && { message, state: 'failed', version: null, releaseDigest: null }),
-    });
-    this.#context.journal.lose(record, { ...end, phase: 'done', message });
-    await removeSets(this.#context, unneeded);
-  }
-
-  async #giveUp(record: OperationRecord, error: unknown): Promise<void> {
-    const why = error instanceof Error ? error.message : String(error);
-    const message = `the agent met an error that it did not expect, several times: ${why}`;
-    const isUnderWay = record.status.state === 'running';
-    await this.#context.installations.write(this.#name, {
-      message,
-      ...(isUnderWay && { state: 'failed', version: null, releaseDigest: null }),
-    });
-    await this.#context.journal.move(record, { state: 'failed', phase: 'done', reason: 'internal', message });
+    await endUnbegun(this.#context, record, { state, failure, signal: this.#signal });
   }
 }

@@ -10,7 +10,11 @@ import { isKubeError } from '../kube/error.ts';
 import type { CancelRequest, Link, ResultRecord } from '../link/link.ts';
 import type { Log } from '../log.ts';
 import { acceptanceOf } from '../operations/journal/accept.ts';
-import { Installations, type InstallationSummary } from '../operations/installation/installations.ts';
+import {
+  InstallationGoneError,
+  Installations,
+  type InstallationSummary,
+} from '../operations/installation/installations.ts';
 import { Journal } from '../operations/journal/journal.ts';
 import type { ReconcileConfig, ReconcileContext } from './context.ts';
 import { Drifts } from './drift/drifts.ts';
@@ -18,7 +22,7 @@ import type { DriftTimings } from './drift/installation-drift.ts';
 import { InstallationQueue } from './installation-queue.ts';
 import { Monitors } from './monitors.ts';
 import { RuleProblems } from '../policy/rule-problems.ts';
-import { isRestored } from './history/restore-status.ts';
+import { isUnsettled } from './history/settle.ts';
 import { RULE_KINDS } from './rule-kinds.ts';
 import { removeOldRenders } from './render/helm.ts';
 import { RenderRoom } from './render/render-room.ts';
@@ -166,8 +170,8 @@ class Reconciler {
       onDesired: (desired, { traceparent }) => this.#enqueue(() => this.#take(desired, traceparent)),
       onCancel: (cancel) => this.#enqueue(() => this.#cancel(cancel)),
     });
-    const restored = installations.all().filter((installation) => isRestored(this.#context, installation));
-    for (const name of [...journal.installationsWithWork(), ...restored.map((one) => one.name)])
+    const unsettled = installations.all().filter((installation) => isUnsettled(this.#context, installation));
+    for (const name of [...journal.installationsWithWork(), ...unsettled.map((one) => one.name)])
       this.#queueOf(name).wake();
     this.#drifts.start();
     this.#schedules.start();
@@ -218,7 +222,9 @@ class Reconciler {
     });
     switch (acceptance.kind) {
       case 'known':
-        return journal.repeat(operation.id);
+        await journal.repeat(operation.id);
+        if (journal.find(operation.id)) this.#queueOf(name).wake();
+        return;
       case 'refuse':
         if (await journal.discover(operation.id)) {
           await journal.repeat(operation.id);
@@ -234,7 +240,10 @@ class Reconciler {
             return this.#refuse(desired, { state: 'failed', reason: 'agent-too-old', message: OLD_DEFINITIONS });
           throw error;
         }
-        await installations.accept(desired);
+        await installations.accept(desired).catch((error: unknown) => {
+          // Somebody deleted it: the queue puts it together again, when nothing else writes into it.
+          if (!(error instanceof InstallationGoneError)) throw error;
+        });
         this.#queueOf(name).wake();
     }
   }

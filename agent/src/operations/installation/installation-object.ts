@@ -58,6 +58,14 @@ export const PointOfNoReturn = Type.Object({
 });
 export type PointOfNoReturn = Static<typeof PointOfNoReturn>;
 
+/** The operation that is changing the cluster, by its id; with its stored set, where it has one. */
+export const UnderWay = Type.Object({
+  operation: Type.String(),
+  generation: Type.Integer(),
+  renderRef: Type.Optional(Type.String()),
+});
+export type UnderWay = Static<typeof UnderWay>;
+
 export const INSTALLATION_STATES = ['pending', 'running', 'rolled-back', 'failed', 'removed'] as const;
 export type InstallationState = (typeof INSTALLATION_STATES)[number];
 
@@ -84,6 +92,11 @@ export const InstallationStatus = Type.Object({
   metrics: Type.Optional(ReleaseMetrics),
   /** Stored sets that are to be removed; a kill may have come before. */
   unneeded: Type.Optional(Type.Array(Type.String())),
+  /**
+   * Written with the first thing that an operation writes here, before it changes anything, and taken away with its end: without
+   * that operation it is not certain what runs.
+   */
+  underWay: Type.Optional(UnderWay),
   /** Ids of removed installations that had this name. */
   formerIds: Type.Optional(Type.Array(Type.String())),
   /** What others changed of it. */

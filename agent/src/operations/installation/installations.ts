@@ -15,7 +15,12 @@ import { apiVersionOf } from '../../kube/object.ts';
 import type { Log } from '../../log.ts';
 import type { KnownInstallation } from '../journal/accept.ts';
 import { driftReasons, openDriftOf } from './drift-status.ts';
-import { decodeInstallation, type InstallationRecord, type InstallationStatus } from './installation-object.ts';
+import {
+  decodeInstallation,
+  type InstallationRecord,
+  type InstallationStatus,
+  type UnderWay,
+} from './installation-object.ts';
 import { INSTALLATION } from '../kinds.ts';
 import { inTurn } from '../../in-turn.ts';
 import { persist } from '../persist.ts';
@@ -43,6 +48,7 @@ export interface InstallationSummary extends KnownInstallation {
   /** Of the generation that runs. */
   schedule: Schedule | undefined;
   scheduled: ScheduleStatus | undefined;
+  underWay: UnderWay | undefined;
   /** Keys of what was left as it is. */
   openDrift: readonly string[];
 }
@@ -207,6 +213,7 @@ export class Installations {
       endpoints: status.endpoints ?? [],
       schedule: status.history.find((entry) => entry.generation === observedGeneration)?.runState?.schedule,
       scheduled: status.schedule,
+      underWay: status.underWay,
       openDrift: openDriftOf(status.drift),
     };
     this.#known.set(name, summary);

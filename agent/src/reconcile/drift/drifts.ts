@@ -92,10 +92,15 @@ export class Drifts {
       ref: INSTALLATION,
       project: ({ metadata: { name, annotations } }) => ({ name, isPaused: hasPause(annotations) }),
       onChange: (event) => {
-        if (event.type === 'set' && event.object.isPaused !== (event.previous?.isPaused ?? false))
-          this.#lookAtAll(event.object.name, 0);
+        if (event.type === 'delete') this.#lookForGone(event.previous.name);
+        else if (event.object.isPaused !== (event.previous?.isPaused ?? false)) this.#lookAtAll(event.object.name, 0);
       },
     });
+  }
+
+  /** The look finds that it is gone, and its queue puts it together again. */
+  #lookForGone(name: string): void {
+    if (this.#options.context.installations.byName(name)?.state !== 'removed') this.#lookAtAll(name, 0);
   }
 
   #lookAgain(): void {

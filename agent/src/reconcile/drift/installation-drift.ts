@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ResourceRef } from '../../kube/client.ts';
 import { groupOf } from '../../kube/object.ts';
+import { InstallationGoneError } from '../../operations/installation/installations.ts';
 import type { ReconcileContext } from '../context.ts';
 import { kindsToWatch } from '../monitors.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
@@ -94,11 +95,16 @@ export class InstallationDrift {
     return !this.#isStopped && this.#dueAtMs() <= performance.now();
   }
 
-  /** Looks at what is due, and puts right what may be. An operation that comes ends the look by the signal. */
+  /**
+   * Looks at what is due, and puts right what may be. An operation that comes ends the look by the signal.
+   * @throws InstallationGoneError when somebody deleted it; it is looked for again a while later
+   */
   async check(untilWriting: AbortSignal): Promise<void> {
     const { context, name, slots, tell, signal, timings } = this.#options;
     const isWhole = this.#allAtMs !== undefined && this.#allAtMs <= performance.now();
     const keys = isWhole ? undefined : this.#ripe(performance.now());
+    // What is asked for from here on is not answered by this look.
+    if (isWhole) this.#allAtMs = undefined;
     let before: ReadonlyMap<string, string | undefined> = new Map();
     const beforeLook = async (set: ReleaseSet): Promise<void> => {
       if (isWhole) await this.#watchSet(set, untilWriting);
@@ -117,10 +123,14 @@ export class InstallationDrift {
       context.log.debug('looked for drift', { installation: name, objects: size, isWhole });
       this.#settle(keys, before);
     } catch (error) {
-      if (untilWriting.aborted) throw error;
+      if (untilWriting.aborted) {
+        if (isWhole) this.#allAtMs ??= performance.now();
+        throw error;
+      }
       context.log.warn('drift of an installation was not looked at', { installation: name, error });
       this.lookAtAll(Math.min(timings.retryMs * 2 ** this.#failures, timings.slowMs));
       this.#failures += 1;
+      if (error instanceof InstallationGoneError) throw error;
     }
   }
 
@@ -138,7 +148,6 @@ export class InstallationDrift {
 
   /** What changed during the look is a suspect again. */
   #settle(keys: ReadonlySet<string> | undefined, before: ReadonlyMap<string, string | undefined>): void {
-    if (keys === undefined) this.#allAtMs = undefined;
     for (const [key, mark] of before) {
       this.#checked.set(key, mark);
       this.#suspects.delete(key);

@@ -1,4 +1,4 @@
-import { INSTALLATION_LABEL, ORGANIZATION_LABEL } from '@steward/shared';
+import { INSTALLATION_LABEL, ORGANIZATION_LABEL, type DesiredState } from '@steward/shared';
 import type { KubeObject, ResourceRef } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
 import { apiVersionOf } from '../../kube/object.ts';
@@ -42,7 +42,8 @@ export async function readOrRestore(
     await installations.recreate(name);
     return installations.read(name);
   });
-  const status = isBlank(found.status) ? await restoreStatus(context, { name, before, signal }) : undefined;
+  const { unneeded = [] } = found.status;
+  const status = isBlank(found.status) ? await restoreStatus(context, { name, before, unneeded, signal }) : undefined;
   if (!status) return found;
   await installations.write(name, status);
   return installations.read(name);
@@ -51,6 +52,15 @@ export async function readOrRestore(
 /** A backup brought its Installation here without the status, or some of its operations. */
 export function isRestored({ journal }: ReconcileContext, { id, generation }: InstallationSummary): boolean {
   return journal.isRestored(id) || (generation === 0 && journal.highestGeneration(id) > 0);
+}
+
+/** As `accept`, also of one that somebody deleted: it is to be read by {@link readOrRestore} before anything is written into it. */
+export async function acceptOrRemake({ installations }: ReconcileContext, desired: DesiredState): Promise<void> {
+  await installations.accept(desired).catch(async (error: unknown) => {
+    if (!(error instanceof InstallationGoneError)) throw error;
+    await installations.recreate(desired.name);
+    await installations.accept(desired);
+  });
 }
 
 /**
@@ -101,12 +111,18 @@ function isBlank({ history, inventory, observedGeneration }: InstallationStatus)
  */
 async function restoreStatus(
   context: ReconcileContext,
-  { name, before, signal }: { name: string; before: number; signal: AbortSignal },
+  {
+    name,
+    before,
+    unneeded,
+    signal,
+  }: { name: string; before: number; unneeded: readonly string[]; signal: AbortSignal },
 ): Promise<StatusPatch | undefined> {
   const generations = Array.from({ length: Math.min(LOOK_BACK, before - 1) }, (_, index) => before - 1 - index);
   const found = await inParallel(generations, WIDTH, async (generation) => {
     const stored = await context.renders.find(name, generation);
-    return stored && { generation, ...stored };
+    // Of one that was refused, when a kill came before it was removed.
+    return stored && !unneeded.includes(stored.reference) ? { generation, ...stored } : undefined;
   });
   const stored = found.filter((one) => one !== undefined).slice(0, MAX_HISTORY);
   const [newest] = stored;

@@ -214,8 +214,8 @@ class HookRunner {
   }
 
   async #writeInventory(inventory: InventoryEntry[]): Promise<void> {
-    const { context, installation } = this.#run;
-    await context.installations.write(installation.name, { inventory });
+    const { context, installation, underWay } = this.#run;
+    await context.installations.write(installation.name, { inventory, underWay });
     installation.status.inventory = inventory;
   }
 

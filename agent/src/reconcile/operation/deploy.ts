@@ -249,6 +249,7 @@ async function finish(run: Run, set: ReleaseSet): Promise<void> {
     endpoints: endpointsOf(set.objects),
     history: kept,
     counters: withCounter(counters, meta),
+    underWay: null,
     unneeded,
     ...scheduleAfter(run),
   });

@@ -92,7 +92,7 @@ async function writeInventory(
   inventory: InventoryEntry[],
   also: Pick<StatusPatch, 'watched' | 'metrics' | 'claimMakers'> = {},
 ): Promise<void> {
-  await run.context.installations.write(run.installation.name, { inventory, ...also });
+  await run.context.installations.write(run.installation.name, { inventory, ...also, underWay: run.underWay });
   run.installation.status.inventory = inventory;
 }
 

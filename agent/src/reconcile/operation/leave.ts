@@ -25,12 +25,19 @@ export async function leave(run: Run): Promise<void> {
     const message = `letting go of ${countOf(run.installation.status.inventory)}`;
     await run.begin({ phase: 'apply', message, told: agreed.value.told, reach: [], lastsMs: DEADLINE_MS });
   }
+  await run.context.installations.write(run.installation.name, { underWay: run.underWay });
   // Nobody is to put right what others change from here on, or to tell of it.
   run.context.monitors.end(run.installation.name);
   const given = await run.span('give-back', () => giveBack(run));
   if (!given.ok) return endUnfinished(run, given.failure);
   const message = `${run.title} is done. ${whatIsLeft(run, run.installation.status.inventory)}`;
-  await endRemoved(run, { stays: [], message });
+  await endRemoved(run, { stays: [], message: saidAtRemoval(run) ?? message });
+}
+
+/** By an earlier life of the agent that could not say its last word: what was given back is not in the inventory any more. */
+function saidAtRemoval({ installation: { status }, record }: Run): string | undefined {
+  const isRemoved = status.state === 'removed' && status.observedGeneration === record.spec.generation;
+  return isRemoved ? status.message : undefined;
 }
 
 async function prepare(run: Run): Promise<Outcome<Planned<void>>> {

@@ -33,11 +33,12 @@ export class RenderStore {
     this.#options = options;
   }
 
-  /** Writing again replaces what an earlier, interrupted try left. */
-  async save(installation: string, generation: number, { bytes, digest }: PackedSet): Promise<string> {
+  /** Writing again replaces what an earlier, interrupted try left. @returns as {@link referenceOf} */
+  async save(installation: string, generation: number, packed: PackedSet): Promise<string> {
     const { kube, namespace, signal } = this.#options;
-    const name = `render-${installation}-g${generation}`;
-    const chunks = Math.max(1, Math.ceil(bytes.length / CHUNK_BYTES));
+    const { bytes } = packed;
+    const reference = referenceOf(installation, generation, packed);
+    const { name, chunks } = parseReference(reference);
     await Promise.all(
       Array.from({ length: chunks }, (_, index) => {
         const part = bytes.subarray(index * CHUNK_BYTES, (index + 1) * CHUNK_BYTES);
@@ -53,7 +54,7 @@ export class RenderStore {
     );
     // A longer one of an interrupted try: nothing names its last parts, and {@link find} would take them for this one's.
     for (let index = chunks; await this.#chunk(name, index); index += 1) await this.#removeChunk(name, index);
-    return `${name} ${chunks} ${digest}`;
+    return reference;
   }
 
   /** @throws LostSetError when it is not there or not what was stored */
@@ -76,7 +77,7 @@ export class RenderStore {
 
   /** The set of a generation without its reference; undefined when there is none, or none that is whole. */
   async find(installation: string, generation: number): Promise<{ reference: string; set: ReleaseSet } | undefined> {
-    const name = `render-${installation}-g${generation}`;
+    const name = setName(installation, generation);
     const parts: Buffer[] = [];
     for (let part = await this.#chunk(name, 0); part; part = await this.#chunk(name, parts.length)) parts.push(part);
     if (parts.length === 0) return undefined;
@@ -106,6 +107,16 @@ export class RenderStore {
     const { kube, namespace, signal } = this.#options;
     await persist(() => kube.remove(SECRET, namespace, chunkName(name, index), { signal }), signal);
   }
+}
+
+/** By what the set will be named when it is stored: it can be written down before. */
+export function referenceOf(installation: string, generation: number, { bytes, digest }: PackedSet): string {
+  const chunks = Math.max(1, Math.ceil(bytes.length / CHUNK_BYTES));
+  return `${setName(installation, generation)} ${chunks} ${digest}`;
+}
+
+function setName(installation: string, generation: number): string {
+  return `render-${installation}-g${generation}`;
 }
 
 function chunkName(name: string, index: number): string {

@@ -11,6 +11,7 @@ import { loadKeptFields } from '../../render/kept-fields.ts';
 import { Lookups } from '../../render/lookups.ts';
 import type { ReleaseSet, SetMeta } from '../../render/release-set.ts';
 import { unpackSet } from '../../render/release-set.ts';
+import { referenceOf } from '../../render/render-store.ts';
 import { renderChart } from '../../render/render-chart.ts';
 import { verifiedRelease } from '../../verify/verify-release.ts';
 import { sentences } from '../../../sentences.ts';
@@ -228,7 +229,10 @@ async function renderOnce(run: Run, input: RenderInput, bounded: BoundedRender):
     namespace,
   });
   if (!packed.ok) return packed;
-  const renderRef = await context.renders.save(desired.name, desired.generation, packed.value);
+  const renderRef = referenceOf(desired.name, desired.generation, packed.value);
+  // Named before it is there: it may hold passwords, and whatever ends the operation knows what to remove.
+  await context.journal.note(record, { renderRef });
+  await context.renders.save(desired.name, desired.generation, packed.value);
   return done({ set: unpackSet(packed.value.bytes, packed.value.digest), renderRef });
 }
 

@@ -1,4 +1,4 @@
-import type { InventoryEntry } from '../../../operations/installation/installation-object.ts';
+import type { HistoryEntry, InventoryEntry } from '../../../operations/installation/installation-object.ts';
 import type { StatusPatch } from '../../../operations/installation/installations.ts';
 import type { Move } from '../../../operations/journal/transition.ts';
 import { sentences } from '../../../sentences.ts';
@@ -15,10 +15,24 @@ type End = Pick<Move, 'state' | 'reason' | 'message'>;
  */
 export async function endWithoutGeneration(run: Run, end: End, status: StatusPatch = {}): Promise<void> {
   const { context, installation, record } = run;
-  const unneeded = unneededSets([record.status.renderRef], installation.status.history);
-  await context.installations.write(installation.name, { message: end.message, ...status, unneeded });
+  const { history: before } = installation.status;
+  // When a kill came between its good end and the last word, and its rollout was not whole any more.
+  const history = before.filter((entry) => !isOwn(entry, record.spec.generation));
+  const unneeded = unneededSets([record.status.renderRef], history);
+  await context.installations.write(installation.name, {
+    message: end.message,
+    ...status,
+    ...(history.length < before.length && { history }),
+    underWay: null,
+    unneeded,
+  });
   await run.move({ ...end, phase: 'done' });
   await removeSets(context, unneeded);
+}
+
+/** One that runs the set of another has taken its place in the history: that set is needed. */
+function isOwn({ generation, setGeneration }: HistoryEntry, own: number): boolean {
+  return generation === own && setGeneration === undefined;
 }
 
 const DENIALS: ReadonlySet<string> = new Set(['denied-by-policy', 'frozen', 'approval-rejected']);
@@ -64,6 +78,7 @@ export async function endRemoved(
     inventory: stays,
     watched: [],
     metrics: null,
+    underWay: null,
     unneeded,
   });
   // Before the end is written: no later operation would remove what a kill leaves of them, and there are passwords in them.
@@ -75,6 +90,10 @@ export async function endRemoved(
 export async function endUnfinished(run: Run, { reason, message: why }: Failure): Promise<void> {
   const message = `${run.title} is not finished: ${why}`;
   run.context.monitors.watch(run.installation, run.installation.status.watched);
-  await run.context.installations.write(run.installation.name, { state: 'failed', message });
+  await run.context.installations.write(run.installation.name, {
+    state: 'failed',
+    message,
+    underWay: null,
+  });
   await run.move({ state: 'failed', phase: 'done', reason, message });
 }

@@ -38,10 +38,11 @@ export function superseded(generation: number): Interruption {
   return new Interruption('cancelled', { reason: 'superseded', message });
 }
 
-/** How an operation ends whose object is gone, and the rest of the sentence that says so. */
-export function lostEnd(isDone: boolean, isUnderWay: boolean): { end: Pick<Move, 'state' | 'reason'>; rest: string } {
-  if (isDone) return { end: { state: 'succeeded' }, rest: 'when all of it was done' };
-  if (!isUnderWay) return { end: { state: 'cancelled', reason: 'cancelled' }, rest: 'before it changed anything' };
-  const rest = 'so what runs is not certain. Push a version again';
-  return { end: { state: 'failed', reason: 'lost-track' }, rest };
+/** How an operation ends whose object is gone. */
+export function lostEnd(isDone: boolean, isUnderWay: boolean): Pick<Move, 'state' | 'reason' | 'message'> {
+  const what = 'somebody deleted its Operation object in the cluster or made it unreadable';
+  if (isDone) return { state: 'succeeded', message: `${what}, when all of it was done` };
+  if (!isUnderWay) return { state: 'cancelled', reason: 'cancelled', message: `${what}, before it changed anything` };
+  const message = `${what}, so what runs is not certain. Push a version again`;
+  return { state: 'failed', reason: 'lost-track', message };
 }

@@ -7,7 +7,11 @@ import {
   type OperationPlan,
   type RunState,
 } from '@steward/shared';
-import type { HistoryEntry, InstallationRecord } from '../../../operations/installation/installation-object.ts';
+import type {
+  HistoryEntry,
+  InstallationRecord,
+  UnderWay,
+} from '../../../operations/installation/installation-object.ts';
 import type { ScheduleStatus } from '../../../operations/installation/schedule-status.ts';
 import type { OperationRecord } from '../../../operations/journal/operation-object.ts';
 import type { Move } from '../../../operations/journal/transition.ts';
@@ -172,6 +176,13 @@ export class Run {
         deadlineAt: new Date(now.getTime() + lastsMs).toISOString(),
       },
     });
+  }
+
+  /** For the installation, with the first write into it and before the first change: see {@link UnderWay}. */
+  get underWay(): UnderWay {
+    const { spec, status } = this.record;
+    const { renderRef } = status;
+    return { operation: spec.id, generation: spec.generation, ...(renderRef !== undefined && { renderRef }) };
   }
 
   async move(move: Move): Promise<void> {

@@ -1,0 +1,48 @@
+import type { InstallationSummary } from '../../operations/installation/installations.ts';
+import type { ReconcileContext } from '../context.ts';
+import { UNCERTAIN } from '../operation/run/ends-outside.ts';
+import { lostEnd } from '../operation/run/interruption.ts';
+import { removeSets, unneededSets } from './good-generations.ts';
+import { isRestored, readOrRestore, settleRestored } from './restore-status.ts';
+
+/** What its object says may not be so: see {@link settle}. */
+export function isUnsettled(context: ReconcileContext, installation: InstallationSummary): boolean {
+  return isRestored(context, installation) || isForsaken(context, installation);
+}
+
+/** Before anything else is done about it. */
+export async function settle(context: ReconcileContext, name: string, signal: AbortSignal): Promise<void> {
+  await settleRestored(context, name, signal);
+  await settleForsaken(context, name, signal);
+}
+
+/** An operation was changing it of which nothing is in the journal that could go on: somebody deleted its object while no agent ran. */
+function isForsaken({ journal }: ReconcileContext, { underWay }: Pick<InstallationSummary, 'underWay'>): boolean {
+  return underWay !== undefined && !journal.find(underWay.operation);
+}
+
+/**
+ * What stands there may be half of another version, or of one whose hooks have migrated its data: the last good generation is
+ * not put back over that without a word. It is said to be uncertain, as if the agent had seen the deletion.
+ */
+async function settleForsaken(context: ReconcileContext, name: string, signal: AbortSignal): Promise<void> {
+  const { installations, log } = context;
+  const known = installations.byName(name);
+  if (known?.underWay === undefined || !isForsaken(context, known)) return;
+  const { status } = await readOrRestore(context, name, { before: known.underWay.generation, signal });
+  const { underWay } = status;
+  // Another agent may have ended it.
+  if (underWay === undefined || !isForsaken(context, { underWay })) return;
+  const { generation, renderRef } = underWay;
+  const unneeded = unneededSets([renderRef], status.history);
+  log.warn('an operation under way is not in the journal any more', { installation: name, ...underWay });
+  // Only its last word may have been missing.
+  const isDone = (status.state === 'running' || status.state === 'removed') && status.observedGeneration === generation;
+  const message = `generation ${generation} was under way, and ${lostEnd(false, true).message}`;
+  await installations.write(name, {
+    ...(!isDone && { ...UNCERTAIN, message }),
+    underWay: null,
+    unneeded: [...new Set([...(status.unneeded ?? []), ...unneeded])],
+  });
+  await removeSets(context, unneeded);
+}

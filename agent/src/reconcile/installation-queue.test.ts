@@ -1,0 +1,102 @@
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import type { DesiredState } from '@steward/shared';
+import type { ResultRecord } from '../link/link.ts';
+import { createLog } from '../log.ts';
+import { Installations } from '../operations/installation/installations.ts';
+import { Journal } from '../operations/journal/journal.ts';
+import { FakeApiServer, status } from '../testing/fake-api-server.ts';
+import type { ReconcileContext } from './context.ts';
+import { Drifts } from './drift/drifts.ts';
+import { InstallationQueue } from './installation-queue.ts';
+import { RenderStore } from './render/render-store.ts';
+import { Schedules } from './schedule/schedules.ts';
+
+const api = '/apis/steward.dev/v1alpha1/namespaces/ns';
+const id = '22222222-2222-4222-8222-222222222222';
+const desired: DesiredState = {
+  installationId: '11111111-1111-4111-8111-111111111111',
+  name: 'shop',
+  namespace: 'shop',
+  service: 'web',
+  generation: 1,
+  action: 'run',
+  deleteVolumes: false,
+  release: { digest: `sha256:${'a'.repeat(64)}`, version: '1.0.0' },
+  parameters: {},
+  operation: { id, kind: 'install', requestedBy: 'a', notAfter: '2100-01-01T00:00:00Z' },
+};
+
+let server: FakeApiServer;
+let end: AbortController;
+let sent: ResultRecord[];
+let errors: string[];
+let context: ReconcileContext;
+let drifts: Drifts;
+let queue: InstallationQueue;
+
+beforeEach(async () => {
+  server = new FakeApiServer();
+  await server.start();
+  server.put(`${api}/supportpolicies/no`, {
+    apiVersion: 'steward.dev/v1alpha1',
+    kind: 'SupportPolicy',
+    metadata: { name: 'no', namespace: 'ns' },
+    spec: { rules: { install: 'deny' } },
+  });
+  end = new AbortController();
+  sent = [];
+  errors = [];
+  const link = { sendResult: (result: ResultRecord) => void sent.push(result) };
+  const log = createLog({ level: 'error', write: (line) => errors.push(line) });
+  const now = (): Date => new Date();
+  const common = { kube: server.client(), namespace: 'ns', now, log, signal: end.signal };
+  context = {
+    ...common,
+    link,
+    config: { namespace: 'ns' },
+    journal: new Journal({ ...common, link }),
+    installations: new Installations({ ...common, onChange: () => {} }),
+    renders: new RenderStore(common),
+  } as unknown as ReconcileContext;
+  const rest = { context, onDue: () => {}, signal: end.signal };
+  drifts = new Drifts(rest);
+  queue = new InstallationQueue({ ...rest, drifts, schedules: new Schedules(rest), name: 'shop' });
+});
+afterEach(async () => {
+  drifts.stop();
+  end.abort();
+  await queue.stop();
+  await server.stop();
+});
+
+it('does not begin what is being cancelled', async () => {
+  const record = await context.journal.create(desired, undefined);
+  const cancelled = queue.cancel(record, { operationId: id, requestedBy: 'b' });
+  queue.wake();
+  await Promise.all([cancelled, queue.stop()]);
+  expect(sent.map(({ state }) => state)).toEqual(['cancelled']);
+  expect(server.object(`${api}/installations/shop`)).toBeUndefined();
+  expect(errors).toEqual([]);
+});
+
+it('begins nothing again that has ended, when what comes behind its end meets an error', async () => {
+  const record = await context.journal.create(desired, undefined);
+  await context.journal.note(record, { renderRef: `render-shop-g1 1 sha256:${'b'.repeat(64)}` });
+  let refusals = 1;
+  server.intercept = ({ method }) => (method === 'DELETE' && refusals-- > 0 ? status(403, 'Forbidden') : undefined);
+  queue.wake();
+  await queue.stop();
+  expect(sent.map(({ state }) => state)).toEqual(['accepted', 'denied']);
+  expect(errors).toHaveLength(1);
+});
+
+it('carries an operation out whose installation somebody deleted a moment before', async () => {
+  await context.installations.accept(desired);
+  server.delete(`${api}/installations/shop`);
+  await context.journal.create({ ...desired, generation: 2 }, undefined);
+  queue.wake();
+  await queue.stop();
+  expect(sent.at(-1)).toMatchObject({ state: 'denied' });
+  expect(server.object(`${api}/installations/shop`)).toMatchObject({ status: { generation: 2 } });
+  expect(errors).toEqual([]);
+});

@@ -1,0 +1,82 @@
+import { isFinal } from '@steward/shared';
+import type { InstallationStatus } from '../../../operations/installation/installation-object.ts';
+import type { StatusPatch } from '../../../operations/installation/installations.ts';
+import type { OperationRecord } from '../../../operations/journal/operation-object.ts';
+import type { ReconcileContext } from '../../context.ts';
+import { removeSets, unneededSets } from '../../history/good-generations.ts';
+import { readOrRestore } from '../../history/restore-status.ts';
+import { lostEnd, type Interruption } from './interruption.ts';
+
+/*
+ * Ends of operations that no run carries out: before it began, or when it could not be brought to an end of its own. As in ends.ts
+ * the installation names the set that is to be removed before the end is told.
+ */
+
+/** What it waited for is worth telling at its end. */
+const WAITED_FOR: ReadonlySet<string> = new Set(['missing-rights', 'api-unavailable']);
+
+/** What runs is neither the old version nor the new one for certain. */
+export const UNCERTAIN = { state: 'failed', version: null, releaseDigest: null } as const satisfies StatusPatch;
+
+/** Before it has changed anything. One that has ended meanwhile stays as it ended. */
+export async function endUnbegun(
+  context: ReconcileContext,
+  record: OperationRecord,
+  { state, failure, signal }: Pick<Interruption, 'state' | 'failure'> & { signal: AbortSignal },
+): Promise<void> {
+  const { renderRef } = record.status;
+  if (isFinal(record.status.state)) return;
+  const unneeded = renderRef === undefined ? [] : await writeEnd(context, record, { signal, patchOf: () => ({}) });
+  await context.journal.say(record, (now) => {
+    if (isFinal(now.state)) return undefined;
+    const waitedFor = WAITED_FOR.has(now.reason ?? '') ? `. ${now.message}` : '';
+    return { state, phase: 'done', reason: failure.reason, message: `${failure.message}${waitedFor}` };
+  });
+  await removeSets(context, unneeded);
+}
+
+/**
+ * Somebody deleted its object, or made it unreadable. Under way, what runs is neither the old version nor the new one for certain; unless all was done
+ * and only the last word was missing.
+ */
+export async function endLost(context: ReconcileContext, record: OperationRecord, signal: AbortSignal): Promise<void> {
+  const { generation } = record.spec;
+  const isBegun = record.status.state === 'running';
+  let lost = lostEnd(false, isBegun);
+  const patchOf = (status: InstallationStatus): StatusPatch => {
+    const isDone = status.state === 'running' && status.observedGeneration === generation;
+    lost = lostEnd(isDone, isBegun && !isDone);
+    return isBegun && !isDone ? { ...UNCERTAIN, message: lost.message } : {};
+  };
+  const unneeded = await writeEnd(context, record, { signal, patchOf });
+  context.journal.lose(record, { ...lost, phase: 'done' });
+  await removeSets(context, unneeded);
+}
+
+/** An error that came again and again. */
+export async function endGivenUp(
+  context: ReconcileContext,
+  record: OperationRecord,
+  { error, signal }: { error: unknown; signal: AbortSignal },
+): Promise<void> {
+  const why = error instanceof Error ? error.message : String(error);
+  const message = `the agent met an error that it did not expect, several times: ${why}`;
+  const status = record.status.state === 'running' ? { ...UNCERTAIN, message } : { message };
+  const unneeded = await writeEnd(context, record, { signal, patchOf: () => status });
+  await context.journal.move(record, { state: 'failed', phase: 'done', reason: 'internal', message });
+  await removeSets(context, unneeded);
+}
+
+/** @returns the sets that are to be removed when the end is told */
+async function writeEnd(
+  context: ReconcileContext,
+  { spec, status: { renderRef } }: OperationRecord,
+  { patchOf, signal }: { patchOf: (status: InstallationStatus) => StatusPatch; signal: AbortSignal },
+): Promise<string[]> {
+  const { installation: name, generation: before } = spec;
+  const { status } = await readOrRestore(context, name, { before, signal });
+  const unneeded = unneededSets([renderRef], status.history);
+  const all = new Set([...(status.unneeded ?? []), ...unneeded]);
+  await context.installations.write(name, { ...patchOf(status), underWay: null, unneeded: [...all] });
+  return unneeded;
+}
