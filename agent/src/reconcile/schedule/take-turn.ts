@@ -1,6 +1,6 @@
 import type { HistoryEntry, InstallationRecord } from '../../operations/installation/installation-object.ts';
 import { InstallationGoneError } from '../../operations/installation/installations.ts';
-import { writtenSchedule, type ScheduleStatus } from '../../operations/installation/schedule-status.ts';
+import type { ScheduleStatus } from '../../operations/installation/schedule-status.ts';
 import { decide } from '../../policy/decide.ts';
 import { loadPolicies } from '../../policy/load-policies.ts';
 import type { ReconcileContext } from '../context.ts';
@@ -98,7 +98,7 @@ async function hold(
 }
 
 async function write(context: ReconcileContext, name: string, status: ScheduleStatus): Promise<void> {
-  await context.installations.write(name, { schedule: writtenSchedule(status) });
+  await context.installations.write(name, { schedule: status });
   context.monitors.refresh(name);
 }
 
