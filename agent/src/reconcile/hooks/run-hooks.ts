@@ -13,7 +13,7 @@ import type { Run } from '../operation/run/run.ts';
 import { done, failed, type Failure, type Outcome } from '../outcome.ts';
 import { pointReleaseOf } from '../history/point-of-no-return.ts';
 import { entryOf, inventoryKey } from '../plan/inventory.ts';
-import type { PlannedObject } from '../plan/plan-object.ts';
+import type { ObjectPlanInput, PlannedObject } from '../plan/plan-object.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
 import { HookWatch } from './hook-watch.ts';
 import { isIrreversible } from './hook-moments.ts';
@@ -98,8 +98,8 @@ class HookRunner {
     const known = this.#recordOf(hook);
     if (known?.state === 'succeeded') return done(undefined);
     if (known?.state === 'failed') return this.#endFailed(hook, known);
-    const planned = await planHook(this.#run, hook, this.#options.event, this.#run.whileWorking);
-    if (!planned.ok) return this.#fail(hook, planned.failure);
+    const planned = await planHook(this.#run, hook, this.#options.event, this.#until());
+    if (!planned.ok) return known ? this.#fail(hook, planned.failure) : this.#refused(hook, planned.failure);
     const begun = known ?? (await this.#begin(hook, planned.value, count));
     const made =
       begun.state === 'made' ? await this.#find(begun, planned.value) : await this.#make(hook, planned.value);
@@ -148,6 +148,17 @@ class HookRunner {
   }
 
   async #make(hook: ChartHook, planned: PlannedObject): Promise<Outcome<PlannedObject>> {
+  #until(): Pick<ObjectPlanInput, 'isLate' | 'signal'> {
+    const { context, whileWorking: signal } = this.#run;
+    return { isLate: () => context.now().getTime() > this.#options.deadlineMs, signal };
+  }
+
+  /** It was not begun, and nothing is noted of it: what is noted has run, and may be what going back does not undo. */
+  #refused(hook: ChartHook, { reason, message }: Failure): Outcome<void> {
+    const failure: Failure = { reason, message: `${this.#title(hook)}: ${message}` };
+    return { ok: false, failure: isHeldUp(this.#options, failure) ? failure : { ...failure, reason: 'hook-failed' } };
+  }
+
     const { ref, object, isOurs } = planned;
     const step = comesToAnEnd(object)
       ? ({ type: 'make-once', ref, object } as const)
@@ -170,7 +181,7 @@ class HookRunner {
 
   async #fail(hook: ChartHook, failure: Failure): Promise<Outcome<void>> {
     const { reason, message } = failure;
-    if (isHeldUp(this.#options, failure)) return failed(reason, `${this.#title(hook)}: ${message}`);
+    if (isHeldUp(this.#options, failure)) return this.#refused(hook, failure);
     const record = await this.#note(hook, { state: 'failed', message: message.slice(0, 1_500) });
     return this.#endFailed(hook, record, reason === 'hook-lost' ? reason : 'hook-failed');
   }

@@ -1,0 +1,56 @@
+import { describe, expect, it, vi } from 'vitest';
+import type { ChartHook } from '@steward/shared';
+import type { KubeClient, KubeObject, ResourceRef } from '../../kube/client.ts';
+import { KubeError } from '../../kube/error.ts';
+import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
+import type { HookRecord } from '../../operations/journal/operation-object.ts';
+import type { Run } from '../operation/run/run.ts';
+import type { ReleaseSet } from '../render/release-set.ts';
+import { runHooks } from './run-hooks.ts';
+
+const ref: ResourceRef = { group: 'batch', version: 'v1', kind: 'Job', plural: 'jobs', namespaced: true };
+const job: KubeObject = { apiVersion: 'batch/v1', kind: 'Job', metadata: { name: 'migrate', namespace: 'shop' } };
+const migrate: ChartHook = { object: job, events: ['post-upgrade'], weight: 0, deletePolicies: [] };
+const permissions = [{ group: 'batch', kind: 'Job', verbs: ['get', 'list', 'watch', 'create', 'delete'] }];
+const set = { objects: [], hooks: [migrate], meta: { permissions } } as unknown as ReleaseSet;
+const at = '2026-01-01T00:00:00Z';
+const nowMs = Date.parse(at);
+
+interface Given {
+  inventory: InventoryEntry[];
+  hooks: HookRecord[];
+  /** The agent ends then. */
+  lastsMs: number;
+}
+
+/** An operation under way, in a cluster of which only this is said. */
+function underWay(kube: object, { inventory = [], hooks, lastsMs = 4_000 }: Partial<Given> = {}) {
+  const signal = AbortSignal.timeout(lastsMs);
+  const installation = { name: 'shop', namespace: 'shop', status: { inventory, history: [] } };
+  const context = {
+    kube: { resourceOf: async () => ref, ...kube } as unknown as KubeClient,
+    config: { namespace: 'steward', fieldManager: 'steward-acme', organization: 'acme' },
+    now: () => new Date(nowMs),
+    journal: { note: vi.fn() },
+    installations: { read: async () => installation, write: vi.fn() },
+  };
+  const record = { spec: { id: 'o', generation: 2, installation: 'shop' }, status: { state: 'running', hooks } };
+  const run = { context, record, installation, signal, whileWorking: signal, move: vi.fn() };
+  return { run: run as unknown as Run, ...context };
+}
+
+describe('a hook that is refused before it has begun', () => {
+  const refusals: [string, number, KubeError][] = [
+    ['by a quota', 60_000, new KubeError('exceeded quota: few', { status: 403, reason: 'Forbidden' })],
+    ['when the deadline is over', -1, new KubeError('no', { status: 503, reason: 'Status503' })],
+  ];
+
+  it.each(refusals)('%s fails, and is not among those that have run', async (_how, leftMs, error) => {
+    const { run, journal } = underWay({ get: async () => undefined, apply: () => Promise.reject(error) });
+    const options = { event: 'post-upgrade', phase: 'post-hooks', deadlineMs: nowMs + leftMs } as const;
+    const outcome = await runHooks(run, set, options);
+    const message = expect.stringContaining('post-upgrade hook Job/migrate: ');
+    expect(outcome).toMatchObject({ ok: false, failure: { reason: 'hook-failed', message } });
+    expect(journal.note).not.toHaveBeenCalled();
+  });
+});
