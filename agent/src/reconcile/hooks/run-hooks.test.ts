@@ -1,11 +1,12 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { ChartHook } from '@steward/shared';
-import type { KubeClient, KubeObject, ResourceRef } from '../../kube/client.ts';
+import type { KubeClient, KubeObject, ResourceRef, WatchOptions } from '../../kube/client.ts';
 import { KubeError } from '../../kube/error.ts';
 import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
 import type { HookRecord } from '../../operations/journal/operation-object.ts';
 import type { Run } from '../operation/run/run.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
+import { HookWatch } from './hook-watch.ts';
 import { runHooks } from './run-hooks.ts';
 
 const ref: ResourceRef = { group: 'batch', version: 'v1', kind: 'Job', plural: 'jobs', namespaced: true };
@@ -15,6 +16,10 @@ const permissions = [{ group: 'batch', kind: 'Job', verbs: ['get', 'list', 'watc
 const set = { objects: [], hooks: [migrate], meta: { permissions } } as unknown as ReleaseSet;
 const at = '2026-01-01T00:00:00Z';
 const nowMs = Date.parse(at);
+
+function made(name: string, uid = `uid of ${name}`): InventoryEntry {
+  return { group: 'batch', version: 'v1', kind: 'Job', namespace: 'shop', name, uid, hook: `Job/${name}` };
+}
 
 interface Given {
   inventory: InventoryEntry[];
@@ -52,5 +57,38 @@ describe('a hook that is refused before it has begun', () => {
     const message = expect.stringContaining('post-upgrade hook Job/migrate: ');
     expect(outcome).toMatchObject({ ok: false, failure: { reason: 'hook-failed', message } });
     expect(journal.note).not.toHaveBeenCalled();
+  });
+});
+
+describe('whether hooks have ended', () => {
+  const view = (problem?: KubeError, never = true) => ({
+    watch: ({ onProblem }: WatchOptions<unknown>) => {
+      if (problem) onProblem?.(problem);
+      return { objects: new Map(), synced: never ? new Promise<void>(() => {}) : Promise.resolve(), isCurrent: false };
+    },
+  });
+  const refused = new KubeError('no', { status: 403, reason: 'Forbidden' });
+
+  it.each([
+    ['is not waited for where it may not be seen', view(refused), 60_000, false],
+    ['is not known where it is not shown in time', view(), 20, false],
+    [
+      'is not known by what was seen before the watch broke',
+      view(new KubeError('no', { status: 500, reason: 'x' }), false),
+      60_000,
+      false,
+    ],
+    ['shows where all can be seen', view(undefined, false), 60_000, true],
+  ])('%s', async (_what, kube, patienceMs, expected) => {
+    const watch = new HookWatch(underWay(kube).run, set.meta, nowMs, patienceMs);
+    expect(await watch.haveEnded([made('migrate')])).toBe(expected);
+    watch.stop();
+  });
+
+  it('is not waited for when the agent ends', async () => {
+    const { run } = underWay(view(), { lastsMs: 20 });
+    const watch = new HookWatch(run, set.meta, nowMs, 60_000);
+    await expect(watch.haveEnded([made('migrate')])).rejects.toThrow('aborted');
+    watch.stop();
   });
 });
