@@ -8,6 +8,7 @@ import type { ReconcileContext } from './context.ts';
 import type { Drifts } from './drift/drifts.ts';
 import { deploy } from './operation/deploy.ts';
 import { leave } from './operation/leave.ts';
+import { abandonHooksOf } from './hooks/abandon-hooks.ts';
 import { removeSets, unneededSets } from './history/good-generations.ts';
 import { readOrRestore, settleRestored } from './history/restore-status.ts';
 import { sayFirst } from './operation/run/first-words.ts';
@@ -264,24 +265,21 @@ export class InstallationQueue {
     await removeSets(this.#context, unneededSets([renderRef], history));
   }
 
-  /**
-   * Somebody deleted its object, or made it unreadable. Under way, what runs is neither the old version nor the new one for certain; unless all was done
-   * and only the last word was missing.
-   */
+  /** Somebody deleted its object, or made it unreadable. Under way, what runs is not certain, unless only the last word was missing. */
   async #lose(record: OperationRecord): Promise<void> {
     const { state, renderRef } = record.status;
     const { generation } = record.spec;
-    const options = { before: generation, signal: this.#signal };
-    const { status } = await readOrRestore(this.#context, this.#name, options);
+    await abandonHooksOf(this.#context, record, this.#signal);
+    const { status } = await readOrRestore(this.#context, this.#name, { before: generation, signal: this.#signal });
     const isDone = status.state === 'running' && status.observedGeneration === generation;
     const isUnderWay = state === 'running' && !isDone;
     const { end, rest } = lostEnd(isDone, isUnderWay);
     const message = `somebody deleted its Operation object in the cluster or made it unreadable, ${rest}`;
     const unneeded = unneededSets([renderRef], status.history);
-    const isNewest = status.generation === generation;
     await this.#context.installations.write(this.#name, {
       unneeded: [...(status.unneeded ?? []), ...unneeded],
-      ...(isUnderWay && isNewest && { message, state: 'failed', version: null, releaseDigest: null }),
+      ...(isUnderWay &&
+        status.generation === generation && { message, state: 'failed', version: null, releaseDigest: null }),
     });
     this.#context.journal.lose(record, { ...end, phase: 'done', message });
     await removeSets(this.#context, unneeded);
@@ -291,6 +289,7 @@ export class InstallationQueue {
     const why = error instanceof Error ? error.message : String(error);
     const message = `the agent met an error that it did not expect, several times: ${why}`;
     const isUnderWay = record.status.state === 'running';
+    await abandonHooksOf(this.#context, record, this.#signal);
     await this.#context.installations.write(this.#name, {
       message,
       ...(isUnderWay && { state: 'failed', version: null, releaseDigest: null }),

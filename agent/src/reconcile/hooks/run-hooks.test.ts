@@ -6,6 +6,7 @@ import type { InventoryEntry } from '../../operations/installation/installation-
 import type { HookRecord } from '../../operations/journal/operation-object.ts';
 import type { Run } from '../operation/run/run.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
+import { abandonHooksOf } from './abandon-hooks.ts';
 import { HookWatch } from './hook-watch.ts';
 import { runHooks } from './run-hooks.ts';
 
@@ -19,6 +20,10 @@ const nowMs = Date.parse(at);
 
 function made(name: string, uid = `uid of ${name}`): InventoryEntry {
   return { group: 'batch', version: 'v1', kind: 'Job', namespace: 'shop', name, uid, hook: `Job/${name}` };
+}
+
+function noted(name: string, state: HookRecord['state']): HookRecord {
+  return { event: 'post-upgrade', hook: `Job/${name}`, name, state, at };
 }
 
 interface Given {
@@ -91,4 +96,20 @@ describe('whether hooks have ended', () => {
     await expect(watch.haveEnded([made('migrate')])).rejects.toThrow('aborted');
     watch.stop();
   });
+});
+
+it('of an operation that is lost those that go on are removed; what may not be removed stays known', async () => {
+  const inventory = [made('done'), made('made'), made('held'), made('before')];
+  const hooks = [noted('done', 'succeeded'), noted('made', 'made'), noted('held', 'started')];
+  const remove = vi.fn(async (_ref: ResourceRef, _namespace: string, name: string) => {
+    if (name === 'held') throw new KubeError('no', { status: 403, reason: 'Forbidden' });
+    return true;
+  });
+  const get = async (_: ResourceRef, __: string, name: string): Promise<object> => ({
+    metadata: { uid: `uid of ${name}` },
+  });
+  const { run, installations } = underWay({ get, remove }, { inventory, hooks });
+  await abandonHooksOf(run.context, run.record, run.signal);
+  expect(remove.mock.calls.map(([, , name]) => name)).toEqual(['made', 'held']);
+  expect(installations.write).toHaveBeenCalledWith('shop', { inventory: [made('done'), made('held'), made('before')] });
 });
