@@ -162,8 +162,12 @@ describe('a schedule', () => {
       what: 'the health to say why',
     });
     expect(fixture.hub.health[one.installationId]).toMatchObject({ health: 'healthy' });
-    const told = fixture.hub.events.filter(({ installationId }) => installationId === one.installationId);
-    expect(told.map(({ kind }) => kind).filter((kind) => kind !== 'health.changed')).toEqual(['schedule.stopped']);
+    const told = (): string[] =>
+      fixture.hub.events
+        .filter(({ installationId, kind }) => installationId === one.installationId && kind !== 'health.changed')
+        .map(({ kind }) => kind);
+    await waitUntil(() => told().length > 0, { what: 'the turn to be told' });
+    expect(told()).toEqual(['schedule.stopped']);
     expect(await one.end({ kind: 'upgrade', runState, parameters: { text: 'b' } })).toMatchObject({
       state: 'succeeded',
     });

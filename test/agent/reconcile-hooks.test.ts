@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { waitUntil } from '../support/wait-until.ts';
 import { HookWorld } from './hook-world.ts';
-import type { Published, ReconcileFixture, RunningAgent } from './reconcile-fixture.ts';
+import type { Published, ReconcileFixture, RunningAgent, Where } from './reconcile-fixture.ts';
 
 let world: HookWorld;
 let fixture: ReconcileFixture;
@@ -19,6 +19,14 @@ afterAll(async () => {
   await agent?.stop();
   await world?.close();
 });
+
+async function noMoreSteps(where: Where): Promise<void> {
+  const pods = async (): Promise<string> => world.kubectl(where, 'get', 'pods', '-l', 'step=1', '-o', 'name');
+  await waitUntil(async () => (await pods()).trim() === '', {
+    what: 'the pods of the hook to be gone',
+    timeoutMs: 20_000,
+  });
+}
 
 describe.concurrent('hooks of a chart', () => {
   it('run before and after an install, each once, and what only an install makes stays', async () => {
@@ -179,13 +187,20 @@ describe.concurrent('hooks of a chart', () => {
     const end = await hub.end(fixture.offer({ ...where, generation: 2, release: hasty, kind: 'upgrade', parameters }));
     expect(end).toMatchObject({ state: 'failed', reason: 'hook-failed' });
     expect(end.message).toContain('before the deadline');
-    await waitUntil(
-      async () => (await world.kubectl(where, 'get', 'pods', '-l', 'step=1', '-o', 'name')).trim() === '',
-      {
-        what: 'the pods of the hook to be gone',
-        timeoutMs: 20_000,
-      },
-    );
+    await noMoreSteps(where);
+  });
+
+  it('that go on when somebody deletes the Operation are ended when that is noticed', async () => {
+    const { hub } = fixture;
+    const where = await fixture.installed(hooks);
+    const change = world.rule({ deadlineSeconds: 10 });
+    const hasty = await fixture.publish({ chart: 'hooks', version: '1.1.0', change });
+    const parameters = { end: 'never' };
+    const lost = fixture.offer({ ...where, generation: 2, release: hasty, kind: 'upgrade', parameters });
+    await waitUntil(() => world.jobs(where).length === 3, { what: 'the hook to be made', timeoutMs: 20_000 });
+    await fixture.kubectl('delete', 'operation', `op-${lost}`, '-n', fixture.namespace, '--wait=false');
+    expect(await hub.end(lost)).toMatchObject({ state: 'failed', reason: 'lost-track' });
+    await noMoreSteps(where);
   });
 
   it('run before and after an uninstall, and leave nothing', async () => {
@@ -232,12 +247,6 @@ describe.concurrent('an operation that is cancelled under way', () => {
     hub.cancel(upgrade, 'roll-back');
     expect(await hub.end(upgrade)).toMatchObject({ state: 'cancelled', reason: 'cancelled' });
     expect(await world.text(where)).toBe('a');
-    await waitUntil(
-      async () => (await world.kubectl(where, 'get', 'pods', '-l', 'step=1', '-o', 'name')).trim() === '',
-      {
-        what: 'the pods of the hook to be gone',
-        timeoutMs: 20_000,
-      },
-    );
+    await noMoreSteps(where);
   });
 });

@@ -47,6 +47,8 @@ export interface ListOptions extends RequestOptions {
   fieldSelector?: string;
   /** Objects per request; 50 unless told. */
   pageSize?: number;
+  /** Only these are kept, and count; all unless told. */
+  keeps?: (object: KubeObject) => boolean;
   /** More than this is a `TooLarge` error rather than memory; 5,000 unless told. */
   maxObjects?: number;
 }

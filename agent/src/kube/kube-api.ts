@@ -69,14 +69,14 @@ class KubeApi implements KubeClient {
   }
 
   async list(ref: ResourceRef, namespace: string | undefined, options: ListOptions = {}): Promise<KubeObject[]> {
-    const { pageSize = 50, maxObjects = 5_000, labelSelector, fieldSelector, signal } = options;
+    const { pageSize = 50, maxObjects = 5_000, keeps = () => true, labelSelector, fieldSelector, signal } = options;
     const objects: KubeObject[] = [];
     let next = '';
     do {
       const query = queryOf({ limit: String(pageSize), continue: next || undefined, labelSelector, fieldSelector });
       const answer = await this.#transport.request({ method: 'GET', path: pathOf(ref, namespace) + query, signal });
       const page = listPageOf(answer, ref);
-      objects.push(...page.items);
+      objects.push(...page.items.filter(keeps));
       if (objects.length > maxObjects)
         throw new KubeError(`more than ${maxObjects} ${ref.plural}`, { status: 0, reason: 'TooLarge' });
       next = page.next;

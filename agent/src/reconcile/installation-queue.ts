@@ -129,12 +129,12 @@ export class InstallationQueue {
   /** What it meets is no fault of an operation that waits: it is tried again a moment later. */
   async #turn(): Promise<void> {
     try {
-      await this.#schedules.turn(this.#name);
+      // What was held has changed nothing, and is tried again every few seconds.
+      if ((await this.#schedules.turn(this.#name)) !== 'held') this.#drifts.operationEnded(this.#name);
     } catch (error) {
       if (this.#signal.aborted) throw error;
       this.#context.log.error('a schedule was not kept', { installation: this.#name, error });
     }
-    this.#drifts.operationEnded(this.#name);
   }
 
   get #hasMore(): boolean {

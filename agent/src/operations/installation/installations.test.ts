@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { AS_RELEASED, type DesiredState } from '@steward/shared';
 import { createLog } from '../../log.ts';
 import { FakeApiServer } from '../../testing/fake-api-server.ts';
 import { Installations } from './installations.ts';
@@ -53,4 +54,37 @@ it('goes on writing after a write that failed', async () => {
   server.put(path, { ...object, spec, status: {} });
   await installations.write('shop', { version: '2.0.0' });
   expect(installations.byName('shop')).toMatchObject({ version: '2.0.0' });
+});
+
+it('leaves of a field nothing that is not said any more: no parameter, and nothing that is measured', async () => {
+  const before: DesiredState = {
+    installationId: spec.id,
+    name: 'shop',
+    namespace: 'shop',
+    service: 'web',
+    generation: 1,
+    action: 'run',
+    deleteVolumes: false,
+    release: { digest: `sha256:${'a'.repeat(64)}`, version: '1.0.0' },
+    parameters: { size: 2, deep: { a: 1, b: 2 } },
+    runState: { ...AS_RELEASED, replicas: { 'Deployment/web': 3 } },
+    operation: { id: spec.id, kind: 'scale', requestedBy: 'a', reason: 'load', notAfter: '2030-01-01T00:00:00Z' },
+  };
+  const metrics = { intervalSeconds: 60, resources: true, endpoints: [] };
+  const schedule = { isStopped: false, held: 'frozen' };
+  const was = { desired: before, metrics, schedule, counters: { key: 1 }, watched: ['Pod'] };
+  server.put(path, { ...object, spec, status: was });
+  const log = createLog({ write: () => {} });
+  const options = { kube: server.client(), namespace: 'ns', log, signal: end.signal, onChange: () => {} };
+  const installations = new Installations(options);
+  const { runState: _, ...rest } = before;
+  const { reason: __, ...operation } = before.operation;
+  const now = {
+    desired: { ...rest, parameters: { deep: { b: 3 } }, operation },
+    metrics: { intervalSeconds: 30, endpoints: [] },
+    schedule: { isStopped: true },
+    counters: { key: 2, other: 1 },
+  };
+  await installations.write('shop', now);
+  expect(server.object(path)?.['status']).toEqual({ ...now, watched: ['Pod'] });
 });

@@ -1,4 +1,5 @@
 import {
+  isRecord,
   releaseNameOf,
   type DesiredState,
   type HealthReason,
@@ -23,8 +24,9 @@ import {
 } from './installation-object.ts';
 import { INSTALLATION } from '../kinds.ts';
 import { inTurn } from '../../in-turn.ts';
+import { mergePatchOf } from '../merge-patch.ts';
 import { persist } from '../persist.ts';
-import { scheduleReasons, type ScheduleStatus, type WrittenSchedule } from './schedule-status.ts';
+import { scheduleReasons, type ScheduleStatus } from './schedule-status.ts';
 
 /** What is in memory of an installation. Inventory and history are read when an operation needs them. */
 export interface InstallationSummary extends KnownInstallation {
@@ -133,7 +135,8 @@ export class Installations {
   }
 
   /**
-   * Changes these fields of its status; null would remove one, and a long message is cut. One write after the other: of two at
+   * Changes these fields of its status, each as a whole: of a field of before nothing is left that this one does not say. Null
+   * would remove one, and a long message is cut. One write after the other: of two at
    * once, the answer to the first may come last, and what is kept of it would not be what is there.
    * @throws InstallationGoneError
    */
@@ -145,8 +148,8 @@ export class Installations {
     const { kube, namespace, signal } = this.#options;
     const { message } = status;
     const bounded = message ? { ...status, message: message.slice(0, MAX_MESSAGE) } : status;
-    const patch = (): Promise<KubeObject> =>
-      kube.patchStatus(INSTALLATION, namespace, name, { status: bounded }, { signal });
+    const patch = async (): Promise<KubeObject> =>
+      kube.patchStatus(INSTALLATION, namespace, name, { status: await this.#replacing(name, bounded) }, { signal });
     const object = await persist(patch, signal).catch((error: unknown) => {
       if (!isKubeError(error) || error.status !== 404) throw error;
       throw new InstallationGoneError(`Installation ${name} is not there any more`, { cause: error });
@@ -154,6 +157,20 @@ export class Installations {
     const decoded = decodeInstallation(object);
     if (!decoded.ok) throw new Error(`Installation ${name} cannot be read after writing: ${decoded.error}`);
     this.#keep(decoded.value);
+  }
+
+  /** As a merge patch, which by itself would only add to the maps that are there: to parameters, or to what is measured. */
+  async #replacing(name: string, status: StatusPatch): Promise<Record<string, unknown>> {
+    const fields = Object.entries<unknown>(status);
+    if (!fields.some(([, value]) => isRecord(value))) return status;
+    const { kube, namespace, signal } = this.#options;
+    const there = (await kube.get(INSTALLATION, namespace, name, { signal }))?.['status'];
+    const before = isRecord(there) ? there : {};
+    const patches = fields.map(([key, value]): [string, unknown] => {
+      const present = before[key];
+      return [key, isRecord(value) && isRecord(present) ? (mergePatchOf(present, value) ?? {}) : value];
+    });
+    return Object.fromEntries(patches);
   }
 
   async #create(
@@ -229,4 +246,4 @@ function keptBesides({ state, observedGeneration, history }: InstallationStatus)
 }
 
 type Nullable<T> = { [K in keyof T]?: T[K] | null };
-export type StatusPatch = Nullable<Omit<InstallationStatus, 'schedule'>> & { schedule?: WrittenSchedule };
+export type StatusPatch = Nullable<InstallationStatus>;

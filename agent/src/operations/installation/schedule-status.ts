@@ -4,7 +4,7 @@ import type { HealthReason } from '@steward/shared';
 
 /**
  * What the schedule of an installation has made of it. It is written before anything is changed, so that operations, repairs and
- * the next life of the agent know whether it is to run; a field that is not there any more is written as null.
+ * the next life of the agent know whether it is to run.
  */
 export const ScheduleStatus = Type.Object({
   /** By its schedule: whatever was asked for beside it stays as it is. */
@@ -19,20 +19,6 @@ export const ScheduleStatus = Type.Object({
   held: Type.Optional(Type.String()),
 });
 export type ScheduleStatus = Static<typeof ScheduleStatus>;
-
-/** As a patch that leaves nothing of before. */
-export interface WrittenSchedule {
-  isStopped: boolean;
-  isTurning: boolean | null;
-  until: string | null;
-  overriddenUntil: string | null;
-  held: string | null;
-}
-
-export function writtenSchedule(status: ScheduleStatus): WrittenSchedule {
-  const { isStopped, isTurning = null, until = null, overriddenUntil = null, held = null } = status;
-  return { isStopped, isTurning, until, overriddenUntil, held };
-}
 
 /** What a person has to know of it beside the health. */
 export function scheduleReasons(name: string, schedule: ScheduleStatus | undefined): HealthReason[] {

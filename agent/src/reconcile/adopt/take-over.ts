@@ -3,7 +3,8 @@ import { persist } from '../../operations/persist.ts';
 import { changesBetween, type FieldChange } from '../fields/changed-fields.ts';
 import { withoutMarks } from './helm-marks.ts';
 import { helmFieldsOf, takenOver } from '../fields/managed-fields.ts';
-import { mergePatchOf, pruned } from '../fields/pruned.ts';
+import { mergePatchOf } from '../../operations/merge-patch.ts';
+import { pruned } from '../fields/pruned.ts';
 
 /** An object as Helm left it, as if its fields were ours already: by that is found out what is applied over it. */
 export function asTakenOver(live: KubeObject, fieldManager: string): KubeObject {

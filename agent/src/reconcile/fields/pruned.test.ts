@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { KubeObject } from '../../kube/client.ts';
-import { mergePatchOf, pruned } from './pruned.ts';
+import { pruned } from './pruned.ts';
 
 const object = (spec: Record<string, unknown>, annotations: Record<string, string> = {}): KubeObject => ({
   apiVersion: 'apps/v1',
@@ -49,13 +49,5 @@ describe('an object without what is owned and not wanted', () => {
     const owned = { 'f:metadata': { 'f:annotations': { '.': {}, 'f:a': {} } } };
     const { annotations: _, ...metadata } = object({}).metadata;
     expect(pruned(live, { ...object({}), metadata }, owned).metadata).toEqual({ name: 'web' });
-  });
-});
-
-describe('a merge patch', () => {
-  it('says what goes with null, lists whole, and nothing of what is the same', () => {
-    const from = { a: 1, b: { c: 1, d: 2 }, list: [1, 2], same: { x: 1 } };
-    expect(mergePatchOf(from, { a: 1, b: { c: 1 }, list: [1], same: { x: 1 } })).toEqual({ b: { d: null }, list: [1] });
-    expect(mergePatchOf(from, structuredClone(from))).toBeUndefined();
   });
 });

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { WATCHED, type WatchedKind } from '../../collect/namespace-objects.ts';
 import { NamespaceView } from '../../collect/namespace-view.ts';
 import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
@@ -9,18 +10,22 @@ import type { SetMeta } from '../render/release-set.ts';
 import { watchRollout } from '../rollout/watch-rollout.ts';
 
 const KINDS: ReadonlySet<WatchedKind> = new Set(['Job', 'Pod']);
+/** What may not be watched, or not by now, is never listed. */
+const SYNC_PATIENCE_MS = 10_000;
 
 /** Follows jobs and pods of hooks; its watches are opened when something is first waited for. */
 export class HookWatch {
   readonly #run: Run;
   readonly #meta: SetMeta;
   readonly #deadlineMs: number;
+  readonly #patienceMs: number;
   #view: NamespaceView | undefined;
 
-  constructor(run: Run, meta: SetMeta, deadlineMs: number) {
+  constructor(run: Run, meta: SetMeta, deadlineMs: number, patienceMs = SYNC_PATIENCE_MS) {
     this.#run = run;
     this.#meta = meta;
     this.#deadlineMs = deadlineMs;
+    this.#patienceMs = patienceMs;
   }
 
   /** Until it has come to a good end, or it is certain that it will not, or the deadline. */
@@ -44,10 +49,10 @@ export class HookWatch {
     });
   }
 
-  /** Whether none of them could still do something. */
+  /** Whether none of them could still do something; false also when that cannot be seen. @throws what ends the agent */
   async haveEnded(entries: readonly InventoryEntry[]): Promise<boolean> {
     const view = this.#open();
-    await view.synced();
+    if (!(await this.#isSynced(view)) || view.problem !== undefined) return false;
     const { jobs, pods } = view.objects;
     const running = [
       ...[...jobs.values()].filter(({ state }) => state === 'active' || state === 'suspended'),
@@ -59,6 +64,17 @@ export class HookWatch {
 
   stop(): void {
     this.#view?.stop();
+  }
+
+  async #isSynced(view: NamespaceView): Promise<boolean> {
+    if (view.lacksRights) return false;
+    const end = new AbortController();
+    const signal = AbortSignal.any([this.#run.signal, end.signal]);
+    try {
+      return await Promise.race([view.synced().then(() => true), delay(this.#patienceMs, false, { signal })]);
+    } finally {
+      end.abort();
+    }
   }
 
   #open(): NamespaceView {

@@ -4,7 +4,7 @@ import { allOf, done, type Outcome } from '../outcome.ts';
 import { inventoryKey } from '../plan/inventory.ts';
 import { inParallel } from '../../parallel.ts';
 import { neverOursOf } from '../fields/never-ours.ts';
-import { orRefused, planObject, type PlannedObject } from '../plan/plan-object.ts';
+import { orRefused, planObject, type ObjectPlanInput, type PlannedObject } from '../plan/plan-object.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
 import { hooksOfRun } from './hook-moments.ts';
 import { hookName, hookObject } from './hook-object.ts';
@@ -20,7 +20,9 @@ export async function planHooks(
   { hooks }: Pick<ReleaseSet, 'hooks'>,
 ): Promise<Outcome<OperationPlan['changes']>> {
   const due = hooksOfRun(run, hooks);
-  const outcomes = await inParallel(due, WIDTH, ({ hook, event }) => planHook(run, hook, event, run.untilWriting));
+  const outcomes = await inParallel(due, WIDTH, ({ hook, event }) =>
+    planHook(run, hook, event, { signal: run.untilWriting }),
+  );
   const tried = allOf(outcomes);
   if (!tried.ok) return tried;
   return done(
@@ -33,7 +35,7 @@ export async function planHook(
   run: Run,
   hook: ChartHook,
   event: HookEvent,
-  signal: AbortSignal,
+  until: Pick<ObjectPlanInput, 'isLate' | 'signal'>,
 ): Promise<Outcome<PlannedObject>> {
   const { kube, config } = run.context;
   const { inventory } = run.installation.status;
@@ -46,7 +48,7 @@ export async function planHook(
       ours: new Map(inventory.map((entry) => [inventoryKey(entry), entry])),
       neverOurs: neverOursOf([], undefined, run.installation.name),
       mayAskLess: false,
-      signal,
+      ...until,
     });
     return done(planned);
   });

@@ -13,8 +13,9 @@ import type { Run } from '../operation/run/run.ts';
 import { done, failed, type Failure, type Outcome } from '../outcome.ts';
 import { pointReleaseOf } from '../history/point-of-no-return.ts';
 import { entryOf, inventoryKey } from '../plan/inventory.ts';
-import type { PlannedObject } from '../plan/plan-object.ts';
+import type { ObjectPlanInput, PlannedObject } from '../plan/plan-object.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
+import { removeEntries } from './abandon-hooks.ts';
 import { HookWatch } from './hook-watch.ts';
 import { isIrreversible } from './hook-moments.ts';
 import { hookName, hooksAt } from './hook-object.ts';
@@ -51,27 +52,6 @@ export async function runHooks(run: Run, set: ReleaseSet, options: HooksOptions)
   }
 }
 
-/** Ends hooks that were begun and have not come to their end, for an operation that goes no further. */
-export async function abandonHooks(run: Run, message: string): Promise<void> {
-  const { context, record, installation, signal } = run;
-  const { kube, config, now, journal } = context;
-  const open = (record.status.hooks ?? []).filter(({ state }) => state === 'started' || state === 'made');
-  const names = new Set(open.map(({ hook }) => hook));
-  const entries = installation.status.inventory.filter(({ hook }) => hook !== undefined && names.has(hook));
-  if (open.length === 0) return;
-  const at = now().toISOString();
-  const hooks = (record.status.hooks ?? []).map((known) =>
-    open.includes(known) ? { ...known, state: 'failed' as const, message, at } : known,
-  );
-  await journal.note(record, { hooks });
-  const steps = { kube, fieldManager: config.fieldManager, now, deadlineMs: 0, signal };
-  for (const entry of entries)
-    if (comesToAnEnd(entry)) await executeStep({ type: 'remove', entry, propagation: 'Background' }, steps);
-  const inventory = installation.status.inventory.filter((entry) => !entries.includes(entry) || !comesToAnEnd(entry));
-  await context.installations.write(installation.name, { inventory });
-  installation.status.inventory = inventory;
-}
-
 /** Of a way back that lacks rights: it waits for them and runs the hook again, of which nothing was done, or which goes on. */
 function isHeldUp({ phase }: HooksOptions, { reason }: Failure): boolean {
   return phase === 'roll-back' && reason === 'missing-rights';
@@ -98,8 +78,8 @@ class HookRunner {
     const known = this.#recordOf(hook);
     if (known?.state === 'succeeded') return done(undefined);
     if (known?.state === 'failed') return this.#endFailed(hook, known);
-    const planned = await planHook(this.#run, hook, this.#options.event, this.#run.whileWorking);
-    if (!planned.ok) return this.#fail(hook, planned.failure);
+    const planned = await planHook(this.#run, hook, this.#options.event, this.#until());
+    if (!planned.ok) return known ? this.#fail(hook, planned.failure) : this.#refused(hook, planned.failure);
     const begun = known ?? (await this.#begin(hook, planned.value, count));
     const made =
       begun.state === 'made' ? await this.#find(begun, planned.value) : await this.#make(hook, planned.value);
@@ -168,21 +148,33 @@ class HookRunner {
     return failed('hook-lost', message);
   }
 
+  #until(): Pick<ObjectPlanInput, 'isLate' | 'signal'> {
+    const { context, whileWorking: signal } = this.#run;
+    return { isLate: () => context.now().getTime() > this.#options.deadlineMs, signal };
+  }
+
+  /** It was not begun, and nothing is noted of it: what is noted has run, and may be what going back does not undo. */
+  #refused(hook: ChartHook, { reason, message }: Failure): Outcome<void> {
+    const failure: Failure = { reason, message: `${this.#title(hook)}: ${message}` };
+    return { ok: false, failure: isHeldUp(this.#options, failure) ? failure : { ...failure, reason: 'hook-failed' } };
+  }
+
   async #fail(hook: ChartHook, failure: Failure): Promise<Outcome<void>> {
     const { reason, message } = failure;
-    if (isHeldUp(this.#options, failure)) return failed(reason, `${this.#title(hook)}: ${message}`);
+    if (isHeldUp(this.#options, failure)) return this.#refused(hook, failure);
     const record = await this.#note(hook, { state: 'failed', message: message.slice(0, 1_500) });
     return this.#endFailed(hook, record, reason === 'hook-lost' ? reason : 'hook-failed');
   }
 
-  /** What has not come to its own end must not go on after the operation has ended. */
+  /** What has not come to its own end must not go on after the operation has ended, also where somebody cancels that just now. */
   async #endFailed(
     hook: ChartHook,
     { message = 'it failed' }: HookRecord,
     reason: 'hook-failed' | 'hook-lost' = 'hook-failed',
   ): Promise<Outcome<void>> {
     const entries = this.#entriesOf(hook);
-    if (comesToAnEnd(hook.object) && !(await this.#watch.haveEnded(entries))) await this.#remove(entries);
+    if (comesToAnEnd(hook.object) && !(await this.#watch.haveEnded(entries)))
+      await this.#remove(entries, this.#run.signal);
     return failed(reason, `${this.#title(hook)}: ${message}`);
   }
 
@@ -219,9 +211,9 @@ class HookRunner {
     installation.status.inventory = inventory;
   }
 
-  async #remove(entries: readonly InventoryEntry[]): Promise<void> {
+  async #remove(entries: readonly InventoryEntry[], signal = this.#run.whileWorking): Promise<void> {
     if (entries.length === 0) return;
-    for (const entry of entries) await executeStep({ type: 'remove', entry, propagation: 'Background' }, this.#steps);
-    await this.#writeInventory(this.#inventoryWithout(entries));
+    const gone = await removeEntries(entries, { ...this.#steps, signal });
+    await this.#writeInventory(this.#inventoryWithout(gone));
   }
 }

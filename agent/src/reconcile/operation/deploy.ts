@@ -2,7 +2,6 @@ import { AS_RELEASED, canonicalJson, isRemedy, type OperationKind, type Operatio
 import { AS_SIGNED, type ImageSource } from '../../operations/installation/image-source.ts';
 import type { HistoryEntry } from '../../operations/installation/installation-object.ts';
 import type { StatusPatch } from '../../operations/installation/installations.ts';
-import { writtenSchedule } from '../../operations/installation/schedule-status.ts';
 import { endpointsOf } from '../endpoints.ts';
 import { judgeAdoption, type JudgedAdoption } from '../adopt/judge-adoption.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
@@ -24,7 +23,8 @@ import { endBeforeChange, refuse } from './run/ends.ts';
 import { momentsOf } from '../hooks/hook-moments.ts';
 import { hooksAt } from '../hooks/hook-object.ts';
 import { planHooks } from '../hooks/plan-hooks.ts';
-import { abandonHooks, runHooks } from '../hooks/run-hooks.ts';
+import { abandonHooks } from '../hooks/abandon-hooks.ts';
+import { runHooks } from '../hooks/run-hooks.ts';
 import { deadlineOf } from './run/deadline.ts';
 import { applySet, removeLeft, rollOut } from './forward.ts';
 import { crossedPoint } from '../history/point-of-no-return.ts';
@@ -262,8 +262,8 @@ async function finish(run: Run, set: ReleaseSet): Promise<void> {
 
 /** Who starts it, or takes away what has stopped it, has seen it run: the schedule has not to do it once more. */
 function scheduleAfter({ kind, endsScheduledStop, runState, context }: Run): StatusPatch {
-  if (kind === 'start') return { schedule: writtenSchedule(startedByHand(runState.schedule, context.now().getTime())) };
-  return endsScheduledStop ? { schedule: writtenSchedule({ isStopped: false }) } : {};
+  if (kind === 'start') return { schedule: startedByHand(runState.schedule, context.now().getTime()) };
+  return endsScheduledStop ? { schedule: { isStopped: false } } : {};
 }
 
 const MAX_CLAIMS = 5;

@@ -1,6 +1,6 @@
 import type { ReconcileContext } from '../context.ts';
 import { dueTurn } from './due-turn.ts';
-import { takeTurn } from './take-turn.ts';
+import { takeTurn, type Turn } from './take-turn.ts';
 
 const TICK_MS = 5_000;
 /** What could not be done is tried again after this; a policy may be another one then. */
@@ -46,10 +46,12 @@ export class Schedules {
     return this.isDue(name) && this.#options.context.installations.byName(name)?.scheduled?.held === undefined;
   }
 
-  async turn(name: string): Promise<void> {
+  async turn(name: string): Promise<Turn> {
     this.#notBefore.set(name, performance.now() + RETRY_MS);
     const { context, signal } = this.#options;
-    if (await takeTurn(context, name, signal)) this.#notBefore.delete(name);
+    const turn = await takeTurn(context, name, signal);
+    if (turn === 'done') this.#notBefore.delete(name);
+    return turn;
   }
 
   #look(): void {

@@ -1,6 +1,6 @@
 import type { HistoryEntry, InstallationRecord } from '../../operations/installation/installation-object.ts';
 import { InstallationGoneError } from '../../operations/installation/installations.ts';
-import { writtenSchedule, type ScheduleStatus } from '../../operations/installation/schedule-status.ts';
+import type { ScheduleStatus } from '../../operations/installation/schedule-status.ts';
 import { decide } from '../../policy/decide.ts';
 import { loadPolicies } from '../../policy/load-policies.ts';
 import type { ReconcileContext } from '../context.ts';
@@ -12,26 +12,28 @@ import { setInput, standingRelease } from '../plan/set-input.ts';
 import { dueTurn } from './due-turn.ts';
 import { findStandingSet, standingGeneration } from '../history/standing-set.ts';
 
+/** `held`: it could not be done, the installation says why, and it is to be tried again; `gone`: there is nothing to stop or start. */
+export type Turn = 'done' | 'held' | 'gone';
+
 /**
  * Stops or starts an installation whose schedule says so now: its stored set, as an operation would, without rendering and
  * without hooks. What the schedule was consented to is not asked for again; who has denied it since is obeyed. After a kill it
  * is done again from the beginning.
- * @returns false when it could not be done, and is to be tried again
  */
-export async function takeTurn(context: ReconcileContext, name: string, signal: AbortSignal): Promise<boolean> {
+export async function takeTurn(context: ReconcileContext, name: string, signal: AbortSignal): Promise<Turn> {
   const installation = await context.installations.read(name).catch(unlessGone);
-  if (!installation) return false;
+  if (!installation) return 'gone';
   const { schedule: before } = installation.status;
   const { state, history, observedGeneration } = installation.status;
   const last = history.find(({ generation }) => generation === observedGeneration);
   const due = dueTurn(last?.runState?.schedule, before, context.now().getTime());
-  if (!due) return true;
+  if (!due) return 'done';
   if (due.isStopped === (before?.isStopped ?? false) && before?.isTurning !== true) {
     await write(context, name, due);
-    return true;
+    return 'done';
   }
   const good = standingGeneration(installation.status);
-  if (!good) return state === 'failed' ? hold(context, name, before, UNCERTAIN) : true;
+  if (!good) return state === 'failed' ? hold(context, name, before, UNCERTAIN) : 'done';
   const policies = await loadPolicies(context.kube, context.config.namespace, signal);
   const decision = decide('schedule', name, policies);
   if (decision.effect === 'deny') return hold(context, name, before, decision.message);
@@ -42,7 +44,7 @@ export async function takeTurn(context: ReconcileContext, name: string, signal: 
   if (!applied.ok) return hold(context, name, turning, applied.failure.message);
   await write(context, name, due);
   tell(context, installation, due);
-  return true;
+  return 'done';
 }
 
 const UNCERTAIN =
@@ -91,14 +93,14 @@ async function hold(
   name: string,
   status: ScheduleStatus | undefined,
   why: string,
-): Promise<false> {
+): Promise<'held'> {
   const held = `its schedule is not kept: ${why}`.slice(0, 1_000);
   if (status?.held !== held) await write(context, name, { isStopped: false, ...status, held });
-  return false;
+  return 'held';
 }
 
 async function write(context: ReconcileContext, name: string, status: ScheduleStatus): Promise<void> {
-  await context.installations.write(name, { schedule: writtenSchedule(status) });
+  await context.installations.write(name, { schedule: status });
   context.monitors.refresh(name);
 }
 

@@ -3,6 +3,7 @@ import type { KubeObject } from '../../../kube/client.ts';
 import { OPERATION_APPROVAL, SUPPORT_POLICY } from '../../../operations/kinds.ts';
 import { answerAmong, approvalCommand, faultOf, isAbout, type Answer, type Asked } from '../../../policy/approval.ts';
 import { decideAll, type Decision } from '../../../policy/decide.ts';
+import { loadApprovals } from '../../../policy/load-approvals.ts';
 import { loadPolicies } from '../../../policy/load-policies.ts';
 import { sentences } from '../../../sentences.ts';
 import { Bell } from '../../bell.ts';
@@ -58,12 +59,14 @@ export async function obtainConsent<T>(
   for (;;) {
     const decision = await loadDecision(run, planned);
     if (!decision.ok) return decision;
-    if (decision.value.effect === 'allow') return done(planned);
-    if (run.record.status.approval?.planDigest === planned.told.digest) return done(planned);
+    const isApproved = run.record.status.approval?.planDigest === planned.told.digest;
+    if (decision.value.effect === 'allow' || isApproved) {
+      const no = await loadRejection(run, planned.told);
+      return no ? rejected(run, no) : done(planned);
+    }
     const answer = await awaitAnswer(run, planned, decision.value.message);
     if (answer === 'look-again') continue;
-    if (answer.decision === 'reject')
-      return failed('approval-rejected', `${answer.approver} rejected the ${run.title} (${answer.name})`);
+    if (answer.decision === 'reject') return rejected(run, answer);
     await useApproval(run, answer, planned.told.digest);
     const again = await replan();
     if (!again.ok) return again;
@@ -72,6 +75,20 @@ export async function obtainConsent<T>(
     if (isChanged)
       await ask(run, planned.told, `The plan changed after ${answer.approver} approved it`, 'plan-changed');
   }
+}
+
+function rejected({ title }: Run, { approver, name }: Answer): Outcome<never> {
+  return failed('approval-rejected', `${approver} rejected the ${title} (${name})`);
+}
+
+/** Who was asked may have said no since there was a yes, or since nobody has to be asked: read from the API server, not from memory. */
+async function loadRejection(run: Run, told: OperationPlan): Promise<Answer | undefined> {
+  const { context, record, untilWriting } = run;
+  if (record.status.state !== 'awaiting-approval') return undefined;
+  const { kube, config } = context;
+  const about = { namespace: config.namespace, operation: record.name, signal: untilWriting };
+  const answer = answerAmong(await loadApprovals(kube, about), askedOf(run, told));
+  return answer?.decision === 'reject' ? answer : undefined;
 }
 
 async function useApproval(run: Run, { name, uid, approver }: Answer, planDigest: string): Promise<void> {

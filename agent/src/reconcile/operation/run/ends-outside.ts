@@ -5,6 +5,7 @@ import type { OperationRecord } from '../../../operations/journal/operation-obje
 import type { ReconcileContext } from '../../context.ts';
 import { removeSets, unneededSets } from '../../history/good-generations.ts';
 import { readOrRestore } from '../../history/restore-status.ts';
+import { abandonHooksOf } from '../../hooks/abandon-hooks.ts';
 import { lostEnd, type Interruption } from './interruption.ts';
 
 /*
@@ -48,6 +49,7 @@ export async function endLost(context: ReconcileContext, record: OperationRecord
     lost = lostEnd(isDone, isBegun && !isDone);
     return isBegun && !isDone ? { ...UNCERTAIN, message: lost.message } : {};
   };
+  await abandonHooksOf(context, record, signal);
   const unneeded = await writeEnd(context, record, { signal, patchOf });
   context.journal.lose(record, { ...lost, phase: 'done' });
   await removeSets(context, unneeded);
@@ -62,6 +64,7 @@ export async function endGivenUp(
   const why = error instanceof Error ? error.message : String(error);
   const message = `the agent met an error that it did not expect, several times: ${why}`;
   const status = record.status.state === 'running' ? { ...UNCERTAIN, message } : { message };
+  await abandonHooksOf(context, record, signal);
   const unneeded = await writeEnd(context, record, { signal, patchOf: () => status });
   await context.journal.move(record, { state: 'failed', phase: 'done', reason: 'internal', message });
   await removeSets(context, unneeded);

@@ -1,0 +1,62 @@
+import { comesToAnEnd } from '@steward/shared';
+import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
+import type { HookRecord, OperationRecord } from '../../operations/journal/operation-object.ts';
+import type { ReconcileContext } from '../context.ts';
+import { executeStep, type StepContext } from '../execute/steps.ts';
+import { readOrRestore } from '../history/restore-status.ts';
+import type { Run } from '../operation/run/run.ts';
+
+/** Ends hooks that were begun and have not come to their end, for an operation that goes no further. */
+export async function abandonHooks(run: Run, message: string): Promise<void> {
+  const { context, record } = run;
+  const open = openHooks(record);
+  if (open.length === 0) return;
+  const at = context.now().toISOString();
+  const hooks = (record.status.hooks ?? []).map((known) =>
+    open.includes(known) ? { ...known, state: 'failed' as const, message, at } : known,
+  );
+  await context.journal.note(record, { hooks });
+  await removeOpen(run, open);
+}
+
+/** The same for an operation that no run carries out any more, or that nothing can be written of. */
+export async function abandonHooksOf(
+  context: ReconcileContext,
+  record: OperationRecord,
+  signal: AbortSignal,
+): Promise<void> {
+  const open = openHooks(record);
+  if (open.length === 0) return;
+  const { installation: name, generation: before } = record.spec;
+  const installation = await readOrRestore(context, name, { before, signal });
+  await removeOpen({ context, installation, signal }, open);
+}
+
+function openHooks({ status }: OperationRecord): HookRecord[] {
+  return (status.hooks ?? []).filter(({ state }) => state === 'started' || state === 'made');
+}
+
+async function removeOpen(
+  { context, installation, signal }: Pick<Run, 'context' | 'installation' | 'signal'>,
+  open: readonly HookRecord[],
+): Promise<void> {
+  const { kube, config, now } = context;
+  const names = new Set(open.map(({ hook }) => hook));
+  const { inventory: before } = installation.status;
+  const entries = before.filter((entry) => names.has(entry.hook ?? '') && comesToAnEnd(entry));
+  const steps = { kube, fieldManager: config.fieldManager, now, deadlineMs: 0, signal };
+  const gone = new Set(await removeEntries(entries, steps));
+  const inventory = before.filter((entry) => !gone.has(entry));
+  await context.installations.write(installation.name, { inventory });
+  installation.status.inventory = inventory;
+}
+
+/** @returns those that are gone: what may not be removed stays known, so that a later run of the hook removes it */
+export async function removeEntries(entries: readonly InventoryEntry[], steps: StepContext): Promise<InventoryEntry[]> {
+  const gone: InventoryEntry[] = [];
+  for (const entry of entries) {
+    const removed = await executeStep({ type: 'remove', entry, propagation: 'Background' }, steps);
+    if (removed.ok) gone.push(entry);
+  }
+  return gone;
+}
