@@ -181,7 +181,7 @@ describe('bodies that never end, of callers who have not said who they are', () 
     await new Promise((resolve) => socket.write(Buffer.alloc(900_000, ' '), resolve));
   }
 
-  /** From an address of its own, without a token: 401 once its body was read. */
+  /** From an address of its own, without a token: 401 once its body was read. More than what one that was sent away has given back. */
   function askFrom(localAddress: string): Promise<number> {
     const { hostname, port } = new URL(fleet.running.hub.url);
     const { promise, resolve, reject } = Promise.withResolvers<number>();
@@ -192,7 +192,7 @@ describe('bodies that never end, of callers who have not said who they are', () 
       resolve(response.statusCode ?? 0);
     });
     outgoing.on('error', reject);
-    outgoing.end(`{}${' '.repeat(200_000)}`);
+    outgoing.end(`{}${' '.repeat(1_000_000)}`);
     return promise;
   }
 
