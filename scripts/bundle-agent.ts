@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build, type Metafile } from 'esbuild';
-import { writeLicences } from './bundle-licences.ts';
+import { packagesIn, writeLicences } from './bundle-licences.ts';
 import { NODE_BUNDLE } from './node-bundle.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -48,7 +48,7 @@ export async function bundleAgent(
   });
   const found = [...unwantedIn(metafile), ...twiceIn(metafile)];
   if (found.length > 0) throw new Error(`the agent's bundle holds what it must not:\n  ${found.join('\n  ')}`);
-  await writeLicences(metafile, process.cwd());
+  await writeLicences(metafile);
   return outfile;
 }
 
@@ -61,13 +61,9 @@ function unwantedIn({ inputs }: Metafile): string[] {
 
 /** Packages of which npm installed more than one copy, each with its own share of memory: one version for all, named in the root, mends it. */
 function twiceIn({ inputs }: Metafile): string[] {
-  const copies = Object.keys(inputs).flatMap((name) => {
-    const [, folder, packageName] = /^(.*node_modules\/)((?:@[^/]+\/)?[^/]+)\//.exec(name) ?? [];
-    return folder === undefined || packageName === undefined ? [] : [{ folder, packageName }];
-  });
-  return [...Map.groupBy(copies, ({ packageName }) => packageName)].flatMap(([packageName, found]) => {
+  return [...Map.groupBy(packagesIn(inputs), ({ name }) => name)].flatMap(([name, found]) => {
     const folders = new Set(found.map(({ folder }) => folder));
-    return folders.size < 2 ? [] : [`${packageName}: twice, from ${[...folders].join(' and ')}`];
+    return folders.size < 2 ? [] : [`${name}: twice, from ${[...folders].join(' and ')}`];
   });
 }
 

@@ -1,5 +1,5 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
-import { dirname, join, sep } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Metafile } from 'esbuild';
 
 /** Beside each bundle, and to be handed on with it. */
@@ -11,21 +11,20 @@ const TEXTS = /^(licen[cs]e|copying|notice)([.-].*)?$/i;
  * Writes down whose work a bundle has in it and under what terms: the licences of most of it ask for their text in every copy.
  * @throws Error when a package says nothing about its licence
  */
-export async function writeLicences({ inputs, outputs }: Metafile, workingFolder: string): Promise<void> {
-  const folders = new Set(Object.keys(inputs).flatMap((path) => packageFolder(join(workingFolder, path)) ?? []));
+export async function writeLicences({ inputs, outputs }: Metafile): Promise<void> {
+  const folders = new Set(packagesIn(inputs).map(({ folder, name }) => folder + name));
   const texts = await Promise.all([...folders].map(licenceOf));
   const rule = `\n${'-'.repeat(80)}\n`;
   const [program = ''] = Object.keys(outputs);
-  await writeFile(join(workingFolder, dirname(program), LICENCES), texts.sort().join(rule));
+  await writeFile(join(dirname(program), LICENCES), texts.sort().join(rule));
 }
 
-/** Of the innermost package that a file belongs to; none of our own. */
-function packageFolder(file: string): string | undefined {
-  const modules = `${sep}node_modules${sep}`;
-  const at = file.lastIndexOf(modules);
-  if (at === -1) return undefined;
-  const [first = '', second = ''] = file.slice(at + modules.length).split(sep);
-  return join(file.slice(0, at), modules, first.startsWith('@') ? join(first, second) : first);
+/** Of each file in a bundle the innermost package that it belongs to, by its name, and the `node_modules` that this lies in; none of our own. */
+export function packagesIn(inputs: Metafile['inputs']): { folder: string; name: string }[] {
+  return Object.keys(inputs).flatMap((path) => {
+    const [, folder, name] = /^(.*node_modules\/)((?:@[^/]+\/)?[^/]+)\//.exec(path) ?? [];
+    return folder === undefined || name === undefined ? [] : [{ folder, name }];
+  });
 }
 
 async function licenceOf(folder: string): Promise<string> {

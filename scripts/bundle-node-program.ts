@@ -46,4 +46,4 @@ const { metafile } = await build({
     ].join(''),
   },
 });
-await writeLicences(metafile, process.cwd());
+await writeLicences(metafile);

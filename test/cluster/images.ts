@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { LICENCES } from '../../scripts/bundle-licences.ts';
 import { pauseImage } from './node/component-files.ts';
 import { buildImage, sharedLibraries, type BuiltImage, type ImageFile } from './image.ts';
 import { ensurePackages, VOLUMES } from './packages.ts';
@@ -24,7 +25,7 @@ export async function agentImage(bundlePath: string, options: AgentImageOptions 
   const [major = ''] = process.versions.node.split('.');
   if (Number(major) < 24) throw new Error(`the agent runs on Node 24, this is ${process.version}: use the repo's own`);
   const helm = await buildProgram('helm', options.log);
-  const licences = join(dirname(bundlePath), 'LICENSES.txt');
+  const licences = join(dirname(bundlePath), LICENCES);
   return buildImage({
     name: options.name ?? 'steward.test/agent:1',
     base: [
@@ -38,7 +39,7 @@ export async function agentImage(bundlePath: string, options: AgentImageOptions 
       // Says how the bundle is to be read, whatever its name ends in.
       { content: '{"type":"module"}', to: '/app/package.json' },
       { from: bundlePath, to: '/app/agent.js' },
-      ...(existsSync(licences) ? [{ from: licences, to: '/app/LICENSES.txt' }] : []),
+      ...(existsSync(licences) ? [{ from: licences, to: `/app/${LICENCES}` }] : []),
     ],
     entrypoint: ['/usr/local/bin/node', ...(options.nodeFlags ?? []), '/app/agent.js'],
     env: { NODE_ENV: 'production', HOME: '/tmp', ...options.env },

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import type { DesiredState } from '@steward/shared';
 import type { ResultRecord } from '../link/link.ts';
 import { createLog } from '../log.ts';
 import { Installations } from '../operations/installation/installations.ts';
 import { Journal } from '../operations/journal/journal.ts';
+import { FIRST_PUSH } from '../testing/desired-state.ts';
 import { FakeApiServer, status } from '../testing/fake-api-server.ts';
 import type { ReconcileContext } from './context.ts';
 import { Drifts } from './drift/drifts.ts';
@@ -12,19 +12,8 @@ import { RenderStore } from './render/render-store.ts';
 import { Schedules } from './schedule/schedules.ts';
 
 const api = '/apis/steward.dev/v1alpha1/namespaces/ns';
-const id = '22222222-2222-4222-8222-222222222222';
-const desired: DesiredState = {
-  installationId: '11111111-1111-4111-8111-111111111111',
-  name: 'shop',
-  namespace: 'shop',
-  service: 'web',
-  generation: 1,
-  action: 'run',
-  deleteVolumes: false,
-  release: { digest: `sha256:${'a'.repeat(64)}`, version: '1.0.0' },
-  parameters: {},
-  operation: { id, kind: 'install', requestedBy: 'a', notAfter: '2100-01-01T00:00:00Z' },
-};
+const desired = FIRST_PUSH;
+const { id } = desired.operation;
 
 let server: FakeApiServer;
 let end: AbortController;

@@ -1,28 +1,12 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import type { DesiredState } from '@steward/shared';
 import type { Link, LinkPeer, ResultRecord } from '../link/link.ts';
 import { createLog } from '../log.ts';
+import { FIRST_PUSH } from '../testing/desired-state.ts';
 import { FakeApiServer, status } from '../testing/fake-api-server.ts';
 import { startReconcile } from './reconciler.ts';
 
 const api = '/apis/steward.dev/v1alpha1/namespaces/ns';
-const desired: DesiredState = {
-  installationId: '11111111-1111-4111-8111-111111111111',
-  name: 'shop',
-  namespace: 'shop',
-  service: 'web',
-  generation: 2,
-  action: 'run',
-  deleteVolumes: false,
-  release: { digest: `sha256:${'a'.repeat(64)}`, version: '1.0.0' },
-  parameters: {},
-  operation: {
-    id: '22222222-2222-4222-8222-222222222222',
-    kind: 'install',
-    requestedBy: 'a',
-    notAfter: '2100-01-01T00:00:00Z',
-  },
-};
+const desired = { ...FIRST_PUSH, generation: 2 };
 
 let server: FakeApiServer;
 let sent: ResultRecord[];

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { AS_RELEASED, type DesiredState } from '@steward/shared';
 import { createLog } from '../../log.ts';
+import { FIRST_PUSH } from '../../testing/desired-state.ts';
 import { FakeApiServer } from '../../testing/fake-api-server.ts';
 import { Installations } from './installations.ts';
 
@@ -58,14 +59,7 @@ it('goes on writing after a write that failed', async () => {
 
 it('leaves of a field nothing that is not said any more: no parameter, and nothing that is measured', async () => {
   const before: DesiredState = {
-    installationId: spec.id,
-    name: 'shop',
-    namespace: 'shop',
-    service: 'web',
-    generation: 1,
-    action: 'run',
-    deleteVolumes: false,
-    release: { digest: `sha256:${'a'.repeat(64)}`, version: '1.0.0' },
+    ...FIRST_PUSH,
     parameters: { size: 2, deep: { a: 1, b: 2 } },
     runState: { ...AS_RELEASED, replicas: { 'Deployment/web': 3 } },
     operation: { id: spec.id, kind: 'scale', requestedBy: 'a', reason: 'load', notAfter: '2030-01-01T00:00:00Z' },

@@ -3,6 +3,7 @@ import type { DesiredState } from '@steward/shared';
 import type { KubeObject } from '../../kube/client.ts';
 import type { ResultRecord } from '../../link/link.ts';
 import { createLog } from '../../log.ts';
+import { FIRST_PUSH } from '../../testing/desired-state.ts';
 import { FakeApiServer, status, type SeenRequest } from '../../testing/fake-api-server.ts';
 import { Journal } from './journal.ts';
 import { FencedError, LostRecordError } from './operation-store.ts';
@@ -10,15 +11,8 @@ import { FencedError, LostRecordError } from './operation-store.ts';
 const id = '22222222-2222-4222-8222-222222222222';
 const path = `/apis/steward.dev/v1alpha1/namespaces/ns/operations/op-${id}`;
 const desired: DesiredState = {
-  installationId: '11111111-1111-4111-8111-111111111111',
-  name: 'shop',
-  namespace: 'shop',
-  service: 'web',
+  ...FIRST_PUSH,
   generation: 4,
-  action: 'run',
-  deleteVolumes: false,
-  release: { digest: `sha256:${'a'.repeat(64)}`, version: '1.0.0' },
-  parameters: {},
   operation: { id, kind: 'upgrade', requestedBy: 'a', notAfter: '2030-01-01T00:00:00Z' },
 };
 const accepted = { state: 'accepted', phase: 'verify', message: 'accepted' } as const;

@@ -1,8 +1,9 @@
 import type { InstallationSummary } from '../../operations/installation/installations.ts';
 import type { ReconcileContext } from '../context.ts';
-import { UNCERTAIN } from '../operation/run/ends-outside.ts';
+import { UNCERTAIN } from '../operation/run/ends.ts';
+import { writeEnd } from '../operation/run/ends-outside.ts';
 import { lostEnd } from '../operation/run/interruption.ts';
-import { removeSets, unneededSets } from './good-generations.ts';
+import { removeSets } from './good-generations.ts';
 import { isRestored, readOrRestore, settleRestored } from './restore-status.ts';
 
 /** What its object says may not be so: see {@link settle}. */
@@ -29,20 +30,17 @@ async function settleForsaken(context: ReconcileContext, name: string, signal: A
   const { installations, log } = context;
   const known = installations.byName(name);
   if (known?.underWay === undefined || !isForsaken(context, known)) return;
-  const { status } = await readOrRestore(context, name, { before: known.underWay.generation, signal });
-  const { underWay } = status;
+  const found = await readOrRestore(context, name, { before: known.underWay.generation, signal });
+  const { underWay, state, observedGeneration } = found.status;
   // Another agent may have ended it.
   if (underWay === undefined || !isForsaken(context, { underWay })) return;
   const { generation, renderRef } = underWay;
-  const unneeded = unneededSets([renderRef], status.history);
   log.warn('an operation under way is not in the journal any more', { installation: name, ...underWay });
   // Only its last word may have been missing.
-  const isDone = (status.state === 'running' || status.state === 'removed') && status.observedGeneration === generation;
+  const isDone = (state === 'running' || state === 'removed') && observedGeneration === generation;
   const message = `generation ${generation} was under way, and ${lostEnd(false, true).message}`;
-  await installations.write(name, {
-    ...(!isDone && { ...UNCERTAIN, message }),
-    underWay: null,
-    unneeded: [...new Set([...(status.unneeded ?? []), ...unneeded])],
-  });
-  await removeSets(context, unneeded);
+  await removeSets(
+    context,
+    await writeEnd(context, found, { renderRef, patch: isDone ? {} : { ...UNCERTAIN, message } }),
+  );
 }

@@ -1,10 +1,10 @@
 import { comesToAnEnd } from '@steward/shared';
 import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
 import type { HookRecord, OperationRecord } from '../../operations/journal/operation-object.ts';
-import type { ReconcileContext } from '../context.ts';
 import { executeStep, type StepContext } from '../execute/steps.ts';
-import { readOrRestore } from '../history/restore-status.ts';
 import type { Run } from '../operation/run/run.ts';
+
+type Ended = Pick<Run, 'context' | 'record' | 'installation' | 'signal'>;
 
 /** Ends hooks that were begun and have not come to their end, for an operation that goes no further. */
 export async function abandonHooks(run: Run, message: string): Promise<void> {
@@ -20,26 +20,16 @@ export async function abandonHooks(run: Run, message: string): Promise<void> {
 }
 
 /** The same for an operation that no run carries out any more, or that nothing can be written of. */
-export async function abandonHooksOf(
-  context: ReconcileContext,
-  record: OperationRecord,
-  signal: AbortSignal,
-): Promise<void> {
-  const open = openHooks(record);
-  if (open.length === 0) return;
-  const { installation: name, generation: before } = record.spec;
-  const installation = await readOrRestore(context, name, { before, signal });
-  await removeOpen({ context, installation, signal }, open);
+export async function abandonHooksOf(run: Ended): Promise<void> {
+  const open = openHooks(run.record);
+  if (open.length > 0) await removeOpen(run, open);
 }
 
 function openHooks({ status }: OperationRecord): HookRecord[] {
   return (status.hooks ?? []).filter(({ state }) => state === 'started' || state === 'made');
 }
 
-async function removeOpen(
-  { context, installation, signal }: Pick<Run, 'context' | 'installation' | 'signal'>,
-  open: readonly HookRecord[],
-): Promise<void> {
+async function removeOpen({ context, installation, signal }: Ended, open: readonly HookRecord[]): Promise<void> {
   const { kube, config, now } = context;
   const names = new Set(open.map(({ hook }) => hook));
   const { inventory: before } = installation.status;

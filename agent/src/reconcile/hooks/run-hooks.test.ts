@@ -109,7 +109,7 @@ it('of an operation that is lost those that go on are removed; what may not be r
     metadata: { uid: `uid of ${name}` },
   });
   const { run, installations } = underWay({ get, remove }, { inventory, hooks });
-  await abandonHooksOf(run.context, run.record, run.signal);
+  await abandonHooksOf(run);
   expect(remove.mock.calls.map(([, , name]) => name)).toEqual(['made', 'held']);
   expect(installations.write).toHaveBeenCalledWith('shop', { inventory: [made('done'), made('held'), made('before')] });
 });

@@ -7,7 +7,7 @@ import { runHooks } from '../hooks/run-hooks.ts';
 import { deadlineOf } from './run/deadline.ts';
 import { applySet, rollOut } from './forward.ts';
 import { sentences } from '../../sentences.ts';
-import { endWithoutGeneration } from './run/ends.ts';
+import { endWithoutGeneration, UNCERTAIN } from './run/ends.ts';
 import { awaitRightsBack } from './rights-back.ts';
 import type { Run } from './run/run.ts';
 
@@ -101,7 +101,7 @@ async function endRolledBack(run: Run, good: HistoryEntry, why: Failure): Promis
 
 async function endBroken(run: Run, good: HistoryEntry, why: Failure, back: Failure): Promise<void> {
   const end = { state: 'failed', ...brokenWayBack(good, why, back) } as const;
-  await endWithoutGeneration(run, end, { state: 'failed', version: null, releaseDigest: null });
+  await endWithoutGeneration(run, end, UNCERTAIN);
 }
 
 /** The outcome first: a line or a table shows only what a message begins with. */

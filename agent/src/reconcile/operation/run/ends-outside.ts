@@ -1,11 +1,12 @@
 import { isFinal } from '@steward/shared';
-import type { InstallationStatus } from '../../../operations/installation/installation-object.ts';
+import type { InstallationRecord } from '../../../operations/installation/installation-object.ts';
 import type { StatusPatch } from '../../../operations/installation/installations.ts';
 import type { OperationRecord } from '../../../operations/journal/operation-object.ts';
 import type { ReconcileContext } from '../../context.ts';
 import { removeSets, unneededSets } from '../../history/good-generations.ts';
 import { readOrRestore } from '../../history/restore-status.ts';
 import { abandonHooksOf } from '../../hooks/abandon-hooks.ts';
+import { UNCERTAIN } from './ends.ts';
 import { lostEnd, type Interruption } from './interruption.ts';
 
 /*
@@ -16,9 +17,6 @@ import { lostEnd, type Interruption } from './interruption.ts';
 /** What it waited for is worth telling at its end. */
 const WAITED_FOR: ReadonlySet<string> = new Set(['missing-rights', 'api-unavailable']);
 
-/** What runs is neither the old version nor the new one for certain. */
-export const UNCERTAIN = { state: 'failed', version: null, releaseDigest: null } as const satisfies StatusPatch;
-
 /** Before it has changed anything. One that has ended meanwhile stays as it ended. */
 export async function endUnbegun(
   context: ReconcileContext,
@@ -27,7 +25,10 @@ export async function endUnbegun(
 ): Promise<void> {
   const { renderRef } = record.status;
   if (isFinal(record.status.state)) return;
-  const unneeded = renderRef === undefined ? [] : await writeEnd(context, record, { signal, patchOf: () => ({}) });
+  const unneeded =
+    renderRef === undefined
+      ? []
+      : await writeEnd(context, await installationOf(context, record, signal), { renderRef, patch: {} });
   await context.journal.say(record, (now) => {
     if (isFinal(now.state)) return undefined;
     const waitedFor = WAITED_FOR.has(now.reason ?? '') ? `. ${now.message}` : '';
@@ -41,16 +42,15 @@ export async function endUnbegun(
  * and only the last word was missing.
  */
 export async function endLost(context: ReconcileContext, record: OperationRecord, signal: AbortSignal): Promise<void> {
-  const { generation } = record.spec;
-  const isBegun = record.status.state === 'running';
-  let lost = lostEnd(false, isBegun);
-  const patchOf = (status: InstallationStatus): StatusPatch => {
-    const isDone = status.state === 'running' && status.observedGeneration === generation;
-    lost = lostEnd(isDone, isBegun && !isDone);
-    return isBegun && !isDone ? { ...UNCERTAIN, message: lost.message } : {};
-  };
-  await abandonHooksOf(context, record, signal);
-  const unneeded = await writeEnd(context, record, { signal, patchOf });
+  const { renderRef, state } = record.status;
+  const installation = await installationOf(context, record, signal);
+  const { status } = installation;
+  await abandonHooksOf({ context, record, installation, signal });
+  const isDone = status.state === 'running' && status.observedGeneration === record.spec.generation;
+  const isUnderWay = state === 'running' && !isDone;
+  const lost = lostEnd(isDone, isUnderWay);
+  const patch = isUnderWay ? { ...UNCERTAIN, message: lost.message } : {};
+  const unneeded = await writeEnd(context, installation, { renderRef, patch });
   context.journal.lose(record, { ...lost, phase: 'done' });
   await removeSets(context, unneeded);
 }
@@ -63,23 +63,31 @@ export async function endGivenUp(
 ): Promise<void> {
   const why = error instanceof Error ? error.message : String(error);
   const message = `the agent met an error that it did not expect, several times: ${why}`;
-  const status = record.status.state === 'running' ? { ...UNCERTAIN, message } : { message };
-  await abandonHooksOf(context, record, signal);
-  const unneeded = await writeEnd(context, record, { signal, patchOf: () => status });
+  const { renderRef, state } = record.status;
+  const installation = await installationOf(context, record, signal);
+  await abandonHooksOf({ context, record, installation, signal });
+  const patch = state === 'running' ? { ...UNCERTAIN, message } : { message };
+  const unneeded = await writeEnd(context, installation, { renderRef, patch });
   await context.journal.move(record, { state: 'failed', phase: 'done', reason: 'internal', message });
   await removeSets(context, unneeded);
 }
 
-/** @returns the sets that are to be removed when the end is told */
-async function writeEnd(
+function installationOf(
   context: ReconcileContext,
-  { spec, status: { renderRef } }: OperationRecord,
-  { patchOf, signal }: { patchOf: (status: InstallationStatus) => StatusPatch; signal: AbortSignal },
+  { spec: { installation, generation: before } }: OperationRecord,
+  signal: AbortSignal,
+): Promise<InstallationRecord> {
+  return readOrRestore(context, installation, { before, signal });
+}
+
+/** Into the installation, before the end is told. @returns the sets that are to be removed when it is */
+export async function writeEnd(
+  { installations }: ReconcileContext,
+  { name, status }: InstallationRecord,
+  { renderRef, patch }: { renderRef: string | undefined; patch: StatusPatch },
 ): Promise<string[]> {
-  const { installation: name, generation: before } = spec;
-  const { status } = await readOrRestore(context, name, { before, signal });
   const unneeded = unneededSets([renderRef], status.history);
   const all = new Set([...(status.unneeded ?? []), ...unneeded]);
-  await context.installations.write(name, { ...patchOf(status), underWay: null, unneeded: [...all] });
+  await installations.write(name, { ...patch, underWay: null, unneeded: [...all] });
   return unneeded;
 }

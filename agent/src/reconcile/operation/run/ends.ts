@@ -6,6 +6,9 @@ import type { Failure } from '../../outcome.ts';
 import { removeSets, unneededSets } from '../../history/good-generations.ts';
 import type { Run } from './run.ts';
 
+/** What runs is neither the old version nor the new one for certain. */
+export const UNCERTAIN = { state: 'failed', version: null, releaseDigest: null } as const satisfies StatusPatch;
+
 /** How an operation ends, and why: the installation says the same unless `status` has a message of its own. */
 type End = Pick<Move, 'state' | 'reason' | 'message'>;
 
