@@ -113,7 +113,7 @@ class HookRunner {
     const { event } = this.#options;
     const entry = { ...entryOf(planned.ref, planned.object, planned.uid), hook: hookName(hook) };
     await this.#remove(this.#entriesOf(hook).filter(({ name: older }) => older !== entry.name));
-    await this.#writeInventory([...this.#inventoryWithout([entry]), entry]);
+    await this.#run.writeInventory([...this.#inventoryWithout([entry]), entry]);
     const { meta } = this.#set;
     if (isIrreversible(event, hook.object) && meta.isRollbackSafe !== true) {
       const { generation } = this.#run.record.spec;
@@ -137,7 +137,7 @@ class HookRunner {
     const { uid } = outcome.value;
     await this.#note(hook, { state: 'made', ...(uid !== undefined && { uid }) });
     const entry = { ...entryOf(ref, object, uid), hook: hookName(hook) };
-    await this.#writeInventory([...this.#inventoryWithout([entry]), entry]);
+    await this.#run.writeInventory([...this.#inventoryWithout([entry]), entry]);
     return done({ ...planned, uid });
   }
 
@@ -205,15 +205,9 @@ class HookRunner {
     return this.#run.installation.status.inventory.filter((entry) => !gone.has(inventoryKey(entry)));
   }
 
-  async #writeInventory(inventory: InventoryEntry[]): Promise<void> {
-    const { context, installation, underWay } = this.#run;
-    await context.installations.write(installation.name, { inventory, underWay });
-    installation.status.inventory = inventory;
-  }
-
   async #remove(entries: readonly InventoryEntry[], signal = this.#run.whileWorking): Promise<void> {
     if (entries.length === 0) return;
     const gone = await removeEntries(entries, { ...this.#steps, signal });
-    await this.#writeInventory(this.#inventoryWithout(gone));
+    await this.#run.writeInventory(this.#inventoryWithout(gone));
   }
 }

@@ -1,5 +1,3 @@
-import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
-import type { StatusPatch } from '../../operations/installation/installations.ts';
 import { applyPlan } from '../execute/apply-plan.ts';
 import { executeStep, type StepContext } from '../execute/steps.ts';
 import { kindsToWatch } from '../monitors.ts';
@@ -38,10 +36,10 @@ export async function applySet(
   if (!plan.ok) return plan;
   const coming = plan.value.objects.map(({ ref, object, uid }) => entryOf(ref, object, uid));
   const watched = kindsToWatch(set.meta.permissions);
-  const looks = { watched, metrics: set.meta.metrics ?? null };
+  const metrics = set.meta.metrics ?? null;
   const replaced = plan.value.objects.flatMap(({ replacement }) => replacement?.claimMakers ?? []);
   const makers = mergedMakers(await loadMakers(run, run.whileWorking), [...makersIn(set.objects), ...replaced]);
-  await writeInventory(run, mergedInventory(inventory, coming), { ...looks, claimMakers: makers });
+  await run.writeInventory(mergedInventory(inventory, coming), { watched, metrics, claimMakers: makers });
   run.installation.status.claimMakers = makers;
   const applied = await applyPlan(plan.value, stepContext(run, isWayBack), {
     isLastFirst: run.kind === 'stop' && !isWayBack,
@@ -53,7 +51,7 @@ export async function applySet(
   run.context.monitors.watch(run.installation, watched);
   if (!applied.ok) return applied;
   // What hooks made stays known, unless it is part of the set now.
-  await writeInventory(run, mergedInventory(hooked, applied.value), looks);
+  await run.writeInventory(mergedInventory(hooked, applied.value));
   return done(undefined);
 }
 
@@ -80,20 +78,8 @@ export async function removeLeft(run: Run, { objects }: ReleaseSet): Promise<Out
   const keys = new Set(kept.value.map(inventoryKey));
   const gone = new Set(left.map(inventoryKey).filter((key) => !keys.has(key)));
   if (gone.size === 0) return done(undefined);
-  await writeInventory(
-    run,
-    inventory.filter((entry) => !gone.has(inventoryKey(entry))),
-  );
+  await run.writeInventory(inventory.filter((entry) => !gone.has(inventoryKey(entry))));
   return done(undefined);
-}
-
-async function writeInventory(
-  run: Run,
-  inventory: InventoryEntry[],
-  also: Pick<StatusPatch, 'watched' | 'metrics' | 'claimMakers'> = {},
-): Promise<void> {
-  await run.context.installations.write(run.installation.name, { inventory, ...also, underWay: run.underWay });
-  run.installation.status.inventory = inventory;
 }
 
 /** Follows what was applied until all of it is ready and has stayed so for the settling time. */

@@ -25,7 +25,7 @@ export async function leave(run: Run): Promise<void> {
     const message = `letting go of ${countOf(run.installation.status.inventory)}`;
     await run.begin({ phase: 'apply', message, told: agreed.value.told, reach: [], lastsMs: DEADLINE_MS });
   }
-  await run.context.installations.write(run.installation.name, { underWay: run.underWay });
+  await run.write({});
   // Nobody is to put right what others change from here on, or to tell of it.
   run.context.monitors.end(run.installation.name);
   const given = await run.span('give-back', () => giveBack(run));

@@ -59,7 +59,7 @@ export async function uninstall(run: Run): Promise<void> {
     const reach = plan.goes.map(({ entry }) => inventoryKey(entry));
     await run.begin({ phase: 'apply', message, told, reach, lastsMs: DEADLINE_MS });
   }
-  await run.context.installations.write(run.installation.name, { underWay: run.underWay });
+  await run.write({});
   // What goes now is no failure of the service.
   run.context.monitors.end(run.installation.name);
   const left = await carryOut(run);

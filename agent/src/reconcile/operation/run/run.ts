@@ -1,4 +1,5 @@
 import {
+  canonicalJson,
   isFinal,
   releaseNameOf,
   titleOfOperation,
@@ -10,8 +11,10 @@ import {
 import type {
   HistoryEntry,
   InstallationRecord,
+  InventoryEntry,
   UnderWay,
 } from '../../../operations/installation/installation-object.ts';
+import type { StatusPatch } from '../../../operations/installation/installations.ts';
 import type { ScheduleStatus } from '../../../operations/installation/schedule-status.ts';
 import type { OperationRecord } from '../../../operations/journal/operation-object.ts';
 import type { Move } from '../../../operations/journal/transition.ts';
@@ -178,11 +181,22 @@ export class Run {
     });
   }
 
-  /** For the installation, with the first write into it and before the first change: see {@link UnderWay}. */
-  get underWay(): UnderWay {
-    const { spec, status } = this.record;
-    const { renderRef } = status;
-    return { operation: spec.id, generation: spec.generation, ...(renderRef !== undefined && { renderRef }) };
+  /** Writes into the installation while it is changed, and with the first of it that it is; see {@link UnderWay}. */
+  async write(status: StatusPatch): Promise<void> {
+    const { context, installation, record } = this;
+    const { renderRef } = record.status;
+    const { id: operation, generation } = record.spec;
+    const underWay: UnderWay = { operation, generation, ...(renderRef !== undefined && { renderRef }) };
+    const isSaid = canonicalJson(installation.status.underWay ?? null) === canonicalJson(underWay);
+    // Not again: a map costs a read.
+    await context.installations.write(installation.name, { ...status, ...(!isSaid && { underWay }) });
+    installation.status.underWay = underWay;
+  }
+
+  /** The same for what there is of it. */
+  async writeInventory(inventory: InventoryEntry[], also: StatusPatch = {}): Promise<void> {
+    await this.write({ inventory, ...also });
+    this.installation.status.inventory = inventory;
   }
 
   async move(move: Move): Promise<void> {
