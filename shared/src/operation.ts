@@ -123,6 +123,7 @@ export const OPERATION_FAILURES = {
   'chart-unavailable':
     "Give the cluster access to the chart's registry (network, or mirrors and chartPullSecrets of an ImageSource), and see that the chart is there; then push it again.",
   'invalid-parameters': 'Set only parameters that the release allows, with values inside its schema.',
+  'not-what-runs': 'Look at what runs now; if it is still wanted, push it again.',
   'only-at-install':
     'Leave it as it is here: set it to that where the version has another default. For another value, install a second one beside it and move what it holds.',
   'render-failed': 'Run `helm template` with the same parameters, correct the chart and publish a new release.',

@@ -114,6 +114,27 @@ describe('stop and start', () => {
   });
 });
 
+describe('a remedy for something else than what runs', () => {
+  it('takes no upgrade back that the hub had not heard of when it was pushed', async () => {
+    const one = await installed(web, { text: 'a' });
+    expect(await one.end({ kind: 'upgrade', parameters: { text: 'b' } })).toMatchObject({ state: 'succeeded' });
+    const before = await one.workload();
+    const late = await one.end({ kind: 'restart', runState: { ...AS_RELEASED, restartToken: 'late' } });
+    expect(late).toMatchObject({ state: 'failed', reason: 'not-what-runs' });
+    expect(late.message).toMatch(
+      /^restart of .* was asked for as 1\.0\.0 ran; .* generation 2 \(with other parameters\)/,
+    );
+    expect(await one.workload()).toEqual(before);
+    expect(fixture.hub.observed[one.installationId]).toMatchObject({ observedGeneration: 2, state: 'running' });
+    // Asked for again it does what it says.
+    const runState = { ...AS_RELEASED, restartToken: 'again' };
+    expect(await one.end({ kind: 'restart', runState, parameters: { text: 'b' } })).toMatchObject({
+      state: 'succeeded',
+    });
+    await one.agent.stop();
+  });
+});
+
 const CRASH = JSON.stringify([{ op: 'add', path: '/spec/template/spec/containers/0/args', value: ['exit', '3'] }]);
 
 describe('scale', () => {

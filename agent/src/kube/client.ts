@@ -151,6 +151,17 @@ export interface KubeClient {
     patch: MergePatch,
     options?: RequestOptions,
   ): Promise<KubeObject>;
+  /**
+   * Sets these fields of the status, each as a whole: of a map that was there nothing stays that the new one does not say, which a
+   * merge patch would keep. Null removes a field.
+   */
+  setStatusFields(
+    ref: ResourceRef,
+    namespace: string | undefined,
+    name: string,
+    fields: Readonly<Record<string, unknown>>,
+    options?: RequestOptions,
+  ): Promise<KubeObject>;
   mergePatch(
     ref: ResourceRef,
     namespace: string | undefined,

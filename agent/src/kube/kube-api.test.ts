@@ -44,6 +44,15 @@ describe('requests to the API server', () => {
     expect([method, query.toString()]).toEqual(['PATCH', 'fieldManager=steward-acme&force=true&dryRun=All']);
   });
 
+  it('sets fields of a status whole, also where there is no status yet', async () => {
+    const path = '/api/v1/namespaces/ns/configmaps/stated';
+    server.put(path, map('stated'));
+    await client.setStatusFields(MAPS, 'ns', 'stated', { kept: 1, deep: { a: 1, b: 2 }, gone: { c: 3 } });
+    await client.setStatusFields(MAPS, 'ns', 'stated', { deep: { b: 3 }, gone: null, never: null });
+    expect(server.object(path)?.['status']).toEqual({ kept: 1, deep: { b: 3 } });
+    expect(server.seen.filter(({ method }) => method === 'GET')).toEqual([]);
+  });
+
   it('gives status, reason, message and causes of a refusal', async () => {
     server.intercept = () => ({
       status: 409,

@@ -118,6 +118,25 @@ class KubeApi implements KubeClient {
     return this.#mergePatch(ref, `${pathOf(ref, namespace, name)}/status`, patch, options);
   }
 
+  async setStatusFields(
+    ref: ResourceRef,
+    namespace: string | undefined,
+    name: string,
+    fields: Readonly<Record<string, unknown>>,
+    options: RequestOptions = {},
+  ): Promise<KubeObject> {
+    const path = `${pathOf(ref, namespace, name)}/status`;
+    const contentType = 'application/json-patch+json';
+    const { signal } = options;
+    try {
+      return await this.#call(ref, { method: 'PATCH', path, contentType, body: settingOf(fields), signal });
+    } catch (error) {
+      // It has no status to set them in: made a moment ago, or put back from a backup. There is nothing to be merged with then.
+      if (!isKubeError(error) || error.status !== 422) throw error;
+      return this.#mergePatch(ref, path, { status: fields }, options);
+    }
+  }
+
   mergePatch(
     ref: ResourceRef,
     namespace: string | undefined,
@@ -226,6 +245,15 @@ class KubeApi implements KubeClient {
     const message = `this cluster has no kind ${object.kind} in ${object.apiVersion}`;
     throw new KubeError(message, { status: 404, reason: 'NoKind' });
   }
+}
+
+/** RFC 6902, where `add` replaces what is there, and only what is there can be removed. */
+function settingOf(fields: Readonly<Record<string, unknown>>): unknown[] {
+  return Object.entries(fields).flatMap(([field, value]) => {
+    const path = `/status/${field}`;
+    if (value === undefined) return [];
+    return [{ op: 'add', path, value }, ...(value === null ? [{ op: 'remove', path }] : [])];
+  });
 }
 
 function queryOf(parameters: Record<string, string | undefined>): string {

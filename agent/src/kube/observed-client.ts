@@ -23,6 +23,8 @@ export function observedClient(kube: KubeClient, observe: Observe): KubeClient {
     applyStatus: (object, options) => observe(applied(object, options.dryRun), () => kube.applyStatus(object, options)),
     patchStatus: (ref, namespace, name, patch, options) =>
       observe(`writing ${ref.kind}/${name}`, () => kube.patchStatus(ref, namespace, name, patch, options)),
+    setStatusFields: (ref, namespace, name, fields, options) =>
+      observe(`writing ${ref.kind}/${name}`, () => kube.setStatusFields(ref, namespace, name, fields, options)),
     mergePatch: (ref, namespace, name, patch, options) =>
       observe(`changing ${ref.kind}/${name}`, () => kube.mergePatch(ref, namespace, name, patch, options)),
     remove: (ref, namespace, name, options) =>

@@ -324,7 +324,7 @@ describe('what is said', () => {
     ]);
   });
 
-  it('tells the hash of its reports after the welcome, and sends them in full only when asked', async () => {
+  it('tells its reports in full after the welcome, with their hash, and again when asked', async () => {
     const made = start();
     made.peer.revision = 7;
     made.peer.observed = { [INSTALLATION_ID]: { generation: 3, observedGeneration: 3, state: 'running' } };
@@ -332,10 +332,28 @@ describe('what is said', () => {
     await session.welcome();
     const { b } = await session.frame('heartbeat');
     expect(b).toMatchObject({ revision: 7, hash: reportHash({ health: {}, observed: made.peer.observed }) });
-    expect(session.all('observed')).toEqual([]);
+    const inFull = { full: true, set: made.peer.observed };
+    expect(session.all('observed')).toMatchObject([{ b: inFull }]);
+    expect(session.all('health')).toMatchObject([{ b: { full: true, set: {} } }]);
     session.send({ t: 'resync', b: { reason: 'the hash differs' } });
-    expect((await session.frame('observed')).b).toMatchObject({ full: true, set: made.peer.observed });
-    expect((await session.frame('health')).b).toMatchObject({ full: true, set: {} });
+    await eventually(() => expect(session.all('observed')).toMatchObject([{ b: inFull }, { b: inFull }]));
+  });
+
+  it('tells what runs before how an operation ended, so that nobody pushes over what ran before', async () => {
+    const made = start();
+    const observed = (generation: number) => ({
+      [INSTALLATION_ID]: { generation, observedGeneration: generation, state: 'running' as const },
+    });
+    made.peer.observed = observed(2);
+    made.peer.results = [resultOf(1)];
+    const session = await hub.session();
+    await session.welcome();
+    await session.frame('result');
+    made.link.sendResult(resultOf(2));
+    made.link.reportObserved({ revision: 3, full: false, set: observed(3), delete: [] });
+    await eventually(() => expect(session.all('result')).toHaveLength(2));
+    const told = session.frames.map(({ t }) => t).filter((t) => t === 'observed' || t === 'result');
+    expect(told).toEqual(['observed', 'result', 'observed', 'result']);
   });
 
   it('merges changes of one moment, the latest wins', async () => {

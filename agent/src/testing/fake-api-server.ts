@@ -159,7 +159,7 @@ export class FakeApiServer {
         return this.#create(path, request.body as KubeObject);
       case 'PUT':
       case 'PATCH':
-        return this.#change(path.replace(/\/status$/, ''), method, request.body as KubeObject);
+        return this.#change(path.replace(/\/status$/, ''), method, request.body);
       case 'DELETE':
         this.delete(path);
         return object ? { status: 200, body: object } : notFound(path);
@@ -174,12 +174,17 @@ export class FakeApiServer {
     return { status: 201, body: this.put(own, body) };
   }
 
-  #change(path: string, method: string, body: KubeObject): { status: number; body: unknown } {
+  #change(path: string, method: string, body: unknown): { status: number; body: unknown } {
     const object = this.#objects.get(path);
     if (!object) return notFound(path);
-    const wanted = body.metadata?.resourceVersion;
+    if (Array.isArray(body)) {
+      const patched = patchedStatus(object, body as JsonPatch);
+      return patched ? { status: 200, body: this.put(path, patched) } : status(422, 'Invalid');
+    }
+    const whole = body as KubeObject;
+    const wanted = whole.metadata?.resourceVersion;
     if (wanted !== undefined && wanted !== object.metadata.resourceVersion) return status(409, 'Conflict');
-    const changed = method === 'PUT' ? body : (merge(object, body) as KubeObject);
+    const changed = method === 'PUT' ? whole : (merge(object, whole) as KubeObject);
     return { status: 200, body: this.put(path, changed) };
   }
 
@@ -219,6 +224,21 @@ export function status(code: number, reason: string, message = reason): { status
 
 function notFound(path: string): { status: number; body: unknown } {
   return status(404, 'NotFound', `${path} not found`);
+}
+
+type JsonPatch = { op: string; path: string; value?: unknown }[];
+
+/** RFC 6902, as far as fields of the status go; undefined when a part of a path is not there. */
+function patchedStatus(object: KubeObject, patch: JsonPatch): KubeObject | undefined {
+  if (object['status'] === undefined) return undefined;
+  const fields = { ...(object['status'] as Record<string, unknown>) };
+  for (const { op, path, value } of patch) {
+    const field = path.replace('/status/', '');
+    if (op === 'add') fields[field] = value;
+    else if (op !== 'remove' || !(field in fields)) return undefined;
+    else delete fields[field];
+  }
+  return { ...object, status: fields };
 }
 
 /** RFC 7386. */

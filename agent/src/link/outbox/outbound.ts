@@ -15,8 +15,9 @@ type Welcome = HubFrameOf<'welcome'>['b'];
 const MAX_BUFFERED_BYTES = 256 * 1024;
 
 /**
- * The direction to the hub. Lanes, the first that has something goes first: control, results, reports, events, metrics. While there is no
- * welcomed connection only events and metrics are kept; the rest is asked from the peer again.
+ * The direction to the hub. Lanes, the first that has something goes first: control, what runs, results, health, events, metrics. So
+ * the hub knows what runs before it hears how an operation ended, and what is pushed then is for what runs. While there is no welcomed
+ * connection only events and metrics are kept; the rest is asked from the peer again.
  */
 export class Outbound {
   readonly #peer: () => LinkPeer;
@@ -47,8 +48,7 @@ export class Outbound {
   /** The hub welcomed this connection: take up where its cursors say. */
   open(wire: Wire, welcome: Welcome): void {
     this.#wire = wire;
-    this.#health = undefined;
-    this.#observed = undefined;
+    this.#openReports();
     this.#nextResult = (welcome.cursors[this.#resultStream] ?? 0) + 1;
     this.#results = [];
     this.#unsentResults = 0;
@@ -63,6 +63,14 @@ export class Outbound {
     this.#flush();
   }
 
+  /** The hub begins each session with an empty view. An agent that has nothing installed has the same, and says nothing. */
+  #openReports(): void {
+    const { health, observed } = this.#peer().fullReports();
+    const isEmpty = [health, observed].every(({ set }) => Object.keys(set).length === 0);
+    this.#health = isEmpty ? undefined : health;
+    this.#observed = isEmpty ? undefined : observed;
+  }
+
   /** The connection is gone. */
   close(): void {
     this.#wire = undefined;
@@ -73,7 +81,9 @@ export class Outbound {
   }
 
   heartbeat(): void {
-    this.#sendReports();
+    // Its hash is over what has been sent.
+    this.#sendObserved();
+    this.#sendHealth();
     const { revision, hash } = this.#peer().reportState();
     this.control({ t: 'heartbeat', b: { revision, hash, clock: new Date().toISOString() } });
   }
@@ -165,15 +175,13 @@ export class Outbound {
   }
 
   #nextFrame(): string | undefined {
+    this.#sendObserved();
     const next = this.#unsentResults > 0 ? this.#results.at(-this.#unsentResults) : undefined;
     if (next) {
       this.#unsentResults -= 1;
       return encodeResult(this.#resultStream, next.sequence, next.result);
     }
-    if (this.#health || this.#observed) {
-      this.#sendReports();
-      return this.#nextFrame();
-    }
+    this.#sendHealth();
     const [entry] = this.#events.after(this.#sentEvents);
     if (!entry) return this.#nextMetrics();
     this.#sentEvents = entry.sequence;
@@ -192,11 +200,15 @@ export class Outbound {
     this.#events.add({ kind: 'gap', message, lost, at: new Date().toISOString() });
   }
 
-  #sendReports(): void {
-    const [health, observed] = [this.#health, this.#observed];
-    this.#health = undefined;
+  #sendObserved(): void {
+    const observed = this.#observed;
     this.#observed = undefined;
     if (observed) for (const b of inFrames(observed)) this.control({ t: 'observed', b });
+  }
+
+  #sendHealth(): void {
+    const health = this.#health;
+    this.#health = undefined;
     if (health) for (const b of inFrames(health)) this.control({ t: 'health', b });
   }
 }

@@ -29,9 +29,9 @@ afterEach(async () => {
 it('knows of an installation what was written last, though the answer to the write before it came later', async () => {
   server.put(path, { ...object, spec, status: { health: 'healthy' } });
   const kube = server.client();
-  const patch = kube.patchStatus.bind(kube);
+  const patch = kube.setStatusFields.bind(kube);
   const late = Promise.withResolvers<void>();
-  vi.spyOn(kube, 'patchStatus').mockImplementationOnce(async (...args) => {
+  vi.spyOn(kube, 'setStatusFields').mockImplementationOnce(async (...args) => {
     const answer = await patch(...args);
     await late.promise;
     return answer;

@@ -1,5 +1,4 @@
 import {
-  isRecord,
   releaseNameOf,
   type DesiredState,
   type HealthReason,
@@ -24,7 +23,6 @@ import {
 } from './installation-object.ts';
 import { INSTALLATION } from '../kinds.ts';
 import { inTurn } from '../../in-turn.ts';
-import { mergePatchOf } from '../merge-patch.ts';
 import { persist } from '../persist.ts';
 import { scheduleReasons, type ScheduleStatus } from './schedule-status.ts';
 
@@ -148,29 +146,14 @@ export class Installations {
     const { kube, namespace, signal } = this.#options;
     const { message } = status;
     const bounded = message ? { ...status, message: message.slice(0, MAX_MESSAGE) } : status;
-    const patch = async (): Promise<KubeObject> =>
-      kube.patchStatus(INSTALLATION, namespace, name, { status: await this.#replacing(name, bounded) }, { signal });
-    const object = await persist(patch, signal).catch((error: unknown) => {
+    const set = (): Promise<KubeObject> => kube.setStatusFields(INSTALLATION, namespace, name, bounded, { signal });
+    const object = await persist(set, signal).catch((error: unknown) => {
       if (!isKubeError(error) || error.status !== 404) throw error;
       throw new InstallationGoneError(`Installation ${name} is not there any more`, { cause: error });
     });
     const decoded = decodeInstallation(object);
     if (!decoded.ok) throw new Error(`Installation ${name} cannot be read after writing: ${decoded.error}`);
     this.#keep(decoded.value);
-  }
-
-  /** As a merge patch, which by itself would only add to the maps that are there: to parameters, or to what is measured. */
-  async #replacing(name: string, status: StatusPatch): Promise<Record<string, unknown>> {
-    const fields = Object.entries<unknown>(status);
-    if (!fields.some(([, value]) => isRecord(value))) return status;
-    const { kube, namespace, signal } = this.#options;
-    const there = (await kube.get(INSTALLATION, namespace, name, { signal }))?.['status'];
-    const before = isRecord(there) ? there : {};
-    const patches = fields.map(([key, value]): [string, unknown] => {
-      const present = before[key];
-      return [key, isRecord(value) && isRecord(present) ? (mergePatchOf(present, value) ?? {}) : value];
-    });
-    return Object.fromEntries(patches);
   }
 
   async #create(

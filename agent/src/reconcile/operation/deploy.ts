@@ -1,10 +1,10 @@
-import { AS_RELEASED, canonicalJson, isRemedy, type OperationKind, type OperationPlan } from '@steward/shared';
+import { AS_RELEASED, canonicalJson, type OperationKind, type OperationPlan } from '@steward/shared';
 import { AS_SIGNED, type ImageSource } from '../../operations/installation/image-source.ts';
 import type { HistoryEntry } from '../../operations/installation/installation-object.ts';
 import type { StatusPatch } from '../../operations/installation/installations.ts';
 import { endpointsOf } from '../endpoints.ts';
 import { judgeAdoption, type JudgedAdoption } from '../adopt/judge-adoption.ts';
-import { done, failed, type Outcome } from '../outcome.ts';
+import { done, type Outcome } from '../outcome.ts';
 import { makePlan, type ObjectPlan } from '../plan/make-plan.ts';
 import { reachOf } from '../plan/reach.ts';
 import { countsOf } from '../plan/told-plan.ts';
@@ -16,6 +16,7 @@ import { checkRunState, mayEvict } from '../run-state/check-run-state.ts';
 import { setAsItRuns } from '../run-state/with-run-state.ts';
 import { startedByHand } from '../schedule/due-turn.ts';
 import { sentences } from '../../sentences.ts';
+import { checkRemedy } from './prepare/check-remedy.ts';
 import { loadDecision, obtainConsent, type Planned } from './prepare/consent.ts';
 import { endUnagreed } from './agreed-plan.ts';
 import { describePlan } from './prepare/describe-plan.ts';
@@ -93,10 +94,10 @@ async function resume(run: Run): Promise<Outcome<Prepared>> {
 }
 
 async function prepare(run: Run): Promise<Outcome<Prepared>> {
+  const asked = checkRemedy(run);
+  if (!asked.ok) return asked;
   const decision = await loadDecision(run);
   if (!decision.ok) return decision;
-  if (isRemedy(run.record.spec.kind) && !run.record.spec.desired.runState)
-    return failed('internal', `the hub asks for a ${run.record.spec.kind} and does not say how it is to run`);
   const prepared = await prepareSet(run);
   if (!prepared.ok) return prepared;
   const { renderRef } = prepared.value;

@@ -38,8 +38,10 @@ export function classify(desired: DesiredState, status: InstallationStatus): Cla
   if (kind === 'adopt' && desired.operation.recovers === true && good && isSameContent(good, desired))
     return { runState, present, sameSet: good, kinds: ['adopt', 'upgrade', ...changes] };
   if (kind === 'rollback') return { ...plain, kinds: ['rollback', ...changes] };
-  if (!isRemedy(kind) || !good || !isSameContent(good, desired)) return { ...plain, kinds: ['upgrade', ...changes] };
+  if (!isRemedy(kind)) return { ...plain, kinds: ['upgrade', ...changes] };
   const others = changes.filter((change) => change !== kind);
+  // Whoever carries it out refuses it: see checkRemedy.
+  if (!good || !isSameContent(good, desired)) return { ...plain, kinds: [kind, 'upgrade', ...others] };
   // What is there may be half of another version, which this would take away.
   const back: OperationKind[] = status.state === 'failed' ? ['rollback'] : [];
   return { runState, present, sameSet: good, kinds: [kind, ...others, ...back] };

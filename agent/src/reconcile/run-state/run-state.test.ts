@@ -197,10 +197,10 @@ describe('what an operation is', () => {
     expect(kindsOf(desired('rollback', { runState: AS_RELEASED }), stopped)).toEqual(['rollback', 'start']);
   });
 
-  it('is an upgrade when release or parameters differ, and renders then', () => {
+  it('is an upgrade too when release or parameters differ, and never runs the set that is there', () => {
     for (const other of [{ parameters: { a: 1 } }, { release: { digest: 'sha256:b', version: '2.0.0' } }])
       expect(classify(desired('stop', { runState: stop, ...other }), status())).toMatchObject({
-        kinds: ['upgrade', 'stop'],
+        kinds: ['stop', 'upgrade'],
         sameSet: undefined,
       });
   });

@@ -1,5 +1,4 @@
 import {
-  canonicalJson,
   isFinal,
   releaseNameOf,
   titleOfOperation,
@@ -181,16 +180,13 @@ export class Run {
     });
   }
 
-  /** Writes into the installation while it is changed, and with the first of it that it is; see {@link UnderWay}. */
+  /** Writes into the installation while it is changed, and that it is; see {@link UnderWay}. */
   async write(status: StatusPatch): Promise<void> {
     const { context, installation, record } = this;
     const { renderRef } = record.status;
     const { id: operation, generation } = record.spec;
     const underWay: UnderWay = { operation, generation, ...(renderRef !== undefined && { renderRef }) };
-    const isSaid = canonicalJson(installation.status.underWay ?? null) === canonicalJson(underWay);
-    // Not again: a map costs a read.
-    await context.installations.write(installation.name, { ...status, ...(!isSaid && { underWay }) });
-    installation.status.underWay = underWay;
+    await context.installations.write(installation.name, { ...status, underWay });
   }
 
   /** The same for what there is of it. */
