@@ -240,13 +240,11 @@ describe('the policy', () => {
     });
     const asked = fixture.offer(one.next({ kind: 'restart', runState: { ...AS_RELEASED, restartToken: 'x' } }));
     expect(await fixture.hub.reach(asked, { state: 'awaiting-approval' })).toMatchObject({ phase: 'approve' });
-    // What the hub calls it does not matter: this would stop it, and this is another version.
+    // What the hub calls it does not matter: this would stop it.
     await fixture.policy({ rules: { restart: 'allow', upgrade: 'deny', scale: 'deny' } });
     await fixture.hub.end(asked);
     const hidden = await one.end({ kind: 'restart', runState: { ...STOPPED, restartToken: 'y' } });
     expect(hidden).toMatchObject({ state: 'denied', message: expect.stringContaining('class scale') });
-    const disguised = await one.end({ kind: 'restart', runState: AS_RELEASED, parameters: { text: 'b' } });
-    expect(disguised).toMatchObject({ state: 'denied', message: expect.stringContaining('upgrade of') });
     await one.agent.stop();
   });
 });
