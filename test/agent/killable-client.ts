@@ -1,15 +1,7 @@
 import type { KubeClient, Watch } from '../../agent/src/kube/client.ts';
 
-const WRITES: ReadonlySet<string> = new Set([
-  'create',
-  'update',
-  'apply',
-  'applyStatus',
-  'patchStatus',
-  'mergePatch',
-  'remove',
-  'evict',
-]);
+/** Everything else changes something, whatever is added to the client. */
+const READS: ReadonlySet<string> = new Set(['resourceOf', 'get', 'list', 'missingAccess', 'version', 'apiVersions']);
 
 /** When the process that holds a client dies: at its n-th change of the cluster, before or after it took effect. */
 export interface Death {
@@ -47,7 +39,7 @@ export function killableClient(kube: KubeClient, death?: Death): KillableClient 
     (name: string, method: (...args: unknown[]) => Promise<unknown>) =>
     async (...args: unknown[]) => {
       if (isDead) return never;
-      const isWrite = WRITES.has(name) && !JSON.stringify(args.at(-1) ?? {}).includes('"dryRun":true');
+      const isWrite = !READS.has(name) && !JSON.stringify(args.at(-1) ?? {}).includes('"dryRun":true');
       if (isWrite) writes.push(`${name} ${describe(args)}`);
       const counted = death && writes.filter((words) => words.includes(death.of ?? '')).length;
       const isLast =
@@ -86,7 +78,8 @@ export function killableClient(kube: KubeClient, death?: Death): KillableClient 
 function describe(args: unknown[]): string {
   const [first, , name, patch] = args;
   const object = first as { kind?: string; metadata?: { name: string } };
-  const { state } = (patch as { status?: { state?: string } } | undefined)?.status ?? {};
+  const written = (patch ?? {}) as { state?: string; status?: { state?: string } };
+  const { state } = written.status ?? written;
   const words = `${object.kind ?? ''}/${object.metadata?.name ?? String(name)}`;
   return state === undefined ? words : `${words} ${state}`;
 }

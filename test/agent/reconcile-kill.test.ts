@@ -147,7 +147,7 @@ describe('an agent killed while it waits', () => {
     // It went back, and could not say so: what it needs to go on is still there, though it counts as unneeded already.
     agent = await fixture.start({ write: 1, of: 'rolled-back', when: 'after' });
     await agent.client.died;
-    expect(agent.client.writes.at(-1)).toBe(`patchStatus Installation/${where.name} rolled-back`);
+    expect(agent.client.writes.at(-1)).toBe(`setStatusFields Installation/${where.name} rolled-back`);
     agent = await fixture.start();
     const end = await hub.end(bad);
     await waitUntil(async () => !(await fixture.get('Secret', `render-${where.name}-g2`)), { what: 'its set to go' });
