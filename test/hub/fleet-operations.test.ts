@@ -363,6 +363,32 @@ describe('reports of an agent', () => {
     expect((await installation(first.id)).health).toBe('degraded');
   });
 
+  it('in full take nothing back of what comes with their next frame', async () => {
+    const { agent, cluster, installation: first } = await installed();
+    const { installation: second } = await fleet.install(cluster.name);
+    const both = { [first.id]: degraded, [second.id]: degraded };
+    agent.send({ t: 'health', b: { revision: 1, full: true, set: both, delete: [] } });
+    const keep = Object.keys(both);
+    agent.send({ t: 'health', b: { revision: 2, full: true, set: { [first.id]: degraded }, delete: [], keep } });
+    agent.event();
+    await agent.acked();
+    expect((await installation(second.id)).health).toBe('degraded');
+  });
+
+  it('that cannot be read are set aside, and keep nothing else of the cluster from the hub', async () => {
+    const { agent, cluster, installation: first } = await installed();
+    const bad = { ...degraded, reasons: [{ code: 'x'.repeat(65), object: 'Pod/a', message: 'm' }] };
+    for (const revision of [1, 2])
+      agent.send({ t: 'health', b: { revision, full: true, set: { [first.id]: bad }, delete: [] } });
+    expect((await agent.waitFor('error')).b).toMatchObject({ code: 'bad-report' });
+    agent.send({ t: 'health', b: { revision: 3, full: false, set: { [first.id]: degraded }, delete: [] } });
+    agent.event();
+    await agent.acked();
+    expect((await installation(first.id)).health).toBe('degraded');
+    const problem = expect.stringContaining('more than 64 characters');
+    expect(await rejectedOf(cluster.id)).toMatchObject([{ stream: 'reports', type: 'health', problem }]);
+  });
+
   it('of what runs show the true version after a roll back', async () => {
     const { agent, installation: target } = await installed();
     const { body } = await push(target.id, { kind: 'upgrade', version: '1.1.0' });

@@ -2,6 +2,7 @@ import type { HealthReason, InstallationHealth } from '@steward/shared';
 import { canonicalJson } from '@steward/shared';
 import type { KubeClient } from '../kube/client.ts';
 import { sentences } from '../sentences.ts';
+import { boundedHealth } from './bounded-health.ts';
 import { Explanations } from './explanations.ts';
 import { healthOf, type NamespaceHealth } from './health.ts';
 import { MissingWorkloads } from './missing-workloads.ts';
@@ -11,8 +12,6 @@ import { ownObjects, type Belongings } from './own-objects.ts';
 
 /** A watch that is broken for this long makes the health unknown. */
 const PROBLEM_PATIENCE_MS = 30_000;
-
-const MAX_REASONS = 20;
 
 /** Reasons whose cause is only told in events. */
 const UNEXPLAINED: ReadonlySet<string> = new Set(['NotReady', 'ClaimUnbound', 'PodsMissing', 'VolumeGrowing']);
@@ -95,8 +94,7 @@ export class HealthMonitor {
     const found = this.#look(now.getTime());
     if (!found) return;
     const { recheckAtMs, ...known } = this.#explained(found);
-    const reasons = [...known.reasons, ...this.#options.remarks()].slice(0, MAX_REASONS);
-    const content = { ...known, reasons };
+    const content = boundedHealth({ ...known, reasons: [...known.reasons, ...this.#options.remarks()] });
     this.#recheckAt(recheckAtMs, now.getTime());
     const text = canonicalJson(content);
     if (text === this.#last?.text) return;

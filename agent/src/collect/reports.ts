@@ -6,25 +6,30 @@ type ReportLink = Pick<Link, 'reportHealth' | 'reportObserved' | 'sendEvent'>;
 
 /**
  * What the hub should believe of every installation: its health and what runs. Changes go out at once as keyed deltas;
- * after a welcome, and whenever the hashes differ, the hub gets both in full. One revision counts over both; it starts
- * at the time of the start, so that it also rises over a restart.
+ * after a welcome, and whenever the hashes differ, the hub gets both in full. Health is only said in full, which ends what the hub knew
+ * of all others, when all that are looked at have told theirs: before that what there is goes out as a delta, and all of it once it is
+ * whole. One revision counts over both; it starts at the time of the start, so that it also rises over a restart.
  */
 export class Reports {
   readonly #link: ReportLink;
   readonly #health = new Map<string, InstallationHealth>();
   readonly #observed = new Map<string, Observed>();
+  readonly #isWhole: () => boolean;
+  #owesWhole = false;
   #revision: number;
 
-  constructor(link: ReportLink, startedMs: number) {
+  /** @param isWhole whether each installation that is looked at has told its health */
+  constructor(link: ReportLink, startedMs: number, isWhole: () => boolean) {
     this.#link = link;
     this.#revision = startedMs;
+    this.#isWhole = isWhole;
   }
 
   /** Tells the report, and an event when the health itself changed. */
   setHealth(installationId: string, health: InstallationHealth, before: HealthState | undefined): void {
     this.#health.set(installationId, health);
     this.#revision += 1;
-    this.#link.reportHealth({ revision: this.#revision, full: false, set: { [installationId]: health }, delete: [] });
+    this.#tellHealth({ set: { [installationId]: health }, delete: [] });
     if (before === health.health) return;
     const [reason] = health.reasons;
     const why = reason ? `${reason.object}: ${reason.message}` : `is ${health.health}`;
@@ -53,7 +58,12 @@ export class Reports {
   endHealth(installationId: string): void {
     if (!this.#health.delete(installationId)) return;
     this.#revision += 1;
-    this.#link.reportHealth({ revision: this.#revision, full: false, set: {}, delete: [installationId] });
+    this.#tellHealth({ set: {}, delete: [installationId] });
+  }
+
+  #tellHealth(change: Pick<HealthReport, 'set' | 'delete'>): void {
+    if (this.#owesWhole && this.#isWhole()) this.#link.reportHealth(this.full().health);
+    else this.#link.reportHealth({ revision: this.#revision, full: false, ...change });
   }
 
   state(): { revision: number; hash: string } {
@@ -62,10 +72,12 @@ export class Reports {
   }
 
   full(): { health: HealthReport; observed: ObservedReport } {
-    const both = { revision: this.#revision, full: true, delete: [] };
+    const common = { revision: this.#revision, delete: [] };
+    const isWhole = this.#isWhole();
+    this.#owesWhole = !isWhole;
     return {
-      health: { ...both, set: Object.fromEntries(this.#health) },
-      observed: { ...both, set: Object.fromEntries(this.#observed) },
+      health: { ...common, full: isWhole, set: Object.fromEntries(this.#health) },
+      observed: { ...common, full: true, set: Object.fromEntries(this.#observed) },
     };
   }
 }

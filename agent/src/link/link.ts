@@ -28,7 +28,7 @@ export interface LinkPeer {
   };
   /** For the heartbeat: the newest revision of the reports and a hash over both of them in full ({@link reportHash}). */
   reportState(): { revision: number; hash: string };
-  /** Both reports in full (`full: true`), for when the hub's view differs. */
+  /** Both reports of all there is, for a new session and for when the hub's view differs; health `full` when nobody has still to tell his. */
   fullReports(): { health: HealthReport; observed: ObservedReport };
   /** Every transition above its operation's acked revision, oldest first. Asked after each welcome. */
   unackedResults(): ResultRecord[];

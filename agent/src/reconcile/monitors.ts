@@ -62,6 +62,10 @@ export class Monitors {
     return this.#monitored.get(name)?.monitor.health?.health;
   }
 
+  haveAllTold(): boolean {
+    return [...this.#monitored.values()].every(({ monitor }) => monitor.health !== undefined);
+  }
+
   /** The remarks about it may be others. */
   refresh(name: string): void {
     this.#monitored.get(name)?.monitor.refresh();

@@ -87,7 +87,7 @@ class Reconciler {
     const { namespace } = config;
     this.#signal = AbortSignal.any([options.signal, this.#end.signal]);
     const { now } = new ServerTime(() => kube.serverTime());
-    const reports = new Reports(link, Date.now());
+    const reports = new Reports(link, Date.now(), () => monitors.haveAllTold());
     this.#reports = reports;
     const common = { kube, namespace, log, signal: this.#signal };
     const installations = new Installations({ ...common, onChange: (summary) => this.#observe(summary) });

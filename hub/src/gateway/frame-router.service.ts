@@ -6,7 +6,7 @@ import { RecordsService } from '../ingest/records.service.ts';
 import { ReportsService } from '../ingest/reports.service.ts';
 import type { SessionState } from '../ingest/session-state.ts';
 import type { AgentSession, Hello, SessionRouter, Welcome } from '../sessions/agent-session.ts';
-import type { ControlFrame, Inbound } from '../sessions/inbound.ts';
+import type { ControlFrame } from '../sessions/inbound.ts';
 import { GreetingService } from './greeting.service.ts';
 import { IntentsService } from '../intents/intents.service.ts';
 import { RecoveryService } from '../recovery/recovery.service.ts';
@@ -38,10 +38,11 @@ export class FrameRouterService implements SessionRouter {
     return this.intents.offerAgain(session, hello.unfinishedOperations);
   }
 
-  async route(session: AgentSession, inbound: Extract<Inbound, { kind: 'frame' | 'records' }>): Promise<void> {
+  async route(session: AgentSession, inbound: Parameters<SessionRouter['route']>[1]): Promise<void> {
     const state = this.#states.get(session);
     if (!state) throw new ProtocolError('a frame before hello');
     if (inbound.kind === 'records') await this.records.ingest(session, state, inbound);
+    else if (inbound.kind === 'bad-report') await this.reports.setAside(session, state, inbound);
     else await this.#routeFrame(session, state, inbound.frame);
   }
 

@@ -2,10 +2,12 @@ import { Injectable } from '@nestjs/common';
 import { LIMITS, type AgentFrameOf } from '@steward/shared';
 import type { EntityManager } from 'typeorm';
 import { ClusterNewsService } from '../clusters/cluster-news.service.ts';
+import { RejectedRecordsRepository } from '../clusters/rejected-records.repository.ts';
 import { Database } from '../db/database.ts';
 import { FeedService } from '../feed/feed.service.ts';
 import { toInstallation } from '../installations/installation-row.ts';
 import type { AgentSession, SessionIdentity } from '../sessions/agent-session.ts';
+import type { BadReport } from '../sessions/inbound.ts';
 import { fence, FencedError } from './fence.ts';
 import { ReportsRepository } from './reports.repository.ts';
 import type { SessionState } from './session-state.ts';
@@ -14,6 +16,8 @@ type Body<T extends 'health' | 'observed' | 'heartbeat'> = AgentFrameOf<T>['b'];
 type Changed = { id: string }[];
 
 const RESYNC_INTERVAL_MS = 10_000;
+/** When one could not be read: it will be the same again. */
+const UNREADABLE_RESYNC_INTERVAL_MS = 600_000;
 const SKEW_INTERVAL_MS = 600_000;
 const SKEW_STEP_MS = 5_000;
 
@@ -35,6 +39,7 @@ export class ReportsService {
     private readonly reports: ReportsRepository,
     private readonly feed: FeedService,
     private readonly news: ClusterNewsService,
+    private readonly rejected: RejectedRecordsRepository,
   ) {}
 
   async health(session: AgentSession, state: SessionState, body: Body<'health'>): Promise<void> {
@@ -45,7 +50,7 @@ export class ReportsService {
       ...(await this.reports.clearHealth(
         tx,
         clusterId,
-        body.full ? { keep: Object.keys(body.set) } : { ids: body.delete },
+        body.full ? { keep: body.keep ?? Object.keys(body.set) } : { ids: body.delete },
       )),
     ]);
   }
@@ -63,9 +68,20 @@ export class ReportsService {
   async heartbeat(session: AgentSession, state: SessionState, body: Body<'heartbeat'>): Promise<void> {
     const now = Date.now();
     await this.#followSkew(session.identity, state, { ms: skewOf(body.clock, now), at: now });
-    if (body.hash === state.hash || now - state.resyncAskedAt < RESYNC_INTERVAL_MS) return;
+    const intervalMs = state.unreadable.size > 0 ? UNREADABLE_RESYNC_INTERVAL_MS : RESYNC_INTERVAL_MS;
+    if (body.hash === state.hash || now - state.resyncAskedAt < intervalMs) return;
     state.resyncAskedAt = now;
     session.control({ t: 'resync', b: { reason: "the hub's view of the reports differs" } });
+  }
+
+  /** A report that cannot be read keeps nothing else of the cluster from coming; it is shown beside rejected records, once in a session. */
+  async setAside({ identity }: AgentSession, state: SessionState, { type, message, body }: BadReport): Promise<void> {
+    if (state.unreadable.has(type)) return;
+    state.unreadable.add(type);
+    await this.database.asSystem(async (tx) => {
+      await fence(tx, identity);
+      await this.rejected.insert(tx, { ...identity, stream: 'reports', sequence: 0, type, problem: message, body });
+    });
   }
 
   /** Written when it passes the limit, or has moved for a while: an idle agent writes nothing. */

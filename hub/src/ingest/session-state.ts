@@ -14,6 +14,8 @@ export class SessionState {
   /** The skew that the cluster's row holds, and since when; Unix milliseconds. */
   skew: { ms: number; at: number };
   resyncAskedAt = 0;
+  /** Types of reports of which one could not be read. */
+  readonly unreadable = new Set<string>();
   #hash: string | undefined;
   /** How many characters each entry of the view holds, as JSON. */
   readonly #sizes = { health: new Map<string, number>(), observed: new Map<string, number>() };

@@ -152,6 +152,16 @@ describe('bad input', () => {
     expect(socket.closedWith?.code).toBe(4400);
   });
 
+  it('answers a report that cannot be read with an error frame and goes on', async () => {
+    const { socket, routed } = await openPair();
+    socket.say('{"t":"health","b":{"revision":1,"full":true,"set":{"x":1},"delete":[]}}');
+    socket.say(heartbeat(1));
+    await settle();
+    expect(socket.closedWith).toBeUndefined();
+    expect(socket.received.at(-1)).toMatchObject({ t: 'error', b: { code: 'bad-report' } });
+    expect(routed).toHaveLength(2);
+  });
+
   it('closes with 1009 on a frame above the limit', async () => {
     const { socket } = await openPair();
     socket.say('x'.repeat(LIMITS.maxFrameBytes + 1));

@@ -189,6 +189,11 @@ export class AgentSession {
       case 'unknown-type':
         this.#router.received('unknown');
         return this.control({ t: 'error', b: { code: 'unknown-type', message: inbound.message } });
+      case 'bad-report':
+        this.#router.received('bad');
+        if (this.#state === 'greeting') return this.close('protocol', 'the first frame must be hello');
+        this.control({ t: 'error', b: { code: inbound.kind, message: inbound.message.slice(0, 1_000) } });
+        return this.#router.route(this, inbound);
       case 'frame':
         this.#router.received(inbound.frame.t);
         if (this.#state === 'greeting') return this.#greet(inbound.frame);

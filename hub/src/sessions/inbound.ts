@@ -2,6 +2,7 @@ import { decodeAgentFrame, type AgentFrame, type AgentFrameOf, type FrameError }
 
 export type RecordFrame = AgentFrameOf<'result' | 'event' | 'metrics'>;
 export type ControlFrame = Exclude<AgentFrame, RecordFrame>;
+export type BadReport = Extract<FrameError, { kind: 'bad-report' }>;
 export type BadRecord = Extract<FrameError, { kind: 'bad-record' }>;
 
 /** One record of a stream, in order; one that cannot be read comes with what is wrong instead of the frame. */
@@ -14,8 +15,8 @@ export interface InboundRecord {
 export type Inbound =
   | { kind: 'frame'; frame: ControlFrame }
   | { kind: 'records'; stream: string; records: InboundRecord[] }
-  | { kind: 'unknown-type'; message: string }
-  | { kind: 'bad-frame'; message: string };
+  | BadReport
+  | { kind: 'unknown-type' | 'bad-frame'; message: string };
 
 const MAX_BATCH = 32;
 
@@ -23,7 +24,7 @@ function read(text: string): Inbound {
   const decoded = decodeAgentFrame(text);
   if (!decoded.ok) {
     const { error } = decoded;
-    if (error.kind !== 'bad-record') return { kind: error.kind, message: error.message };
+    if (error.kind !== 'bad-record') return error;
     return { kind: 'records', stream: error.stream, records: [{ sequence: error.sequence, content: error }] };
   }
   const { frame } = decoded;

@@ -6,11 +6,13 @@ import { compile, type Decoded, type Decoder } from '../schema.ts';
 import { AGENT_FRAMES, HUB_FRAMES, type AgentFrame, type HubFrame } from './frames.ts';
 
 /**
- * `unknown-type` is answered with an `error` frame and the session goes on. `bad-record` has a good envelope and a body that is not of its
- * schema: it is set aside and acked, so that one poisoned record cannot wedge its stream. Anything else closes the session with `badFrame`.
+ * `unknown-type` is answered with an `error` frame and the session goes on. `bad-record` and `bad-report` have a good envelope and a body that
+ * is not of its schema: it is set aside, and a record acked, so that one that is poisoned cannot wedge its stream or keep everything else
+ * from the hub. Anything else closes the session with `badFrame`.
  */
 export type FrameError =
   | { kind: 'bad-frame' | 'unknown-type'; message: string }
+  | { kind: 'bad-report'; message: string; type: string; body: unknown }
   | { kind: 'bad-record'; message: string; type: string; stream: string; sequence: number; body: unknown };
 export type DecodedFrame<F> = { ok: true; frame: F } | { ok: false; error: FrameError };
 
@@ -32,6 +34,7 @@ function decodersOf(frames: Record<string, TSchema>): Map<string, Decoder<unknow
 const agentDecoders = decodersOf(AGENT_FRAMES);
 const hubDecoders = decodersOf(HUB_FRAMES);
 const RECORD_TYPES: ReadonlySet<string> = new Set(['result', 'event', 'metrics']);
+const REPORT_TYPES: ReadonlySet<string> = new Set(['health', 'observed']);
 
 function decode<F>(text: string, decoders: Map<string, Decoder<unknown>>): DecodedFrame<F> {
   const bad = (message: string): DecodedFrame<F> => ({ ok: false, error: { kind: 'bad-frame', message } });
@@ -48,6 +51,7 @@ function decode<F>(text: string, decoders: Map<string, Decoder<unknown>>): Decod
   const body = decodeBody(b);
   if (body.ok) return { ok: true, frame: envelope.value as F };
   const message = `${t}: ${body.error}`;
+  if (REPORT_TYPES.has(t)) return { ok: false, error: { kind: 'bad-report', message, type: t, body: b } };
   return RECORD_TYPES.has(t) && s !== undefined && q !== undefined
     ? { ok: false, error: { kind: 'bad-record', message, type: t, stream: s, sequence: q, body: b } }
     : bad(message);

@@ -106,6 +106,8 @@ export const HealthFrame = Type.Object({
   full: Type.Boolean(),
   set: Type.Record(Type.String({ format: 'uuid' }), InstallationHealth),
   delete: Type.Array(Uuid, { maxItems: 500 }),
+  /** Of a full report in several frames, in the first: all that it is about. What is not in `set` comes with the next. */
+  keep: Type.Optional(Type.Array(Uuid, { maxItems: 10_000 })),
 });
 
 /** A generation that the agent keeps and can go back to. */

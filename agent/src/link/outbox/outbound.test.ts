@@ -43,6 +43,10 @@ describe('a report that is larger than a frame', () => {
     expect(frames.length).toBeGreaterThan(4);
     for (const frame of frames) expect(JSON.stringify(frame).length).toBeLessThan(300 * 1024);
     expect(frames.map(({ full }) => full)).toEqual([true, ...frames.slice(1).map(() => false)]);
+    expect(frames.map((frame) => 'keep' in frame && frame.keep)).toEqual([
+      Object.keys(set),
+      ...frames.slice(1).map(() => false),
+    ]);
     expect(Object.assign({}, ...frames.map((frame) => frame.set))).toEqual(set);
   });
 
@@ -119,6 +123,9 @@ const welcome: HubFrameOf<'welcome'>['b'] = {
   organization: 'acme',
 };
 
+/** What each connection begins with, also of an agent that has nothing installed. */
+const OPENING = ['observed', 'health', 'heartbeat'];
+
 describe('a socket that is full', () => {
   it('gets heartbeats at once, and results before events when there is room', () => {
     const peer = new TestPeer();
@@ -129,9 +136,9 @@ describe('a socket that is full', () => {
     outbound.open(wire, welcome);
     outbound.sendResult(resultOf(1));
     outbound.heartbeat();
-    expect(wire.frames.map(({ t }) => t)).toEqual(['heartbeat', 'heartbeat']);
+    expect(wire.frames.map(({ t }) => t)).toEqual([...OPENING, 'heartbeat']);
     wire.drain();
-    expect(wire.frames.slice(2).map(({ t }) => t)).toEqual(['result', 'event']);
+    expect(wire.frames.slice(4).map(({ t }) => t)).toEqual(['result', 'event']);
   });
 
   it('keeps nothing but events of a connection that is gone', () => {
@@ -145,7 +152,7 @@ describe('a socket that is full', () => {
     outbound.close();
     const second = new SlowWire();
     outbound.open(second, { ...welcome, cursors: { 'results.incarnation': 4 } });
-    expect(second.frames.map(({ t }) => t)).toEqual(['heartbeat', 'event']);
+    expect(second.frames.map(({ t }) => t)).toEqual([...OPENING, 'event']);
     outbound.sendResult(resultOf(2));
     outbound.onAck('events.incarnation', 1);
     expect(second.frames.at(-1)).toMatchObject({ t: 'result', q: 5 });
@@ -168,8 +175,8 @@ describe('metrics', () => {
     outbound.sendEvent(event('first'));
     const wire = new SlowWire();
     outbound.open(wire, stores);
-    expect(wire.frames.slice(0, 4)).toMatchObject([
-      { t: 'heartbeat' },
+    expect(wire.frames.slice(0, 6)).toMatchObject([
+      ...OPENING.map((t) => ({ t })),
       { t: 'event', b: { message: 'first' } },
       { t: 'event', b: { kind: 'gap', lost: 3 } },
       { t: 'metrics', s: 'metrics.incarnation', q: 4, b: { values: [3] } },
@@ -193,9 +200,6 @@ describe('metrics', () => {
     outbound.open(wire, stores);
     outbound.sendMetrics(look(2));
     outbound.onAck('events.incarnation', 0);
-    expect([old, wire].map(({ frames }) => frames.map(({ t }) => t))).toEqual([
-      ['heartbeat'],
-      ['heartbeat', 'metrics'],
-    ]);
+    expect([old, wire].map(({ frames }) => frames.map(({ t }) => t))).toEqual([OPENING, [...OPENING, 'metrics']]);
   });
 });

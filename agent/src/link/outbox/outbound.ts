@@ -48,7 +48,7 @@ export class Outbound {
   /** The hub welcomed this connection: take up where its cursors say. */
   open(wire: Wire, welcome: Welcome): void {
     this.#wire = wire;
-    this.#openReports();
+    this.#takeFullReports();
     this.#nextResult = (welcome.cursors[this.#resultStream] ?? 0) + 1;
     this.#results = [];
     this.#unsentResults = 0;
@@ -61,14 +61,6 @@ export class Outbound {
     this.#tellLostMetrics();
     this.heartbeat();
     this.#flush();
-  }
-
-  /** The hub begins each session with an empty view. An agent that has nothing installed has the same, and says nothing. */
-  #openReports(): void {
-    const { health, observed } = this.#peer().fullReports();
-    const isEmpty = [health, observed].every(({ set }) => Object.keys(set).length === 0);
-    this.#health = isEmpty ? undefined : health;
-    this.#observed = isEmpty ? undefined : observed;
   }
 
   /** The connection is gone. */
@@ -96,10 +88,15 @@ export class Outbound {
   /** The hub's view differs: send all of it. */
   resync(): void {
     if (!this.#wire) return;
+    this.#takeFullReports();
+    this.#planFlush();
+  }
+
+  /** Also of nothing: what the hub has of an earlier session may be of what is not there any more. */
+  #takeFullReports(): void {
     const { health, observed } = this.#peer().fullReports();
     this.#health = health;
     this.#observed = observed;
-    this.#planFlush();
   }
 
   reportHealth(report: HealthReport): void {
@@ -237,7 +234,8 @@ export function inFrames<V, R extends KeyedReport<V>>(report: R): R[] {
     bytes += size;
   }
   end();
-  return frames;
+  const [first, ...rest] = frames;
+  return first && report.full && rest.length > 0 ? [{ ...first, keep: Object.keys(report.set) }, ...rest] : frames;
 }
 
 interface KeyedReport<V> {
