@@ -187,6 +187,27 @@ describe('an Installation object that somebody deletes between operations', () =
   });
 });
 
+describe('an Installation object that somebody deletes after a rollback', () => {
+  it('is put together as what was gone back to, and not as what was gone back from', async () => {
+    const { hub } = fixture;
+    const want = { ...(await fixture.installed(bare)), release: bare };
+    const newer = await fixture.publish({ chart: 'password', version: '1.1.0' });
+    const upgrade = fixture.offer({ ...want, release: newer, generation: 2, kind: 'upgrade' });
+    expect(await hub.end(upgrade)).toMatchObject({ state: 'succeeded' });
+    const rollback = fixture.offer({ ...want, generation: 3, kind: 'rollback', toGeneration: 1 });
+    expect(await hub.end(rollback)).toMatchObject({ state: 'succeeded' });
+    await remove('installation', want.name);
+    await waitUntil(() => hub.observed[want.installationId]?.state === 'failed', { what: 'it to be noticed' });
+    const history = [
+      { generation: 3, version: '1.0.0' },
+      { generation: 2, version: '1.1.0' },
+      { generation: 1, version: '1.0.0' },
+    ];
+    const { status } = (await fixture.get('Installation', want.name)) as unknown as { status: object };
+    expect(status).toMatchObject({ observedGeneration: 3, history });
+  });
+});
+
 describe('the set of a first install that was refused', () => {
   it('is no good generation, though a kill comes before it is removed: the next push installs', async () => {
     const { hub } = fixture;

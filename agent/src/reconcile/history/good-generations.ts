@@ -11,6 +11,17 @@ export function setGenerationOf({ generation, setGeneration }: HistoryEntry): nu
   return setGeneration ?? generation;
 }
 
+/** The one to go back to: of that generation, or the one that runs the set which that generation brought. */
+export function keptGeneration(
+  history: readonly HistoryEntry[],
+  generation: number | undefined,
+): HistoryEntry | undefined {
+  return (
+    history.find((kept) => kept.generation === generation) ??
+    history.find((kept) => setGenerationOf(kept) === generation)
+  );
+}
+
 /**
  * The history with this generation as its newest; the same generation is not in it twice. One that only runs a set in
  * another way takes the place of the one before, or a few restarts would push out what can be gone back to.

@@ -59,6 +59,11 @@ export class RenderStore {
 
   /** @throws LostSetError when it is not there or not what was stored */
   async load(reference: string): Promise<ReleaseSet> {
+    return (await this.loadPacked(reference)).set;
+  }
+
+  /** With its bytes, to be stored once more. @throws LostSetError */
+  async loadPacked(reference: string): Promise<PackedSet & { set: ReleaseSet }> {
     const { name, chunks, digest } = parseReference(reference);
     const parts = await Promise.all(
       Array.from({ length: chunks }, async (_, index) => {
@@ -69,7 +74,8 @@ export class RenderStore {
       }),
     );
     try {
-      return unpackSet(Buffer.concat(parts), digest);
+      const bytes = Buffer.concat(parts);
+      return { bytes, digest, set: unpackSet(bytes, digest) };
     } catch (cause) {
       throw new LostSetError(`the stored set ${name} is not what was stored: ${String(cause)}`, { cause });
     }

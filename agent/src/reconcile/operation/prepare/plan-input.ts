@@ -3,6 +3,7 @@ import type { PlanInput } from '../../plan/make-plan.ts';
 import { setInput } from '../../plan/set-input.ts';
 import type { ReleaseSet } from '../../render/release-set.ts';
 import { deadlineOf } from '../run/deadline.ts';
+import { keptGeneration } from '../../history/good-generations.ts';
 import { loadStored } from './prepare-set.ts';
 import type { Run } from '../run/run.ts';
 
@@ -38,7 +39,7 @@ async function replacedOnTheWay(run: Run, isWayBack: boolean): Promise<string[]>
   const { record, installation } = run;
   const { renderRef } = record.status;
   const { history } = installation.status;
-  const target = history.find((entry) => entry.renderRef === renderRef);
+  const target = keptGeneration(history, record.spec.desired.operation.toGeneration);
   const newer = target ? history.filter(({ generation }) => generation > target.generation) : [];
   const kinds: string[] = [];
   // One after the other: a set may be large.

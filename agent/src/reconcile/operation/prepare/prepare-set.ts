@@ -9,13 +9,13 @@ import { done, failed, type Outcome } from '../../outcome.ts';
 import { BoundedRender } from '../../render/worker/bounded-render.ts';
 import { loadKeptFields } from '../../render/kept-fields.ts';
 import { Lookups } from '../../render/lookups.ts';
-import type { ReleaseSet, SetMeta } from '../../render/release-set.ts';
+import type { PackedSet, ReleaseSet, SetMeta } from '../../render/release-set.ts';
 import { unpackSet } from '../../render/release-set.ts';
 import { referenceOf } from '../../render/render-store.ts';
 import { renderChart } from '../../render/render-chart.ts';
 import { verifiedRelease } from '../../verify/verify-release.ts';
 import { sentences } from '../../../sentences.ts';
-import { setGenerationOf } from '../../history/good-generations.ts';
+import { keptGeneration } from '../../history/good-generations.ts';
 import { download } from './download.ts';
 import { awaitImageSource, awaitKinds, awaitRights } from './rights.ts';
 import type { Run } from '../run/run.ts';
@@ -60,8 +60,12 @@ async function loadSet(run: Run, renderRef: string): Promise<Outcome<PreparedSet
 
 /** A set that was stored; not when somebody removed or altered its Secrets. */
 export async function loadStored(run: Run, renderRef: string): Promise<Outcome<ReleaseSet>> {
+  return orLost(run, () => run.context.renders.load(renderRef));
+}
+
+async function orLost<T>(run: Run, load: () => Promise<T>): Promise<Outcome<T>> {
   try {
-    return done(await run.context.renders.load(renderRef));
+    return done(await load());
   } catch (error) {
     run.signal.throwIfAborted();
     return failed('lost-track', error instanceof Error ? error.message : String(error));
@@ -72,9 +76,7 @@ async function setFromHistory(run: Run): Promise<Outcome<PreparedSet>> {
   const { desired } = run.record.spec;
   const { toGeneration } = desired.operation;
   const { history } = run.installation.status;
-  const entry =
-    history.find(({ generation }) => generation === toGeneration) ??
-    history.find((kept) => setGenerationOf(kept) === toGeneration);
+  const entry = keptGeneration(history, toGeneration);
   if (!entry) {
     const kept = history.map(({ generation }) => generation).join(', ') || 'none';
     return failed('not-in-history', `generation ${toGeneration ?? '?'} is not kept any more; kept are: ${kept}`);
@@ -84,7 +86,11 @@ async function setFromHistory(run: Run): Promise<Outcome<PreparedSet>> {
       'digest-mismatch',
       `generation ${entry.generation} ran ${entry.releaseDigest}, not what is asked for`,
     );
-  return storedSet(run, entry);
+  const stored = await storedSet(run, entry);
+  if (!stored.ok) return stored;
+  const packed = await orLost(run, () => run.context.renders.loadPacked(entry.renderRef));
+  // Under its own generation: of an Installation that somebody deletes the newest set counts as what runs.
+  return packed.ok ? done(await store(run, packed.value)) : packed;
 }
 
 async function renderSet(run: Run): Promise<Outcome<PreparedSet>> {
@@ -229,11 +235,16 @@ async function renderOnce(run: Run, input: RenderInput, bounded: BoundedRender):
     namespace,
   });
   if (!packed.ok) return packed;
-  const renderRef = referenceOf(desired.name, desired.generation, packed.value);
+  return done(await store(run, packed.value));
+}
+
+async function store({ context, record }: Run, packed: PackedSet): Promise<PreparedSet> {
+  const { name, generation } = record.spec.desired;
+  const renderRef = referenceOf(name, generation, packed);
   // Named before it is there: it may hold passwords, and whatever ends the operation knows what to remove.
   await context.journal.note(record, { renderRef });
-  await context.renders.save(desired.name, desired.generation, packed.value);
-  return done({ set: unpackSet(packed.value.bytes, packed.value.digest), renderRef });
+  await context.renders.save(name, generation, packed);
+  return { set: unpackSet(packed.bytes, packed.digest), renderRef };
 }
 
 async function loadFound(run: Run, { permissions }: Release): Promise<FoundImage[]> {
