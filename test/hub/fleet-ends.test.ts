@@ -1,5 +1,13 @@
 // @module-tag one-try
-import type { Cluster, Installation, Operation, OperationDetails, PageOf, RejectedRecord } from '@steward/shared';
+import type {
+  Cluster,
+  Installation,
+  Operation,
+  OperationDetails,
+  OperationState,
+  PageOf,
+  RejectedRecord,
+} from '@steward/shared';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { FakeAgent } from '../support/fake-agent.ts';
 import { withClient } from '../support/postgres.ts';
@@ -61,6 +69,29 @@ describe('an operation that is under way', () => {
       async (client) => (await client.query(sql, [clusterId, interval])).rowCount,
     );
   }
+});
+
+describe('an upgrade of which nobody knows what became', () => {
+  /** Pushes it, and lets the agent tell this of it; `toGeneration` is what the agent was sent. */
+  async function told({ agent, installation: { id } }: Offered, body: unknown, states: OperationState[]) {
+    const { body: operation } = await push(id, body);
+    const { b } = await agent.waitFor('desired', (frame) => frame.b.operation.id === operation.id);
+    await agent.carryOut(operation.id, states);
+    return { id: operation.id, toGeneration: b.operation.toGeneration };
+  }
+
+  it('is gone back from to what ran before it, also after that was rejected', async () => {
+    const running = await offered();
+    await running.agent.carryOut(running.operation);
+    const upgrade = { kind: 'upgrade', version: '1.0.0' };
+    await told(running, { ...upgrade, parameters: { replicas: 2 } }, ['accepted', 'running', 'succeeded']);
+    const lost = await told(running, { ...upgrade, parameters: { replicas: 3 } }, ['accepted', 'running', 'running']);
+    running.agent.result(lost.id, { state: 'failed', revision: 1, reason: 'superseded' });
+    await running.agent.acked();
+    expect((await details(lost.id)).state).toBe('unknown');
+    expect(await told(running, { kind: 'rollback' }, ['denied'])).toMatchObject({ toGeneration: 2 });
+    expect(await told(running, { kind: 'rollback' }, ['denied'])).toMatchObject({ toGeneration: 2 });
+  });
 });
 
 describe('results of an agent', () => {

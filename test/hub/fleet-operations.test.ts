@@ -106,16 +106,28 @@ describe('an operation', () => {
     expect(agent.frames.some(({ t }) => t === 'desired')).toBe(false);
   });
 
+  const lifeSeconds = async (id: string): Promise<number> => {
+    const { createdAt, notAfter } = await details(id);
+    return Math.round((Date.parse(notAfter) - Date.parse(createdAt)) / 1_000);
+  };
+
   it('may wait to be started for a day, an install as long as the token of its line, and any as long as was asked', async () => {
     const { installation: made, operation } = await installed();
-    const lifeSeconds = async (id: string): Promise<number> => {
-      const { createdAt, notAfter } = await details(id);
-      return Math.round((Date.parse(notAfter) - Date.parse(createdAt)) / 1_000);
-    };
     const upgrade = await push(made.id, { kind: 'upgrade', version: '1.1.0' });
     const urgent = await push(made.id, { kind: 'upgrade', version: '1.1.0', notAfterSeconds: 600 });
     const lives = await Promise.all([operation, upgrade.body.id, urgent.body.id].map(lifeSeconds));
     expect(lives).toEqual([604_800, 86_400, 600]);
+  });
+
+  it('may wait for that line as long as an install when it is an adoption, or corrects what has never run', async () => {
+    const { cluster, agent, installation: made } = await offered();
+    const corrected = await push(made.id, { kind: 'upgrade', version: '1.1.0', parameters: { replicas: 3 } });
+    const removal = await push(made.id, { kind: 'uninstall' });
+    const { operation, installation: old } = await fleet.install(cluster.name, { adopt: { acceptDifferences: false } });
+    await agent.waitFor('desired', ({ b }) => b.operation.id === operation.id);
+    const again = await push(old.id, { kind: 'adopt', acceptDifferences: true });
+    const ids = [corrected.body.id, removal.body.id, operation.id, again.body.id];
+    expect(await Promise.all(ids.map(lifeSeconds))).toEqual([604_800, 86_400, 604_800, 604_800]);
   });
 
   it('is refused for a namespace in which nobody should grant rights', async () => {

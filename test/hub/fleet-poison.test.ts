@@ -1,5 +1,12 @@
 // @module-tag one-try
-import type { Installation, InstallationEvent, InstallationHealth, OperationDetails, PageOf } from '@steward/shared';
+import type {
+  Installation,
+  InstallationEvent,
+  InstallationHealth,
+  OperationDetails,
+  PageOf,
+  Problem,
+} from '@steward/shared';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { withClient } from '../support/postgres.ts';
 import { waitUntil } from '../support/wait-until.ts';
@@ -89,6 +96,26 @@ it('what could not be read for an agent is read again once per beat, and holds u
     expect(Date.now() - started).toBeGreaterThan(2_000);
   });
   expect((await agent.waitFor('desired', () => true, 20_000)).b.operation.id).toBe(operation);
+});
+
+it('parameters are taken only as deep as a frame can bring them to the agent', async () => {
+  const { cluster, agent } = await fleet.connected();
+  const parameters = { type: 'object', additionalProperties: false, properties: { deep: { type: 'array' } } };
+  await fleet.publish('2.0.0', { parameters });
+  /** With that many levels, the parameters themselves among them. */
+  const ofDepth = (levels: number) => ({
+    deep: JSON.parse('['.repeat(levels - 1) + ']'.repeat(levels - 1)) as unknown,
+  });
+  const { installation } = await fleet.install(cluster.name, { version: '2.0.0', parameters: ofDepth(30) });
+  expect((await agent.waitFor('desired')).b.parameters).toEqual(ofDepth(30));
+  const upgrade = { kind: 'upgrade', version: '2.0.0', parameters: ofDepth(31) };
+  const { status, body } = await fleet.owner.call<Problem>(
+    'POST',
+    `/installations/${installation.id}/operations`,
+    upgrade,
+  );
+  expect([status, body.detail]).toEqual([422, 'the parameters are nested deeper than 30']);
+  expect(agent.undecodable).toEqual([]);
 });
 
 it('an operation that is still queued has not been sent, so cancelling it is final', async () => {

@@ -273,6 +273,40 @@ describe('a push', () => {
     expect(problemOf(await pushed)).toBe('409 conflict');
   });
 
+  describe('that finds another state when it is written', () => {
+    /** Pushes it, and lets this happen between what it read and what it writes. */
+    async function meanwhile(id: string, body: unknown, sql: string): Promise<string> {
+      const { pushed } = await inTransaction(async (client) => {
+        await client.query('SELECT 1 FROM installations WHERE id = $1 FOR UPDATE', [id]);
+        const pushing = push(id, body);
+        await held.waiting(client, 1);
+        await client.query(sql, [id]);
+        return { pushed: pushing };
+      });
+      return problemOf(await pushed);
+    }
+
+    it('as after an upgrade that failed and is left as it is, is refused: a rollback would go one too far', async () => {
+      const { id } = await installed();
+      const failed = `UPDATE installations SET state = 'failed' WHERE id = $1`;
+      expect(await meanwhile(id, { kind: 'restart' }, failed)).toBe('409 conflict');
+    });
+
+    it('as what it follows has ended, is refused: its parameters may be of what never ran', async () => {
+      const { agent, id } = await installed();
+      const upgrade = (await push(id, { kind: 'upgrade', version: '1.1.0', parameters: { replicas: 2 } })).body;
+      await agent.waitFor('desired', ({ b }) => b.operation.id === upgrade.id);
+      const denied = `UPDATE operations SET state = 'denied', finished_at = now() WHERE installation_id = $1 AND finished_at IS NULL`;
+      expect(await meanwhile(id, { kind: 'upgrade', version: '1.0.0' }, denied)).toBe('409 conflict');
+    });
+
+    it('but only another health, is taken', async () => {
+      const { id } = await installed();
+      const degraded = `UPDATE installations SET health = 'degraded', health_since = now() WHERE id = $1`;
+      expect(await meanwhile(id, { kind: 'restart' }, degraded)).toBe('201 ');
+    });
+  });
+
   it('of parameters alone asks which version is meant, when the last change of it came to nothing', async () => {
     const { agent, id } = await installed();
     const { body } = await push(id, { kind: 'upgrade', version: '1.1.0' });

@@ -167,6 +167,26 @@ describe('a remedy', () => {
     expect(newer.runState).toEqual({ ...scaled(4), stopped: true });
   });
 
+  it('is not kept by what gave way to a newer one that came to nothing, once the agent has not begun it', async () => {
+    const running = await installed();
+    const first = (await push(running.id, { kind: 'stop' })).body;
+    await running.agent.waitFor('desired', ({ b }) => b.operation.id === first.id);
+    const newer = await done(running, { kind: 'upgrade', version: '1.1.0' }, 'denied');
+    expect(newer.runState).toEqual(stopped);
+    expect(await installation(running.id)).toMatchObject({ runState: stopped });
+    running.agent.result(first.id, { state: 'cancelled', reason: 'superseded' });
+    await running.agent.acked();
+    expect(await installation(running.id)).not.toHaveProperty('runState');
+    await running.agent.close();
+    for (const body of [{ kind: 'stop' }, { kind: 'upgrade', version: '1.1.0' }]) await push(running.id, body);
+    const { currentOperation } = await installation(running.id);
+    await fleet.owner.post(`/operations/${currentOperation}/cancel`);
+    expect(await installation(running.id)).not.toHaveProperty('runState');
+    await running.agent.connect();
+    const next = await done(running, { kind: 'upgrade', version: '1.1.0' });
+    expect(next.runState).toEqual({ stopped: false, replicas: {} });
+  });
+
   it('is for what runs, also when an upgrade came to nothing', async () => {
     const running = await installed();
     await done(running, { kind: 'upgrade', version: '1.1.0', parameters: { replicas: 5 } }, 'rolled-back');

@@ -1,5 +1,5 @@
-import { expect, it } from 'vitest';
-import { createEventParser } from './feed.ts';
+import { expect, it, vi } from 'vitest';
+import { createEventParser, followFeed } from './feed.ts';
 
 it('puts events together that arrive in pieces, passes comments over, and takes the place from signs of life', () => {
   const events: unknown[] = [];
@@ -12,4 +12,29 @@ it('puts events together that arrive in pieces, passes comments over, and takes 
     { id: '8-1', type: 'reset', data: '{}' },
     { id: '9-1', type: 'message', data: '' },
   ]);
+});
+
+it.each<[string, () => Promise<Response>, string | undefined]>([
+  [
+    'is refused',
+    () => Promise.resolve(Response.json({ detail: 'too many feeds are open', action: 'close some' }, { status: 429 })),
+    'Too many feeds are open. Close some.',
+  ],
+  ['gets no answer', () => Promise.reject(new TypeError('Failed to fetch')), undefined],
+])('a feed that %s says so, with the words of the hub where there are any', async (_name, answer, refusal) => {
+  vi.stubGlobal('window', globalThis);
+  vi.stubGlobal('sessionStorage', { getItem: () => null });
+  vi.stubGlobal('fetch', answer);
+  try {
+    const over = new AbortController();
+    const told: unknown[] = [];
+    const onState = (state: string, why?: string): void => {
+      told.push([state, why]);
+      over.abort();
+    };
+    await followFeed({ signal: over.signal, onEvent: () => undefined, onState });
+    expect(told).toEqual([['reconnecting', refusal]]);
+  } finally {
+    vi.unstubAllGlobals();
+  }
 });

@@ -46,7 +46,8 @@ function createWatchdog(): { signal: AbortSignal; feed: () => void; stop: () => 
 
 interface FeedOptions {
   onEvent: (event: FeedEvent) => void;
-  onState: (state: 'live' | 'reconnecting') => void;
+  /** @param refusal why the hub does not give the feed, in its own words */
+  onState: (state: 'live' | 'reconnecting', refusal?: string) => void;
   signal: AbortSignal;
 }
 
@@ -82,13 +83,15 @@ async function readOnce(options: FeedOptions, lastId: string | undefined, onId: 
 export async function followFeed(options: FeedOptions): Promise<void> {
   let lastId: string | undefined;
   while (!options.signal.aborted) {
+    let refusal: string | undefined;
     try {
       await readOnce(options, lastId, (id) => (lastId = id));
     } catch (error) {
       if (error instanceof ApiError && error.status === 401) throw error;
+      if (error instanceof ApiError && error.status > 0) refusal = error.message;
     }
     if (options.signal.aborted) return;
-    options.onState('reconnecting');
+    options.onState('reconnecting', refusal);
     await new Promise((resolve) => setTimeout(resolve, 500 + Math.random() * 2500));
   }
 }

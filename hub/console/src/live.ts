@@ -115,8 +115,8 @@ export async function showFleet(signal: AbortSignal): Promise<void> {
   };
   const following = followFeed({
     signal,
-    onState: (state) => {
-      connection = state === 'live' ? 'live' : 'reconnecting …';
+    onState: (state, refusal = 'reconnecting …') => {
+      connection = state === 'live' ? 'live' : refusal;
       say(connection);
       // What changed before the first event of a new stream is in the lists.
       if (state === 'live') reload();

@@ -17,7 +17,7 @@ export const INTENT_CHANNEL = 'steward_intent';
 
 const DAY_SECONDS = 86_400;
 /** As long as the token of an install line: who applies it on its last day gets the service too. */
-const INSTALL_SECONDS = 7 * DAY_SECONDS;
+const FIRST_SECONDS = 7 * DAY_SECONDS;
 
 export interface Wanted {
   kind: OperationKind;
@@ -75,13 +75,20 @@ export class BeginOperationService {
       generation,
       requestedBy: actor,
       requestReason: wanted.reason,
-      notAfterSeconds: wanted.notAfterSeconds ?? (wanted.kind === 'install' ? INSTALL_SECONDS : DAY_SECONDS),
+      notAfterSeconds:
+        wanted.notAfterSeconds ?? ((await this.#isFirst(tx, target, wanted)) ? FIRST_SECONDS : DAY_SECONDS),
       trace: this.traces.begin(wanted.traceparent),
     });
     await this.installations.setWanted(tx, target.id, generation, operation.id);
     await this.#tell(tx, organizationId, operation);
     await notify(tx, INTENT_CHANNEL, clusterId);
     return operation;
+  }
+
+  /** Whether it may wait for the customer to apply a line: a service that is taken over, or of which nothing has run yet. */
+  async #isFirst(tx: EntityManager, { id, generation }: Target, { kind, action }: Wanted): Promise<boolean> {
+    if (kind === 'adopt') return true;
+    return action === 'run' && (await this.installations.lastSetUpTo(tx, id, generation)) === undefined;
   }
 
   /**

@@ -1,5 +1,12 @@
 import { Injectable } from '@nestjs/common';
-import { LIMITS, type IfUnderWay, type OperationKind, type OperationQuery, type OperationState } from '@steward/shared';
+import {
+  LIMITS,
+  REMEDY_KINDS,
+  type IfUnderWay,
+  type OperationKind,
+  type OperationQuery,
+  type OperationState,
+} from '@steward/shared';
 import type { EntityManager } from 'typeorm';
 import { execute, row, rows } from '../db/query.ts';
 import { newestFirst } from '../http/newest-first.ts';
@@ -82,6 +89,16 @@ export class OperationsRepository {
       tx,
       `SELECT 1 FROM operations WHERE installation_id = $1 AND generation > $2 AND kind = ANY($3) AND state = 'succeeded' LIMIT 1`,
       [installationId, generation, kinds],
+    );
+    return found !== undefined;
+  }
+
+  /** Whether nobody knows what became of this generation, or of a later one that was to bring what it runs. */
+  async hasLostTrackSince(tx: EntityManager, installationId: string, generation: number): Promise<boolean> {
+    const found = await row(
+      tx,
+      `SELECT 1 FROM operations WHERE installation_id = $1 AND generation >= $2 AND kind <> ALL($3) AND state = 'unknown' LIMIT 1`,
+      [installationId, generation, REMEDY_KINDS],
     );
     return found !== undefined;
   }

@@ -152,13 +152,14 @@ export class OperationsService {
     const installation = await this.installations.findForUpdate(tx, id);
     if (!installation) throw noSuchInstallation(id);
     await this.#checkCluster(tx, installation);
-    const { generation, observedGeneration } = installation;
+    const { generation } = installation;
     if ((expected !== undefined && expected !== generation) || generation !== seen.generation)
       throw new ProblemError('conflict', `somebody else was faster: the installation is at generation ${generation}`, {
         action: 'look at what changed, then push again',
       });
-    if (observedGeneration !== seen.observedGeneration)
-      throw new ProblemError('conflict', `what runs has just changed: it is generation ${observedGeneration} now`, {
+    const changed = changedSince(seen, installation);
+    if (changed !== undefined)
+      throw new ProblemError('conflict', `what this push goes by has just changed: ${changed}`, {
         action: 'look at what runs, then push again',
       });
     return installation;
@@ -174,6 +175,14 @@ export class OperationsService {
         },
       );
   }
+}
+
+/** Of what decides which release and parameters a push means; undefined when all of it is as it was. */
+function changedSince(seen: InstallationRow, now: InstallationRow): string | undefined {
+  if (now.observedGeneration !== seen.observedGeneration) return `generation ${now.observedGeneration} runs now`;
+  if (now.state !== seen.state) return `the installation was ${seen.state}, and is ${now.state}`;
+  if (now.currentOperation !== seen.currentOperation) return 'an operation of it has ended or gone on';
+  return undefined;
 }
 
 export function noSuchOperation(id: string): ProblemError {

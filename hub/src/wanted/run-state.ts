@@ -19,13 +19,13 @@ const decode = compile(RunState);
 
 /**
  * How installation `i` is wanted to run: as the newest generation says that says anything and did not come to nothing. One
- * that gave way to a newer operation counts, since the newer one is meant to contain it.
+ * that gave way to a newer operation counts while the agent has it and has not said what became of it.
  */
 export const SELECT_RUN_STATE = `
   (SELECT w.run_state FROM installation_generations w
    WHERE w.installation_id = i.id AND w.run_state IS NOT NULL AND NOT EXISTS (
      SELECT 1 FROM operations f WHERE f.installation_id = w.installation_id AND f.generation = w.generation
-       AND f.state IN ${CAME_TO_NOTHING} AND f.reason_code IS DISTINCT FROM 'superseded')
+       AND f.state IN ${CAME_TO_NOTHING} AND (f.reason_code = 'superseded' AND f.presumed_from <> 'queued') IS NOT TRUE)
    ORDER BY w.generation DESC LIMIT 1)`;
 
 /** @param json as the database has it; what cannot be read counts as nothing said */

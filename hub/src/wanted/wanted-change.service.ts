@@ -200,9 +200,12 @@ export class WantedChangeService {
     };
   }
 
-  /** After a failure that was not gone back from, the last good generation is not what runs: it is what one goes back to. */
-  #lastGood(tx: EntityManager, { id, state, observedGeneration }: InstallationRow) {
-    return state === 'failed'
+  /**
+   * After a failure that was not gone back from, the last good generation is not what runs: it is what one goes back to. So it is where
+   * nobody knows what became of a change.
+   */
+  async #lastGood(tx: EntityManager, { id, state, observedGeneration }: InstallationRow) {
+    return state === 'failed' || (await this.operations.hasLostTrackSince(tx, id, observedGeneration))
       ? this.installations.lastSetUpTo(tx, id, observedGeneration)
       : this.installations.lastGoodBefore(tx, id, observedGeneration);
   }

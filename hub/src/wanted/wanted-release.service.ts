@@ -1,11 +1,14 @@
 import { Injectable } from '@nestjs/common';
-import { LIMITS, type Release } from '@steward/shared';
+import { LIMITS, parseBoundedJson, type Release } from '@steward/shared';
 import type { EntityManager } from 'typeorm';
 import { ReleasesRepository, type StoredRelease } from '../catalog/releases.repository.ts';
 import { noSuchRelease } from '../catalog/services.service.ts';
 import { openStored } from '../catalog/stored-release.ts';
 import { ProblemError } from '../http/problem.ts';
 import { SchemaCheckerService } from '../parameters/schema-checker.service.ts';
+
+/** Of parameters: they reach the agent two levels inside of a frame. */
+const MAX_DEPTH = LIMITS.maxFrameDepth - 2;
 
 export interface ReleaseChoice {
   version?: string | undefined;
@@ -50,8 +53,11 @@ export class WantedReleaseService {
 
   /** Against what the release's signature allows to be set. Bounded in time. @throws ProblemError `invalid-parameters`, `too-large` */
   async checkParameters({ row, release }: ChosenRelease, parameters: Record<string, unknown>): Promise<void> {
-    if (Buffer.byteLength(JSON.stringify(parameters)) > LIMITS.maxParametersBytes)
+    const json = JSON.stringify(parameters);
+    if (Buffer.byteLength(json) > LIMITS.maxParametersBytes)
       throw new ProblemError('too-large', `the parameters are larger than ${LIMITS.maxParametersBytes} bytes`);
+    const bounded = parseBoundedJson(json, MAX_DEPTH);
+    if (!bounded.ok) throw new ProblemError('invalid-parameters', `the parameters are ${bounded.error}`);
     const result = await this.checker.check({ key: row.digest, schema: release.parameters, value: parameters });
     if (result.kind === 'ok') return;
     throw new ProblemError(

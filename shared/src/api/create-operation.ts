@@ -16,7 +16,7 @@ const common = { expectedGeneration: Type.Optional(Type.Integer()), notAfterSeco
  * `upgrade`: `version` or `channel` and/or `parameters` (absent: as they are). `rollback`: `toGeneration` (absent: the last good one before the current).
  * `adopt`: once more, of an installation that has not been taken over yet (absent parameters: as they are). `leave`: everything of it stays
  * and Steward lets go. `restart`, `stop`, `start`, `scale`, `resize`, `autoscale`, `schedule` (null: none) leave release and parameters as they run; a later upgrade keeps what they changed.
- * `expectedGeneration` refuses with `conflict` when somebody else was faster. `notAfterSeconds` is how long it may wait to be started (default 1 day).
+ * `expectedGeneration` refuses with `conflict` when somebody else was faster. `notAfterSeconds` is how long it may wait to be started (default 1 day; 7 days for an adoption, and for what is to run before anything has).
  */
 export const CreateOperation = Type.Union([
   Type.Object(
