@@ -2,7 +2,7 @@ import { canonicalJson, fieldAt, INSTALLATION_LABEL, ORGANIZATION_LABEL } from '
 import type { KubeClient, KubeObject, ResourceRef } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
 import { nameOf } from '../../kube/object.ts';
-import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
+import { hasPause, type InventoryEntry } from '../../operations/installation/installation-object.ts';
 import { persist, TRIED, type PersistOptions } from '../../operations/persist.ts';
 import { foreignOwnerOf } from '../adopt/foreign-owner.ts';
 import { isOfRelease, type HelmRelease } from '../adopt/helm-marks.ts';
@@ -34,6 +34,8 @@ export interface PlannedObject {
   replacement?: Replacement;
   /** It could not be tried: what it changes shows only when it is applied. */
   isUnknown?: boolean;
+  /** By its annotation: it is to be left as it is, but for operations. */
+  isPaused?: boolean;
   /** Helm owns fields of it, which become ours: `fields` are what differs beside that, and are none where nothing does. */
   isTakenOver?: boolean;
 }
@@ -130,7 +132,8 @@ export async function planFound(found: FoundObject, input: ObjectPlanInput): Pro
   const what = nameOf(whole);
   const options = { fieldManager, neverOurs, isRepair };
   const object = appliedOf(found, options);
-  const planned = { ref, object, isOurs: live !== undefined, uid: live?.metadata.uid };
+  const isPaused = hasPause(live?.metadata.annotations);
+  const planned = { ref, object, isOurs: live !== undefined, uid: live?.metadata.uid, ...(isPaused && { isPaused }) };
   if (live?.metadata.deletionTimestamp !== undefined)
     return afterItIsGone({ ...planned, object: withLiveReplicas(whole, live, options) }, live);
   try {
