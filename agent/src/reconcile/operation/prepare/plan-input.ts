@@ -2,7 +2,7 @@ import { isClaim, shrinkingClaims } from '../../plan/claims.ts';
 import type { PlanInput } from '../../plan/make-plan.ts';
 import { setInput } from '../../plan/set-input.ts';
 import type { ReleaseSet } from '../../render/release-set.ts';
-import { deadlineOf } from '../run/deadline.ts';
+import { isOverdue } from '../run/deadline.ts';
 import { loadStored } from './prepare-set.ts';
 import type { Run } from '../run/run.ts';
 
@@ -27,8 +27,7 @@ export async function planInput(
     isAdopting: run.kind === 'adopt',
     replaceable: new Set([...(set.meta.replace ?? []), ...left]),
     mayAskLess: isBack,
-    // Before the first write it waits until it expires, and says so.
-    isLate: () => run.record.status.state === 'running' && context.now().getTime() > deadlineOf(run, isWayBack),
+    isLate: () => isOverdue(run, isWayBack),
     signal,
   };
 }
