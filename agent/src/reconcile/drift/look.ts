@@ -4,6 +4,7 @@ import { groupOf, nameOf } from '../../kube/object.ts';
 import { hasPause } from '../../operations/installation/installation-object.ts';
 import type { FieldChange } from '../fields/changed-fields.ts';
 import { othersAt } from '../fields/field-owners.ts';
+import { goingClaim, isClaim } from '../plan/claims.ts';
 import { inventoryKey } from '../plan/inventory.ts';
 import { findObject, planFound, Refused, type FoundObject, type ObjectPlanInput } from '../plan/plan-object.ts';
 import type { Finding } from './ledger.ts';
@@ -25,7 +26,9 @@ export async function lookAt(object: KubeObject, input: ObjectPlanInput): Promis
   try {
     found = await findObject(object, input);
     const { live } = found;
-    if (live?.metadata.deletionTimestamp !== undefined || (!live && isDone(object))) return undefined;
+    if (live?.metadata.deletionTimestamp !== undefined)
+      return isClaim(live) ? { found, finding: going(live, input) } : undefined;
+    if (!live && isDone(object)) return undefined;
     const finding = await compare(found, input);
     return { found, finding: live && hasPause(live.metadata.annotations) ? paused(finding) : finding };
   } catch (error) {
@@ -40,7 +43,7 @@ export async function lookAt(object: KubeObject, input: ObjectPlanInput): Promis
 async function compare(found: FoundObject, input: ObjectPlanInput): Promise<Finding> {
   const { object, live } = found;
   const name = nameOf(object);
-  if (!live && object.kind === 'PersistentVolumeClaim') return refused(object, `${name} was deleted. ${CLAIM_GONE}`);
+  if (!live && isClaim(object)) return refused(object, `${name} was deleted. ${CLAIM_GONE}`);
   const planned = await planFound(found, input);
   if (planned.action === 'replace') {
     const fields = planned.fields.join(', ');
@@ -57,6 +60,10 @@ async function compare(found: FoundObject, input: ObjectPlanInput): Promise<Find
 function refused(object: KubeObject, message: string): Finding {
   const held = { state: 'refused', message } as const;
   return { key: keyOf(object), object: nameOf(object), what: 'changed', changes: [], held };
+}
+
+function going(claim: KubeObject, { installation }: ObjectPlanInput): Finding {
+  return refused(claim, goingClaim(claim, installation));
 }
 
 const CLAIM_GONE =
