@@ -19,7 +19,7 @@ export interface Looked {
 
 /**
  * What an apply of the stored object would change of the one that lives, asked of the API server. Undefined when there is
- * nothing to say: it is going and will be looked at when it is gone, or it has done its work.
+ * nothing to say: it is going and will be looked at when it is gone.
  */
 export async function lookAt(object: KubeObject, input: ObjectPlanInput): Promise<Looked | undefined> {
   let found: FoundObject = { ref: refOf(object), object, live: undefined };
@@ -28,7 +28,7 @@ export async function lookAt(object: KubeObject, input: ObjectPlanInput): Promis
     const { live } = found;
     if (live?.metadata.deletionTimestamp !== undefined)
       return isClaim(live) ? { found, finding: going(live, input) } : undefined;
-    if (!live && isDone(object)) return undefined;
+    if (!live && isDone(object)) return { found, finding: same(object) };
     const finding = await compare(found, input);
     return { found, finding: live && hasPause(live.metadata.annotations) ? paused(finding) : finding };
   } catch (error) {
@@ -49,12 +49,16 @@ async function compare(found: FoundObject, input: ObjectPlanInput): Promise<Find
     const fields = planned.fields.join(', ');
     return refused(object, `${name} would have to be made anew: ${fields}. Push the version again to do that`);
   }
-  if (live && planned.isUnknown) return { key: keyOf(object), object: name, what: 'same', changes: [] };
+  if (live && planned.isUnknown) return same(object);
   const changes = (planned.changes ?? []).filter((change) => isOfTheSet(planned.object, change));
   const what = !live ? 'gone' : changes.length > 0 ? 'changed' : 'same';
   const [first] = changes;
   const by = live && first && othersAt(live, first.path, input.fieldManager)[0]?.manager;
   return { key: keyOf(object), object: name, what, changes, by };
+}
+
+function same(object: KubeObject): Finding {
+  return { key: keyOf(object), object: nameOf(object), what: 'same', changes: [] };
 }
 
 function refused(object: KubeObject, message: string): Finding {
