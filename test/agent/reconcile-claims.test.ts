@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { fieldAt, INSTALLATION_LABEL } from '@steward/shared';
 import { waitUntil } from '../support/wait-until.ts';
+import { AS_RELEASED, STOPPED } from './remedy-world.ts';
 import { ReconcileFixture, type Published, type RunningAgent, type Where } from './reconcile-fixture.ts';
 
 let fixture: ReconcileFixture;
@@ -12,7 +13,7 @@ const storageClass = 'growing';
 
 beforeAll(async () => {
   fixture = await ReconcileFixture.create(inject('kubeconfig'));
-  await fixture.policy({ rules: { upgrade: 'allow', rollback: 'allow' } });
+  await fixture.policy({ rules: { upgrade: 'allow', rollback: 'allow', restart: 'allow', scale: 'allow' } });
   const provisioner = 'kubernetes.io/host-path';
   const metadata = { name: storageClass };
   const storage = { apiVersion: 'storage.k8s.io/v1', kind: 'StorageClass', metadata };
@@ -72,5 +73,28 @@ describe.concurrent('a volume that a chart names', () => {
     const label = async () => (await fixture.get('PersistentVolumeClaim', name, namespace))?.metadata.labels;
     await waitUntil(async () => (await label())?.[INSTALLATION_LABEL] === name, { what: 'its label to be put right' });
     expect(await size(where)).toBe('4Mi');
+  });
+
+  it('is told of while somebody deletes it under its pods, holds up what needs it before its first write, and lets a stop through', async () => {
+    const { hub } = fixture;
+    const where = await fixture.installed(release, { storageClass });
+    const { name, namespace, installationId } = where;
+    const parameters = { storageClass };
+    await fixture.kubectl('delete', 'pvc', name, '-n', namespace, '--wait=false');
+    const told = (): boolean => JSON.stringify(hub.health[installationId] ?? '').includes('is being deleted');
+    await waitUntil(told, { what: 'the deletion to be told', timeoutMs: 30_000 });
+    const want = { ...where, release, parameters };
+    const restart = { ...want, kind: 'restart' as const, runState: { ...AS_RELEASED, restartToken: 'a' } };
+    for (const [index, refused] of [restart, { ...want, kind: 'upgrade' as const }].entries()) {
+      const end = await hub.end(fixture.offer({ ...refused, generation: index + 2 }));
+      expect(end).toMatchObject({ state: 'failed', reason: 'apply-refused' });
+      expect(end.message).toContain(`PersistentVolumeClaim/${name} is being deleted`);
+      expect(hub.phases(end.operationId)).not.toContain('apply');
+    }
+    expect(await fixture.get('Installation', name)).toMatchObject({ status: { state: 'running' } });
+    const stop = { ...want, kind: 'stop' as const, generation: 4, runState: STOPPED };
+    expect(await hub.end(fixture.offer(stop))).toMatchObject({ state: 'succeeded' });
+    const isGone = async () => (await fixture.get('PersistentVolumeClaim', name, namespace)) === undefined;
+    await waitUntil(isGone, { what: 'the claim to go' });
   });
 });

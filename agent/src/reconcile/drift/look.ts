@@ -4,6 +4,7 @@ import { groupOf, nameOf } from '../../kube/object.ts';
 import { hasPause } from '../../operations/installation/installation-object.ts';
 import type { FieldChange } from '../fields/changed-fields.ts';
 import { othersAt } from '../fields/field-owners.ts';
+import { goingClaim, isClaim } from '../plan/claims.ts';
 import { inventoryKey } from '../plan/inventory.ts';
 import { findObject, planFound, Refused, type FoundObject, type ObjectPlanInput } from '../plan/plan-object.ts';
 import type { Finding } from './ledger.ts';
@@ -18,14 +19,16 @@ export interface Looked {
 
 /**
  * What an apply of the stored object would change of the one that lives, asked of the API server. Undefined when there is
- * nothing to say: it is going and will be looked at when it is gone, or it has done its work.
+ * nothing to say: it is going and will be looked at when it is gone.
  */
 export async function lookAt(object: KubeObject, input: ObjectPlanInput): Promise<Looked | undefined> {
   let found: FoundObject = { ref: refOf(object), object, live: undefined };
   try {
     found = await findObject(object, input);
     const { live } = found;
-    if (live?.metadata.deletionTimestamp !== undefined || (!live && isDone(object))) return undefined;
+    if (live?.metadata.deletionTimestamp !== undefined)
+      return isClaim(live) ? { found, finding: going(live, input) } : undefined;
+    if (!live && isDone(object)) return { found, finding: same(object) };
     const finding = await compare(found, input);
     return { found, finding: live && hasPause(live.metadata.annotations) ? paused(finding) : finding };
   } catch (error) {
@@ -40,13 +43,13 @@ export async function lookAt(object: KubeObject, input: ObjectPlanInput): Promis
 async function compare(found: FoundObject, input: ObjectPlanInput): Promise<Finding> {
   const { object, live } = found;
   const name = nameOf(object);
-  if (!live && object.kind === 'PersistentVolumeClaim') return refused(object, `${name} was deleted. ${CLAIM_GONE}`);
+  if (!live && isClaim(object)) return refused(object, `${name} was deleted. ${CLAIM_GONE}`);
   const planned = await planFound(found, input);
   if (planned.action === 'replace') {
     const fields = planned.fields.join(', ');
     return refused(object, `${name} would have to be made anew: ${fields}. Push the version again to do that`);
   }
-  if (live && planned.isUnknown) return { key: keyOf(object), object: name, what: 'same', changes: [] };
+  if (live && planned.isUnknown) return same(object);
   const changes = (planned.changes ?? []).filter((change) => isOfTheSet(planned.object, change));
   const what = !live ? 'gone' : changes.length > 0 ? 'changed' : 'same';
   const [first] = changes;
@@ -54,9 +57,17 @@ async function compare(found: FoundObject, input: ObjectPlanInput): Promise<Find
   return { key: keyOf(object), object: name, what, changes, by };
 }
 
+function same(object: KubeObject): Finding {
+  return { key: keyOf(object), object: nameOf(object), what: 'same', changes: [] };
+}
+
 function refused(object: KubeObject, message: string): Finding {
   const held = { state: 'refused', message } as const;
   return { key: keyOf(object), object: nameOf(object), what: 'changed', changes: [], held };
+}
+
+function going(claim: KubeObject, { installation }: ObjectPlanInput): Finding {
+  return refused(claim, goingClaim(claim, installation));
 }
 
 const CLAIM_GONE =

@@ -31,3 +31,20 @@ it.each<Step>([
   expect(outcome).toMatchObject({ ok: false, failure: { message: expect.stringContaining('webhook a.example') } });
   expect(nowMs).toBe(2);
 });
+
+it('waits no longer either for what is asked before something is removed', async () => {
+  const resourceOf = async (): Promise<never> => {
+    throw new KubeError('failed calling webhook "a.example": no', { status: 500, reason: 'InternalError' });
+  };
+  const outcome = await executeStep(
+    { type: 'remove', entry, propagation: 'Foreground' },
+    {
+      kube: { resourceOf } as unknown as KubeClient,
+      fieldManager: 'f',
+      signal: AbortSignal.timeout(3_000),
+      deadlineMs: 1,
+      now: () => new Date(2),
+    },
+  );
+  expect(outcome).toMatchObject({ ok: false });
+});

@@ -170,7 +170,7 @@ async function remove(
 ): Promise<StepResult> {
   const { kube, signal } = context;
   const { kind, namespace, name } = entry;
-  const ref = await persist(() => kube.resourceOf(apiVersionOf(entry), kind), signal);
+  const ref = await persist(() => kube.resourceOf(apiVersionOf(entry), kind), signal, patience(context));
   if (!ref) return NOTHING;
   const live = await persist(() => kube.get(ref, namespace, name, { signal }), signal, patience(context));
   const uid = live?.metadata.uid;

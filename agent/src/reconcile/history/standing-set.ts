@@ -1,5 +1,7 @@
-import { AS_RELEASED } from '@steward/shared';
+import { AS_RELEASED, canonicalJson } from '@steward/shared';
+import type { KubeObject } from '../../kube/client.ts';
 import type { HistoryEntry, InstallationStatus } from '../../operations/installation/installation-object.ts';
+import type { ScheduleStatus } from '../../operations/installation/schedule-status.ts';
 import type { ReconcileContext } from '../context.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
 import { sentences } from '../../sentences.ts';
@@ -25,21 +27,46 @@ export async function loadStandingSet(
   good: HistoryEntry,
   { schedule }: Standing,
 ): Promise<ReleaseSet> {
-  const runState = asScheduled(good.runState ?? AS_RELEASED, schedule);
-  return setAsItRuns(await renders.load(good.renderRef), { ...good, runState });
+  return asItStands(await renders.load(good.renderRef), good, schedule);
+}
+
+function asItStands(set: ReleaseSet, good: HistoryEntry, schedule: ScheduleStatus | undefined): ReleaseSet {
+  return setAsItRuns(set, { ...good, runState: asScheduled(good.runState ?? AS_RELEASED, schedule) });
 }
 
 /** The same of an installation; a set that is lost is an answer, which says what to do. */
 export async function findStandingSet(
   context: ReconcileContext,
   good: HistoryEntry,
-  { name, status }: { name: string; status: Standing },
+  installation: { name: string; status: Standing },
+): Promise<Outcome<ReleaseSet>> {
+  const stored = await findStored(context, good, installation.name);
+  return stored.ok ? done(asItStands(stored.value, good, installation.status.schedule)) : stored;
+}
+
+/** With those of its objects that are other ones while its schedule has stopped it than while it runs. */
+export async function findTurnedSet(
+  context: ReconcileContext,
+  good: HistoryEntry,
+  { name, status: { schedule } }: { name: string; status: Standing },
+): Promise<Outcome<{ set: ReleaseSet; turned: KubeObject[] }>> {
+  const stored = await findStored(context, good, name);
+  if (!stored.ok) return stored;
+  const set = asItStands(stored.value, good, schedule);
+  const before = asItStands(stored.value, good, { isStopped: schedule?.isStopped !== true });
+  const unturned = new Set(before.objects.map((object) => canonicalJson(object)));
+  return done({ set, turned: set.objects.filter((object) => !unturned.has(canonicalJson(object))) });
+}
+
+async function findStored(
+  { renders }: ReconcileContext,
+  { generation, version, renderRef }: HistoryEntry,
+  name: string,
 ): Promise<Outcome<ReleaseSet>> {
   try {
-    return done(await loadStandingSet(context, good, status));
+    return done(await renders.load(renderRef));
   } catch (error) {
     if (!(error instanceof LostSetError)) throw error;
-    const { generation, version } = good;
     const what = `Nothing of generation ${generation} (${version}) can be compared or put right`;
     const toDo = `Push it again: steward upgrade ${name} --version ${version}`;
     return failed('lost-track', sentences(what, error.message, toDo));

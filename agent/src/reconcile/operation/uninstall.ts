@@ -17,6 +17,7 @@ import { runHooks } from '../hooks/run-hooks.ts';
 import { allOf, done, failed, type Outcome } from '../outcome.ts';
 import { entryName, entryOf, inventoryKey, reasonToKeep } from '../plan/inventory.ts';
 import { inOrderOfRemoval } from '../plan/kind-order.ts';
+import { orRefused, refuse as refuseEntry } from '../plan/plan-object.ts';
 import { agreedBy } from '../plan/reach.ts';
 import { inParallel } from '../../parallel.ts';
 import { countsOf, toldPlan, wavesSentence } from '../plan/told-plan.ts';
@@ -25,7 +26,7 @@ import type { ReleaseSet } from '../render/release-set.ts';
 import { loadClaims, rememberMakers } from '../volumes/load-claims.ts';
 import { loadDecision, obtainConsent, type Planned } from './prepare/consent.ts';
 import { endRemoved, endUnfinished, refuse } from './run/ends.ts';
-import { deadlineOf } from './run/deadline.ts';
+import { deadlineOf, isOverdue } from './run/deadline.ts';
 import type { Run } from './run/run.ts';
 
 /** With the wave that it is of: as it lives, since the inventory does not have it. */
@@ -141,14 +142,13 @@ async function planRemoval(run: Run, signal: AbortSignal): Promise<Outcome<Remov
     const entry = entryOf(CLAIM, claim, claim.metadata.uid);
     entries.set(inventoryKey(entry), entry);
   }
-  const verdicts = await inParallel([...entries.values()], WIDTH, async (entry) => {
-    const live = await load(run, entry, signal);
-    if (live === undefined) return undefined;
+  const looked = await loadAll(run, [...entries.values()], signal);
+  if (!looked.ok) return looked;
+  const found = looked.value.map(({ entry, live }) => {
     const isVolume = entry.kind === CLAIM.kind;
     const keep = isVolume ? !deleteVolumes : reasonToKeep(entry.kind, live?.metadata.annotations) !== undefined;
     return { entry, keep, wave: live ? waveOf(live) : 0 };
   });
-  const found = verdicts.filter((verdict) => verdict !== undefined);
   return done({
     goes: found.filter(({ keep }) => !keep).map(({ entry, wave }) => ({ entry, wave })),
     stays: found.filter(({ keep }) => keep).map(({ entry }) => entry),
@@ -166,18 +166,34 @@ function withinAgreed(removal: Removal, reach: readonly string[] | undefined): R
   return { ...removal, goes: goes.filter(isAgreed), stays: [...stays, ...came] };
 }
 
-/** Undefined when it is gone or another one; null when it may not be looked at. */
+/** What lives of these; null is what may not be looked at. An API that does not answer is waited for until the deadline. */
+async function loadAll(
+  run: Run,
+  entries: readonly InventoryEntry[],
+  signal: AbortSignal,
+): Promise<Outcome<{ entry: InventoryEntry; live: KubeObject | null }[]>> {
+  return orRefused(async () => {
+    const found = await inParallel(entries, WIDTH, async (entry) => {
+      const live = await load(run, entry, signal);
+      return live === undefined ? undefined : { entry, live };
+    });
+    return done(found.filter((one) => one !== undefined));
+  });
+}
+
+/** Undefined when it is gone or another one. @throws Refused */
 async function load(run: Run, entry: InventoryEntry, signal: AbortSignal): Promise<KubeObject | undefined | null> {
   const { kube } = run.context;
   const { kind, namespace, name, uid } = entry;
-  const ref = await persist(() => kube.resourceOf(apiVersionOf(entry), kind), signal);
-  if (!ref) return undefined;
+  const patience = { isLate: () => isOverdue(run, false) };
   try {
-    const live = await persist(() => kube.get(ref, namespace, name, { signal }), signal);
+    const ref = await persist(() => kube.resourceOf(apiVersionOf(entry), kind), signal, patience);
+    if (!ref) return undefined;
+    const live = await persist(() => kube.get(ref, namespace, name, { signal }), signal, patience);
     return live && (uid === undefined || uid === live.metadata.uid) ? live : undefined;
   } catch (error) {
     if (isKubeError(error) && error.status === 403) return null;
-    throw error;
+    return refuseEntry(error, entryName(entry));
   }
 }
 
@@ -217,8 +233,9 @@ async function awaitGone(run: Run, group: readonly InventoryEntry[]): Promise<Ou
   const deadlineMs = deadlineOf(run, false);
   let left = [...group];
   for (let waitMs = FIRST_LOOK_MS; ; waitMs = Math.min(waitMs * 2, MAX_LOOK_MS)) {
-    const found = await inParallel(left, WIDTH, async (entry) => ({ entry, live: await load(run, entry, run.signal) }));
-    left = found.filter(({ live }) => live !== undefined && live !== null).map(({ entry }) => entry);
+    const found = await loadAll(run, left, run.signal);
+    if (!found.ok) return found;
+    left = found.value.filter(({ live }) => live !== null).map(({ entry }) => entry);
     if (left.length === 0) return done(undefined);
     const names = left.map(entryName).slice(0, 5);
     if (run.context.now().getTime() > deadlineMs) {

@@ -3,6 +3,7 @@ import { WATCHED } from '../../collect/namespace-objects.ts';
 import { ClaimTemplate, claimView, isClaimOf, sizeOf } from '../../collect/objects/storage.ts';
 import type { KubeClient, KubeObject } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
+import { nameOf } from '../../kube/object.ts';
 import { persist } from '../../operations/persist.ts';
 import type { Failure } from '../outcome.ts';
 import { templatesOf } from '../volumes/claim-makers.ts';
@@ -166,6 +167,16 @@ export function isClaim({ apiVersion, kind }: KubeObject): boolean {
 /** Why a size is refused, and what may be done. */
 export function cannotShrink(what: string, { from, to }: { from: string; to: string }): string {
   return `${what} cannot shrink from ${from} to ${to}: Kubernetes never makes a volume smaller. Set at least ${from}, or move the data to a new installation`;
+}
+
+/** What becomes of a claim that somebody is deleting, which nobody can take back, and what may be done. */
+export function goingClaim(live: KubeObject, installation: string): string {
+  const held = live.metadata.finalizers?.join(', ') ?? 'nothing';
+  return [
+    `${nameOf(live)} is being deleted: it goes, with what is in it, when the last pod that uses it ends, and no new pod can use it (it is held by ${held}).`,
+    'That cannot be taken back. While its pods run, save what is in it, or have its PersistentVolume kept (persistentVolumeReclaimPolicy: Retain).',
+    `Then let it go: steward stop ${installation}; restore it, or leave it to the next push to begin with an empty one; and start again`,
+  ].join(' ');
 }
 
 /** What a claim asks for, as it is written. */

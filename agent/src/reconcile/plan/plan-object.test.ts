@@ -11,7 +11,7 @@ async function plan(
   object: KubeObject,
   live: KubeObject | undefined,
   error: KubeError,
-  isLate?: () => boolean,
+  more: Pick<ObjectPlanInput, 'isLate' | 'leavesGoingClaims'> = {},
 ): Promise<PlannedObject> {
   const kube = {
     resourceOf: async (_: string, kind: string) => ({ group: '', version: 'v1', kind, plural: 'x', namespaced: true }),
@@ -26,7 +26,7 @@ async function plan(
     ours: new Map(),
     neverOurs: { autoscaled: new Set(), givenBack: new Set(), declared: [] },
     mayAskLess: false,
-    isLate,
+    ...more,
     signal: AbortSignal.timeout(5_000),
   };
   return planObject(object, input);
@@ -48,7 +48,7 @@ describe('an object that no dry run tells about', () => {
 
   it('is refused when its deadline is over and the API server cannot do it', async () => {
     const dead = new KubeError('service unavailable', { status: 503, reason: 'ServiceUnavailable' });
-    await expect(plan(map, undefined, dead, () => true)).rejects.toThrow(
+    await expect(plan(map, undefined, dead, { isLate: () => true })).rejects.toThrow(
       'cannot do what is asked with ConfigMap/a now',
     );
   });
@@ -57,5 +57,23 @@ describe('an object that no dry run tells about', () => {
     const binding = { ...map, apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'RoleBinding' };
     expect(await plan(binding, undefined, missing)).toMatchObject({ action: 'create', isUnknown: true });
     await expect(plan(map, undefined, missing)).rejects.toThrow('refuses ConfigMap/a');
+  });
+});
+
+describe('a claim that somebody is deleting', () => {
+  const claim: KubeObject = { ...map, kind: 'PersistentVolumeClaim', metadata: { name: 'data', namespace: 'n' } };
+  const finalizers = ['kubernetes.io/pvc-protection'];
+  const metadata = { ...claim.metadata, uid: 'u', labels: ours, deletionTimestamp: '2026-11-28T12:00:00Z', finalizers };
+  const none = new KubeError('no dry run was expected', { status: 400, reason: 'BadRequest' });
+
+  it('is left as it is by what only stops or goes back', async () => {
+    const planned = await plan(claim, { ...claim, metadata }, none, { leavesGoingClaims: true });
+    expect(planned).toMatchObject({ action: 'keep', uid: 'u' });
+    expect(planned.replacement).toBeUndefined();
+  });
+
+  it('is refused to what wants it, with its name and the way out', async () => {
+    const message = /PersistentVolumeClaim\/data is being deleted.*pvc-protection.*steward stop shop/;
+    await expect(plan(claim, { ...claim, metadata }, none)).rejects.toThrow(message);
   });
 });

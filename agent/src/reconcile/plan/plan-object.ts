@@ -2,7 +2,7 @@ import { canonicalJson, fieldAt, INSTALLATION_LABEL, ORGANIZATION_LABEL } from '
 import type { KubeClient, KubeObject, ResourceRef } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
 import { nameOf } from '../../kube/object.ts';
-import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
+import { hasPause, type InventoryEntry } from '../../operations/installation/installation-object.ts';
 import { persist, TRIED, type PersistOptions } from '../../operations/persist.ts';
 import { foreignOwnerOf } from '../adopt/foreign-owner.ts';
 import { isOfRelease, type HelmRelease } from '../adopt/helm-marks.ts';
@@ -11,7 +11,7 @@ import { asTakenOver, differencesOf } from '../adopt/take-over.ts';
 import type { Failure, Outcome } from '../outcome.ts';
 import { changesBetween, type FieldChange } from '../fields/changed-fields.ts';
 import { ownFieldsOf } from '../fields/field-owners.ts';
-import { cannotShrink, fieldsAt, isClaim, sizeAsked } from './claims.ts';
+import { cannotShrink, fieldsAt, goingClaim, isClaim, sizeAsked } from './claims.ts';
 import { inventoryKey } from './inventory.ts';
 import { ownPart, withLiveReplicas, type NeverOurs, type OwnPartOptions } from '../fields/never-ours.ts';
 import { ownerOf } from '../fields/owner.ts';
@@ -34,6 +34,8 @@ export interface PlannedObject {
   replacement?: Replacement;
   /** It could not be tried: what it changes shows only when it is applied. */
   isUnknown?: boolean;
+  /** By its annotation: it is to be left as it is, but for operations. */
+  isPaused?: boolean;
   /** Helm owns fields of it, which become ours: `fields` are what differs beside that, and are none where nothing does. */
   isTakenOver?: boolean;
 }
@@ -52,6 +54,7 @@ export interface ObjectPlanInput {
   /** Not a new version: what is gone was taken out by somebody. */
   isRepair?: boolean;
   mayAskLess: boolean;
+  leavesGoingClaims?: boolean;
   /** True from when on nothing is waited for any more; never unless told. */
   isLate?: PersistOptions['isLate'] | undefined;
   signal: AbortSignal;
@@ -130,9 +133,10 @@ export async function planFound(found: FoundObject, input: ObjectPlanInput): Pro
   const what = nameOf(whole);
   const options = { fieldManager, neverOurs, isRepair };
   const object = appliedOf(found, options);
-  const planned = { ref, object, isOurs: live !== undefined, uid: live?.metadata.uid };
+  const isPaused = hasPause(live?.metadata.annotations);
+  const planned = { ref, object, isOurs: live !== undefined, uid: live?.metadata.uid, ...(isPaused && { isPaused }) };
   if (live?.metadata.deletionTimestamp !== undefined)
-    return afterItIsGone({ ...planned, object: withLiveReplicas(whole, live, options) }, live);
+    return ofOneThatGoes({ ...planned, object: withLiveReplicas(whole, live, options) }, live, input);
   try {
     const dryRun = { fieldManager, force: planned.isOurs, dryRun: true, signal };
     const after = await persist(() => kube.apply(object, dryRun), signal, patienceOf(input));
@@ -235,8 +239,19 @@ export function refuse(error: unknown, what: string): never {
   throw error;
 }
 
-/** It is being deleted, by somebody or by an earlier life of this agent: it is made anew when it is gone. */
-function afterItIsGone(planned: Omit<PlannedObject, 'action' | 'fields'>, live: KubeObject): PlannedObject {
+/**
+ * It is being deleted, by somebody or by an earlier life of this agent: it is made anew when it is gone. Not so a claim, which goes
+ * with what is in it and only when its pods end. @throws Refused when it is wanted
+ */
+function ofOneThatGoes(
+  planned: Omit<PlannedObject, 'action' | 'fields'>,
+  live: KubeObject,
+  { installation, leavesGoingClaims = false }: ObjectPlanInput,
+): PlannedObject {
+  if (isClaim(live)) {
+    if (leavesGoingClaims) return { ...planned, action: 'keep', fields: [] };
+    throw new Refused({ reason: 'apply-refused', message: goingClaim(live, installation) });
+  }
   const fields = ['metadata.deletionTimestamp: is being deleted, made anew when it is gone'];
   const uid = live.metadata.uid ?? '';
   const how = { propagation: 'Foreground', needsConsent: false, isGoing: true } as const;

@@ -5,10 +5,12 @@ import { isKubeError } from '../../kube/error.ts';
 import { persist } from '../../operations/persist.ts';
 import { inParallel } from '../../parallel.ts';
 import { done, type Outcome } from '../outcome.ts';
+import { isClaim } from '../plan/claims.ts';
 import { refusalOf } from '../plan/refusal.ts';
 
 const WORKLOADS = ['Deployment', 'StatefulSet', 'DaemonSet'] as const;
 const OTHERS = ['Job', 'PersistentVolumeClaim', 'Service', 'Pod'] as const;
+const CLAIM = WATCHED.PersistentVolumeClaim.ref;
 export type TargetKind = (typeof WORKLOADS)[number] | (typeof OTHERS)[number];
 
 /** An object that a rollout waits for. */
@@ -37,18 +39,28 @@ export async function loadTargets(
 ): Promise<Outcome<Target[]>> {
   const relevant = objects.filter(isTarget);
   try {
-    return done(await inParallel(relevant, 8, (object) => loadTarget(kube, object, options)));
+    const targets = await inParallel(relevant, 8, (object) => loadTarget(kube, object, options));
+    return done(targets.filter((target) => target !== undefined));
   } catch (error) {
     if (!isKubeError(error, 'Forbidden')) throw error;
     return { ok: false, failure: refusalOf(error, 'what is rolled out') };
   }
 }
 
-async function loadTarget(kube: KubeClient, object: KubeObject, { evicts, signal }: TargetOptions): Promise<Target> {
+/** Undefined for a claim that somebody has deleted, or is deleting: a pod that wants it waits, and is waited for. */
+async function loadTarget(
+  kube: KubeClient,
+  object: KubeObject,
+  { evicts, signal }: TargetOptions,
+): Promise<Target | undefined> {
   const { kind, metadata } = object;
   const { name, namespace } = metadata;
   const workload = WORKLOADS.find((known) => known === kind);
   const mustEnd = metadata.labels?.[HOOK_LABEL] !== undefined;
+  if (isClaim(object)) {
+    const claim = await persist(() => kube.get(CLAIM, namespace, name, { signal }), signal);
+    if (!claim || claim.metadata.deletionTimestamp !== undefined) return undefined;
+  }
   if (!workload) return { kind: kind as TargetKind, name, uid: '', generation: 0, mustEnd };
   const live = await persist(() => kube.get(WATCHED[workload].ref, namespace, name, { signal }), signal);
   const { uid = '', generation = 0 } = live?.metadata ?? {};

@@ -1,24 +1,29 @@
+import { PAUSED_ANNOTATION } from '@steward/shared';
 import type { HistoryEntry, InstallationRecord } from '../../operations/installation/installation-object.ts';
 import { InstallationGoneError } from '../../operations/installation/installations.ts';
 import type { ScheduleStatus } from '../../operations/installation/schedule-status.ts';
 import { decide } from '../../policy/decide.ts';
 import { loadPolicies } from '../../policy/load-policies.ts';
 import type { ReconcileContext } from '../context.ts';
+import { keyOf } from '../drift/look.ts';
 import { applyPlan } from '../execute/apply-plan.ts';
-import { done, type Outcome } from '../outcome.ts';
-import { mergedInventory } from '../plan/inventory.ts';
-import { makePlan } from '../plan/make-plan.ts';
+import { done, failed, type Outcome } from '../outcome.ts';
+import { inventoryKey, mergedInventory } from '../plan/inventory.ts';
+import { makePlan, type ObjectPlan } from '../plan/make-plan.ts';
 import { setInput, standingRelease } from '../plan/set-input.ts';
 import { dueTurn } from './due-turn.ts';
-import { findStandingSet, standingGeneration } from '../history/standing-set.ts';
+import { findTurnedSet, standingGeneration } from '../history/standing-set.ts';
 
 /** `held`: it could not be done, the installation says why, and it is to be tried again; `gone`: there is nothing to stop or start. */
 export type Turn = 'done' | 'held' | 'gone';
 
+/** An API or a webhook that does not answer is waited for so long: operations wait for the turn. */
+const PATIENCE_MS = 60_000;
+
 /**
- * Stops or starts an installation whose schedule says so now: its stored set, as an operation would, without rendering and
- * without hooks. What the schedule was consented to is not asked for again; who has denied it since is obeyed. After a kill it
- * is done again from the beginning.
+ * Stops or starts an installation whose schedule says so now: of its stored set what a stop makes another one, as an operation
+ * would, without rendering and without hooks. What the schedule was consented to is not asked for again; who has denied it since,
+ * or paused any of that, is obeyed. After a kill it is done again from the beginning.
  */
 export async function takeTurn(context: ReconcileContext, name: string, signal: AbortSignal): Promise<Turn> {
   const installation = await context.installations.read(name).catch(unlessGone);
@@ -34,13 +39,14 @@ export async function takeTurn(context: ReconcileContext, name: string, signal: 
   }
   const good = standingGeneration(installation.status);
   if (!good) return state === 'failed' ? hold(context, name, before, UNCERTAIN) : 'done';
-  const policies = await loadPolicies(context.kube, context.config.namespace, signal);
-  const decision = decide('schedule', name, policies);
-  if (decision.effect === 'deny') return hold(context, name, before, decision.message);
+  const refusal = await refusalOf(context, installation, signal);
+  if (refusal !== undefined) return hold(context, name, before, refusal);
+  installation.status.schedule = due;
+  const planned = await plan(context, installation, good, signal);
+  if (!planned.ok) return hold(context, name, before, planned.failure.message);
   const turning = { ...due, isTurning: true };
   await write(context, name, turning);
-  installation.status.schedule = due;
-  const applied = await apply(context, installation, good, signal);
+  const applied = await apply(context, installation, planned.value, signal);
   if (!applied.ok) return hold(context, name, turning, applied.failure.message);
   await write(context, name, due);
   tell(context, installation, due);
@@ -55,36 +61,72 @@ function unlessGone(error: unknown): undefined {
   if (!(error instanceof InstallationGoneError)) throw error;
 }
 
-async function apply(
+/** What the customer says against it: by a pause, or by a policy of a later day. */
+async function refusalOf(
+  { kube, config: { namespace } }: ReconcileContext,
+  { name, isPaused }: InstallationRecord,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  if (isPaused) return paused(`installation ${name}`, namespace);
+  const decision = decide('schedule', name, await loadPolicies(kube, namespace, signal));
+  return decision.effect === 'deny' ? decision.message : undefined;
+}
+
+/** Of a pause, and how it is ended. `what` is as kubectl names it, `deployment web`. */
+function paused(what: string, namespace: string): string {
+  const end = `kubectl --namespace ${namespace} annotate ${what} ${PAUSED_ANNOTATION}-`;
+  return `${what} has the annotation ${PAUSED_ANNOTATION}. To let it be stopped and started:\n${end}`;
+}
+
+/** Only of what is another one while it is stopped: whatever else somebody changed is none of a turn's business. */
+async function plan(
   context: ReconcileContext,
   installation: InstallationRecord,
   good: HistoryEntry,
   signal: AbortSignal,
-): Promise<Outcome<void>> {
-  const { kube, config, now } = context;
-  const { name, status } = installation;
-  const found = await findStandingSet(context, good, installation);
+): Promise<Outcome<ObjectPlan>> {
+  const found = await findTurnedSet(context, good, installation);
   if (!found.ok) return found;
-  const set = found.value;
+  const { set, turned } = found.value;
+  const keys = new Set(turned.map(keyOf));
   const helmRelease = standingRelease(installation);
-  const plan = await makePlan({
+  const deadlineMs = deadlineOf(context);
+  const planned = await makePlan({
     ...setInput(context, installation, helmRelease, set),
+    objects: turned,
+    inventory: installation.status.inventory.filter((entry) => keys.has(inventoryKey(entry))),
     helmRelease,
     isAdopting: false,
     replaceable: new Set(),
     mayAskLess: true,
+    isLate: () => context.now().getTime() > deadlineMs,
     signal,
   });
-  if (!plan.ok) return plan;
-  const deadlineMs = now().getTime() + set.meta.deadlineSeconds * 1_000;
-  const step = { kube, fieldManager: config.fieldManager, now, deadlineMs, signal };
+  if (!planned.ok) return planned;
+  const held = planned.value.objects.find(({ isPaused }) => isPaused === true);
+  if (!held) return planned;
+  const { kind, metadata } = held.object;
+  return failed('conflict', paused(`${kind.toLowerCase()} ${metadata.name}`, metadata.namespace ?? ''));
+}
+
+function deadlineOf({ now }: ReconcileContext): number {
+  return now().getTime() + PATIENCE_MS;
+}
+
+async function apply(
+  context: ReconcileContext,
+  { name, status }: InstallationRecord,
+  planned: ObjectPlan,
+  signal: AbortSignal,
+): Promise<Outcome<void>> {
+  const { kube, config, now } = context;
+  const step = { kube, fieldManager: config.fieldManager, now, deadlineMs: deadlineOf(context), signal };
   // Its parts have run together before: none has to wait for another.
   const isLastFirst = status.schedule?.isStopped === true;
   const rules = { isLastFirst, leavesLate: false, untilReady: async () => done(undefined) };
-  const applied = await applyPlan(plan.value, step, rules);
+  const applied = await applyPlan(planned, step, rules);
   if (!applied.ok) return applied;
-  const hooked = status.inventory.filter(({ hook }) => hook !== undefined);
-  await context.installations.write(name, { inventory: mergedInventory(hooked, applied.value) });
+  await context.installations.write(name, { inventory: mergedInventory(status.inventory, applied.value) });
   return done(undefined);
 }
 

@@ -1,11 +1,23 @@
+import type { OperationKind } from '@steward/shared';
 import { isClaim, shrinkingClaims } from '../../plan/claims.ts';
 import type { PlanInput } from '../../plan/make-plan.ts';
 import { setInput } from '../../plan/set-input.ts';
 import type { ReleaseSet } from '../../render/release-set.ts';
-import { deadlineOf } from '../run/deadline.ts';
 import { keptGeneration } from '../../history/good-generations.ts';
+import { isOverdue } from '../run/deadline.ts';
 import { loadStored } from './prepare-set.ts';
 import type { Run } from '../run/run.ts';
+
+/** New pods, which cannot use a claim that is being deleted. */
+const MAKES_PODS: ReadonlySet<OperationKind> = new Set([
+  'install',
+  'upgrade',
+  'rollback',
+  'adopt',
+  'start',
+  'restart',
+  'resize',
+]);
 
 /**
  * What a plan of this set is made of. Kinds that may be replaced are those that its release allows; going back also
@@ -28,8 +40,8 @@ export async function planInput(
     isAdopting: run.kind === 'adopt',
     replaceable: new Set([...(set.meta.replace ?? []), ...left]),
     mayAskLess: isBack,
-    // Before the first write it waits until it expires, and says so.
-    isLate: () => run.record.status.state === 'running' && context.now().getTime() > deadlineOf(run, isWayBack),
+    leavesGoingClaims: isWayBack || run.kind === 'stop' || !run.kinds.some((kind) => MAKES_PODS.has(kind)),
+    isLate: () => isOverdue(run, isWayBack),
     signal,
   };
 }

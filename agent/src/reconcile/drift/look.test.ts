@@ -1,0 +1,50 @@
+import { expect, it } from 'vitest';
+import type { KubeClient, KubeObject } from '../../kube/client.ts';
+import type { DriftEntry } from '../../operations/installation/drift-status.ts';
+import type { ObjectPlanInput } from '../plan/plan-object.ts';
+import { judge } from './ledger.ts';
+import { keyOf, lookAt, type Looked } from './look.ts';
+
+const pvc = { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name: 'data', namespace: 'n' } };
+const job = { apiVersion: 'batch/v1', kind: 'Job', metadata: { name: 'migrate', namespace: 'n' } };
+const labels = { 'steward.dev/installation': 'shop', 'steward.dev/organization': 'acme' };
+
+function look(object: KubeObject, live: KubeObject | undefined): Promise<Looked | undefined> {
+  const [group = '', version = ''] = object.apiVersion.includes('/') ? object.apiVersion.split('/') : ['', 'v1'];
+  const resourceOf = async (): Promise<object> => ({
+    group,
+    version,
+    kind: object.kind,
+    plural: 'x',
+    namespaced: true,
+  });
+  return lookAt(object, {
+    kube: { resourceOf, get: async () => live } as unknown as KubeClient,
+    organization: 'acme',
+    installation: 'shop',
+    ours: new Map(),
+    signal: AbortSignal.timeout(5_000),
+  } as unknown as ObjectPlanInput);
+}
+
+it('what was said of a Job is forgotten when the Job is gone', async () => {
+  const said: DriftEntry = {
+    key: keyOf(job),
+    object: 'Job/migrate',
+    state: 'refused',
+    message: 'it belongs to somebody else',
+    fields: [],
+    at: '2026-11-28T12:00:00.000Z',
+  };
+  const looked = await look(job, undefined);
+  const findings = looked ? [looked.finding] : [];
+  const leave = { mayRepair: true, why: '', now: new Date('2026-11-28T12:01:00.000Z') };
+  expect(judge([said], findings, leave)).toEqual({ entries: [], repairs: [], told: [] });
+});
+
+it('a claim is told of while somebody deletes it, and nothing else that is going', async () => {
+  const going = { labels, uid: 'u', deletionTimestamp: '2026-11-28T12:00:00Z' };
+  const claim = await look(pvc, { ...pvc, metadata: { ...pvc.metadata, ...going } });
+  expect(claim?.finding.held).toMatchObject({ state: 'refused', message: expect.stringContaining('is being deleted') });
+  expect(await look(job, { ...job, metadata: { ...job.metadata, ...going } })).toBeUndefined();
+});

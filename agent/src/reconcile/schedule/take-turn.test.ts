@@ -1,0 +1,129 @@
+import { describe, expect, it } from 'vitest';
+import { PAUSED_ANNOTATION, type RunState } from '@steward/shared';
+import type { KubeObject } from '../../kube/client.ts';
+import { KubeError } from '../../kube/error.ts';
+import type { InstallationStatus, InventoryEntry } from '../../operations/installation/installation-object.ts';
+import type { ReconcileContext } from '../context.ts';
+import { entryOf, inventoryKey } from '../plan/inventory.ts';
+import { takeTurn, type Turn } from './take-turn.ts';
+
+const labels = { 'steward.dev/installation': 'shop', 'steward.dev/organization': 'acme' };
+function object(apiVersion: string, kind: string, name: string, spec = {}): KubeObject {
+  return { apiVersion, kind, metadata: { name, namespace: 'n', uid: name, labels }, spec };
+}
+const web = object('apps/v1', 'Deployment', 'web', { replicas: 2 });
+const nightly = object('batch/v1', 'CronJob', 'nightly');
+const others = [
+  object('v1', 'ConfigMap', 'config'),
+  object('v1', 'PersistentVolumeClaim', 'data'),
+  object('batch/v1', 'Job', 'migrate'),
+];
+const evening = Date.parse('2026-11-23T22:00:00Z');
+const runState: RunState = {
+  stopped: false,
+  replicas: {},
+  schedule: { timeZone: 'UTC', stop: [{ days: ['mon'], from: '20:00', to: '06:00' }] },
+};
+
+interface World {
+  live?: KubeObject[];
+  isPaused?: boolean;
+  runs?: Partial<RunState>;
+  /** Each read of an object of the set ends with it. */
+  fault?: KubeError;
+}
+
+interface Turned {
+  turn: Turn;
+  applied: KubeObject[];
+  status: InstallationStatus;
+}
+
+function entry({ apiVersion, kind, ...rest }: KubeObject): InventoryEntry {
+  const [group = '', version = ''] = apiVersion.includes('/') ? apiVersion.split('/') : ['', apiVersion];
+  const ref = { group, version, kind, plural: '', namespaced: true };
+  return entryOf(ref, { apiVersion, kind, ...rest }, rest.metadata.uid);
+}
+
+/** A turn of an installation whose window is open, in a cluster where time passes with each look at the clock. */
+async function turn({ live = [web, nightly], isPaused = false, runs = {}, fault }: World = {}): Promise<Turned> {
+  const applied: KubeObject[] = [];
+  const all = [...others, web, nightly];
+  const good = { generation: 1, version: '1.0.0', renderRef: 'r', runState: { ...runState, ...runs } };
+  let status = {
+    state: 'running',
+    observedGeneration: 1,
+    history: [good],
+    inventory: all.map(entry),
+  } as unknown as InstallationStatus;
+  let nowMs = evening;
+  const context = {
+    now: () => new Date((nowMs += 61_000)),
+    config: { namespace: 'agent', organization: 'acme', fieldManager: 'steward-acme' },
+    installations: {
+      read: async () => structuredClone({ name: 'shop', namespace: 'n', id: 'i', isPaused, status }),
+      write: async (_: string, patch: Partial<InstallationStatus>) => void (status = { ...status, ...patch }),
+    },
+    renders: { load: async () => ({ objects: all, hooks: [], meta: { deadlineSeconds: 600, permissions: [] } }) },
+    monitors: { refresh: () => undefined },
+    link: { sendEvent: () => undefined },
+    log: { info: () => undefined },
+    kube: {
+      list: async () => [],
+      resourceOf: async (apiVersion: string, kind: string) => ({
+        ...entry({ ...web, apiVersion, kind }),
+        namespaced: true,
+      }),
+      get: async ({ kind }: { kind: string }, _: string, name: string) => {
+        if (fault) throw fault;
+        return live.find((one) => one.kind === kind && one.metadata.name === name);
+      },
+      apply: async (one: KubeObject, { dryRun = false }) => {
+        if (!dryRun) applied.push(one);
+        return { ...one, metadata: { ...one.metadata, uid: one.metadata.name } };
+      },
+    },
+  } as unknown as ReconcileContext;
+  return { turn: await takeTurn(context, 'shop', AbortSignal.timeout(20_000)), applied, status };
+}
+
+describe('a turn of a schedule', () => {
+  it('touches only what a stop makes another one: no claim, Job or ConfigMap that somebody deleted is made again', async () => {
+    const { turn: end, applied, status } = await turn();
+    expect(end).toBe('done');
+    expect(applied.map(({ kind }) => kind)).toEqual(expect.arrayContaining(['Deployment', 'CronJob']));
+    expect(applied).toHaveLength(2);
+    expect(applied.find(({ kind }) => kind === 'Deployment')).toMatchObject({ spec: { replicas: 0 } });
+    expect(status).toMatchObject({ schedule: { isStopped: true, until: '2026-11-24T06:00:00.000Z' } });
+    expect(status.inventory.map(inventoryKey)).toEqual(
+      [...others, web, nightly].map((one) => inventoryKey(entry(one))),
+    );
+  });
+
+  it('leaves all as it is of what is stopped by hand', async () => {
+    const { turn: end, applied } = await turn({ runs: { stopped: true } });
+    expect([end, applied]).toEqual(['done', []]);
+  });
+
+  it.each<[string, World, string]>([
+    [
+      'the installation is paused',
+      { isPaused: true },
+      `--namespace agent annotate installation shop ${PAUSED_ANNOTATION}-`,
+    ],
+    [
+      'one of these objects is paused',
+      { live: [{ ...web, metadata: { ...web.metadata, annotations: { [PAUSED_ANNOTATION]: '' } } }, nightly] },
+      `--namespace n annotate deployment web ${PAUSED_ANNOTATION}-`,
+    ],
+    [
+      'an API does not answer',
+      { fault: new KubeError('the server is currently unable', { status: 503, reason: 'ServiceUnavailable' }) },
+      'the server is currently unable',
+    ],
+  ])('is held before its first change, and says why, while %s', async (_what, world, why) => {
+    const { turn: end, applied, status } = await turn(world);
+    expect([end, applied]).toEqual(['held', []]);
+    expect(status.schedule).toEqual({ isStopped: false, held: expect.stringContaining(why) });
+  });
+});
