@@ -1,6 +1,6 @@
 import type { InstallationSummary } from '../../operations/installation/installations.ts';
 import type { ReconcileContext } from '../context.ts';
-import { UNCERTAIN } from '../operation/run/ends.ts';
+import { hasEndedWell, UNCERTAIN } from '../operation/run/ends.ts';
 import { writeEnd } from '../operation/run/ends-outside.ts';
 import { lostEnd } from '../operation/run/interruption.ts';
 import { removeSets } from './good-generations.ts';
@@ -31,13 +31,12 @@ async function settleForsaken(context: ReconcileContext, name: string, signal: A
   const known = installations.byName(name);
   if (known?.underWay === undefined || !isForsaken(context, known)) return;
   const found = await readOrRestore(context, name, { before: known.underWay.generation, signal });
-  const { underWay, state, observedGeneration } = found.status;
+  const { underWay } = found.status;
   // Another agent may have ended it.
   if (underWay === undefined || !isForsaken(context, { underWay })) return;
   const { generation, renderRef } = underWay;
   log.warn('an operation under way is not in the journal any more', { installation: name, ...underWay });
-  // Only its last word may have been missing.
-  const isDone = (state === 'running' || state === 'removed') && observedGeneration === generation;
+  const isDone = hasEndedWell(found.status, generation);
   const message = `generation ${generation} was under way, and ${lostEnd(false, true).message}`;
   await removeSets(
     context,
