@@ -124,7 +124,7 @@ async function makeOnce(
   context: StepContext,
 ): Promise<Outcome<StepResult>> {
   const { kube, signal } = context;
-  const { name, namespace, labels } = object.metadata;
+  const { name, namespace } = object.metadata;
   const make = async (): Promise<KubeObject> => {
     try {
       return await kube.create(object, { signal });
@@ -135,9 +135,14 @@ async function makeOnce(
     }
   };
   const made = await persist(make, signal, granted(context));
-  if (made.metadata.labels?.[OPERATION_LABEL] === labels?.[OPERATION_LABEL])
+  if (isOfSameOperation(made, object))
     return done({ uid: made.metadata.uid, generation: made.metadata.generation ?? 0 });
   return failed('conflict', `${nameOf(object)} is there already and belongs to ${ownerOf(made)}`);
+}
+
+/** Of jobs and pods with a name of their own for each operation. */
+export function isOfSameOperation(live: KubeObject, object: KubeObject): boolean {
+  return live.metadata.labels?.[OPERATION_LABEL] === object.metadata.labels?.[OPERATION_LABEL];
 }
 
 /** One of another uid is left alone: an earlier life of this agent, or somebody else, has made it anew already. */

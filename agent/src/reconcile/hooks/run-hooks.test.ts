@@ -1,10 +1,11 @@
-import { describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { ChartHook } from '@steward/shared';
 import type { KubeClient, KubeObject, ResourceRef, WatchOptions } from '../../kube/client.ts';
 import { KubeError } from '../../kube/error.ts';
 import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
 import type { HookRecord } from '../../operations/journal/operation-object.ts';
 import type { Run } from '../operation/run/run.ts';
+import { done } from '../outcome.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
 import { abandonHooksOf } from './abandon-hooks.ts';
 import { HookWatch } from './hook-watch.ts';
@@ -45,7 +46,7 @@ function underWay(kube: object, { inventory = [], hooks, lastsMs = 4_000 }: Part
     installations: { read: async () => installation, write: vi.fn() },
   };
   const record = { spec: { id: 'o', generation: 2, installation: 'shop' }, status: { state: 'running', hooks } };
-  const run = { context, record, installation, signal, whileWorking: signal, move: vi.fn() };
+  const run = { context, record, installation, signal, whileWorking: signal, move: vi.fn(), writeInventory: vi.fn() };
   return { run: run as unknown as Run, ...context };
 }
 
@@ -63,6 +64,33 @@ describe('a hook that is refused before it has begun', () => {
     expect(outcome).toMatchObject({ ok: false, failure: { reason: 'hook-failed', message } });
     expect(journal.note).not.toHaveBeenCalled();
   });
+});
+
+describe('a hook that an earlier life of the agent began', () => {
+  const labels = {
+    'steward.dev/installation': 'shop',
+    'steward.dev/organization': 'acme',
+    'steward.dev/operation': 'o',
+  };
+  const live = { ...job, metadata: { ...job.metadata, uid: 'uid', labels } };
+  const options = { event: 'post-upgrade', phase: 'post-hooks', deadlineMs: nowMs + 60_000 } as const;
+  afterEach(() => vi.restoreAllMocks());
+
+  it.each(['started', 'made'] as const)(
+    'is followed when it is there, whatever the cluster refuses by now: %s',
+    async (state) => {
+      const apply = vi.fn(() =>
+        Promise.reject(new KubeError('exceeded quota: few', { status: 403, reason: 'Forbidden' })),
+      );
+      const untilEnd = vi.spyOn(HookWatch.prototype, 'untilEnd').mockResolvedValue(done(undefined));
+      const remove = vi.fn();
+      const { run } = underWay({ get: async () => live, apply, remove }, { hooks: [noted('migrate', state)] });
+      expect(await runHooks(run, set, options)).toEqual(done(undefined));
+      expect(untilEnd).toHaveBeenCalledOnce();
+      expect(apply).not.toHaveBeenCalled();
+      expect(remove).not.toHaveBeenCalled();
+    },
+  );
 });
 
 describe('whether hooks have ended', () => {

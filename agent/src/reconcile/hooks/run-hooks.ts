@@ -5,10 +5,11 @@ import {
   type HookEvent,
   type OperationPhase,
 } from '@steward/shared';
+import type { KubeObject } from '../../kube/client.ts';
 import { nameOf } from '../../kube/object.ts';
 import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
 import type { HookRecord } from '../../operations/journal/operation-object.ts';
-import { executeStep, type StepContext } from '../execute/steps.ts';
+import { executeStep, isOfSameOperation, type StepContext } from '../execute/steps.ts';
 import type { Run } from '../operation/run/run.ts';
 import { done, failed, type Failure, type Outcome } from '../outcome.ts';
 import { pointReleaseOf } from '../history/point-of-no-return.ts';
@@ -18,8 +19,8 @@ import type { ReleaseSet } from '../render/release-set.ts';
 import { removeEntries } from './abandon-hooks.ts';
 import { HookWatch } from './hook-watch.ts';
 import { isIrreversible } from './hook-moments.ts';
-import { hookName, hooksAt } from './hook-object.ts';
-import { planHook } from './plan-hooks.ts';
+import { hookName, hookObject, hooksAt } from './hook-object.ts';
+import { findHook, planHook } from './plan-hooks.ts';
 
 export interface HooksOptions {
   event: HookEvent;
@@ -78,14 +79,18 @@ class HookRunner {
     const known = this.#recordOf(hook);
     if (known?.state === 'succeeded') return done(undefined);
     if (known?.state === 'failed') return this.#endFailed(hook, known);
-    const planned = await planHook(this.#run, hook, this.#options.event, this.#until());
-    if (!planned.ok) return known ? this.#fail(hook, planned.failure) : this.#refused(hook, planned.failure);
-    const begun = known ?? (await this.#begin(hook, planned.value, count));
-    const made =
-      begun.state === 'made' ? await this.#find(begun, planned.value) : await this.#make(hook, planned.value);
-    if (!made.ok) return this.#fail(hook, made.failure);
-    const outcome = comesToAnEnd(hook.object)
-      ? await this.#watch.untilEnd(made.value, (text) => this.#tell(hook, count, text))
+    const object = hookObject(hook, this.#options.event, this.#run.record.spec.id);
+    const found = known ? await this.#find(hook, known, object) : done(false);
+    if (!found.ok) return this.#fail(hook, found.failure);
+    if (!found.value) {
+      const planned = await planHook(this.#run, object, this.#until());
+      if (!planned.ok) return known ? this.#fail(hook, planned.failure) : this.#refused(hook, planned.failure);
+      if (!known) await this.#begin(hook, planned.value, count);
+      const made = await this.#make(hook, planned.value);
+      if (!made.ok) return this.#fail(hook, made.failure);
+    }
+    const outcome = comesToAnEnd(object)
+      ? await this.#watch.untilEnd(object, (text) => this.#tell(hook, count, text))
       : done(undefined);
     if (!outcome.ok) return this.#fail(hook, outcome.failure);
     await this.#note(hook, { state: 'succeeded' });
@@ -107,7 +112,7 @@ class HookRunner {
   }
 
   /** Written down before it is made. What the same hook made for an earlier operation goes now. */
-  async #begin(hook: ChartHook, planned: PlannedObject, count: string): Promise<HookRecord> {
+  async #begin(hook: ChartHook, planned: PlannedObject, count: string): Promise<void> {
     const { installations } = this.#run.context;
     const { name, status } = this.#run.installation;
     const { event } = this.#options;
@@ -124,28 +129,43 @@ class HookRunner {
       status.pointOfNoReturn = pointOfNoReturn;
     }
     await this.#tell(hook, count, 'begins');
-    return this.#note(hook, { state: 'started', name: planned.object.metadata.name });
+    await this.#note(hook, { state: 'started', name: planned.object.metadata.name });
   }
 
-  async #make(hook: ChartHook, planned: PlannedObject): Promise<Outcome<PlannedObject>> {
-    const { ref, object, isOurs } = planned;
+  async #make(hook: ChartHook, { ref, object, isOurs }: PlannedObject): Promise<Outcome<void>> {
     const step = comesToAnEnd(object)
       ? ({ type: 'make-once', ref, object } as const)
       : ({ type: 'apply', ref, object, force: isOurs } as const);
     const outcome = await executeStep(step, this.#steps);
     if (!outcome.ok) return outcome;
-    const { uid } = outcome.value;
-    await this.#note(hook, { state: 'made', ...(uid !== undefined && { uid }) });
-    const entry = { ...entryOf(ref, object, uid), hook: hookName(hook) };
-    await this.#run.writeInventory([...this.#inventoryWithout([entry]), entry]);
-    return done({ ...planned, uid });
+    await this.#noteMade(hook, entryOf(ref, object, outcome.value.uid));
+    return done(undefined);
   }
 
-  /** What an earlier life of the agent made. One that is gone may have done its work, or part of it: nobody here can know. */
-  async #find({ uid }: HookRecord, planned: PlannedObject): Promise<Outcome<PlannedObject>> {
-    if (planned.uid !== undefined && (uid === undefined || planned.uid === uid)) return done(planned);
-    const message = `${nameOf(planned.object)} was begun and then removed by somebody; whether it did its work is not known`;
-    return failed('hook-lost', message);
+  async #noteMade(hook: ChartHook, made: InventoryEntry): Promise<void> {
+    const { uid } = made;
+    await this.#note(hook, { state: 'made', ...(uid !== undefined && { uid }) });
+    const entry = { ...made, hook: hookName(hook) };
+    await this.#run.writeInventory([...this.#inventoryWithout([entry]), entry]);
+  }
+
+  /**
+   * Whether what an earlier life of the agent began is there; if not, it is still to be made. It is not tried by a dry run: one that
+   * runs is not ended for what the cluster would refuse by now. One that is gone may have done its work, or part of it: nobody here
+   * can know.
+   */
+  async #find(hook: ChartHook, { state, uid }: HookRecord, object: KubeObject): Promise<Outcome<boolean>> {
+    const found = await findHook(this.#run, object, this.#until());
+    if (!found.ok) return found;
+    const { ref, live } = found.value;
+    if (state === 'made') {
+      if (live && (uid === undefined || live.metadata.uid === uid)) return done(true);
+      const message = `${nameOf(object)} was begun and then removed by somebody; whether it did its work is not known`;
+      return failed('hook-lost', message);
+    }
+    if (!live || !comesToAnEnd(object) || !isOfSameOperation(live, object)) return done(false);
+    await this.#noteMade(hook, entryOf(ref, object, live.metadata.uid));
+    return done(true);
   }
 
   #until(): Pick<ObjectPlanInput, 'isLate' | 'signal'> {
