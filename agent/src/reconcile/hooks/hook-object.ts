@@ -1,10 +1,15 @@
 import { comesToAnEnd, HOOK_LABEL, OPERATION_LABEL, sha256, type ChartHook, type HookEvent } from '@steward/shared';
+import { jobView } from '../../collect/objects/job.ts';
+import { podView } from '../../collect/objects/pod.ts';
 import type { KubeObject } from '../../kube/client.ts';
 import { nameOf } from '../../kube/object.ts';
 
 /** Length of names and label values that Kubernetes takes for jobs and their pods. */
 const MAX_NAME = 63;
 const MARK_LENGTH = 8;
+
+/** States of Jobs and phases of Pods. */
+const ENDED: ReadonlySet<string> = new Set(['complete', 'failed', 'Succeeded', 'Failed']);
 
 /** `Job/shop-migrate`: the hook as the chart names it. */
 export function hookName({ object }: ChartHook): string {
@@ -37,6 +42,17 @@ export function hookObject(hook: ChartHook, event: HookEvent, operationId: strin
   object.metadata.name = `${stem}-${mark}`;
   if (object.kind === 'Job') asOneOf(object, labels);
   return withLabels(object, { ...labels, [OPERATION_LABEL]: operationId });
+}
+
+/** Of a Job or Pod of a hook. */
+export function isOfOperation({ metadata: { labels } }: KubeObject, operationId: string): boolean {
+  return labels?.[OPERATION_LABEL] === operationId;
+}
+
+/** Whether a Job or Pod does nothing more. */
+export function hasEnded(live: KubeObject): boolean {
+  const state = live.kind === 'Job' ? jobView(live)?.state : podView(live)?.phase;
+  return state !== undefined && ENDED.has(state);
 }
 
 function asOneOf(job: KubeObject, labels: Record<string, string>): void {

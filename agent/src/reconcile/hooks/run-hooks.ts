@@ -9,17 +9,17 @@ import type { KubeObject } from '../../kube/client.ts';
 import { nameOf } from '../../kube/object.ts';
 import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
 import type { HookRecord } from '../../operations/journal/operation-object.ts';
-import { executeStep, isOfSameOperation, type StepContext } from '../execute/steps.ts';
+import { executeStep, type StepContext } from '../execute/steps.ts';
 import type { Run } from '../operation/run/run.ts';
 import { done, failed, type Failure, type Outcome } from '../outcome.ts';
 import { pointReleaseOf } from '../history/point-of-no-return.ts';
 import { entryOf, inventoryKey } from '../plan/inventory.ts';
 import type { ObjectPlanInput, PlannedObject } from '../plan/plan-object.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
-import { removeEntries } from './abandon-hooks.ts';
+import { endEntries, removeEntries } from './abandon-hooks.ts';
 import { HookWatch } from './hook-watch.ts';
 import { isIrreversible } from './hook-moments.ts';
-import { hookName, hookObject, hooksAt } from './hook-object.ts';
+import { hookName, hookObject, hooksAt, isOfOperation } from './hook-object.ts';
 import { findHook, planHook } from './plan-hooks.ts';
 
 export interface HooksOptions {
@@ -85,7 +85,8 @@ class HookRunner {
     if (!found.value) {
       const planned = await planHook(this.#run, object, this.#until());
       if (!planned.ok) return known ? this.#fail(hook, planned.failure) : this.#refused(hook, planned.failure);
-      if (!known) await this.#begin(hook, planned.value, count);
+      const begun = known ? done(undefined) : await this.#begin(hook, planned.value, count);
+      if (!begun.ok) return this.#refused(hook, begun.failure);
       const made = await this.#make(hook, planned.value);
       if (!made.ok) return this.#fail(hook, made.failure);
     }
@@ -111,13 +112,18 @@ class HookRunner {
     await this.#run.move({ state: 'running', phase: this.#options.phase, message });
   }
 
-  /** Written down before it is made. What the same hook made for an earlier operation goes now. */
-  async #begin(hook: ChartHook, planned: PlannedObject, count: string): Promise<void> {
+  /** Written down before it is made. What the same hook made for an earlier operation goes now, and nothing of that runs beside it. */
+  async #begin(hook: ChartHook, planned: PlannedObject, count: string): Promise<Outcome<void>> {
     const { installations } = this.#run.context;
     const { name, status } = this.#run.installation;
     const { event } = this.#options;
     const entry = { ...entryOf(planned.ref, planned.object, planned.uid), hook: hookName(hook) };
-    await this.#remove(this.#entriesOf(hook).filter(({ name: older }) => older !== entry.name));
+    const earlier = this.#entriesOf(hook).filter(({ name: older }) => older !== entry.name);
+    for (const one of comesToAnEnd(planned.object) ? earlier : []) {
+      const ended = await executeStep({ type: 'end', entry: one }, this.#steps);
+      if (!ended.ok) return ended;
+    }
+    await this.#remove(earlier);
     await this.#run.writeInventory([...this.#inventoryWithout([entry]), entry]);
     const { meta } = this.#set;
     if (isIrreversible(event, hook.object) && meta.isRollbackSafe !== true) {
@@ -130,6 +136,7 @@ class HookRunner {
     }
     await this.#tell(hook, count, 'begins');
     await this.#note(hook, { state: 'started', name: planned.object.metadata.name });
+    return done(undefined);
   }
 
   async #make(hook: ChartHook, { ref, object, isOurs }: PlannedObject): Promise<Outcome<void>> {
@@ -163,7 +170,7 @@ class HookRunner {
       const message = `${nameOf(object)} was begun and then removed by somebody; whether it did its work is not known`;
       return failed('hook-lost', message);
     }
-    if (!live || !comesToAnEnd(object) || !isOfSameOperation(live, object)) return done(false);
+    if (!live || !comesToAnEnd(object) || !isOfOperation(live, this.#run.record.spec.id)) return done(false);
     await this.#noteMade(hook, entryOf(ref, object, live.metadata.uid));
     return done(true);
   }
@@ -194,7 +201,7 @@ class HookRunner {
   ): Promise<Outcome<void>> {
     const entries = this.#entriesOf(hook);
     if (comesToAnEnd(hook.object) && !(await this.#watch.haveEnded(entries)))
-      await this.#remove(entries, this.#run.signal);
+      await endEntries(entries, { ...this.#steps, signal: this.#run.signal });
     return failed(reason, `${this.#title(hook)}: ${message}`);
   }
 
@@ -225,9 +232,9 @@ class HookRunner {
     return this.#run.installation.status.inventory.filter((entry) => !gone.has(inventoryKey(entry)));
   }
 
-  async #remove(entries: readonly InventoryEntry[], signal = this.#run.whileWorking): Promise<void> {
+  async #remove(entries: readonly InventoryEntry[]): Promise<void> {
     if (entries.length === 0) return;
-    const gone = await removeEntries(entries, { ...this.#steps, signal });
+    const gone = await removeEntries(entries, this.#steps);
     await this.#run.writeInventory(this.#inventoryWithout(gone));
   }
 }
