@@ -79,23 +79,32 @@ class HookRunner {
     const known = this.#recordOf(hook);
     if (known?.state === 'succeeded') return done(undefined);
     if (known?.state === 'failed') return this.#endFailed(hook, known);
-    const object = hookObject(hook, this.#options.event, this.#run.record.spec.id);
+    const object = hookObject(hook, this.#options.event, this.#run.record.spec.id, known?.name);
     const found = known ? await this.#find(hook, known, object) : done(false);
     if (!found.ok) return this.#fail(hook, found.failure);
-    if (!found.value) {
-      const planned = await planHook(this.#run, object, this.#until());
-      if (!planned.ok) return known ? this.#fail(hook, planned.failure) : this.#refused(hook, planned.failure);
-      const begun = known ? done(undefined) : await this.#begin(hook, planned.value, count);
-      if (!begun.ok) return this.#refused(hook, begun.failure);
-      const made = await this.#make(hook, planned.value);
-      if (!made.ok) return this.#fail(hook, made.failure);
-    }
+    const made = found.value
+      ? done(undefined)
+      : await this.#tryAndMake(hook, object, { isBegun: known !== undefined, count });
+    if (!made.ok) return made;
     const outcome = comesToAnEnd(object)
       ? await this.#watch.untilEnd(object, (text) => this.#tell(hook, count, text))
       : done(undefined);
     if (!outcome.ok) return this.#fail(hook, outcome.failure);
     await this.#note(hook, { state: 'succeeded' });
     return done(undefined);
+  }
+
+  async #tryAndMake(
+    hook: ChartHook,
+    object: KubeObject,
+    { isBegun, count }: { isBegun: boolean; count: string },
+  ): Promise<Outcome<void>> {
+    const planned = await planHook(this.#run, object, this.#until());
+    if (!planned.ok) return isBegun ? this.#fail(hook, planned.failure) : this.#refused(hook, planned.failure);
+    const begun = isBegun ? done(undefined) : await this.#begin(hook, planned.value, count);
+    if (!begun.ok) return this.#refused(hook, begun.failure);
+    const made = await this.#make(hook, planned.value);
+    return made.ok ? made : this.#fail(hook, made.failure);
   }
 
   /** Removes what these hooks made where their policy says so for such an end. */
