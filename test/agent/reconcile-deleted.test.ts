@@ -252,15 +252,19 @@ describe('an Operation object that somebody deletes while the agent is away', ()
     expect(await fixture.get('Secret', `render-${want.name}-g2`)).toBeUndefined();
   });
 
-  it('in its first hook is no less under way', async () => {
-    const mortal = await fixture.publish({ chart: 'mortal' });
-    const want = { ...(await fixture.installed(mortal)), release: mortal };
+  it('in its first hook is no less under way, and the hook does not go on', async () => {
+    const hooks = await fixture.publish({ chart: 'hooks' });
+    const want = { ...(await fixture.installed(hooks)), release: hooks };
     await agent.stop();
     agent = await fixture.start({ write: 1, of: 'create Job/', when: 'after' });
-    const upgrade = fixture.offer({ ...want, generation: 2, kind: 'upgrade', parameters: { text: 'b' } });
+    const upgrade = fixture.offer({ ...want, generation: 2, kind: 'upgrade', parameters: { end: 'never' } });
     await agent.client.died;
     await remove('operation', `op-${upgrade}`);
     await expectForsaken(want);
+    const jobs = ['get', 'jobs', '-l', `steward.dev/operation=${upgrade}`, '-o', 'name', '-n', want.namespace];
+    await waitUntil(async () => (await fixture.kubectl(...jobs)).trim() === '', {
+      what: 'its Job to be gone',
+    });
   });
 
   it.each([

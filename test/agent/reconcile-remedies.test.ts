@@ -38,6 +38,25 @@ describe('restart', () => {
     await one.agent.stop();
   });
 
+  it('killed when its good end is written has ended well, also when its pods are not ready since then', async () => {
+    const one = await installed(web);
+    await one.end({ kind: 'upgrade', parameters: { text: 'b' } });
+    await one.agent.stop();
+    const of = `Installation/${one.name} running`;
+    const { client } = await fixture.start({ write: 1, of, when: 'after' });
+    const runState = { ...AS_RELEASED, restartToken: 'first' };
+    const restart = fixture.offer(one.next({ kind: 'restart', runState, parameters: { text: 'b' } }));
+    await client.died;
+    const quota = { apiVersion: 'v1', kind: 'ResourceQuota', metadata: { name: 'none', namespace: one.name } };
+    await fixture.apply([{ ...quota, spec: { hard: { pods: '0' } } }]);
+    await fixture.kubectl('delete', 'pod', '--all', '--wait=false', '--namespace', one.name);
+    const agent = await fixture.start();
+    expect(await fixture.hub.end(restart)).toMatchObject({ state: 'succeeded' });
+    expect(agent.client.writes.filter((write) => write.startsWith('apply '))).toEqual([]);
+    expect(fixture.hub.observed[one.installationId]).toMatchObject({ state: 'running', observedGeneration: 3 });
+    await agent.stop();
+  });
+
   it('does not push older releases out of what can be gone back to', async () => {
     const one = await installed(web);
     await one.end({ kind: 'upgrade', parameters: { text: 'b' } });

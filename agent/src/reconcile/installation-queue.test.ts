@@ -89,3 +89,15 @@ it('carries an operation out whose installation somebody deleted a moment before
   expect(server.object(`${api}/installations/shop`)).toMatchObject({ status: { generation: 2 } });
   expect(errors).toEqual([]);
 });
+
+it('makes nothing again for a push that came in while the installation was being removed', async () => {
+  await context.installations.accept(desired);
+  await context.installations.write('shop', { state: 'removed', observedGeneration: 2, generation: 3 });
+  await context.journal.create({ ...desired, generation: 3 }, undefined);
+  queue.wake();
+  await queue.stop();
+  const message = expect.stringContaining('generation 2 removed the installation');
+  expect(sent.at(-1)).toMatchObject({ state: 'failed', reason: 'conflict', message });
+  expect(server.object(`${api}/installations/shop`)).toMatchObject({ status: { state: 'removed' } });
+  expect(errors).toEqual([]);
+});

@@ -13,7 +13,7 @@ import { acceptOrRemake, readOrRestore } from './history/restore-status.ts';
 import { endGivenUp, endLost, endUnbegun } from './operation/run/ends-outside.ts';
 import { settle } from './history/settle.ts';
 import { sayFirst } from './operation/run/first-words.ts';
-import { Halt, Interruption, superseded } from './operation/run/interruption.ts';
+import { Halt, Interruption, removedBy, superseded } from './operation/run/interruption.ts';
 import { Run } from './operation/run/run.ts';
 import { uninstall } from './operation/uninstall.ts';
 import { expireAt } from './run-expiry.ts';
@@ -232,8 +232,12 @@ export class InstallationQueue {
     if (known?.id !== desired.installationId || known.generation < generation) await acceptOrRemake(context, desired);
     const installation = await readOrRestore(context, this.#name, { before: generation, signal: this.#signal });
     const { status } = installation;
-    if (record.status.state !== 'running' && status.generation > generation)
-      return this.#end(record, superseded(status.generation));
+    if (record.status.state !== 'running') {
+      if (status.generation > generation) return this.#end(record, superseded(status.generation));
+      const { state, observedGeneration } = status;
+      if (state === 'removed' && observedGeneration < generation)
+        return this.#end(record, removedBy(observedGeneration));
+    }
     const run = new Run({ context, record, installation, signal: this.#signal });
     if (this.#pending) run.interrupt(this.#pending);
     if (!(await this.#isThrough(run))) return 'paused';

@@ -11,6 +11,7 @@ import { carryOutResize, type ClaimResize } from '../plan/claims.ts';
 import type { HelmRelease } from '../adopt/helm-marks.ts';
 import { giveBack, takeOver } from '../adopt/hand-over.ts';
 import { ownerOf } from '../fields/owner.ts';
+import { hasEnded } from '../hooks/hook-object.ts';
 import { refusalOf } from '../plan/refusal.ts';
 
 /** One change of the cluster. Each is safe to do again after a kill. */
@@ -26,6 +27,8 @@ export type Step =
   | { type: 'give-back'; entry: InventoryEntry; release: HelmRelease }
   | { type: 'resize-claim'; resize: ClaimResize }
   | { type: 'remove'; entry: InventoryEntry; propagation: 'Background' | 'Foreground' }
+  /** A job or pod that has not ended is deleted, and waited for until it is gone with its pods. */
+  | { type: 'end'; entry: InventoryEntry }
   /** A pod that its StatefulSet waits for in vain. */
   | { type: 'remove-pod'; namespace: string; name: string; uid: string }
   /** A pod that does its work, to be replaced by a new one when its disruption budget allows it. */
@@ -82,6 +85,8 @@ export async function executeStep(step: Step, context: StepContext): Promise<Out
         return done(NOTHING);
       case 'remove':
         return done(await remove(step, context));
+      case 'end':
+        return await end(step, context);
       case 'remove-pod':
         return done(await removePod(step, context));
       case 'evict-pod':
@@ -104,6 +109,7 @@ function whatOf(step: Step): string {
     case 'take-over':
       return nameOf(step.object);
     case 'remove':
+    case 'end':
     case 'give-back':
       return `${step.entry.kind}/${step.entry.name}`;
     case 'remove-pod':
@@ -163,18 +169,36 @@ async function makeWay(
   }
 }
 
+async function end({ entry }: Extract<Step, { type: 'end' }>, context: StepContext): Promise<Outcome<StepResult>> {
+  const found = await findVery(entry, context);
+  if (!found || hasEnded(found.object)) return done(NOTHING);
+  return makeWay({ ...found, type: 'make-way', propagation: 'Foreground' }, context);
+}
+
 /** Only the very object that was written down: one of the same name that somebody made since is not ours. */
+async function findVery(
+  entry: InventoryEntry,
+  context: StepContext,
+): Promise<{ ref: ResourceRef; object: KubeObject; uid: string } | undefined> {
+  const { kube, signal } = context;
+  const { kind, namespace, name } = entry;
+  const ref = await persist(() => kube.resourceOf(apiVersionOf(entry), kind), signal, patience(context));
+  if (!ref) return undefined;
+  const object = await persist(() => kube.get(ref, namespace, name, { signal }), signal, patience(context));
+  const uid = object?.metadata.uid;
+  if (!object || uid === undefined || (entry.uid !== undefined && entry.uid !== uid)) return undefined;
+  return { ref, object, uid };
+}
+
 async function remove(
   { entry, propagation }: Extract<Step, { type: 'remove' }>,
   context: StepContext,
 ): Promise<StepResult> {
   const { kube, signal } = context;
-  const { kind, namespace, name } = entry;
-  const ref = await persist(() => kube.resourceOf(apiVersionOf(entry), kind), signal, patience(context));
-  if (!ref) return NOTHING;
-  const live = await persist(() => kube.get(ref, namespace, name, { signal }), signal, patience(context));
-  const uid = live?.metadata.uid;
-  if (uid === undefined || (entry.uid !== undefined && entry.uid !== uid)) return NOTHING;
+  const found = await findVery(entry, context);
+  if (!found) return NOTHING;
+  const { ref, uid } = found;
+  const { namespace, name } = entry;
   await ignoringConflict(() =>
     persist(() => kube.remove(ref, namespace, name, { uid, propagation, signal }), signal, patience(context)),
   );

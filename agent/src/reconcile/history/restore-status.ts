@@ -180,7 +180,7 @@ interface Named {
 }
 
 /** What lives under the name of an object, if it bears this installation's labels and may be looked at. */
-async function ownLive(
+export async function ownLive(
   { kube, config }: ReconcileContext,
   { installation, object, signal }: { installation: string; object: Named; signal: AbortSignal },
 ): Promise<{ ref: ResourceRef; live: KubeObject } | undefined> {

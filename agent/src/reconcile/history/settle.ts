@@ -1,10 +1,18 @@
+import { comesToAnEnd } from '@steward/shared';
+import { apiVersionOf } from '../../kube/object.ts';
+import type { InstallationRecord } from '../../operations/installation/installation-object.ts';
 import type { InstallationSummary } from '../../operations/installation/installations.ts';
 import type { ReconcileContext } from '../context.ts';
-import { UNCERTAIN } from '../operation/run/ends.ts';
+import { inParallel } from '../../parallel.ts';
+import { endEntries } from '../hooks/abandon-hooks.ts';
+import { hasEnded, isOfOperation } from '../hooks/hook-object.ts';
+import { hasEndedWell, UNCERTAIN } from '../operation/run/ends.ts';
 import { writeEnd } from '../operation/run/ends-outside.ts';
 import { lostEnd } from '../operation/run/interruption.ts';
 import { removeSets } from './good-generations.ts';
-import { isRestored, readOrRestore, settleRestored } from './restore-status.ts';
+import { isRestored, ownLive, readOrRestore, settleRestored } from './restore-status.ts';
+
+const WIDTH = 4;
 
 /** What its object says may not be so: see {@link settle}. */
 export function isUnsettled(context: ReconcileContext, installation: InstallationSummary): boolean {
@@ -31,16 +39,33 @@ async function settleForsaken(context: ReconcileContext, name: string, signal: A
   const known = installations.byName(name);
   if (known?.underWay === undefined || !isForsaken(context, known)) return;
   const found = await readOrRestore(context, name, { before: known.underWay.generation, signal });
-  const { underWay, state, observedGeneration } = found.status;
+  const { underWay } = found.status;
   // Another agent may have ended it.
   if (underWay === undefined || !isForsaken(context, { underWay })) return;
   const { generation, renderRef } = underWay;
   log.warn('an operation under way is not in the journal any more', { installation: name, ...underWay });
-  // Only its last word may have been missing.
-  const isDone = (state === 'running' || state === 'removed') && observedGeneration === generation;
+  await endHooksOf(context, found, { operation: underWay.operation, signal });
+  const isDone = hasEndedWell(found.status, generation);
   const message = `generation ${generation} was under way, and ${lostEnd(false, true).message}`;
   await removeSets(
     context,
     await writeEnd(context, found, { renderRef, patch: isDone ? {} : { ...UNCERTAIN, message } }),
   );
+}
+
+/** Those of its hooks that go on: they would do their work beside the next operation. No record of them is left but their labels. */
+async function endHooksOf(
+  context: ReconcileContext,
+  { name: installation, status }: InstallationRecord,
+  { operation, signal }: { operation: string; signal: AbortSignal },
+): Promise<void> {
+  const { kube, config, now } = context;
+  const made = status.inventory.filter((entry) => entry.hook !== undefined && comesToAnEnd(entry));
+  const open = await inParallel(made, WIDTH, async (entry) => {
+    const { kind, namespace, name } = entry;
+    const object = { apiVersion: apiVersionOf(entry), kind, metadata: { name, namespace } };
+    const live = (await ownLive(context, { installation, object, signal }))?.live;
+    return live && isOfOperation(live, operation) && !hasEnded(live) ? [entry] : [];
+  });
+  await endEntries(open.flat(), { kube, fieldManager: config.fieldManager, now, deadlineMs: 0, signal });
 }

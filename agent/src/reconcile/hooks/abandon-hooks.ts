@@ -32,13 +32,13 @@ function openHooks({ status }: OperationRecord): HookRecord[] {
 async function removeOpen({ context, installation, signal }: Ended, open: readonly HookRecord[]): Promise<void> {
   const { kube, config, now } = context;
   const names = new Set(open.map(({ hook }) => hook));
-  const { inventory: before } = installation.status;
-  const entries = before.filter((entry) => names.has(entry.hook ?? '') && comesToAnEnd(entry));
-  const steps = { kube, fieldManager: config.fieldManager, now, deadlineMs: 0, signal };
-  const gone = new Set(await removeEntries(entries, steps));
-  const inventory = before.filter((entry) => !gone.has(entry));
-  await context.installations.write(installation.name, { inventory });
-  installation.status.inventory = inventory;
+  const entries = installation.status.inventory.filter((entry) => names.has(entry.hook ?? '') && comesToAnEnd(entry));
+  await endEntries(entries, { kube, fieldManager: config.fieldManager, now, deadlineMs: 0, signal });
+}
+
+/** Ends what goes on. It stays known: the next run of the hook waits until it is gone, and removes it if that is refused now. */
+export async function endEntries(entries: readonly InventoryEntry[], steps: StepContext): Promise<void> {
+  for (const entry of entries) await executeStep({ type: 'remove', entry, propagation: 'Foreground' }, steps);
 }
 
 /** @returns those that are gone: what may not be removed stays known, so that a later run of the hook removes it */

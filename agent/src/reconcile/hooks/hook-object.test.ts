@@ -20,6 +20,19 @@ describe('the object of a hook', () => {
     for (const name of names) expect(name).toMatch(/^x{53}-[0-9a-f]{8}$/);
   });
 
+  it('has a name of its own also beside a hook whose long name begins alike', () => {
+    const names = ['schema', 'data'].map((last) => {
+      const long = hook('Job', `${'x'.repeat(54)}-${last}`);
+      return hookObject(long, 'pre-upgrade', 'a').metadata.name;
+    });
+    expect(new Set(names).size).toBe(2);
+  });
+
+  it('keeps the name that an older agent has begun it with', () => {
+    expect(hookObject(hook('Job', 'migrate'), 'pre-upgrade', 'a', 'migrate-1').metadata.name).toBe('migrate-1');
+    expect(hookObject(hook('ConfigMap', 'script'), 'pre-upgrade', 'a', 'script').metadata.name).toBe('script');
+  });
+
   it('keeps the name by which others use it when it does not come to an end', () => {
     expect(hookObject(hook('ConfigMap', 'script'), 'pre-upgrade', 'a').metadata).toEqual({
       name: 'script',

@@ -1,10 +1,15 @@
 import { comesToAnEnd, HOOK_LABEL, OPERATION_LABEL, sha256, type ChartHook, type HookEvent } from '@steward/shared';
+import { jobView } from '../../collect/objects/job.ts';
+import { podView } from '../../collect/objects/pod.ts';
 import type { KubeObject } from '../../kube/client.ts';
 import { nameOf } from '../../kube/object.ts';
 
 /** Length of names and label values that Kubernetes takes for jobs and their pods. */
 const MAX_NAME = 63;
 const MARK_LENGTH = 8;
+
+/** States of Jobs and phases of Pods. */
+const ENDED: ReadonlySet<string> = new Set(['complete', 'failed', 'Succeeded', 'Failed']);
 
 /** `Job/shop-migrate`: the hook as the chart names it. */
 export function hookName({ object }: ChartHook): string {
@@ -27,16 +32,35 @@ function orderOf({ object }: ChartHook): number {
  * The object that a hook makes for one operation. What does its work once has a name of its own for each operation and
  * moment, so that one that is there already is known to be the very one; it is not removed by the cluster before the
  * agent has seen how it ended. Everything else keeps the name by which others use it.
+ * @param begunAs the name that is written down of it, where it was begun already: an older agent may have made that otherwise
  */
-export function hookObject(hook: ChartHook, event: HookEvent, operationId: string): KubeObject {
+export function hookObject(hook: ChartHook, event: HookEvent, operationId: string, begunAs?: string): KubeObject {
   const object = structuredClone(hook.object) as KubeObject;
   const labels = { [HOOK_LABEL]: asLabel(object.metadata.name) };
   if (!comesToAnEnd(object)) return withLabels(object, labels);
-  const mark = sha256(`${operationId} ${event}`).slice('sha256:'.length).slice(0, MARK_LENGTH);
-  const stem = object.metadata.name.slice(0, MAX_NAME - MARK_LENGTH - 1).replace(/[^a-z0-9]+$/, '');
-  object.metadata.name = `${stem}-${mark}`;
+  object.metadata.name = begunAs ?? nameFor(hook, `${operationId} ${event}`);
   if (object.kind === 'Job') asOneOf(object, labels);
   return withLabels(object, { ...labels, [OPERATION_LABEL]: operationId });
+}
+
+/** Also of two hooks of one run whose long names begin alike. */
+function nameFor(hook: ChartHook, run: string): string {
+  const mark = sha256(`${run} ${hookName(hook)}`)
+    .slice('sha256:'.length)
+    .slice(0, MARK_LENGTH);
+  const stem = hook.object.metadata.name.slice(0, MAX_NAME - MARK_LENGTH - 1).replace(/[^a-z0-9]+$/, '');
+  return `${stem}-${mark}`;
+}
+
+/** Of a Job or Pod of a hook. */
+export function isOfOperation({ metadata: { labels } }: KubeObject, operationId: string): boolean {
+  return labels?.[OPERATION_LABEL] === operationId;
+}
+
+/** Whether a Job or Pod does nothing more. */
+export function hasEnded(live: KubeObject): boolean {
+  const state = live.kind === 'Job' ? jobView(live)?.state : podView(live)?.phase;
+  return state !== undefined && ENDED.has(state);
 }
 
 function asOneOf(job: KubeObject, labels: Record<string, string>): void {

@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { WATCHED, type WatchedKind } from '../../collect/namespace-objects.ts';
 import { NamespaceView } from '../../collect/namespace-view.ts';
+import type { KubeObject } from '../../kube/client.ts';
 import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
 import { kindsToWatch } from '../monitors.ts';
 import type { Run } from '../operation/run/run.ts';
 import { done, type Outcome } from '../outcome.ts';
-import type { PlannedObject } from '../plan/plan-object.ts';
 import type { SetMeta } from '../render/release-set.ts';
 import { watchRollout } from '../rollout/watch-rollout.ts';
 
@@ -29,7 +29,7 @@ export class HookWatch {
   }
 
   /** Until it has come to a good end, or it is certain that it will not, or the deadline. */
-  async untilEnd({ object }: PlannedObject, tell: (text: string) => Promise<void>): Promise<Outcome<void>> {
+  async untilEnd(object: KubeObject, tell: (text: string) => Promise<void>): Promise<Outcome<void>> {
     const { context, installation, whileWorking: signal } = this.#run;
     return watchRollout({
       kube: context.kube,

@@ -1,10 +1,11 @@
-import { describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { ChartHook } from '@steward/shared';
 import type { KubeClient, KubeObject, ResourceRef, WatchOptions } from '../../kube/client.ts';
 import { KubeError } from '../../kube/error.ts';
 import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
 import type { HookRecord } from '../../operations/journal/operation-object.ts';
 import type { Run } from '../operation/run/run.ts';
+import { done } from '../outcome.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
 import { abandonHooksOf } from './abandon-hooks.ts';
 import { HookWatch } from './hook-watch.ts';
@@ -45,7 +46,7 @@ function underWay(kube: object, { inventory = [], hooks, lastsMs = 4_000 }: Part
     installations: { read: async () => installation, write: vi.fn() },
   };
   const record = { spec: { id: 'o', generation: 2, installation: 'shop' }, status: { state: 'running', hooks } };
-  const run = { context, record, installation, signal, whileWorking: signal, move: vi.fn() };
+  const run = { context, record, installation, signal, whileWorking: signal, move: vi.fn(), writeInventory: vi.fn() };
   return { run: run as unknown as Run, ...context };
 }
 
@@ -63,6 +64,55 @@ describe('a hook that is refused before it has begun', () => {
     expect(outcome).toMatchObject({ ok: false, failure: { reason: 'hook-failed', message } });
     expect(journal.note).not.toHaveBeenCalled();
   });
+});
+
+describe('a hook that an earlier life of the agent began', () => {
+  const labels = {
+    'steward.dev/installation': 'shop',
+    'steward.dev/organization': 'acme',
+    'steward.dev/operation': 'o',
+  };
+  const live = { ...job, metadata: { ...job.metadata, uid: 'uid', labels } };
+  const options = { event: 'post-upgrade', phase: 'post-hooks', deadlineMs: nowMs + 60_000 } as const;
+  afterEach(() => vi.restoreAllMocks());
+
+  it.each(['started', 'made'] as const)(
+    'is followed when it is there, whatever the cluster refuses by now: %s',
+    async (state) => {
+      const apply = vi.fn(() =>
+        Promise.reject(new KubeError('exceeded quota: few', { status: 403, reason: 'Forbidden' })),
+      );
+      const untilEnd = vi.spyOn(HookWatch.prototype, 'untilEnd').mockResolvedValue(done(undefined));
+      const remove = vi.fn();
+      const { run } = underWay({ get: async () => live, apply, remove }, { hooks: [noted('migrate', state)] });
+      expect(await runHooks(run, set, options)).toEqual(done(undefined));
+      expect(untilEnd.mock.calls).toMatchObject([[{ metadata: { name: 'migrate' } }, expect.anything()]]);
+      expect(apply).not.toHaveBeenCalled();
+      expect(remove).not.toHaveBeenCalled();
+    },
+  );
+});
+
+it('a hook is not made before its earlier run is gone with its pods, when that has not ended', async () => {
+  const earlier = { ...made('migrate-earlier'), hook: 'Job/migrate' };
+  const metadata = { name: earlier.name, uid: earlier.uid, creationTimestamp: at };
+  const said: string[] = [];
+  const kube = {
+    get: async (_: ResourceRef, __: string, name: string) => {
+      if (name !== earlier.name || said.length > 3) return undefined;
+      const isGoing = said.includes('Foreground');
+      if (isGoing) said.push('still there');
+      return { ...job, spec: {}, metadata: { ...metadata, ...(isGoing && { deletionTimestamp: at }) } };
+    },
+    remove: async (_: ResourceRef, __: string, ___: string, how: { propagation: string }) => said.push(how.propagation),
+    apply: async (object: KubeObject) => object,
+    create: async (object: KubeObject) => (said.push('made'), object),
+  };
+  const untilEnd = vi.spyOn(HookWatch.prototype, 'untilEnd').mockResolvedValue(done(undefined));
+  const { run } = underWay(kube, { inventory: [earlier] });
+  await runHooks(run, set, { event: 'post-upgrade', phase: 'post-hooks', deadlineMs: nowMs + 60_000 });
+  expect(said).toEqual(['Foreground', 'still there', 'still there', 'still there', 'made']);
+  untilEnd.mockRestore();
 });
 
 describe('whether hooks have ended', () => {
@@ -98,7 +148,7 @@ describe('whether hooks have ended', () => {
   });
 });
 
-it('of an operation that is lost those that go on are removed; what may not be removed stays known', async () => {
+it('of an operation that is lost those that go on are removed, and stay known until they are seen gone', async () => {
   const inventory = [made('done'), made('made'), made('held'), made('before')];
   const hooks = [noted('done', 'succeeded'), noted('made', 'made'), noted('held', 'started')];
   const remove = vi.fn(async (_ref: ResourceRef, _namespace: string, name: string) => {
@@ -111,5 +161,5 @@ it('of an operation that is lost those that go on are removed; what may not be r
   const { run, installations } = underWay({ get, remove }, { inventory, hooks });
   await abandonHooksOf(run);
   expect(remove.mock.calls.map(([, , name]) => name)).toEqual(['made', 'held']);
-  expect(installations.write).toHaveBeenCalledWith('shop', { inventory: [made('done'), made('held'), made('before')] });
+  expect(installations.write).not.toHaveBeenCalled();
 });

@@ -5,6 +5,7 @@ import {
   type HookEvent,
   type OperationPhase,
 } from '@steward/shared';
+import type { KubeObject } from '../../kube/client.ts';
 import { nameOf } from '../../kube/object.ts';
 import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
 import type { HookRecord } from '../../operations/journal/operation-object.ts';
@@ -15,11 +16,11 @@ import { pointReleaseOf } from '../history/point-of-no-return.ts';
 import { entryOf, inventoryKey } from '../plan/inventory.ts';
 import type { ObjectPlanInput, PlannedObject } from '../plan/plan-object.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
-import { removeEntries } from './abandon-hooks.ts';
+import { endEntries, removeEntries } from './abandon-hooks.ts';
 import { HookWatch } from './hook-watch.ts';
 import { isIrreversible } from './hook-moments.ts';
-import { hookName, hooksAt } from './hook-object.ts';
-import { planHook } from './plan-hooks.ts';
+import { hookName, hookObject, hooksAt, isOfOperation } from './hook-object.ts';
+import { findHook, planHook } from './plan-hooks.ts';
 
 export interface HooksOptions {
   event: HookEvent;
@@ -78,18 +79,32 @@ class HookRunner {
     const known = this.#recordOf(hook);
     if (known?.state === 'succeeded') return done(undefined);
     if (known?.state === 'failed') return this.#endFailed(hook, known);
-    const planned = await planHook(this.#run, hook, this.#options.event, this.#until());
-    if (!planned.ok) return known ? this.#fail(hook, planned.failure) : this.#refused(hook, planned.failure);
-    const begun = known ?? (await this.#begin(hook, planned.value, count));
-    const made =
-      begun.state === 'made' ? await this.#find(begun, planned.value) : await this.#make(hook, planned.value);
-    if (!made.ok) return this.#fail(hook, made.failure);
-    const outcome = comesToAnEnd(hook.object)
-      ? await this.#watch.untilEnd(made.value, (text) => this.#tell(hook, count, text))
+    const object = hookObject(hook, this.#options.event, this.#run.record.spec.id, known?.name);
+    const found = known ? await this.#find(hook, known, object) : done(false);
+    if (!found.ok) return this.#fail(hook, found.failure);
+    const made = found.value
+      ? done(undefined)
+      : await this.#tryAndMake(hook, object, { isBegun: known !== undefined, count });
+    if (!made.ok) return made;
+    const outcome = comesToAnEnd(object)
+      ? await this.#watch.untilEnd(object, (text) => this.#tell(hook, count, text))
       : done(undefined);
     if (!outcome.ok) return this.#fail(hook, outcome.failure);
     await this.#note(hook, { state: 'succeeded' });
     return done(undefined);
+  }
+
+  async #tryAndMake(
+    hook: ChartHook,
+    object: KubeObject,
+    { isBegun, count }: { isBegun: boolean; count: string },
+  ): Promise<Outcome<void>> {
+    const planned = await planHook(this.#run, object, this.#until());
+    if (!planned.ok) return isBegun ? this.#fail(hook, planned.failure) : this.#refused(hook, planned.failure);
+    const begun = isBegun ? done(undefined) : await this.#begin(hook, planned.value, count);
+    if (!begun.ok) return this.#refused(hook, begun.failure);
+    const made = await this.#make(hook, planned.value);
+    return made.ok ? made : this.#fail(hook, made.failure);
   }
 
   /** Removes what these hooks made where their policy says so for such an end. */
@@ -106,13 +121,18 @@ class HookRunner {
     await this.#run.move({ state: 'running', phase: this.#options.phase, message });
   }
 
-  /** Written down before it is made. What the same hook made for an earlier operation goes now. */
-  async #begin(hook: ChartHook, planned: PlannedObject, count: string): Promise<HookRecord> {
+  /** Written down before it is made. What the same hook made for an earlier operation goes now, and nothing of that runs beside it. */
+  async #begin(hook: ChartHook, planned: PlannedObject, count: string): Promise<Outcome<void>> {
     const { installations } = this.#run.context;
     const { name, status } = this.#run.installation;
     const { event } = this.#options;
     const entry = { ...entryOf(planned.ref, planned.object, planned.uid), hook: hookName(hook) };
-    await this.#remove(this.#entriesOf(hook).filter(({ name: older }) => older !== entry.name));
+    const earlier = this.#entriesOf(hook).filter(({ name: older }) => older !== entry.name);
+    for (const one of comesToAnEnd(planned.object) ? earlier : []) {
+      const ended = await executeStep({ type: 'end', entry: one }, this.#steps);
+      if (!ended.ok) return ended;
+    }
+    await this.#remove(earlier);
     await this.#run.writeInventory([...this.#inventoryWithout([entry]), entry]);
     const { meta } = this.#set;
     if (isIrreversible(event, hook.object) && meta.isRollbackSafe !== true) {
@@ -124,28 +144,44 @@ class HookRunner {
       status.pointOfNoReturn = pointOfNoReturn;
     }
     await this.#tell(hook, count, 'begins');
-    return this.#note(hook, { state: 'started', name: planned.object.metadata.name });
+    await this.#note(hook, { state: 'started', name: planned.object.metadata.name });
+    return done(undefined);
   }
 
-  async #make(hook: ChartHook, planned: PlannedObject): Promise<Outcome<PlannedObject>> {
-    const { ref, object, isOurs } = planned;
+  async #make(hook: ChartHook, { ref, object, isOurs }: PlannedObject): Promise<Outcome<void>> {
     const step = comesToAnEnd(object)
       ? ({ type: 'make-once', ref, object } as const)
       : ({ type: 'apply', ref, object, force: isOurs } as const);
     const outcome = await executeStep(step, this.#steps);
     if (!outcome.ok) return outcome;
-    const { uid } = outcome.value;
-    await this.#note(hook, { state: 'made', ...(uid !== undefined && { uid }) });
-    const entry = { ...entryOf(ref, object, uid), hook: hookName(hook) };
-    await this.#run.writeInventory([...this.#inventoryWithout([entry]), entry]);
-    return done({ ...planned, uid });
+    await this.#noteMade(hook, entryOf(ref, object, outcome.value.uid));
+    return done(undefined);
   }
 
-  /** What an earlier life of the agent made. One that is gone may have done its work, or part of it: nobody here can know. */
-  async #find({ uid }: HookRecord, planned: PlannedObject): Promise<Outcome<PlannedObject>> {
-    if (planned.uid !== undefined && (uid === undefined || planned.uid === uid)) return done(planned);
-    const message = `${nameOf(planned.object)} was begun and then removed by somebody; whether it did its work is not known`;
-    return failed('hook-lost', message);
+  async #noteMade(hook: ChartHook, made: InventoryEntry): Promise<void> {
+    const { uid } = made;
+    await this.#note(hook, { state: 'made', ...(uid !== undefined && { uid }) });
+    const entry = { ...made, hook: hookName(hook) };
+    await this.#run.writeInventory([...this.#inventoryWithout([entry]), entry]);
+  }
+
+  /**
+   * Whether what an earlier life of the agent began is there; if not, it is still to be made. It is not tried by a dry run: one that
+   * runs is not ended for what the cluster would refuse by now. One that is gone may have done its work, or part of it: nobody here
+   * can know.
+   */
+  async #find(hook: ChartHook, { state, uid }: HookRecord, object: KubeObject): Promise<Outcome<boolean>> {
+    const found = await findHook(this.#run, object, this.#until());
+    if (!found.ok) return found;
+    const { ref, live } = found.value;
+    if (state === 'made') {
+      if (live && (uid === undefined || live.metadata.uid === uid)) return done(true);
+      const message = `${nameOf(object)} was begun and then removed by somebody; whether it did its work is not known`;
+      return failed('hook-lost', message);
+    }
+    if (!live || !comesToAnEnd(object) || !isOfOperation(live, this.#run.record.spec.id)) return done(false);
+    await this.#noteMade(hook, entryOf(ref, object, live.metadata.uid));
+    return done(true);
   }
 
   #until(): Pick<ObjectPlanInput, 'isLate' | 'signal'> {
@@ -174,7 +210,7 @@ class HookRunner {
   ): Promise<Outcome<void>> {
     const entries = this.#entriesOf(hook);
     if (comesToAnEnd(hook.object) && !(await this.#watch.haveEnded(entries)))
-      await this.#remove(entries, this.#run.signal);
+      await endEntries(entries, { ...this.#steps, signal: this.#run.signal });
     return failed(reason, `${this.#title(hook)}: ${message}`);
   }
 
@@ -205,9 +241,9 @@ class HookRunner {
     return this.#run.installation.status.inventory.filter((entry) => !gone.has(inventoryKey(entry)));
   }
 
-  async #remove(entries: readonly InventoryEntry[], signal = this.#run.whileWorking): Promise<void> {
+  async #remove(entries: readonly InventoryEntry[]): Promise<void> {
     if (entries.length === 0) return;
-    const gone = await removeEntries(entries, { ...this.#steps, signal });
+    const gone = await removeEntries(entries, this.#steps);
     await this.#run.writeInventory(this.#inventoryWithout(gone));
   }
 }

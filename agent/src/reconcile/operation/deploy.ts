@@ -15,12 +15,11 @@ import { awaitScalers, unmeasuredScalers } from '../rollout/await-scalers.ts';
 import { checkRunState, mayEvict } from '../run-state/check-run-state.ts';
 import { setAsItRuns } from '../run-state/with-run-state.ts';
 import { startedByHand } from '../schedule/due-turn.ts';
-import { sentences } from '../../sentences.ts';
 import { checkRemedy } from './prepare/check-remedy.ts';
 import { loadDecision, obtainConsent, type Planned } from './prepare/consent.ts';
 import { endUnagreed } from './agreed-plan.ts';
 import { describePlan } from './prepare/describe-plan.ts';
-import { endBeforeChange, refuse } from './run/ends.ts';
+import { endBeforeChange, endWell, hasEndedWell, refuse } from './run/ends.ts';
 import { momentsOf } from '../hooks/hook-moments.ts';
 import { hooksAt } from '../hooks/hook-object.ts';
 import { planHooks } from '../hooks/plan-hooks.ts';
@@ -49,6 +48,8 @@ interface Prepared {
  */
 export async function deploy(run: Run): Promise<void> {
   if (run.record.status.wayBack) return goBack(run);
+  // What is not ready since then is for its health to tell: nothing of it is undone.
+  if (hasEndedWell(run.installation.status, run.record.spec.generation)) return endWell(run, []);
   const isUnderWay = run.record.status.state === 'running';
   const prepared = isUnderWay ? await resume(run) : await prepare(run);
   // What it has applied so far can only be taken back.
@@ -255,9 +256,10 @@ async function finish(run: Run, set: ReleaseSet): Promise<void> {
     ...scheduleAfter(run),
   });
   context.monitors.refresh(installation.name);
-  const unmeasured = isAutoscaling(run) ? await unmeasuredScalers(scalersOf(run, set)) : [];
-  const message = sentences(`done: ${run.title}`, ...stillGrowing(run, meta), ...unmeasured).slice(0, 4_000);
-  await run.move({ state: 'succeeded', phase: 'done', message });
+  // It is too late to cancel it.
+  const { signal } = run;
+  const unmeasured = isAutoscaling(run) ? await unmeasuredScalers({ ...scalersOf(run, set), signal }) : [];
+  await endWell(run, [...stillGrowing(run, meta), ...unmeasured]);
   await removeSets(context, unneeded);
 }
 

@@ -7,7 +7,7 @@ import { inParallel } from '../../parallel.ts';
 import { entryName } from '../plan/inventory.ts';
 import { toldPlan } from '../plan/told-plan.ts';
 import { loadDecision, obtainConsent, type Planned } from './prepare/consent.ts';
-import { endRemoved, endUnfinished, refuse } from './run/ends.ts';
+import { endRemoved, endUnfinished, hasEndedWell, refuse } from './run/ends.ts';
 import { deadlineOf } from './run/deadline.ts';
 import type { Run } from './run/run.ts';
 
@@ -36,8 +36,7 @@ export async function leave(run: Run): Promise<void> {
 
 /** By an earlier life of the agent that could not say its last word: what was given back is not in the inventory any more. */
 function saidAtRemoval({ installation: { status }, record }: Run): string | undefined {
-  const isRemoved = status.state === 'removed' && status.observedGeneration === record.spec.generation;
-  return isRemoved ? status.message : undefined;
+  return hasEndedWell(status, record.spec.generation) ? status.message : undefined;
 }
 
 async function prepare(run: Run): Promise<Outcome<Planned<void>>> {

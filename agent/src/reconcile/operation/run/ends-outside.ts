@@ -6,7 +6,7 @@ import type { ReconcileContext } from '../../context.ts';
 import { removeSets, unneededSets } from '../../history/good-generations.ts';
 import { readOrRestore } from '../../history/restore-status.ts';
 import { abandonHooksOf } from '../../hooks/abandon-hooks.ts';
-import { UNCERTAIN } from './ends.ts';
+import { hasEndedWell, UNCERTAIN } from './ends.ts';
 import { lostEnd, type Interruption } from './interruption.ts';
 
 /*
@@ -44,9 +44,8 @@ export async function endUnbegun(
 export async function endLost(context: ReconcileContext, record: OperationRecord, signal: AbortSignal): Promise<void> {
   const { renderRef, state } = record.status;
   const installation = await installationOf(context, record, signal);
-  const { status } = installation;
   await abandonHooksOf({ context, record, installation, signal });
-  const isDone = status.state === 'running' && status.observedGeneration === record.spec.generation;
+  const isDone = hasEndedWell(installation.status, record.spec.generation);
   const isUnderWay = state === 'running' && !isDone;
   const lost = lostEnd(isDone, isUnderWay);
   const patch = isUnderWay ? { ...UNCERTAIN, message: lost.message } : {};

@@ -1,4 +1,4 @@
-import type { HistoryEntry, InventoryEntry } from '../../../operations/installation/installation-object.ts';
+import type { InstallationStatus, InventoryEntry } from '../../../operations/installation/installation-object.ts';
 import type { StatusPatch } from '../../../operations/installation/installations.ts';
 import type { Move } from '../../../operations/journal/transition.ts';
 import { sentences } from '../../../sentences.ts';
@@ -18,14 +18,10 @@ type End = Pick<Move, 'state' | 'reason' | 'message'>;
  */
 export async function endWithoutGeneration(run: Run, end: End, status: StatusPatch = {}): Promise<void> {
   const { context, installation, record } = run;
-  const { history: before } = installation.status;
-  // When a kill came between its good end and the last word, and its rollout was not whole any more.
-  const history = before.filter((entry) => !isOwn(entry, record.spec.generation));
-  const unneeded = unneededSets([record.status.renderRef], history);
+  const unneeded = unneededSets([record.status.renderRef], installation.status.history);
   await context.installations.write(installation.name, {
     message: end.message,
     ...status,
-    ...(history.length < before.length && { history }),
     underWay: null,
     unneeded,
   });
@@ -33,9 +29,18 @@ export async function endWithoutGeneration(run: Run, end: End, status: StatusPat
   await removeSets(context, unneeded);
 }
 
-/** One that runs the set of another has taken its place in the history: that set is needed. */
-function isOwn({ generation, setGeneration }: HistoryEntry, own: number): boolean {
-  return generation === own && setGeneration === undefined;
+/** Its good end is written into the installation: whatever is so since then, after a kill only its last word can be missing. */
+export function hasEndedWell(
+  { state, observedGeneration }: Pick<InstallationStatus, 'state' | 'observedGeneration'>,
+  generation: number,
+): boolean {
+  return (state === 'running' || state === 'removed') && observedGeneration === generation;
+}
+
+/** Of a generation that is good: the last word, when that is written into the installation. `more` is what there is to say beside. */
+export async function endWell(run: Run, more: readonly string[]): Promise<void> {
+  const message = sentences(`done: ${run.title}`, ...more).slice(0, 4_000);
+  await run.move({ state: 'succeeded', phase: 'done', message });
 }
 
 const DENIALS: ReadonlySet<string> = new Set(['denied-by-policy', 'frozen', 'approval-rejected']);

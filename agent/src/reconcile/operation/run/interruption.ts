@@ -5,7 +5,7 @@ import type { Failure } from '../../outcome.ts';
 /** Why an operation ends before it has changed anything. */
 export class Interruption extends Error {
   override readonly name = 'Interruption';
-  readonly state: Extract<OperationState, 'cancelled' | 'expired'>;
+  readonly state: Extract<OperationState, 'cancelled' | 'expired' | 'failed'>;
   readonly failure: Failure;
 
   constructor(state: Interruption['state'], failure: Failure) {
@@ -36,6 +36,12 @@ export class Pause extends Error {
 export function superseded(generation: number): Interruption {
   const message = `generation ${generation} took its place before it changed anything`;
   return new Interruption('cancelled', { reason: 'superseded', message });
+}
+
+/** It came in while that was under way; after it the service is made again only as an installation of its own. */
+export function removedBy(generation: number): Interruption {
+  const message = `generation ${generation} removed the installation before this began, so nothing was made. If it is wanted again, install it anew`;
+  return new Interruption('failed', { reason: 'conflict', message });
 }
 
 /** How an operation ends whose object is gone. */
