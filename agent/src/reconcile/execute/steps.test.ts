@@ -20,7 +20,7 @@ it.each<Step>([
     nowMs += 1;
     throw new KubeError('failed calling webhook "a.example": no', { status: 500, reason: 'InternalError' });
   };
-  const kube = { resourceOf: async () => ref, get: async () => object, apply: silent, create: silent };
+  const kube = { servedAs: async () => ref, get: async () => object, apply: silent, create: silent };
   const outcome = await executeStep(step, {
     kube: { ...kube, remove: silent, evict: silent } as unknown as KubeClient,
     fieldManager: 'f',

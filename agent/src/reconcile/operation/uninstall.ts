@@ -4,7 +4,7 @@ import { WATCHED } from '../../collect/namespace-objects.ts';
 import type { ClaimMaker } from '../../collect/objects/storage.ts';
 import type { KubeObject } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
-import { apiVersionOf, nameOf } from '../../kube/object.ts';
+import { nameOf } from '../../kube/object.ts';
 import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
 import { persist } from '../../operations/persist.ts';
 import { loadOthers, writeOthers } from '../adopt/others.ts';
@@ -169,8 +169,8 @@ function withinAgreed(removal: Removal, reach: readonly string[] | undefined): R
 /** Undefined when it is gone or another one; null when it may not be looked at. */
 async function load(run: Run, entry: InventoryEntry, signal: AbortSignal): Promise<KubeObject | undefined | null> {
   const { kube } = run.context;
-  const { kind, namespace, name, uid } = entry;
-  const ref = await persist(() => kube.resourceOf(apiVersionOf(entry), kind), signal);
+  const { namespace, name, uid } = entry;
+  const ref = await persist(() => kube.servedAs(entry), signal);
   if (!ref) return undefined;
   try {
     const live = await persist(() => kube.get(ref, namespace, name, { signal }), signal);
