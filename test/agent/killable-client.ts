@@ -1,7 +1,15 @@
 import type { KubeClient, Watch } from '../../agent/src/kube/client.ts';
 
 /** Everything else changes something, whatever is added to the client. */
-const READS: ReadonlySet<string> = new Set(['resourceOf', 'get', 'list', 'missingAccess', 'version', 'apiVersions']);
+const READS: ReadonlySet<string> = new Set([
+  'resourceOf',
+  'servedAs',
+  'get',
+  'list',
+  'missingAccess',
+  'version',
+  'apiVersions',
+]);
 
 /** When the process that holds a client dies: at its n-th change of the cluster, before or after it took effect. */
 export interface Death {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
 import { fieldAt, type KindDefinition, type OperationKind } from '@steward/shared';
-import type { ResourceRef } from '../../agent/src/kube/client.ts';
+import type { KubeObject, ResourceRef } from '../../agent/src/kube/client.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import { ReconcileFixture, type Published, type RunningAgent } from './reconcile-fixture.ts';
 
@@ -17,6 +17,8 @@ let fixture: ReconcileFixture;
 let agent: RunningAgent;
 let first: Published;
 let second: Published;
+/** Its definition serves another version only. */
+let third: Published;
 
 beforeAll(async () => {
   fixture = await ReconcileFixture.create(inject('kubeconfig'));
@@ -27,6 +29,11 @@ beforeAll(async () => {
     chart: 'custom',
     version: '1.1.0',
     change: ({ definitions = [] }) => definitions.forEach(addColor),
+  });
+  third = await fixture.publish({
+    chart: 'custom',
+    version: '2.0.0',
+    change: ({ definitions = [] }) => definitions.forEach(turnToV2),
   });
 });
 afterAll(async () => {
@@ -39,6 +46,13 @@ function addColor(definition: KindDefinition): void {
   const versions = fieldAt(definition, ['spec', 'versions']) as object[];
   const properties = fieldAt(versions[0], ['schema', 'openAPIV3Schema', 'properties', 'spec', 'properties']);
   Object.assign(properties as object, { color: { type: 'string' } });
+}
+
+function turnToV2(definition: KindDefinition): void {
+  addColor(definition);
+  const versions = fieldAt(definition, ['spec', 'versions']) as object[];
+  versions.push({ ...versions[0], name: 'v2', storage: false });
+  Object.assign(versions[0]!, { served: false });
 }
 
 it('kinds of its own come with the grant: waited for by name, extended under what lives, and left behind', async () => {
@@ -116,4 +130,30 @@ it('an API that does not answer is told within seconds, with what fails and sinc
   } finally {
     await revive().catch(() => undefined);
   }
+});
+
+it('what was applied in a version that is served no longer lives on in another, and goes with the uninstall', async () => {
+  const { hub, admin } = fixture;
+  const where = fixture.installation();
+  const install = fixture.offer({ ...where, release: second, generation: 1, kind: 'install' });
+  await fixture.grant(where.name, second);
+  expect(await hub.end(install)).toMatchObject({ state: 'succeeded' });
+  await fixture.grant(where.name, third);
+  const isServed = async (version: string): Promise<boolean> =>
+    (await admin.servedAs({ group: 'custom.steward.test', version, kind: 'Gadget' }))?.version === version;
+  const isTurned = async (): Promise<boolean> => (await isServed('v2')) && !(await isServed('v1'));
+  await waitUntil(isTurned, { what: 'another version of the gadgets to be served', timeoutMs: 30_000 });
+
+  const ref = await admin.servedAs({ group: 'custom.steward.test', version: 'v1', kind: 'Gadget' });
+  expect(ref).toMatchObject({ version: 'v2' });
+  const gadget = async (): Promise<KubeObject | undefined> => ref && admin.get(ref, where.name, where.name);
+  expect(await gadget()).toMatchObject({ metadata: { name: where.name } });
+  const uninstall = fixture.offer({ ...where, release: second, generation: 2, kind: 'uninstall' });
+  const isGoing = async (): Promise<boolean> => (await gadget())?.metadata.deletionTimestamp !== undefined;
+  await waitUntil(async () => (await isGoing()) || (await gadget()) === undefined, { what: 'the gadget to go' });
+  // The collector of what depends on it learns of another version only after a while.
+  const free = { metadata: { finalizers: null } };
+  if (ref) await admin.mergePatch(ref, where.name, where.name, free).catch(() => undefined);
+  expect(await hub.end(uninstall)).toMatchObject({ state: 'succeeded' });
+  expect(await gadget()).toBeUndefined();
 });

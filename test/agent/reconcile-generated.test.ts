@@ -17,9 +17,15 @@ afterAll(async () => {
   await fixture?.close();
 });
 
-async function deploy(where: Where, generation: number, release: Published, text: string): Promise<unknown> {
+async function deploy(
+  where: Where,
+  generation: number,
+  release: Published,
+  parameters: string | { text: string; store: boolean },
+): Promise<unknown> {
   const kind = generation === 1 ? 'install' : 'upgrade';
-  return fixture.hub.end(fixture.offer({ ...where, generation, release, kind, parameters: { text } }));
+  const given = typeof parameters === 'string' ? { text: parameters } : parameters;
+  return fixture.hub.end(fixture.offer({ ...where, generation, release, kind, parameters: given }));
 }
 
 interface Made {
@@ -65,6 +71,30 @@ describe.concurrent('a chart that makes up passwords and certificates', () => {
     const { password, tls } = await made(where);
     expect(await deploy(where, 2, keys, 'ready')).toMatchObject({ state: 'succeeded' });
     expect(await made(where)).toMatchObject({ password, tls });
+  });
+
+  it('keeps those of a version that was gone back from where their Secret says that it is to stay', async () => {
+    const name = '${installation}-store';
+    const hasty = await fixture.publish({
+      chart: 'keys',
+      change: (release) => {
+        release.upgrade = { deadlineSeconds: 10, settleSeconds: 0 };
+        release.generateOnce?.push({ kind: 'Secret', name });
+        release.permissions.find(({ kind }) => kind === 'Secret')?.names?.push(name);
+      },
+    });
+    const where = fixture.installation();
+    const stored = async (): Promise<unknown> =>
+      fieldAt(await fixture.get('Secret', `${where.name}-store`, where.name), ['data', 'password']);
+    await fixture.grant(where.name, hasty);
+    expect(await deploy(where, 1, hasty, { text: 'one', store: false })).toMatchObject({ state: 'succeeded' });
+    expect(await stored()).toBeUndefined();
+    expect(await deploy(where, 2, hasty, { text: 'unready', store: true })).toMatchObject({ state: 'rolled-back' });
+    const password = await stored();
+    expect(password).toEqual(expect.stringMatching(/^\S{40,}$/));
+    expect(await deploy(where, 3, hasty, { text: 'three', store: false })).toMatchObject({ state: 'succeeded' });
+    expect(await deploy(where, 4, hasty, { text: 'four', store: true })).toMatchObject({ state: 'succeeded' });
+    expect(await stored()).toBe(password);
   });
 
   it('keeps them when the stored set of the last good generation is gone', async () => {

@@ -63,6 +63,7 @@ afterAll(async () => {
 
 interface Options {
   parameters?: Record<string, unknown>;
+  apiVersions?: readonly string[];
   limits?: Partial<HelmLimits>;
   signal?: AbortSignal;
   tmpDir?: string;
@@ -78,7 +79,7 @@ async function print(chart: string, options: Options = {}): Promise<Outcome<Uint
     parameters: options.parameters ?? {},
     isUpgrade: true,
     kubeVersion: 'v1.36.3',
-    apiVersions: ['v1', 'apps/v1', 'apps/v1/Deployment'],
+    apiVersions: options.apiVersions ?? ['v1', 'apps/v1', 'apps/v1/Deployment'],
     signal: options.signal ?? AbortSignal.timeout(60_000),
     room,
     ...(options.limits && { limits: options.limits }),
@@ -134,6 +135,12 @@ describe('rendering a chart', () => {
         time: '22:22',
       },
     });
+  });
+
+  it('tells the chart every kind of a cluster that has very many', async () => {
+    const many = Array.from({ length: 4_000 }, (_, n) => `group-${n}.resources.provider.example/v1beta1/Kind${n}`);
+    const set = await render('capabilities', { apiVersions: [...many, 'apps/v1/Deployment', 'other.example/v1'] });
+    expect(set.ok && set.value.objects[0]).toMatchObject({ data: { hasDeployments: 'true', hasOthers: 'true' } });
   });
 
   it('renders subcharts by their conditions and aliases, with values of their own and those of all', async () => {

@@ -103,7 +103,7 @@ describe.concurrent('a field that cannot change while its object exists', () => 
     );
   });
 
-  it('needs no consent in a Job that has ended', async () => {
+  it('needs no consent in a Job that has ended, which stays though its chart has it tidied away', async () => {
     const { hub } = fixture;
     const where = await fixture.installed(plain);
     const before = await uid(where, 'Job', '-prepare');

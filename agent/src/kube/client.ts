@@ -38,6 +38,8 @@ export interface ResourceRef {
   namespaced: boolean;
 }
 
+export type KindInVersion = Pick<ResourceRef, 'group' | 'version' | 'kind'>;
+
 export interface RequestOptions {
   signal?: AbortSignal;
 }
@@ -128,6 +130,11 @@ export interface Watch<T> {
 export interface KubeClient {
   /** From a built-in table, else from discovery, which is cached and asked again on a miss. Undefined: there is no such kind. */
   resourceOf(apiVersion: string, kind: string): Promise<ResourceRef | undefined>;
+  /**
+   * The kind in that version, or in another one that its group serves: what was applied in a version that is served no longer
+   * lives on in the others. Undefined: no version has it, and all that was of it is gone.
+   */
+  servedAs(kind: KindInVersion): Promise<ResourceRef | undefined>;
   /** Undefined when there is none. */
   get(
     ref: ResourceRef,

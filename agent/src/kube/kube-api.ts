@@ -5,6 +5,7 @@ import type {
   AccessCheck,
   ApplyOptions,
   EvictOptions,
+  KindInVersion,
   KubeClient,
   KubeObject,
   ListOptions,
@@ -52,6 +53,10 @@ class KubeApi implements KubeClient {
 
   resourceOf(apiVersion: string, kind: string): Promise<ResourceRef | undefined> {
     return this.#discovery.resourceOf(apiVersion, kind);
+  }
+
+  servedAs(kind: KindInVersion): Promise<ResourceRef | undefined> {
+    return this.#discovery.servedAs(kind);
   }
 
   async get(

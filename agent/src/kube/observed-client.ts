@@ -11,6 +11,7 @@ export function observedClient(kube: KubeClient, observe: Observe): KubeClient {
   return {
     resourceOf: (apiVersion, kind) =>
       observe(`looking up the kind ${kind} of ${apiVersion}`, () => kube.resourceOf(apiVersion, kind)),
+    servedAs: (kind) => observe(`looking up how ${kind.kind} is served`, () => kube.servedAs(kind)),
     get: (ref, namespace, name, options) =>
       observe(`reading ${ref.kind}/${name}`, () => kube.get(ref, namespace, name, options)),
     list: (ref, namespace, options) => observe(`listing ${ref.plural}`, () => kube.list(ref, namespace, options)),

@@ -67,6 +67,9 @@ export function comesToAnEnd({ kind }: { kind: string }): boolean {
   return kind === 'Job' || kind === 'Pod';
 }
 
+/** In the spec of a Job, and left out of what is applied: that it is there and has ended is what shows that it ran. */
+export const JOB_TTL = 'ttlSecondsAfterFinished';
+
 function isTestEvent(hook: string): boolean {
   return hook.startsWith('test');
 }

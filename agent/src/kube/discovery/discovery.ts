@@ -1,9 +1,9 @@
 import * as Type from 'typebox';
 import { compile } from '@steward/shared';
 import { builtinKind, splitApiVersion } from './builtin-kinds.ts';
-import type { ResourceRef } from '../client.ts';
+import type { KindInVersion, ResourceRef } from '../client.ts';
 import { isKubeError } from '../error.ts';
-import { malformed } from '../object.ts';
+import { apiVersionOf, malformed } from '../object.ts';
 import type { KubeTransport } from '../transport/transport.ts';
 
 const ACCEPT = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json';
@@ -16,6 +16,7 @@ const decodeResources = compile(
     resources: Type.Array(Type.Object({ name: Type.String(), kind: Type.String(), namespaced: Type.Boolean() })),
   }),
 );
+const decodeVersions = compile(Type.Object({ versions: Type.Array(Type.Object({ version: Type.String() })) }));
 const decodeGroups = compile(
   Type.Object({
     items: Type.Array(
@@ -52,11 +53,28 @@ export class Discovery {
     const known = this.#versions.get(apiVersion);
     const ref = known?.kinds.get(kind);
     if (ref || (known && performance.now() - known.askedMs < MISS_INTERVAL_MS)) return ref;
+    return this.#servedNow(apiVersion, kind);
+  }
+
+  /** See {@link KubeClient.servedAs}. Nothing that was remembered counts: a grant may have changed the definition a moment ago. */
+  async servedAs({ group, version, kind }: KindInVersion): Promise<ResourceRef | undefined> {
+    const apiVersion = apiVersionOf({ group, version });
+    const ref = builtinKind(apiVersion, kind) ?? (await this.#servedNow(apiVersion, kind));
+    if (ref || group === '') return ref;
+    for (const other of await this.#loadVersions(group)) {
+      const found = await this.#servedNow(apiVersionOf({ group, version: other }), kind);
+      if (found) return found;
+    }
+    return undefined;
+  }
+
+  async #servedNow(apiVersion: string, kind: string): Promise<ResourceRef | undefined> {
+    const known = this.#versions.get(apiVersion);
     const kinds = await this.#loadKinds(apiVersion);
     // Names from charts must not fill the memory: only what exists is remembered.
     if (kinds.size > 0) this.#versions.set(apiVersion, { askedMs: performance.now(), kinds });
     else this.#versions.delete(apiVersion);
-    if (kinds.has(kind)) this.#apiVersions = undefined;
+    if (kinds.has(kind) && !known?.kinds.has(kind)) this.#apiVersions = undefined;
     return kinds.get(kind);
   }
 
@@ -73,13 +91,8 @@ export class Discovery {
   async #loadKinds(apiVersion: string): Promise<Map<string, ResourceRef>> {
     const [group, version] = splitApiVersion(apiVersion);
     const path = group === '' ? `/api/${encodeURIComponent(version)}` : `/apis/${group}/${encodeURIComponent(version)}`;
-    let answer: unknown;
-    try {
-      answer = await this.#transport.request({ method: 'GET', path });
-    } catch (error) {
-      if (isKubeError(error) && error.status === 404) return new Map();
-      throw error;
-    }
+    const answer = await this.#getOrNothing(path);
+    if (answer === undefined) return new Map();
     const decoded = decodeResources(answer);
     if (!decoded.ok) throw malformed(`not a list of resources: ${decoded.error}`);
     return new Map(
@@ -87,6 +100,25 @@ export class Discovery {
         .filter(({ name }) => !name.includes('/'))
         .map(({ name, kind, namespaced }) => [kind, { group, version, kind, plural: name, namespaced }]),
     );
+  }
+
+  /** The one it prefers first. */
+  async #loadVersions(group: string): Promise<string[]> {
+    const answer = await this.#getOrNothing(`/apis/${group}`);
+    if (answer === undefined) return [];
+    const decoded = decodeVersions(answer);
+    if (!decoded.ok) throw malformed(`not an API group: ${decoded.error}`);
+    return decoded.value.versions.map(({ version }) => version);
+  }
+
+  /** Undefined: there is no such path. */
+  async #getOrNothing(path: string): Promise<unknown> {
+    try {
+      return await this.#transport.request({ method: 'GET', path });
+    } catch (error) {
+      if (isKubeError(error) && error.status === 404) return undefined;
+      throw error;
+    }
   }
 
   async #loadGroups(path: string): Promise<string[]> {

@@ -2,7 +2,7 @@ import { HOOK_LABEL, OPERATION_LABEL, PAUSED_ANNOTATION } from '@steward/shared'
 import { STOPPED_ANNOTATION } from '../../collect/objects/workload.ts';
 import type { KubeObject, MergePatch, ResourceRef } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
-import { apiVersionOf, nameOf } from '../../kube/object.ts';
+import { nameOf } from '../../kube/object.ts';
 import { persist } from '../../operations/persist.ts';
 import type { Step, StepContext, StepResult } from '../execute/steps.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
@@ -38,8 +38,8 @@ export async function giveBack(
   context: StepContext,
 ): Promise<Outcome<StepResult>> {
   const { kube, fieldManager, signal } = context;
-  const { kind, namespace, name, uid, hook } = entry;
-  const ref = await persist(() => kube.resourceOf(apiVersionOf(entry), kind), signal);
+  const { namespace, name, uid, hook } = entry;
+  const ref = await persist(() => kube.servedAs(entry), signal);
   if (!ref) return done(NOTHING);
   await rewrite({ ref, namespace, name }, context, (live) => {
     if (uid !== undefined && live.metadata.uid !== uid) return 'gone';

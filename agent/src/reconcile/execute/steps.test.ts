@@ -21,7 +21,7 @@ it.each<Step>([
     nowMs += 1;
     throw new KubeError('failed calling webhook "a.example": no', { status: 500, reason: 'InternalError' });
   };
-  const kube = { resourceOf: async () => ref, get: async () => object, apply: silent, create: silent };
+  const kube = { servedAs: async () => ref, get: async () => object, apply: silent, create: silent };
   const outcome = await executeStep(step, {
     kube: { ...kube, remove: silent, evict: silent } as unknown as KubeClient,
     fieldManager: 'f',
@@ -34,13 +34,13 @@ it.each<Step>([
 });
 
 it('waits no longer either for what is asked before something is removed', async () => {
-  const resourceOf = async (): Promise<never> => {
+  const servedAs = async (): Promise<never> => {
     throw new KubeError('failed calling webhook "a.example": no', { status: 500, reason: 'InternalError' });
   };
   const outcome = await executeStep(
     { type: 'remove', entry, propagation: 'Foreground' },
     {
-      kube: { resourceOf } as unknown as KubeClient,
+      kube: { servedAs } as unknown as KubeClient,
       fieldManager: 'f',
       signal: AbortSignal.timeout(3_000),
       deadlineMs: 1,

@@ -3,7 +3,7 @@ import { OPERATION_LABEL } from '@steward/shared';
 import { WATCHED } from '../../collect/namespace-objects.ts';
 import type { KubeClient, KubeObject, ResourceRef } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
-import { apiVersionOf, nameOf } from '../../kube/object.ts';
+import { nameOf } from '../../kube/object.ts';
 import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
 import { persist, type PersistOptions } from '../../operations/persist.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
@@ -181,8 +181,8 @@ async function findVery(
   context: StepContext,
 ): Promise<{ ref: ResourceRef; object: KubeObject; uid: string } | undefined> {
   const { kube, signal } = context;
-  const { kind, namespace, name } = entry;
-  const ref = await persist(() => kube.resourceOf(apiVersionOf(entry), kind), signal, patience(context));
+  const { namespace, name } = entry;
+  const ref = await persist(() => kube.servedAs(entry), signal, patience(context));
   if (!ref) return undefined;
   const object = await persist(() => kube.get(ref, namespace, name, { signal }), signal, patience(context));
   const uid = object?.metadata.uid;

@@ -86,4 +86,14 @@ describe('changed fields', () => {
     const many = Object.fromEntries(Array.from({ length: 100 }, (_, index) => [`f${index}`, index]));
     expect(changedFields({}, many, false)).toHaveLength(MAX_FIELDS);
   });
+
+  it('do not tell that a Job loses what no Job of ours has', () => {
+    const job = { apiVersion: 'batch/v1', kind: 'Job', spec: { ttlSecondsAfterFinished: 9, suspend: true } };
+    const after = { ...job, spec: { suspend: false } };
+    expect(changedFields(job, after, false)).toEqual(['spec.suspend: true → false']);
+    expect(changedFields({ ...job, apiVersion: 'ray.io/v1' }, { ...after, apiVersion: 'ray.io/v1' }, false)).toEqual([
+      'spec.ttlSecondsAfterFinished: 9 → unset',
+      'spec.suspend: true → false',
+    ]);
+  });
 });

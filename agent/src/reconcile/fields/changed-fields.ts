@@ -1,4 +1,4 @@
-import { canonicalJson, isRecord, type FieldPath } from '@steward/shared';
+import { canonicalJson, isRecord, JOB_TTL, type FieldPath } from '@steward/shared';
 
 /** At most this many are named per object. */
 export const MAX_FIELDS = 20;
@@ -13,6 +13,8 @@ const OF_THE_SERVER: ReadonlySet<string> = new Set([
   'metadata.uid',
   'metadata.selfLink',
 ]);
+/** No Job of ours has it: one that was applied with it, by Helm or an older agent, loses it at the next apply, unsaid. */
+const LEFT_OUT_OF_JOBS = `spec.${JOB_TTL}`;
 /** Below these every text may be a secret. */
 const PRIVATE = /(^|\.)(data|stringData|binaryData|env|args|command|annotations)(\.|\[|$)/;
 const SHOWN_TEXT = /(^|\.)image$/;
@@ -36,7 +38,9 @@ export function changedFields(before: unknown, after: unknown, isSecret: boolean
  */
 export function changesBetween(before: unknown, after: unknown, isSecret: boolean): FieldChange[] {
   const found: FieldChange[] = [];
+  const isOfJob = isRecord(before) && before['kind'] === 'Job' && before['apiVersion'] === 'batch/v1';
   walk({ text: '', path: [] }, before, after, ({ text, path }, from, to) => {
+    if (isOfJob && text === LEFT_OUT_OF_JOBS) return true;
     const isPrivate = isSecret || PRIVATE.test(text);
     const shown = (isPrivate ? text : withValues(text, from, to)).slice(0, 300);
     found.push({ path, shown, isUnset: to === undefined });

@@ -39,7 +39,7 @@ function underWay(kube: object, { inventory = [], hooks, lastsMs = 4_000 }: Part
   const signal = AbortSignal.timeout(lastsMs);
   const installation = { name: 'shop', namespace: 'shop', status: { inventory, history: [] } };
   const context = {
-    kube: { resourceOf: async () => ref, ...kube } as unknown as KubeClient,
+    kube: { resourceOf: async () => ref, servedAs: async () => ref, ...kube } as unknown as KubeClient,
     config: { namespace: 'steward', fieldManager: 'steward-acme', organization: 'acme' },
     now: () => new Date(nowMs),
     journal: { note: vi.fn() },

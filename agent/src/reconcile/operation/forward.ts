@@ -13,7 +13,7 @@ import { leftOf, planRemovals } from '../plan/removals.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
 import { isTarget } from '../rollout/targets.ts';
 import type { PodInTheWay } from '../rollout/rollout-state.ts';
-import { watchRollout, type RolloutOptions } from '../rollout/watch-rollout.ts';
+import { TOLD_REASONS, watchRollout, type RolloutOptions } from '../rollout/watch-rollout.ts';
 import { makersIn, mergedMakers } from '../volumes/claim-makers.ts';
 import { loadMakers } from '../volumes/load-claims.ts';
 import { planWithinAgreed } from './agreed-plan.ts';
@@ -91,7 +91,7 @@ export async function rollOut(
   return watchRollout({
     ...rolloutOf(run, set, isWayBack),
     onProgress: async ({ done: ready, total, waiting }) => {
-      const message = `${ready} of ${total} ready. ${waiting.slice(0, 3).join('; ')}`.slice(0, 1_000);
+      const message = `${ready} of ${total} ready. ${waiting.slice(0, TOLD_REASONS).join('; ')}`.slice(0, 1_000);
       const phase = isWayBack ? 'roll-back' : 'roll-out';
       await run.move({ state: 'running', phase, message, progress: { done: ready, total } });
     },
@@ -116,7 +116,7 @@ async function untilWaveReady(
     ...rolloutOf(run, set, false),
     onProgress: async ({ done: ready, total, waiting }) => {
       const left = all.length - items.length;
-      const message = `wave ${wave}: ${ready} of ${total} ready; ${left} objects of other waves. ${waiting.slice(0, 3).join('; ')}`;
+      const message = `wave ${wave}: ${ready} of ${total} ready; ${left} objects of other waves. ${waiting.slice(0, TOLD_REASONS).join('; ')}`;
       const progress = { done: ready, total };
       await run.move({ state: 'running', phase: 'apply', message: message.slice(0, 1_000), progress });
     },

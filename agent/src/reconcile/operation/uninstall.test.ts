@@ -6,7 +6,7 @@ import { uninstall } from './uninstall.ts';
 const entry = { group: 'a.example', version: 'v1', kind: 'Gadget', namespace: 'n', name: 'a' };
 
 /** Under way, and by which call it meets a webhook of that kind that does not answer. */
-it.each(['get', 'resourceOf'])('ends when its deadline is over and an API does not answer: %s', async (call) => {
+it.each(['get', 'servedAs'])('ends when its deadline is over and an API does not answer: %s', async (call) => {
   let nowMs = Date.parse('2026-11-28T12:00:00.000Z');
   const deadlineAt = new Date(nowMs).toISOString();
   const silent = async (): Promise<never> => {
@@ -24,7 +24,7 @@ it.each(['get', 'resourceOf'])('ends when its deadline is over and an API does n
       now: () => new Date(nowMs),
       monitors: { end: () => undefined, watch: () => undefined },
       installations: { write: async () => undefined },
-      kube: { missingAccess: async () => [], list: async () => [], resourceOf: async () => entry, [call]: silent },
+      kube: { missingAccess: async () => [], list: async () => [], servedAs: async () => entry, [call]: silent },
     },
     write: async () => undefined,
     move: async (move: object) => void moves.push(move),

@@ -4,7 +4,7 @@ import { WATCHED } from '../../collect/namespace-objects.ts';
 import type { ClaimMaker } from '../../collect/objects/storage.ts';
 import type { KubeObject } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
-import { apiVersionOf, nameOf } from '../../kube/object.ts';
+import { nameOf } from '../../kube/object.ts';
 import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
 import { persist } from '../../operations/persist.ts';
 import { loadOthers, writeOthers } from '../adopt/others.ts';
@@ -184,10 +184,10 @@ async function loadAll(
 /** Undefined when it is gone or another one. @throws Refused */
 async function load(run: Run, entry: InventoryEntry, signal: AbortSignal): Promise<KubeObject | undefined | null> {
   const { kube } = run.context;
-  const { kind, namespace, name, uid } = entry;
+  const { namespace, name, uid } = entry;
   const patience = { isLate: () => isOverdue(run, false) };
   try {
-    const ref = await persist(() => kube.resourceOf(apiVersionOf(entry), kind), signal, patience);
+    const ref = await persist(() => kube.servedAs(entry), signal, patience);
     if (!ref) return undefined;
     const live = await persist(() => kube.get(ref, namespace, name, { signal }), signal, patience);
     return live && (uid === undefined || uid === live.metadata.uid) ? live : undefined;

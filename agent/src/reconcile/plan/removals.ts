@@ -1,7 +1,7 @@
 import { fieldAt, waveOf } from '@steward/shared';
 import type { KubeClient, KubeObject } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
-import { apiVersionOf, groupOf } from '../../kube/object.ts';
+import { groupOf } from '../../kube/object.ts';
 import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
 import { persist } from '../../operations/persist.ts';
 import { inParallel } from '../../parallel.ts';
@@ -61,7 +61,7 @@ async function planRemoval(entry: InventoryEntry, input: RemovalsInput): Promise
   const patience = patienceOf(input);
   const kept = { entry, action: 'keep', wave: 0, isLate: false } as const;
   try {
-    const ref = await persist(() => kube.resourceOf(apiVersionOf(entry), entry.kind), signal, patience);
+    const ref = await persist(() => kube.servedAs(entry), signal, patience);
     if (!ref) return undefined;
     if (reasonToKeep(entry.kind, undefined)) return kept;
     const live = await persist(() => kube.get(ref, entry.namespace, entry.name, { signal }), signal, patience);

@@ -50,6 +50,7 @@ const MAX_ATTEMPTS = 3;
 const ENDED_BY_KERNEL =
   'the operating system ended the rendering of the chart: it needs more memory than the agent may use';
 const PAGE_BYTES = 4096;
+const MAX_LIST_LENGTH = 64 * 1024;
 
 /** What `helm template` prints for a chart, from a child that lives no longer than that and gets nothing of the agent's environment. */
 export async function helmTemplate(request: HelmRequest): Promise<Outcome<Uint8Array>> {
@@ -115,11 +116,22 @@ function argumentsOf({ name, namespace, isUpgrade, kubeVersion, apiVersions }: H
     `--namespace=${namespace}`,
     '--values=values.json',
     `--kube-version=${kubeVersion}`,
-    ...(apiVersions.length > 0 ? [`--api-versions=${apiVersions.join(',')}`] : []),
+    ...listsOf(apiVersions).map((list) => `--api-versions=${list}`),
     ...(isUpgrade ? ['--is-upgrade'] : []),
     // The signed schema was checked before; the chart's own may name remote references.
     '--skip-schema-validation',
   ];
+}
+
+/** Joined by commas, in as many texts as it takes: Linux starts no program with an argument of 128 KiB. */
+function listsOf(apiVersions: readonly string[]): string[] {
+  const lists: string[] = [];
+  for (const apiVersion of apiVersions) {
+    const last = lists.at(-1);
+    if (last === undefined || last.length + apiVersion.length >= MAX_LIST_LENGTH) lists.push(apiVersion);
+    else lists[lists.length - 1] = `${last},${apiVersion}`;
+  }
+  return lists;
 }
 
 interface HelmEnd {

@@ -20,7 +20,7 @@ export interface RolloutOptions {
   /** Pods that their controllers leave to others to replace are replaced. */
   evicts: boolean;
   now: () => Date;
-  /** Told when the numbers change; awaited before the next look. */
+  /** Told when the numbers change, or after a while what is waited for; awaited before the next look. */
   onProgress: (state: Pick<RolloutState, 'done' | 'total' | 'waiting'>) => Promise<void>;
   /** Everything is ready, and has to stay so for the settling time. */
   onSettling: (state: Pick<RolloutState, 'done' | 'total'>) => Promise<void>;
@@ -66,12 +66,17 @@ export async function watchRollout(options: RolloutOptions): Promise<Outcome<voi
   }
 }
 
+/** So many of the reasons are part of a message. */
+export const TOLD_REASONS = 3;
 const SYNC_PATIENCE_MS = 10_000;
 /** A timer that comes a little early would find nothing to do. */
 const TIMER_SLACK_MS = 20;
 /** Progress is told no more often than this, and ever less often when there is no end of it: each telling is kept on both sides. */
 const TELL_INTERVAL_MS = 300;
 const MANY_TELLINGS = 100;
+/** The same of other reasons with equal numbers: a pod that is tried again and again has ever new ones. */
+const TELL_WHY_INTERVAL_MS = 10_000;
+const MANY_WHYS = 20;
 const REMOVE_AGAIN_MS = 3_000;
 const BLIND_PATIENCE_MS = 3_000;
 
@@ -84,10 +89,12 @@ class RolloutFollower {
   readonly #removed = new Set<string>();
   /** Why a pod that is in the way was not removed. */
   #unremoved: { message: string; againAtMs: number } | undefined;
-  #told = { text: '', atMs: 0, done: 0, total: 0 };
+  #told = { text: '', why: '', atMs: 0, done: 0, total: 0 };
   #blindSinceMs: number | undefined;
-  #isUntold = false;
+  /** When what has changed may be told. */
+  #tellAtMs: number | undefined;
   #tellings = 0;
+  #whys = 0;
   #settlingSinceMs: number | undefined;
 
   constructor(options: RolloutOptions, bell: Bell, look: Look) {
@@ -124,15 +131,11 @@ class RolloutFollower {
     return this.#options.now().getTime();
   }
 
-  get #mayTellAtMs(): number {
-    return this.#told.atMs + TELL_INTERVAL_MS * Math.max(1, this.#tellings / MANY_TELLINGS) ** 4;
-  }
-
   #wakeAtMs({ recheckAtMs }: RolloutState): number {
     const { deadlineMs, meta } = this.#options;
     if (this.#settlingSinceMs !== undefined) return this.#settlingSinceMs + meta.settleSeconds * 1_000;
-    const tellAtMs = this.#isUntold ? this.#mayTellAtMs : deadlineMs;
-    return Math.min(recheckAtMs ?? deadlineMs, this.#unremoved?.againAtMs ?? deadlineMs, tellAtMs, deadlineMs);
+    const times = [recheckAtMs, this.#unremoved?.againAtMs, this.#tellAtMs].filter((time) => time !== undefined);
+    return Math.min(...times, deadlineMs);
   }
 
   /** A watch that is opened anew is no news. @returns when to look again */
@@ -183,12 +186,23 @@ class RolloutFollower {
   }
 
   async #tell(state: RolloutState): Promise<void> {
-    const text = `${state.done}/${state.total}`;
-    this.#isUntold = text !== this.#told.text && this.#nowMs() < this.#mayTellAtMs;
-    if (text === this.#told.text || this.#isUntold) return;
-    this.#told = { text, atMs: this.#nowMs(), done: state.done, total: state.total };
-    this.#tellings += 1;
+    const { done: ready, total, waiting } = state;
+    const [text, why] = [`${ready}/${total}`, waiting.slice(0, TOLD_REASONS).join('; ')];
+    this.#tellAtMs = this.#mayTellAtMs(text, why);
+    if (this.#tellAtMs === undefined || this.#nowMs() < this.#tellAtMs) return;
+    if (text === this.#told.text) this.#whys += 1;
+    else this.#tellings += 1;
+    this.#tellAtMs = undefined;
+    this.#told = { text, why, atMs: this.#nowMs(), done: ready, total };
     await this.#options.onProgress(state);
+  }
+
+  /** Undefined when it is what was told last. */
+  #mayTellAtMs(text: string, why: string): number | undefined {
+    const { atMs, ...told } = this.#told;
+    if (text !== told.text) return atMs + TELL_INTERVAL_MS * Math.max(1, this.#tellings / MANY_TELLINGS) ** 4;
+    if (why !== told.why) return atMs + TELL_WHY_INTERVAL_MS * Math.max(1, this.#whys / MANY_WHYS) ** 4;
+    return undefined;
   }
 
   async #settle(state: RolloutState, settleMs: number): Promise<Outcome<void> | undefined> {

@@ -39,6 +39,13 @@ describe('the objects as they are to run', () => {
     expect(all).toEqual(before);
   });
 
+  it('have Jobs that the cluster does not tidy away, whoever stored them', () => {
+    const job = object('batch/v1', 'Job', 'once', { ttlSecondsAfterFinished: 0, backoffLimit: 1 });
+    const other = object('ray.io/v1', 'Job', 'other', { ttlSecondsAfterFinished: 0 });
+    const set = { objects: [job, other], hooks: [], meta: {} } as unknown as ReleaseSet;
+    expect(specs(setAsItRuns(set, {}).objects)).toEqual([{ backoffLimit: 1 }, { ttlSecondsAfterFinished: 0 }]);
+  });
+
   it('have no pods when stopped, each kind in its own way, and say so', () => {
     const found = withRunState(all, { stopped: true, replicas: { 'Deployment/web': 5 } });
     expect(specs(found)).toMatchObject([

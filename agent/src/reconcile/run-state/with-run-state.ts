@@ -1,4 +1,4 @@
-import { AS_RELEASED, problemOfScale, type ReleaseRemedies, type RunState } from '@steward/shared';
+import { AS_RELEASED, JOB_TTL, problemOfScale, type ReleaseRemedies, type RunState } from '@steward/shared';
 import { STOPPED_ANNOTATION } from '../../collect/objects/workload.ts';
 import type { KubeObject } from '../../kube/client.ts';
 import { nameOf } from '../../kube/object.ts';
@@ -56,8 +56,8 @@ function allowedCount(name: string, { replicas }: RunState, offered: ReleaseReme
 }
 
 /**
- * A stored set as it is to run, or ran: in that way, and with its images from there; or, what was adopted, with its images named
- * as they were found.
+ * A stored set as it is to run, or ran: in that way, with Jobs that stay, and with its images from there; or, what was adopted,
+ * with its images named as they were found.
  */
 export function setAsItRuns(
   set: ReleaseSet,
@@ -67,13 +67,20 @@ export function setAsItRuns(
     isAsFound = false,
   }: Pick<HistoryEntry, 'runState' | 'images' | 'isAsFound'>,
 ): ReleaseSet {
-  const objects = set.objects.map((object) => withImageSource(object, images));
+  const objects = set.objects.map((object) => staying(withImageSource(object, images)));
   const named = isAsFound ? withFoundImages(objects, set.meta.found ?? []) : objects;
   return {
     ...set,
     objects: withRunState(named, runState, set.meta.remedies),
     hooks: set.hooks.map((hook) => ({ ...hook, object: withImageSource(hook.object, images) })),
   };
+}
+
+/** A Job that the cluster tidies away is one that has not run, for all that anybody can see: it would be waited for, or run again. */
+function staying(object: KubeObject): KubeObject {
+  if (!isOf(object, 'batch', 'Job')) return object;
+  const { [JOB_TTL]: _, ...spec } = fieldsOf(object['spec']);
+  return { ...object, spec };
 }
 
 /** Of that API group, and of that kind where one is given. */

@@ -2,8 +2,10 @@ import {
   chartHookOf,
   chartWaveOf,
   containersOf,
+  fieldAt,
   imagesOf,
   isOwnRole,
+  JOB_TTL,
   normalizeImage,
   podSpecOf,
   problemOfBinding,
@@ -89,6 +91,17 @@ function checkWave(object: RenderedObject): ObjectProblem[] {
   );
 }
 
+function checkTidying(object: RenderedObject): ObjectProblem[] {
+  if (kindOf(object).type !== 'namespaced' || object.kind !== 'Job') return [];
+  if (fieldAt(object, ['spec', JOB_TTL]) === undefined) return [];
+  return problem(
+    'note',
+    'job-ttl',
+    `${objectName(object)} has ${JOB_TTL}, which is left out when it is applied`,
+    'A Job that has ended stays, since that shows that it ran; the next one of its name takes its place.',
+  );
+}
+
 /** What a Role gives the agent must have itself, so it is signed; there is what no agent may have. */
 function checkRoles(object: RenderedObject, { namespace, ownRoles }: CheckContext): ObjectProblem[] {
   if (!isOwnRole(object)) return [];
@@ -158,6 +171,7 @@ export function checkObject(object: RenderedObject, context: CheckContext): Obje
     ...checkKind(object),
     ...checkHooks(object),
     ...checkWave(object),
+    ...checkTidying(object),
     ...checkRoles(object, context),
     ...checkNamespace(object, context),
     ...checkImages(object),

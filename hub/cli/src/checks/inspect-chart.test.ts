@@ -213,6 +213,14 @@ describe('looking at a chart', () => {
     expect((await inspect(() => hook)).findings.items).toMatchObject([{ severity: 'warning', code: 'wave' }]);
   });
 
+  it('says that a Job which the cluster would tidy away stays', async () => {
+    const job = (spec: string): string =>
+      document('j.yaml', `apiVersion: batch/v1\nkind: Job\nmetadata: { name: j }\nspec: { ${spec} }`);
+    expect((await inspect(() => job(''))).codes).toEqual([]);
+    const { findings } = await inspect(() => job('ttlSecondsAfterFinished: 60'));
+    expect(findings.items).toMatchObject([{ severity: 'note', code: 'job-ttl' }]);
+  });
+
   it('warns of a workload without readiness probe', async () => {
     const workload = (probe: string): string =>
       document(

@@ -20,7 +20,7 @@ it.each<[string, OperationKind[], boolean, boolean]>([
       context: { kube: {}, config: {} },
       installation: { name: 'shop', status: { history: [], inventory: [] } },
       helmRelease: { releaseName: 'shop', namespace: 'n' },
-      record: { status: {} },
+      record: { spec: { desired: { operation: {} } }, status: {} },
     } as unknown as Run;
     const set = { objects: [], hooks: [], meta: {} } as unknown as ReleaseSet;
     const input = await planInput(run, set, { isWayBack, signal: AbortSignal.timeout(1_000) });
