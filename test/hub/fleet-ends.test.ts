@@ -91,6 +91,9 @@ describe('an upgrade of which nobody knows what became', () => {
     expect((await details(lost.id)).state).toBe('unknown');
     expect(await told(running, { kind: 'rollback' }, ['denied'])).toMatchObject({ toGeneration: 2 });
     expect(await told(running, { kind: 'rollback' }, ['denied'])).toMatchObject({ toGeneration: 2 });
+    // One that went back says what runs: from there it goes one further.
+    await told(running, { ...upgrade, parameters: { replicas: 4 } }, ['accepted', 'running', 'rolled-back']);
+    expect(await told(running, { kind: 'rollback' }, ['denied'])).toMatchObject({ toGeneration: 1 });
   });
 });
 

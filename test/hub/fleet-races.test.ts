@@ -286,7 +286,7 @@ describe('a push', () => {
       return problemOf(await pushed);
     }
 
-    it('as after an upgrade that failed and is left as it is, is refused: a rollback would go one too far', async () => {
+    it('as after an upgrade that failed and is left as it is, is refused', async () => {
       const { id } = await installed();
       const failed = `UPDATE installations SET state = 'failed' WHERE id = $1`;
       expect(await meanwhile(id, { kind: 'restart' }, failed)).toBe('409 conflict');

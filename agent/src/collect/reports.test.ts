@@ -26,3 +26,19 @@ it('says health in full only when all that are looked at have told theirs, and t
   ]);
   expect(reports.full().health).toMatchObject({ full: true, set: { a: HEALTHY, b: HEALTHY, c: HEALTHY } });
 });
+
+it('says health in full too when the last that had not told goes away untold', () => {
+  const told: HealthReport[] = [];
+  let isWhole = false;
+  const link = {
+    reportHealth: (report: HealthReport) => void told.push(report),
+    reportObserved: () => {},
+    sendEvent: () => {},
+  };
+  const reports = new Reports(link, 1, () => isWhole);
+  reports.full();
+  isWhole = true;
+  reports.endHealth('untold');
+  reports.endHealth('untold');
+  expect(told).toMatchObject([{ full: true, set: {} }]);
+});

@@ -56,7 +56,7 @@ export class Reports {
 
   /** The installation is gone: its health is not told any more. What was observed stays. */
   endHealth(installationId: string): void {
-    if (!this.#health.delete(installationId)) return;
+    if (!this.#health.delete(installationId) && !this.#owesWhole) return;
     this.#revision += 1;
     this.#tellHealth({ set: {}, delete: [installationId] });
   }

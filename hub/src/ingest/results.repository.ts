@@ -85,8 +85,8 @@ export class ResultsRepository {
 
   /**
    * The installation no longer has this operation as its current one. A generation that ended well is remembered as good, and runs from here
-   * on: the agent's own report comes later after a reconnect, and what is pushed in between must not bring back what ran before. Any other
-   * end says nothing of what runs.
+   * on: the report of an older agent comes later after a reconnect, and what is pushed in between must not bring back what ran before. Any
+   * other end says nothing of what runs.
    */
   async finish(tx: EntityManager, operation: OperationRow, result: Result): Promise<void> {
     const isGood = result.state === 'succeeded';

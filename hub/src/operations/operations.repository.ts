@@ -93,11 +93,13 @@ export class OperationsRepository {
     return found !== undefined;
   }
 
-  /** Whether nobody knows what became of this generation, or of a later one that was to bring what it runs. */
+  /** Whether nobody knows what became of this generation, or of a later one that was to bring what it runs, and none since has told what runs. */
   async hasLostTrackSince(tx: EntityManager, installationId: string, generation: number): Promise<boolean> {
     const found = await row(
       tx,
-      `SELECT 1 FROM operations WHERE installation_id = $1 AND generation >= $2 AND kind <> ALL($3) AND state = 'unknown' LIMIT 1`,
+      `SELECT 1 FROM operations o WHERE o.installation_id = $1 AND o.generation >= $2 AND o.kind <> ALL($3) AND o.state = 'unknown'
+         AND NOT EXISTS (SELECT 1 FROM operations later WHERE later.installation_id = o.installation_id
+                         AND later.generation > o.generation AND later.state IN ('succeeded', 'rolled-back')) LIMIT 1`,
       [installationId, generation, REMEDY_KINDS],
     );
     return found !== undefined;

@@ -16,8 +16,9 @@ const MAX_BUFFERED_BYTES = 256 * 1024;
 
 /**
  * The direction to the hub. Lanes, the first that has something goes first: control, what runs, results, health, events, metrics. So
- * the hub knows what runs before it hears how an operation ended, and what is pushed then is for what runs. While there is no welcomed
- * connection only events and metrics are kept; the rest is asked from the peer again.
+ * the hub knows what runs before it hears how an operation ended, and what is pushed then is for what runs. A heartbeat, with which each
+ * connection begins, takes all reports along. While there is no welcomed connection only events and metrics are kept; the rest is asked
+ * from the peer again.
  */
 export class Outbound {
   readonly #peer: () => LinkPeer;

@@ -1,5 +1,6 @@
 import { INSTALLATION_LABEL, ORGANIZATION_LABEL, type DesiredState } from '@steward/shared';
 import type { KubeObject, ResourceRef } from '../../kube/client.ts';
+import { splitApiVersion } from '../../kube/discovery/builtin-kinds.ts';
 import { isKubeError } from '../../kube/error.ts';
 import { apiVersionOf } from '../../kube/object.ts';
 import {
@@ -184,7 +185,8 @@ export async function ownLive(
   { kube, config }: ReconcileContext,
   { installation, object, signal }: { installation: string; object: Named; signal: AbortSignal },
 ): Promise<{ ref: ResourceRef; live: KubeObject } | undefined> {
-  const ref = await persist(() => kube.resourceOf(object.apiVersion, object.kind), signal);
+  const [group, version] = splitApiVersion(object.apiVersion);
+  const ref = await persist(() => kube.servedAs({ group, version, kind: object.kind }), signal);
   if (!ref) return undefined;
   const { namespace, name } = object.metadata;
   try {

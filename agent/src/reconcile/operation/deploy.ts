@@ -62,13 +62,15 @@ export async function deploy(run: Run): Promise<void> {
     const begun = await beforeFirstChange(run, set);
     if (!begun.ok) return await endBeforeChange(run, begun.failure);
     const outcome = await forward(run, set, stillRight);
-    if (outcome.ok) await finish(run, set);
-    else if (outcome.failure.reason === 'plan-changed') await endUnagreed(run, outcome.failure, isBeforeChange);
-    else await beginWayBack(run, outcome.failure, set.meta);
+    if (!outcome.ok && outcome.failure.reason === 'plan-changed')
+      return await endUnagreed(run, outcome.failure, isBeforeChange);
+    if (!outcome.ok) return await beginWayBack(run, outcome.failure, set.meta);
   } catch (error) {
     if (!run.halted || run.signal.aborted || run.record.status.wayBack) throw error;
-    await endHalted(run, set, run.halted);
+    return endHalted(run, set, run.halted);
   }
+  // From here on it is too late to cancel it, whatever comes between.
+  await finish(run, set);
 }
 
 /** Somebody cancelled it under way, and said what is to become of it. */
@@ -256,7 +258,6 @@ async function finish(run: Run, set: ReleaseSet): Promise<void> {
     ...scheduleAfter(run),
   });
   context.monitors.refresh(installation.name);
-  // It is too late to cancel it.
   const { signal } = run;
   const unmeasured = isAutoscaling(run) ? await unmeasuredScalers({ ...scalersOf(run, set), signal }) : [];
   await endWell(run, [...stillGrowing(run, meta), ...unmeasured]);

@@ -47,10 +47,13 @@ export class Schedules {
   }
 
   async turn(name: string): Promise<Turn> {
-    this.#notBefore.set(name, performance.now() + RETRY_MS);
     const { context, signal } = this.#options;
+    const later = (): void => void this.#notBefore.set(name, performance.now() + RETRY_MS);
+    later();
     const turn = await takeTurn(context, name, signal);
     if (turn === 'done') this.#notBefore.delete(name);
+    // It may have waited longer for an API than until the next is due: what else there is to do comes between.
+    else later();
     return turn;
   }
 

@@ -5,7 +5,7 @@ import { loadFoundImages, type FoundImage } from '../../adopt/found-images.ts';
 import { listableKinds } from '../../adopt/listable-kinds.ts';
 import { checkOnlyAtInstall, settingsOf } from '../../checks/only-at-install.ts';
 import { fetchChart } from '../../chart/fetch-chart.ts';
-import { done, failed, type Outcome } from '../../outcome.ts';
+import { done, failed, type Failure, type Outcome } from '../../outcome.ts';
 import { BoundedRender } from '../../render/worker/bounded-render.ts';
 import { loadKeptFields } from '../../render/kept-fields.ts';
 import { Lookups } from '../../render/lookups.ts';
@@ -43,10 +43,13 @@ export async function prepareSet(run: Run): Promise<Outcome<PreparedSet>> {
 }
 
 /** It was verified, checked and ran well here: nothing is rendered again, so nothing that a chart makes up changes. */
-async function storedSet(run: Run, { renderRef, generation, version }: HistoryEntry): Promise<Outcome<PreparedSet>> {
-  const stored = await loadSet(run, renderRef);
-  if (stored.ok) return stored;
-  const message = `generation ${generation} cannot be applied again as it was: ${stored.failure.message}`;
+async function storedSet(run: Run, entry: HistoryEntry): Promise<Outcome<PreparedSet>> {
+  const stored = await loadSet(run, entry.renderRef);
+  return stored.ok ? stored : notKept(entry, stored.failure);
+}
+
+function notKept({ generation, version }: HistoryEntry, { message: why }: Failure): Outcome<never> {
+  const message = `generation ${generation} cannot be applied again as it was: ${why}`;
   return failed('not-in-history', sentences(message, `Push ${version} as an upgrade: that renders it anew`));
 }
 
@@ -86,11 +89,11 @@ async function setFromHistory(run: Run): Promise<Outcome<PreparedSet>> {
       'digest-mismatch',
       `generation ${entry.generation} ran ${entry.releaseDigest}, not what is asked for`,
     );
-  const stored = await storedSet(run, entry);
-  if (!stored.ok) return stored;
   const packed = await orLost(run, () => run.context.renders.loadPacked(entry.renderRef));
+  if (!packed.ok) return notKept(entry, packed.failure);
+  await awaitRights(run, packed.value.set.meta.permissions);
   // Under its own generation: of an Installation that somebody deletes the newest set counts as what runs.
-  return packed.ok ? done(await store(run, packed.value)) : packed;
+  return done(await store(run, packed.value));
 }
 
 async function renderSet(run: Run): Promise<Outcome<PreparedSet>> {
