@@ -288,7 +288,8 @@ export class ReconcileFixture {
     const agent: RunningAgent = {
       client,
       stop: async () => {
-        await peer?.stop();
+        // One that is dead may be in the middle of a call that never comes back.
+        await Promise.race([peer?.stop(), client.died]);
         raw.close();
       },
       kill: () => {
