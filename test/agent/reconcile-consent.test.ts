@@ -96,7 +96,7 @@ describe('an approval', () => {
   it('cannot be given in the name of somebody else, nor changed', async () => {
     const operation = upgrade();
     const { approve } = await asked(operation);
-    const forged = approve.replace(/approver: .*/, 'approver: somebody@else.example');
+    const forged = approve.replace(/approver: .*\n.*/, 'approver: somebody@else.example');
     await expect(fixture.paste(forged)).rejects.toThrow('spec.approver must be you');
     await fixture.paste(approve.replace(/planDigest: sha256:./, 'planDigest: sha256:x'));
     const patch = JSON.stringify({ spec: { planDigest: 'sha256:y' } });

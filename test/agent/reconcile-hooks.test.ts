@@ -137,6 +137,37 @@ describe.concurrent('hooks of a chart', () => {
     expect(world.jobs(where)).toHaveLength(before + 2);
   });
 
+  it('of an upgrade that was left as it is hold the corrected one too, whatever that says of its own', async () => {
+    const { hub } = fixture;
+    // Of its hooks only the Pod before an upgrade.
+    const hook = 'post-delete';
+    const where = await fixture.installed(hooks, { hook });
+    const want = { ...where, kind: 'upgrade' as const };
+    const [bad, corrected] = [
+      await fixture.publish({ chart: 'hooks', version: '1.1.0' }),
+      await fixture.publish({ chart: 'hooks', version: '1.1.1', change: world.rule({ rollback: 'safe' }) }),
+    ];
+    const parameters = { text: 'b', fault: 'unready', hook };
+    const held = fixture.offer({ ...want, generation: 2, release: bad, parameters });
+    await hub.reach(held, { phase: 'roll-out' });
+    hub.cancel(held, 'hold');
+    expect(await hub.end(held)).toMatchObject({ state: 'cancelled' });
+    const next = fixture.offer({
+      ...want,
+      generation: 3,
+      release: corrected,
+      parameters: { ...parameters, text: 'c' },
+    });
+    await hub.reach(next, { phase: 'roll-out' });
+    const told = [...(hub.results.get(next)?.values() ?? [])];
+    expect(told.find(({ plan }) => plan)?.plan?.summary).toContain('If it fails it stays as it is');
+    hub.cancel(next, 'roll-back');
+    const end = await hub.end(next);
+    expect(end).toMatchObject({ state: 'failed', reason: 'cancelled' });
+    expect(end.message).toContain('(pre-upgrade) of generation 2 has run');
+    expect(await world.text(where)).toBe('c');
+  });
+
   it('that have run are gone back over by no upgrade either without a yes, and by none where going back is denied', async () => {
     const { hub } = fixture;
     const where = await fixture.installed(hooks);

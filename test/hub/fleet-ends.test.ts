@@ -1,6 +1,7 @@
 // @module-tag one-try
 import type {
   Cluster,
+  CreatedGrant,
   Installation,
   Operation,
   OperationDetails,
@@ -8,11 +9,12 @@ import type {
   PageOf,
   RejectedRecord,
 } from '@steward/shared';
+import { parseAllDocuments } from 'yaml';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { FakeAgent } from '../support/fake-agent.ts';
 import { withClient } from '../support/postgres.ts';
 import { waitUntil } from '../support/wait-until.ts';
-import { startFleet, type Fleet } from './fleet/world.ts';
+import { releaseOf, startFleet, type Fleet } from './fleet/world.ts';
 
 let fleet: Fleet;
 
@@ -134,5 +136,48 @@ describe('results of an agent', () => {
     expect(found.transitions.filter(({ state }) => state === 'unknown')).toHaveLength(1);
     expect(await rejectedOf(cluster.id)).toEqual([]);
     expect((await push(target.id, { kind: 'uninstall' })).status).toBe(201);
+  });
+});
+
+interface Role {
+  kind: string;
+  rules?: { resources: string[] }[];
+}
+
+describe('the grant of an installation', () => {
+  it('has the rights of what a version may have left too, not of one that was gone back from or never began', async () => {
+    const { cluster, agent } = await fleet.connected();
+    const ends: [resource: string, states: OperationState[]][] = [
+      ['replaced', ['accepted', 'running', 'failed']],
+      ['good', ['accepted', 'running', 'succeeded']],
+      ['left', ['accepted', 'running', 'failed']],
+      ['refused', ['accepted', 'failed']],
+      ['back', ['accepted', 'running', 'rolled-back']],
+      ['held', ['accepted', 'running', 'cancelled']],
+      ['wanted', ['accepted']],
+    ];
+    let id: string | undefined;
+    for (const [index, [resource, states]] of ends.entries()) {
+      const version = `2.${index}.0`;
+      const { permissions } = releaseOf(version, fleet.chart, 0);
+      await fleet.publish(version, { permissions: permissions.map((one) => ({ ...one, resource })) });
+      const installed = id === undefined ? await fleet.install(cluster.name, { version }) : undefined;
+      id ??= installed?.installation.id ?? '';
+      const { operation } = installed ?? { operation: (await push(id, { kind: 'upgrade', version })).body };
+      await agent.waitFor('desired', ({ b }) => b.operation.id === operation.id);
+      await agent.carryOut(operation.id, states);
+    }
+    const { command } = await fleet.owner.post<CreatedGrant>(`/installations/${id}/grant`, {});
+    const [, token = '', path = ''] = /Bearer (\S+)' https?:\/\/[^/]+(\S+)/.exec(command) ?? [];
+    const headers = { authorization: `Bearer ${token}` };
+    const { body } = await fleet.owner.as(undefined).call<string>('GET', path, undefined, headers);
+    const objects = parseAllDocuments(body).map((document) => document.toJS() as Role);
+    const granted = new Set(objects.flatMap(({ rules = [] }) => rules.flatMap(({ resources }) => resources)));
+    expect(ends.map(([resource]) => resource).filter((resource) => granted.has(resource))).toEqual([
+      'good',
+      'left',
+      'held',
+      'wanted',
+    ]);
   });
 });

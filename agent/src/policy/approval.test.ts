@@ -1,4 +1,7 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import type { KubeObject } from '../kube/client.ts';
 import { answerAmong, approvalCommand, faultOf, isAbout, type Asked } from './approval.ts';
 
@@ -79,4 +82,16 @@ describe('an approval', () => {
     expect(command).toContain(`planDigest: ${planDigest}`);
     expect(command).toContain('kubectl auth whoami');
   });
+
+  it.each(['ann', 'CORP\\alice', 'CORP\\john', '"o\'neil" #1', 'system:serviceaccount:ops:bot', '$HOME', '42'])(
+    'says who runs the command, whatever the name: %s',
+    async (approver) => {
+      const question = { namespace: 'steward-acme', operation: 'op-1', operationUid: 'u', planDigest, expiresAt: 't' };
+      const kubectl = `kubectl() { if [ "$1" = create ]; then cat; else printf %s "$WHO"; fi; }`;
+      const script = `${kubectl}\n${approvalCommand(question, 'reject')}`;
+      const { stdout } = await promisify(execFile)('/bin/sh', ['-ec', script], { env: { WHO: approver } });
+      const spec = { operation: 'op-1', operationUid: 'u', planDigest, decision: 'reject', approver, expiresAt: 't' };
+      expect(parse(stdout)).toMatchObject({ metadata: { generateName: 'reject-', namespace: 'steward-acme' }, spec });
+    },
+  );
 });

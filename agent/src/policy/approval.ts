@@ -95,7 +95,9 @@ export function approvalCommand(question: Question, decision: 'approve' | 'rejec
     `  operationUid: ${question.operationUid}`,
     `  planDigest: ${question.planDigest}`,
     `  decision: ${decision}`,
-    `  approver: "$(kubectl auth whoami -o jsonpath='{.status.userInfo.username}')"`,
+    // A block of text takes a name as it is, also one with a backslash.
+    '  approver: |-',
+    "    $(kubectl auth whoami -o jsonpath='{.status.userInfo.username}')",
     `  expiresAt: "${question.expiresAt}"`,
     'EOF',
   ].join('\n');

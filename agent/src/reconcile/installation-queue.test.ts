@@ -3,11 +3,13 @@ import type { ResultRecord } from '../link/link.ts';
 import { createLog } from '../log.ts';
 import { Installations } from '../operations/installation/installations.ts';
 import { Journal } from '../operations/journal/journal.ts';
+import type { OperationRecord } from '../operations/journal/operation-object.ts';
 import { FIRST_PUSH } from '../testing/desired-state.ts';
 import { FakeApiServer, status } from '../testing/fake-api-server.ts';
 import type { ReconcileContext } from './context.ts';
 import { Drifts } from './drift/drifts.ts';
 import { InstallationQueue } from './installation-queue.ts';
+import type { SetMeta } from './render/release-set.ts';
 import { RenderStore } from './render/render-store.ts';
 import { Schedules } from './schedule/schedules.ts';
 
@@ -66,6 +68,42 @@ it('does not begin what is being cancelled', async () => {
   expect(sent.map(({ state }) => state)).toEqual(['cancelled']);
   expect(server.object(`${api}/installations/shop`)).toBeUndefined();
   expect(errors).toEqual([]);
+});
+
+/** One that an earlier life of the agent was applying. */
+async function underWay(): Promise<OperationRecord> {
+  const meta: SetMeta = {
+    service: 'web',
+    version: '1.0.0',
+    releaseDigest: desired.release.digest,
+    parametersDigest: 'p',
+    signedBy: 'k',
+    counter: 1,
+    deadlineSeconds: 86_400,
+    settleSeconds: 0,
+    permissions: [],
+  };
+  const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'shop' } };
+  context.renders.load = async () => ({ meta, objects: [object], hooks: [] });
+  const renderRef = `render-shop-g1 1 sha256:${'b'.repeat(64)}`;
+  await context.installations.accept(desired);
+  const record = await context.journal.create(desired, undefined);
+  for (const state of ['accepted', 'running'] as const)
+    await context.journal.move(record, { state, phase: 'apply', message: state, also: { renderRef } });
+  return record;
+}
+
+it('stops what is under way though that is asked for before it has looked at it, also when its end meets an error', async () => {
+  const record = await underWay();
+  let refusals = 1;
+  server.intercept = ({ method, path }) =>
+    method === 'PATCH' && path.includes('installations/shop') && refusals-- > 0 ? status(403, 'Forbidden') : undefined;
+  queue.wake();
+  await queue.cancel(record, { operationId: id, requestedBy: 'b', ifUnderWay: 'hold' });
+  await queue.stop();
+  const message = expect.stringContaining('cancelled by b while it was under way');
+  expect(sent.at(-1)).toMatchObject({ state: 'cancelled', reason: 'cancelled', message });
+  expect(errors).toHaveLength(1);
 });
 
 it('begins nothing again that has ended, when what comes behind its end meets an error', async () => {

@@ -41,6 +41,8 @@ export class InstallationQueue {
   #busy: OperationRecord | undefined;
   #pending: Interruption | undefined;
   #current: Run | undefined;
+  /** How what is under way was told to stop, by operation id: for each run of it that is still to come. */
+  readonly #halts = new Map<string, Halt>();
   /** The end of one that was cancelled before its turn. */
   #aside: Promise<void> | undefined;
   /** Ends a look at drift. */
@@ -80,12 +82,18 @@ export class InstallationQueue {
   async cancel(record: OperationRecord, { requestedBy, ifUnderWay }: CancelRequest): Promise<void> {
     const message = `cancelled by ${requestedBy} before it changed anything`;
     const interruption = new Interruption('cancelled', { reason: 'cancelled', message });
-    if (this.#busy?.spec.id === record.spec.id) {
-      if (this.#interrupt(this.#busy, interruption)) return;
-      const isHalted = ifUnderWay !== undefined && this.#current?.halt(new Halt(ifUnderWay, requestedBy));
-      if (!isHalted)
-        this.#context.log.info('too late to cancel', { operation: record.spec.id, state: record.status.state });
-    } else if (record.status.state !== 'running') await this.#endAside(record, interruption);
+    const isBusy = this.#busy?.spec.id === record.spec.id;
+    if (!isBusy && record.status.state !== 'running') return this.#endAside(record, interruption);
+    if (this.#busy && isBusy && this.#interrupt(this.#busy, interruption)) return;
+    if (ifUnderWay === undefined || !this.#halt(record, new Halt(ifUnderWay, requestedBy)))
+      this.#context.log.info('too late to cancel', { operation: record.spec.id, state: record.status.state });
+  }
+
+  /** Also where no run of it has begun yet, or the one that has is begun anew after an error. False when it is too late. */
+  #halt({ spec: { id } }: OperationRecord, halt: Halt): boolean {
+    if (this.#current?.record.spec.id === id && !this.#current.halt(halt)) return false;
+    this.#halts.set(id, halt);
+    return true;
   }
 
   async #endAside(record: OperationRecord, interruption: Interruption): Promise<void> {
@@ -198,7 +206,13 @@ export class InstallationQueue {
     return newest;
   }
 
+  /** To its end. */
   async #carryOut(record: OperationRecord): Promise<void> {
+    await this.#trying(record);
+    this.#halts.delete(record.spec.id);
+  }
+
+  async #trying(record: OperationRecord): Promise<void> {
     for (const retryMs of [...RETRY_DELAYS_MS, undefined]) {
       try {
         return await this.#keepingSchedule(record);
@@ -240,6 +254,8 @@ export class InstallationQueue {
     }
     const run = new Run({ context, record, installation, signal: this.#signal });
     if (this.#pending) run.interrupt(this.#pending);
+    const halt = this.#halts.get(record.spec.id);
+    if (halt) run.halt(halt);
     if (!(await this.#isThrough(run))) return 'paused';
     await context.journal.prune(this.#name);
     this.#drifts.operationEnded(this.#name);

@@ -12,8 +12,11 @@ export interface GrantSource {
   releaseName: string | null;
   /** Of the wanted release. */
   envelope: string;
-  /** Of the last release that ran well, to which the agent may have to go back; null when there is none. */
-  lastGoodEnvelope: string | null;
+  /**
+   * Of the last release that ran well, to which the agent may have to go back, and of each since then that began to run and
+   * was not gone back from, of which something may be left; without the wanted one, the newest first.
+   */
+  earlierEnvelopes: string[];
 }
 
 /** The cluster that an enrolment token is for. */
@@ -28,14 +31,22 @@ export interface TokenCluster {
 
 const SELECT_GRANT = `
   SELECT o.slug AS organization, i.name, s.slug AS service, i.namespace, i.release_name AS "releaseName", r.envelope,
-         (SELECT good.envelope FROM installation_generations h JOIN releases good ON good.id = h.release_id
-          WHERE h.installation_id = i.id AND h.succeeded_at IS NOT NULL AND h.action = 'run'
-          ORDER BY h.generation DESC LIMIT 1) AS "lastGoodEnvelope"
+         ARRAY(SELECT earlier.envelope FROM releases earlier WHERE earlier.id <> r.id AND earlier.id IN (
+             SELECT h.release_id FROM installation_generations h
+             WHERE h.installation_id = i.id AND h.action = 'run' AND (h.generation = good.generation OR (
+               h.generation > COALESCE(good.generation, 0) AND EXISTS (
+                 SELECT 1 FROM operations begun JOIN operation_transitions t ON t.operation_id = begun.id
+                 WHERE begun.installation_id = i.id AND begun.generation = h.generation
+                   AND begun.state <> 'rolled-back' AND t.state = 'running'))))
+           ORDER BY earlier.created_at DESC) AS "earlierEnvelopes"
   FROM installations i
   JOIN organizations o ON o.id = i.organization_id
   JOIN services s ON s.id = i.service_id
   JOIN installation_generations g ON g.installation_id = i.id AND g.generation = i.generation
-  JOIN releases r ON r.id = g.release_id`;
+  JOIN releases r ON r.id = g.release_id
+  CROSS JOIN LATERAL (
+    SELECT max(generation) AS generation FROM installation_generations
+    WHERE installation_id = i.id AND succeeded_at IS NOT NULL AND action = 'run') good`;
 
 /** What manifests are made of, found by the token that curl presents: as the system role, which says whose it is. */
 @Injectable()

@@ -18,9 +18,9 @@ interface AgentParts {
   grants: GrantSource[];
 }
 
-function toGrant({ name, service, namespace, releaseName, envelope, lastGoodEnvelope }: GrantSource) {
+function toGrant({ name, service, namespace, releaseName, envelope, earlierEnvelopes }: GrantSource) {
   const wanted = openStored(envelope).release;
-  const releases = [wanted, ...(lastGoodEnvelope === null ? [] : [openStored(lastGoodEnvelope).release])];
+  const releases = [wanted, ...earlierEnvelopes.map((earlier) => openStored(earlier).release)];
   return {
     installation: name,
     service,

@@ -1,4 +1,8 @@
-import type { InstallationStatus, PointOfNoReturn } from '../../operations/installation/installation-object.ts';
+import type {
+  HistoryEntry,
+  InstallationStatus,
+  PointOfNoReturn,
+} from '../../operations/installation/installation-object.ts';
 import type { Run } from '../operation/run/run.ts';
 import type { SetMeta } from '../render/release-set.ts';
 import { standingGeneration } from './standing-set.ts';
@@ -31,6 +35,18 @@ export function crossedPoint(
     return target === undefined || target >= point.generation ? undefined : sentence(point, `generation ${target}`);
   }
   return kinds.includes('upgrade') && isBefore(meta, point, status) ? sentence(point, meta.version) : undefined;
+}
+
+/**
+ * What an operation before this one ran over a good generation without ending well, as in `Job/migrate (pre-upgrade) of
+ * generation 5`: the data may be as only that one's release reads them. Undefined where there is none, or the good one ran on.
+ */
+export function pointSince(
+  { state, pointOfNoReturn: point }: Pick<InstallationStatus, 'state' | 'pointOfNoReturn'>,
+  good: Pick<HistoryEntry, 'generation'>,
+): string | undefined {
+  if (state !== 'failed' || !point || point.generation <= good.generation) return undefined;
+  return `${point.hooks} of generation ${point.generation}`;
 }
 
 function sentence({ generation, hooks }: PointOfNoReturn, to: string): string {

@@ -1,5 +1,9 @@
 import { expect, it } from 'vitest';
-import { brokenWayBack } from './way-back.ts';
+import type { InstallationStatus } from '../../operations/installation/installation-object.ts';
+import type { HookRecord } from '../../operations/journal/operation-object.ts';
+import type { Move } from '../../operations/journal/transition.ts';
+import type { Run } from './run/run.ts';
+import { beginWayBack, brokenWayBack } from './way-back.ts';
 
 it('tells first that going back failed, then why, then what it was to undo', () => {
   const why = { reason: 'image-pull-failed', message: `dial tcp: ${'x'.repeat(300)}` } as const;
@@ -9,4 +13,60 @@ it('tells first that going back failed, then why, then what it was to undo', () 
   expect(message).toMatch(
     /^Going back to generation 5 \(2\.15\.2\) failed, so it is not certain what runs\. Secret render-nats-g5 is missing\. .*image-pull-failed\): dial tcp/,
   );
+});
+
+interface Before {
+  state: InstallationStatus['state'];
+  /** The generation whose hooks ran; the good one is 4, this one 6. */
+  point?: number;
+  /** Of this operation. */
+  hooks?: Pick<HookRecord, 'event' | 'hook'>[];
+}
+
+/** The first word of an operation that fails: that it goes back, or its end. */
+async function firstWord({ state, point, hooks }: Before, isRollbackSafe: boolean): Promise<Move | undefined> {
+  const moves: Move[] = [];
+  const run = {
+    record: { name: 'op-1', spec: { generation: 6, desired: { release: {} } }, status: { hooks } },
+    installation: {
+      name: 'shop',
+      status: {
+        state,
+        history: [{ generation: 4, version: '1.0.0' }],
+        ...(point !== undefined && { pointOfNoReturn: { generation: point, hooks: 'Job/migrate (pre-upgrade)' } }),
+      },
+    },
+    context: { now: () => new Date(), installations: { write: async () => {} }, renders: { remove: async () => {} } },
+    signal: new AbortController().signal,
+    move: async (move: Move) => void moves.push(move),
+  };
+  const failure = { reason: 'rollout-deadline', message: 'not ready' } as const;
+  // Nothing here is kept to be put back: only whether that is begun counts.
+  await beginWayBack(run as unknown as Run, failure, { isRollbackSafe }).catch(() => undefined);
+  return moves[0];
+}
+
+const migrated = [{ event: 'pre-upgrade', hook: 'Job/migrate' }] as const;
+
+it.each<[string, Before, boolean, string]>([
+  ['its own hooks', { state: 'running', hooks: [...migrated] }, false, 'Job/migrate (pre-upgrade) has run'],
+  [
+    'the hooks of one before that failed, whatever it says of its own',
+    { state: 'failed', point: 5, hooks: [...migrated] },
+    true,
+    'Job/migrate (pre-upgrade) of generation 5 has run',
+  ],
+])('goes back over no point of no return by itself: %s', async (_name, before, isSafe, words) => {
+  const first = await firstWord(before, isSafe);
+  expect(first).toMatchObject({ state: 'failed', phase: 'done', reason: 'rollout-deadline' });
+  expect(first?.message).toContain(words);
+  expect(first?.message).toContain('steward rollback shop --to-generation 4');
+});
+
+it.each<[string, Before]>([
+  ['its own hooks say that they are no such point', { state: 'running', hooks: [...migrated] }],
+  ['one before ended in its first hooks, and the good one ran on', { state: 'running', point: 5 }],
+  ['the good one ran after it', { state: 'failed', point: 4 }],
+])('goes back where %s', async (_name, before) => {
+  expect(await firstWord(before, true)).toMatchObject({ state: 'running', phase: 'roll-back' });
 });

@@ -1,6 +1,7 @@
 import type { HistoryEntry } from '../../operations/installation/installation-object.ts';
 import { done, failed, type Failure, type Outcome } from '../outcome.ts';
 import type { ReleaseSet, SetMeta } from '../render/release-set.ts';
+import { pointSince } from '../history/point-of-no-return.ts';
 import { loadStandingSet } from '../history/standing-set.ts';
 import { irreversiblyRun, ROLLBACK_MOMENTS } from '../hooks/hook-moments.ts';
 import { runHooks } from '../hooks/run-hooks.ts';
@@ -16,13 +17,15 @@ const MIN_DEADLINE_MS = 60_000;
 
 /**
  * After a failure with something written: back to the last good generation. Without one, or when a hook has done what going
- * back does not undo, it ends as it is, and says what is left and what a person may do.
+ * back does not undo, also one of an operation before that failed, it ends as it is, and says what is left and what a person
+ * may do.
  */
 export async function beginWayBack(run: Run, failure: Failure, meta: Pick<SetMeta, 'isRollbackSafe'>): Promise<void> {
   const { history } = run.installation.status;
   const good = history.find(({ generation }) => generation < run.record.spec.generation);
   if (!good) return endAsItIs(run, failure, WITHOUT_GOOD);
-  const lasting = meta.isRollbackSafe === true ? undefined : irreversiblyRun(run.record.status.hooks);
+  const own = meta.isRollbackSafe === true ? undefined : irreversiblyRun(run.record.status.hooks);
+  const lasting = own ?? pointSince(run.installation.status, good);
   if (lasting !== undefined) return endAsItIs(run, failure, whatMayBeDone(run, good, lasting));
   const set = await loadSet(run, good);
   const waitMs = set.ok ? lastsMs(set.value.meta) : MIN_DEADLINE_MS;

@@ -1,6 +1,7 @@
 import { canonicalJson, runStateText, sha256, waveOf, type OperationPlan } from '@steward/shared';
 import { nameOf } from '../../../kube/object.ts';
 import type { HistoryEntry } from '../../../operations/installation/installation-object.ts';
+import { pointSince } from '../../history/point-of-no-return.ts';
 import { hooksOfRun, isIrreversible } from '../../hooks/hook-moments.ts';
 import type { ObjectPlan } from '../../plan/make-plan.ts';
 import { changesOf, countsOf, toldPlan, wavesSentence } from '../../plan/told-plan.ts';
@@ -48,7 +49,11 @@ function runStateSentences({ runsAs: runState }: Run): string[] {
 }
 
 /** What an approval covers. */
-function backSentence({ generation, version }: HistoryEntry, run: Run, { meta, hooks }: ReleaseSet): string {
+function backSentence(good: HistoryEntry, run: Run, { meta, hooks }: ReleaseSet): string {
+  const since = pointSince(run.installation.status, good);
+  if (since !== undefined)
+    return `If it fails it stays as it is until somebody decides: going back does not undo ${since}.`;
+  const { generation, version } = good;
   const back = `generation ${generation} (${version}) is put back; an approval covers that too.`;
   const isLasting = hooksOfRun(run, hooks).some(({ event, hook }) => isIrreversible(event, hook.object));
   if (!isLasting || meta.isRollbackSafe === true) return `If it fails, ${back}`;

@@ -12,7 +12,7 @@ export const RECHECK_MS = 3_000;
 const MAX_LINES = 40;
 
 function applyGrant({ installation }: Run): string {
-  return `Apply the grant that was printed for this installation (anew: steward installation grant ${installation.name}); nothing else needs to be done.`;
+  return `Apply the grant that was printed for this installation (anew: steward installation grant ${installation.name}; with --force-conflicts where somebody edited its Role by hand); nothing else needs to be done.`;
 }
 
 /**
