@@ -1,4 +1,12 @@
-import { comesToAnEnd, HOOK_LABEL, OPERATION_LABEL, sha256, type ChartHook, type HookEvent } from '@steward/shared';
+import {
+  comesToAnEnd,
+  HOOK_LABEL,
+  JOB_TTL,
+  OPERATION_LABEL,
+  sha256,
+  type ChartHook,
+  type HookEvent,
+} from '@steward/shared';
 import { jobView } from '../../collect/objects/job.ts';
 import { podView } from '../../collect/objects/pod.ts';
 import type { KubeObject } from '../../kube/client.ts';
@@ -65,7 +73,7 @@ export function hasEnded(live: KubeObject): boolean {
 
 function asOneOf(job: KubeObject, labels: Record<string, string>): void {
   const spec = recordIn(job, 'spec');
-  delete spec['ttlSecondsAfterFinished'];
+  delete spec[JOB_TTL];
   const metadata = recordIn(recordIn(spec, 'template'), 'metadata');
   metadata['labels'] = { ...recordIn(metadata, 'labels'), ...labels };
 }
