@@ -12,7 +12,7 @@ it.each<Step>([
   { type: 'make-once', ref, object },
   { type: 'make-way', ref, object, uid: 'u', propagation: 'Foreground' },
   { type: 'remove', entry, propagation: 'Background' },
-  { type: 'end', entry },
+  { type: 'end', entry, isAwaited: false },
   { type: 'remove-pod', namespace: 'n', name: 'a', uid: 'u' },
   { type: 'evict-pod', namespace: 'n', name: 'a', uid: 'u' },
 ])('waits for a webhook that does not answer until the deadline, and no longer: $type', async (step) => {

@@ -16,6 +16,8 @@ import { nameOf } from '../../kube/object.ts';
 const MAX_NAME = 63;
 const MARK_LENGTH = 8;
 
+/** Kubernetes' own, until what belongs to the object is gone. */
+const FOREGROUND = 'foregroundDeletion';
 /** States of Jobs and phases of Pods. */
 const ENDED: ReadonlySet<string> = new Set(['complete', 'failed', 'Succeeded', 'Failed']);
 
@@ -65,8 +67,9 @@ export function isOfOperation({ metadata: { labels } }: KubeObject, operationId:
   return labels?.[OPERATION_LABEL] === operationId;
 }
 
-/** Whether a Job or Pod does nothing more. */
+/** Whether a Job or Pod does nothing more. A Job that is deleted with its pods says that it failed while they still end. */
 export function hasEnded(live: KubeObject): boolean {
+  if (live.metadata.finalizers?.includes(FOREGROUND)) return false;
   const state = live.kind === 'Job' ? jobView(live)?.state : podView(live)?.phase;
   return state !== undefined && ENDED.has(state);
 }

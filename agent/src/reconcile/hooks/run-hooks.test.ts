@@ -1,13 +1,13 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { ChartHook } from '@steward/shared';
-import type { KubeClient, KubeObject, ResourceRef, WatchOptions } from '../../kube/client.ts';
+import type { KubeClient, KubeObject, ResourceRef } from '../../kube/client.ts';
 import { KubeError } from '../../kube/error.ts';
 import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
 import type { HookRecord } from '../../operations/journal/operation-object.ts';
 import type { Run } from '../operation/run/run.ts';
-import { done } from '../outcome.ts';
+import { done, failed } from '../outcome.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
-import { abandonHooksOf } from './abandon-hooks.ts';
+import { endHooksOf } from './abandon-hooks.ts';
 import { HookWatch } from './hook-watch.ts';
 import { runHooks } from './run-hooks.ts';
 
@@ -27,16 +27,21 @@ function noted(name: string, state: HookRecord['state']): HookRecord {
   return { event: 'post-upgrade', hook: `Job/${name}`, name, state, at };
 }
 
+/** A Job that lives. */
+function ofOperation(name: string, operation: string, status: object = {}): KubeObject {
+  const labels = { 'steward.dev/operation': operation };
+  const metadata = { name, namespace: 'shop', uid: `uid of ${name}`, creationTimestamp: at, labels };
+  return { ...job, metadata, spec: {}, status };
+}
+
 interface Given {
   inventory: InventoryEntry[];
   hooks: HookRecord[];
-  /** The agent ends then. */
-  lastsMs: number;
 }
 
 /** An operation under way, in a cluster of which only this is said. */
-function underWay(kube: object, { inventory = [], hooks, lastsMs = 4_000 }: Partial<Given> = {}) {
-  const signal = AbortSignal.timeout(lastsMs);
+function underWay(kube: object, { inventory = [], hooks }: Partial<Given> = {}) {
+  const signal = AbortSignal.timeout(4_000);
   const installation = { name: 'shop', namespace: 'shop', status: { inventory, history: [] } };
   const context = {
     kube: { resourceOf: async () => ref, servedAs: async () => ref, ...kube } as unknown as KubeClient,
@@ -46,7 +51,8 @@ function underWay(kube: object, { inventory = [], hooks, lastsMs = 4_000 }: Part
     installations: { read: async () => installation, write: vi.fn() },
   };
   const record = { spec: { id: 'o', generation: 2, installation: 'shop' }, status: { state: 'running', hooks } };
-  const run = { context, record, installation, signal, whileWorking: signal, move: vi.fn(), writeInventory: vi.fn() };
+  const writeInventory = async (next: InventoryEntry[]): Promise<void> => void (installation.status.inventory = next);
+  const run = { context, record, installation, signal, whileWorking: signal, move: vi.fn(), writeInventory };
   return { run: run as unknown as Run, ...context };
 }
 
@@ -115,51 +121,64 @@ it('a hook is not made before its earlier run is gone with its pods, when that h
   untilEnd.mockRestore();
 });
 
-describe('whether hooks have ended', () => {
-  const view = (problem?: KubeError, never = true) => ({
-    watch: ({ onProblem }: WatchOptions<unknown>) => {
-      if (problem) onProblem?.(problem);
-      return { objects: new Map(), synced: never ? new Promise<void>(() => {}) : Promise.resolve(), isCurrent: false };
-    },
-  });
-  const refused = new KubeError('no', { status: 403, reason: 'Forbidden' });
+describe('a hook that failed, and is to be removed then', () => {
+  const conditions = [{ type: 'Failed', status: 'True' }];
+  const options = { event: 'post-upgrade', phase: 'post-hooks', deadlineMs: nowMs + 60_000 } as const;
+  const hookFailed = { ...set, hooks: [{ ...migrate, deletePolicies: ['hook-failed'] }] } as unknown as ReleaseSet;
+  afterEach(() => vi.restoreAllMocks());
 
   it.each([
-    ['is not waited for where it may not be seen', view(refused), 60_000, false],
-    ['is not known where it is not shown in time', view(), 20, false],
+    ['goes with its pods and stays known until it is gone with them', {}, {}, ['Foreground'], ['migrate']],
     [
-      'is not known by what was seen before the watch broke',
-      view(new KubeError('no', { status: 500, reason: 'x' }), false),
-      60_000,
-      false,
+      'is left to go with its pods, also where it says that it failed',
+      { deletionTimestamp: at, finalizers: ['foregroundDeletion'] },
+      { conditions },
+      [],
+      ['migrate'],
     ],
-    ['shows where all can be seen', view(undefined, false), 60_000, true],
-  ])('%s', async (_what, kube, patienceMs, expected) => {
-    const watch = new HookWatch(underWay(kube).run, set.meta, nowMs, patienceMs);
-    expect(await watch.haveEnded([made('migrate')])).toBe(expected);
-    watch.stop();
-  });
-
-  it('is not waited for when the agent ends', async () => {
-    const { run } = underWay(view(), { lastsMs: 20 });
-    const watch = new HookWatch(run, set.meta, nowMs, 60_000);
-    await expect(watch.haveEnded([made('migrate')])).rejects.toThrow('aborted');
-    watch.stop();
+    ['goes at once when it has ended', {}, { conditions }, ['Background'], []],
+  ])('%s', async (_what, metadata, status, deletions, known) => {
+    let live: KubeObject = { ...ofOperation('migrate', 'o', status) };
+    live = { ...live, metadata: { ...live.metadata, ...metadata } };
+    const said: string[] = [];
+    const remove = async (_: ResourceRef, __: string, ___: string, { propagation }: { propagation: string }) => {
+      said.push(propagation);
+      live = { ...live, metadata: { ...live.metadata, deletionTimestamp: at } };
+    };
+    const { run } = underWay(
+      { get: async () => live, remove },
+      { inventory: [made('migrate')], hooks: [noted('migrate', 'made')] },
+    );
+    vi.spyOn(HookWatch.prototype, 'untilEnd').mockResolvedValue(failed('rollout-deadline', 'it is still running'));
+    expect(await runHooks(run, hookFailed, options)).toMatchObject({ failure: { reason: 'hook-failed' } });
+    expect(said).toEqual(deletions);
+    expect(run.installation.status.inventory.map(({ name }) => name)).toEqual(known);
   });
 });
 
-it('of an operation that is lost those that go on are removed, and stay known until they are seen gone', async () => {
-  const inventory = [made('done'), made('made'), made('held'), made('before')];
-  const hooks = [noted('done', 'succeeded'), noted('made', 'made'), noted('held', 'started')];
-  const remove = vi.fn(async (_ref: ResourceRef, _namespace: string, name: string) => {
-    if (name === 'held') throw new KubeError('no', { status: 403, reason: 'Forbidden' });
-    return true;
-  });
-  const get = async (_: ResourceRef, __: string, name: string): Promise<object> => ({
-    metadata: { uid: `uid of ${name}` },
-  });
-  const { run, installations } = underWay({ get, remove }, { inventory, hooks });
-  await abandonHooksOf(run);
-  expect(remove.mock.calls.map(([, , name]) => name)).toEqual(['made', 'held']);
+it('of an operation that goes no further those that go on are ended, and stay known until they are seen gone', async () => {
+  const complete = { conditions: [{ type: 'Complete', status: 'True' }] };
+  const live = new Map(
+    [
+      ofOperation('done', 'o', complete),
+      ofOperation('made', 'o'),
+      ofOperation('held', 'o'),
+      ofOperation('of another', 'p'),
+    ].map((object) => [object.metadata.name, object]),
+  );
+  const said: [string, string][] = [];
+  const remove = async (_: ResourceRef, __: string, name: string, { propagation }: { propagation: string }) => {
+    said.push([name, propagation]);
+    if (name === 'held') throw new KubeError('no', { status: 422, reason: 'Invalid' });
+    live.delete(name);
+  };
+  const get = async (_: ResourceRef, __: string, name: string) => live.get(name);
+  const inventory = [...live.keys(), 'gone'].map((name) => made(name));
+  const { run, installations } = underWay({ get, remove }, { inventory });
+  await endHooksOf(run.context, run.installation, { operation: 'o', signal: run.signal });
+  expect(said).toEqual([
+    ['made', 'Foreground'],
+    ['held', 'Foreground'],
+  ]);
   expect(installations.write).not.toHaveBeenCalled();
 });

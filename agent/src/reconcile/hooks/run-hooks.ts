@@ -16,7 +16,7 @@ import { pointReleaseOf } from '../history/point-of-no-return.ts';
 import { entryOf, inventoryKey } from '../plan/inventory.ts';
 import type { ObjectPlanInput, PlannedObject } from '../plan/plan-object.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
-import { endEntries, removeEntries } from './abandon-hooks.ts';
+import { endEntries } from './abandon-hooks.ts';
 import { HookWatch } from './hook-watch.ts';
 import { isIrreversible } from './hook-moments.ts';
 import { hookName, hookObject, hooksAt, isOfOperation } from './hook-object.ts';
@@ -129,7 +129,7 @@ class HookRunner {
     const entry = { ...entryOf(planned.ref, planned.object, planned.uid), hook: hookName(hook) };
     const earlier = this.#entriesOf(hook).filter(({ name: older }) => older !== entry.name);
     for (const one of comesToAnEnd(planned.object) ? earlier : []) {
-      const ended = await executeStep({ type: 'end', entry: one }, this.#steps);
+      const ended = await executeStep({ type: 'end', entry: one, isAwaited: true }, this.#steps);
       if (!ended.ok) return ended;
     }
     await this.#remove(earlier);
@@ -208,9 +208,8 @@ class HookRunner {
     { message = 'it failed' }: HookRecord,
     reason: 'hook-failed' | 'hook-lost' = 'hook-failed',
   ): Promise<Outcome<void>> {
-    const entries = this.#entriesOf(hook);
-    if (comesToAnEnd(hook.object) && !(await this.#watch.haveEnded(entries)))
-      await endEntries(entries, { ...this.#steps, signal: this.#run.signal });
+    if (comesToAnEnd(hook.object))
+      await endEntries(this.#entriesOf(hook), { ...this.#steps, signal: this.#run.signal });
     return failed(reason, `${this.#title(hook)}: ${message}`);
   }
 
@@ -241,9 +240,15 @@ class HookRunner {
     return this.#run.installation.status.inventory.filter((entry) => !gone.has(inventoryKey(entry)));
   }
 
+  /** What goes on is ended with its pods, and stays known until it is gone with them; so does what may not be removed. */
   async #remove(entries: readonly InventoryEntry[]): Promise<void> {
     if (entries.length === 0) return;
-    const gone = await removeEntries(entries, this.#steps);
+    const goesOn = new Set(await endEntries(entries.filter(comesToAnEnd), this.#steps));
+    const gone: InventoryEntry[] = [];
+    for (const entry of entries.filter((one) => !goesOn.has(one))) {
+      const removed = await executeStep({ type: 'remove', entry, propagation: 'Background' }, this.#steps);
+      if (removed.ok) gone.push(entry);
+    }
     await this.#run.writeInventory(this.#inventoryWithout(gone));
   }
 }
