@@ -177,7 +177,7 @@ async function end(
   { entry, isAwaited, operation }: Extract<Step, { type: 'end' }>,
   context: StepContext,
 ): Promise<Outcome<StepResult>> {
-  const found = await findVery(entry, context);
+  const found = await unlessHidden(() => findVery(entry, context));
   if (!found || hasEnded(found.object)) return done(NOTHING);
   if (operation !== undefined && !isOfOperation(found.object, operation)) return done(NOTHING);
   return makeWay(
@@ -235,6 +235,16 @@ async function evictPod(
   const { kube, signal } = context;
   await ignoringConflict(() => persist(() => kube.evict(namespace, name, { uid, signal }), signal, patience(context)));
   return NOTHING;
+}
+
+/** The grant may no longer name its kind: then nobody here can know of it. */
+async function unlessHidden<T>(look: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await look();
+  } catch (error) {
+    if (isKubeError(error) && error.status === 403) return undefined;
+    throw error;
+  }
 }
 
 /** A conflict here says that the object of that uid is gone already. */

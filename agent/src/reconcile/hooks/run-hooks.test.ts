@@ -99,26 +99,52 @@ describe('a hook that an earlier life of the agent began', () => {
   );
 });
 
-it('a hook is not made before its earlier run is gone with its pods, when that has not ended', async () => {
-  const earlier = { ...made('migrate-earlier'), hook: 'Job/migrate' };
-  const metadata = { name: earlier.name, uid: earlier.uid, creationTimestamp: at };
-  const said: string[] = [];
-  const kube = {
-    get: async (_: ResourceRef, __: string, name: string) => {
-      if (name !== earlier.name || said.length > 3) return undefined;
-      const isGoing = said.includes('Foreground');
-      if (isGoing) said.push('still there');
-      return { ...job, spec: {}, metadata: { ...metadata, ...(isGoing && { deletionTimestamp: at }) } };
-    },
-    remove: async (_: ResourceRef, __: string, ___: string, how: { propagation: string }) => said.push(how.propagation),
-    apply: async (object: KubeObject) => object,
-    create: async (object: KubeObject) => (said.push('made'), object),
-  };
-  const untilEnd = vi.spyOn(HookWatch.prototype, 'untilEnd').mockResolvedValue(done(undefined));
-  const { run } = underWay(kube, { inventory: [earlier] });
-  await runHooks(run, set, { event: 'post-upgrade', phase: 'post-hooks', deadlineMs: nowMs + 60_000 });
-  expect(said).toEqual(['Foreground', 'still there', 'still there', 'still there', 'made']);
-  untilEnd.mockRestore();
+describe('a hook that is begun', () => {
+  const earlier = made('migrate-earlier');
+  const options = { event: 'post-upgrade', phase: 'post-hooks', deadlineMs: nowMs + 60_000 } as const;
+  afterEach(() => vi.restoreAllMocks());
+
+  /** What is said to the API server, where this is seen of the earlier run. */
+  async function begin(hook: string, see: (said: string[]) => KubeObject | undefined): Promise<string[]> {
+    const said: string[] = [];
+    const kube = {
+      get: async (_: ResourceRef, __: string, name: string) => (name === earlier.name ? see(said) : undefined),
+      remove: async (_: ResourceRef, __: string, ___: string, how: { propagation: string }) =>
+        said.push(how.propagation),
+      apply: async (object: KubeObject) => object,
+      create: async (object: KubeObject) => (said.push('made'), object),
+    };
+    vi.spyOn(HookWatch.prototype, 'untilEnd').mockResolvedValue(done(undefined));
+    const { run } = underWay(kube, { inventory: [{ ...earlier, hook }] });
+    await runHooks(run, set, options);
+    return said;
+  }
+
+  it.each([
+    ['its earlier run', 'Job/migrate'],
+    ['what another version made under another name', 'Job/migrate-1-2-0'],
+  ])('is not made before %s is gone with its pods, when that has not ended', async (_what, hook) => {
+    const said = await begin(hook, (before) => {
+      if (before.length > 3) return undefined;
+      const live = ofOperation(earlier.name, 'earlier');
+      if (!before.includes('Foreground')) return live;
+      before.push('still there');
+      return { ...live, metadata: { ...live.metadata, deletionTimestamp: at } };
+    });
+    expect(said).toEqual(['Foreground', 'still there', 'still there', 'still there', 'made']);
+  });
+
+  it('leaves what another version made where it has ended', async () => {
+    const status = { conditions: [{ type: 'Complete', status: 'True' }] };
+    expect(await begin('Job/migrate-1-2-0', () => ofOperation(earlier.name, 'earlier', status))).toEqual(['made']);
+  });
+
+  it('is not held up by a kind that the grant names no longer', async () => {
+    const hidden = (): never => {
+      throw new KubeError('no', { status: 403, reason: 'Forbidden' });
+    };
+    expect(await begin('Pod/check', hidden)).toEqual(['made']);
+  });
 });
 
 describe('a hook that failed, and is to be removed then', () => {

@@ -121,17 +121,15 @@ class HookRunner {
     await this.#run.move({ state: 'running', phase: this.#options.phase, message });
   }
 
-  /** Written down before it is made. What the same hook made for an earlier operation goes now, and nothing of that runs beside it. */
+  /** Written down before it is made. What the same hook made for an earlier operation goes now. */
   async #begin(hook: ChartHook, planned: PlannedObject, count: string): Promise<Outcome<void>> {
     const { installations } = this.#run.context;
     const { name, status } = this.#run.installation;
     const { event } = this.#options;
     const entry = { ...entryOf(planned.ref, planned.object, planned.uid), hook: hookName(hook) };
     const earlier = this.#entriesOf(hook).filter(({ name: older }) => older !== entry.name);
-    for (const one of comesToAnEnd(planned.object) ? earlier : []) {
-      const ended = await executeStep({ type: 'end', entry: one, isAwaited: true }, this.#steps);
-      if (!ended.ok) return ended;
-    }
+    const alone = comesToAnEnd(planned.object) ? await this.#endOthers(entry) : done(undefined);
+    if (!alone.ok) return alone;
     await this.#remove(earlier);
     await this.#run.writeInventory([...this.#inventoryWithout([entry]), entry]);
     const { meta } = this.#set;
@@ -145,6 +143,16 @@ class HookRunner {
     }
     await this.#tell(hook, count, 'begins');
     await this.#note(hook, { state: 'started', name: planned.object.metadata.name });
+    return done(undefined);
+  }
+
+  /** Nothing that a hook has made runs beside this one, whatever it is called: charts put their version into such names. */
+  async #endOthers(own: InventoryEntry): Promise<Outcome<void>> {
+    const others = this.#inventoryWithout([own]).filter((entry) => entry.hook !== undefined && comesToAnEnd(entry));
+    for (const entry of await endEntries(others, this.#steps)) {
+      const ended = await executeStep({ type: 'end', entry, isAwaited: true }, this.#steps);
+      if (!ended.ok) return ended;
+    }
     return done(undefined);
   }
 
