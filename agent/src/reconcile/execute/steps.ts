@@ -11,7 +11,7 @@ import { carryOutResize, type ClaimResize } from '../plan/claims.ts';
 import type { HelmRelease } from '../adopt/helm-marks.ts';
 import { giveBack, takeOver } from '../adopt/hand-over.ts';
 import { ownerOf } from '../fields/owner.ts';
-import { hasEnded, isOfOperation } from '../hooks/hook-object.ts';
+import { FOREGROUND, hasEnded, isOfOperation } from '../hooks/hook-object.ts';
 import { refusalOf } from '../plan/refusal.ts';
 
 /** One change of the cluster. Each is safe to do again after a kill. */
@@ -164,13 +164,20 @@ async function makeWay(
       await ignoringConflict(() =>
         persist(() => kube.remove(ref, namespace, name, { uid, propagation, signal }), signal, granted(context)),
       );
-    else if (now().getTime() > waitsUntilMs) {
-      const held = live.metadata.finalizers?.join(', ');
-      const why = held === undefined ? '' : `; it is held by its finalizers ${held}`;
-      return failed('rollout-deadline', `${nameOf(object)} did not go before the deadline${why}`);
-    }
+    else if (now().getTime() > waitsUntilMs)
+      return failed('rollout-deadline', `${nameOf(object)} did not go before the deadline${heldBy(live)}`);
     await delay(waitMs, undefined, { signal });
   }
+}
+
+/** What an object that is deleted waits for, and what to do about it. */
+function heldBy({ kind, metadata }: KubeObject): string {
+  const { name, namespace, finalizers = [] } = metadata;
+  const others = finalizers.filter((finalizer) => finalizer !== FOREGROUND);
+  if (others.length > 0) return `; it is held by its finalizers ${others.join(', ')}`;
+  if (kind !== 'Pod' && !finalizers.includes(FOREGROUND)) return '';
+  const pods = kind === 'Pod' ? `pod ${name}` : kind === 'Job' ? `pods -l job-name=${name}` : 'pod NAME';
+  return `: a pod has not ended. If its node is gone, remove it: kubectl --namespace ${namespace} delete ${pods} --force`;
 }
 
 async function end(

@@ -16,8 +16,8 @@ import { nameOf } from '../../kube/object.ts';
 const MAX_NAME = 63;
 const MARK_LENGTH = 8;
 
-/** Kubernetes' own, until what belongs to the object is gone. */
-const FOREGROUND = 'foregroundDeletion';
+/** Kubernetes' own finalizer, until what belongs to the object is gone. */
+export const FOREGROUND = 'foregroundDeletion';
 /** States of Jobs and phases of Pods. */
 const ENDED: ReadonlySet<string> = new Set(['complete', 'failed', 'Succeeded', 'Failed']);
 

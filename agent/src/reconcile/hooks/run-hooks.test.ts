@@ -51,9 +51,10 @@ function underWay(kube: object, { inventory = [], hooks }: Partial<Given> = {}) 
     installations: { read: async () => installation, write: vi.fn() },
   };
   const record = { spec: { id: 'o', generation: 2, installation: 'shop' }, status: { state: 'running', hooks } };
+  const move = vi.fn();
   const writeInventory = async (next: InventoryEntry[]): Promise<void> => void (installation.status.inventory = next);
-  const run = { context, record, installation, signal, whileWorking: signal, move: vi.fn(), writeInventory };
-  return { run: run as unknown as Run, ...context };
+  const run = { context, record, installation, signal, whileWorking: signal, move, writeInventory };
+  return { run: run as unknown as Run, move, ...context };
 }
 
 describe('a hook that is refused before it has begun', () => {
@@ -132,6 +133,26 @@ describe('a hook that is begun', () => {
       return { ...live, metadata: { ...live.metadata, deletionTimestamp: at } };
     });
     expect(said).toEqual(['Foreground', 'still there', 'still there', 'still there', 'made']);
+  });
+
+  it('tells what it waits for, and in the end what to do about it', async () => {
+    const live = ofOperation(earlier.name, 'earlier');
+    Object.assign(live.metadata, { deletionTimestamp: at, finalizers: ['foregroundDeletion'] });
+    const { run, move } = underWay(
+      {
+        get: async (_: ResourceRef, __: string, name: string) => (name === earlier.name ? live : undefined),
+        apply: async (object: KubeObject) => object,
+      },
+      { inventory: [earlier] },
+    );
+    const outcome = await runHooks(run, set, { ...options, deadlineMs: nowMs - 1 });
+    const waits =
+      'post-upgrade hook Job/migrate (1 of 1) waits until Job/migrate-earlier, begun before it, is gone with its pods';
+    expect(move.mock.calls).toEqual([[expect.objectContaining({ message: waits })]]);
+    const message =
+      'post-upgrade hook Job/migrate: Job/migrate-earlier did not go before the deadline: a pod has not ended. ' +
+      'If its node is gone, remove it: kubectl --namespace shop delete pods -l job-name=migrate-earlier --force';
+    expect(outcome).toEqual({ ok: false, failure: { reason: 'hook-failed', message } });
   });
 
   it('leaves what another version made where it has ended', async () => {

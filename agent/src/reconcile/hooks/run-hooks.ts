@@ -13,7 +13,7 @@ import { executeStep, type StepContext } from '../execute/steps.ts';
 import type { Run } from '../operation/run/run.ts';
 import { done, failed, type Failure, type Outcome } from '../outcome.ts';
 import { pointReleaseOf } from '../history/point-of-no-return.ts';
-import { entryOf, inventoryKey } from '../plan/inventory.ts';
+import { entryName, entryOf, inventoryKey } from '../plan/inventory.ts';
 import type { ObjectPlanInput, PlannedObject } from '../plan/plan-object.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
 import { endEntries } from './abandon-hooks.ts';
@@ -128,7 +128,7 @@ class HookRunner {
     const { event } = this.#options;
     const entry = { ...entryOf(planned.ref, planned.object, planned.uid), hook: hookName(hook) };
     const earlier = this.#entriesOf(hook).filter(({ name: older }) => older !== entry.name);
-    const alone = comesToAnEnd(planned.object) ? await this.#endOthers(entry) : done(undefined);
+    const alone = comesToAnEnd(planned.object) ? await this.#endOthers(hook, entry, count) : done(undefined);
     if (!alone.ok) return alone;
     await this.#remove(earlier);
     await this.#run.writeInventory([...this.#inventoryWithout([entry]), entry]);
@@ -147,9 +147,10 @@ class HookRunner {
   }
 
   /** Nothing that a hook has made runs beside this one, whatever it is called: charts put their version into such names. */
-  async #endOthers(own: InventoryEntry): Promise<Outcome<void>> {
+  async #endOthers(hook: ChartHook, own: InventoryEntry, count: string): Promise<Outcome<void>> {
     const others = this.#inventoryWithout([own]).filter((entry) => entry.hook !== undefined && comesToAnEnd(entry));
     for (const entry of await endEntries(others, this.#steps)) {
+      await this.#tell(hook, count, `waits until ${entryName(entry)}, begun before it, is gone with its pods`);
       const ended = await executeStep({ type: 'end', entry, isAwaited: true }, this.#steps);
       if (!ended.ok) return ended;
     }
