@@ -12,7 +12,7 @@ it.each<Step>([
   { type: 'make-once', ref, object },
   { type: 'make-way', ref, object, uid: 'u', propagation: 'Foreground' },
   { type: 'remove', entry, propagation: 'Background' },
-  { type: 'end', entry },
+  { type: 'end', entry, isAwaited: false },
   { type: 'remove-pod', namespace: 'n', name: 'a', uid: 'u' },
   { type: 'evict-pod', namespace: 'n', name: 'a', uid: 'u' },
 ])('waits for a webhook that does not answer until the deadline, and no longer: $type', async (step) => {
@@ -48,4 +48,35 @@ it('waits no longer either for what is asked before something is removed', async
     },
   );
   expect(outcome).toMatchObject({ ok: false });
+});
+
+it.each([
+  ['its finalizers', 'ConfigMap', ['a.example/b'], '; it is held by its finalizers a.example/b'],
+  ['nothing that is known', 'ConfigMap', [], ''],
+  [
+    'a pod of it',
+    'StatefulSet',
+    ['foregroundDeletion'],
+    ': a pod has not ended. If its node is gone, remove it: kubectl --namespace n delete pod NAME --force',
+  ],
+  [
+    'itself, as a pod',
+    'Pod',
+    [],
+    ': a pod has not ended. If its node is gone, remove it: kubectl --namespace n delete pod a --force',
+  ],
+])('tells what an object that does not go waits for: %s', async (_what, kind, finalizers, why) => {
+  const deletionTimestamp = '2026-01-01T00:00:00Z';
+  const live = { ...object, kind, metadata: { ...object.metadata, deletionTimestamp, finalizers } };
+  const outcome = await executeStep(
+    { type: 'make-way', ref, object: live, uid: 'u', propagation: 'Foreground' },
+    {
+      kube: { get: async () => live } as unknown as KubeClient,
+      fieldManager: 'f',
+      signal: AbortSignal.timeout(3_000),
+      deadlineMs: 1,
+      now: () => new Date(2),
+    },
+  );
+  expect(outcome).toMatchObject({ failure: { message: `${kind}/a did not go before the deadline${why}` } });
 });

@@ -11,7 +11,7 @@ import { carryOutResize, type ClaimResize } from '../plan/claims.ts';
 import type { HelmRelease } from '../adopt/helm-marks.ts';
 import { giveBack, takeOver } from '../adopt/hand-over.ts';
 import { ownerOf } from '../fields/owner.ts';
-import { hasEnded } from '../hooks/hook-object.ts';
+import { FOREGROUND, hasEnded, isOfOperation } from '../hooks/hook-object.ts';
 import { refusalOf } from '../plan/refusal.ts';
 
 /** One change of the cluster. Each is safe to do again after a kill. */
@@ -27,8 +27,11 @@ export type Step =
   | { type: 'give-back'; entry: InventoryEntry; release: HelmRelease }
   | { type: 'resize-claim'; resize: ClaimResize }
   | { type: 'remove'; entry: InventoryEntry; propagation: 'Background' | 'Foreground' }
-  /** A job or pod that has not ended is deleted, and waited for until it is gone with its pods. */
-  | { type: 'end'; entry: InventoryEntry }
+  /**
+   * A job or pod that has not ended is deleted. It fails while that one is not gone with its pods; awaited, only when it is not by
+   * the deadline. With an operation: only one that bears its label.
+   */
+  | { type: 'end'; entry: InventoryEntry; isAwaited: boolean; operation?: string }
   /** A pod that its StatefulSet waits for in vain. */
   | { type: 'remove-pod'; namespace: string; name: string; uid: string }
   /** A pod that does its work, to be replaced by a new one when its disruption budget allows it. */
@@ -150,8 +153,9 @@ async function makeOnce(
 async function makeWay(
   { ref, object, uid, propagation }: Extract<Step, { type: 'make-way' }>,
   context: StepContext,
+  waitsUntilMs = context.deadlineMs,
 ): Promise<Outcome<StepResult>> {
-  const { kube, signal, deadlineMs, now } = context;
+  const { kube, signal, now } = context;
   const { name, namespace } = object.metadata;
   for (let waitMs = FIRST_LOOK_MS; ; waitMs = Math.min(waitMs * 2, MAX_LOOK_MS)) {
     const live = await persist(() => kube.get(ref, namespace, name, { signal }), signal, patience(context));
@@ -160,19 +164,34 @@ async function makeWay(
       await ignoringConflict(() =>
         persist(() => kube.remove(ref, namespace, name, { uid, propagation, signal }), signal, granted(context)),
       );
-    else if (now().getTime() > deadlineMs) {
-      const held = live.metadata.finalizers?.join(', ');
-      const why = held === undefined ? '' : `; it is held by its finalizers ${held}`;
-      return failed('rollout-deadline', `${nameOf(object)} did not go before the deadline${why}`);
-    }
+    else if (now().getTime() > waitsUntilMs)
+      return failed('rollout-deadline', `${nameOf(object)} did not go before the deadline${heldBy(live)}`);
     await delay(waitMs, undefined, { signal });
   }
 }
 
-async function end({ entry }: Extract<Step, { type: 'end' }>, context: StepContext): Promise<Outcome<StepResult>> {
-  const found = await findVery(entry, context);
+/** What an object that is deleted waits for, and what to do about it. */
+function heldBy({ kind, metadata }: KubeObject): string {
+  const { name, namespace, finalizers = [] } = metadata;
+  const others = finalizers.filter((finalizer) => finalizer !== FOREGROUND);
+  if (others.length > 0) return `; it is held by its finalizers ${others.join(', ')}`;
+  if (kind !== 'Pod' && !finalizers.includes(FOREGROUND)) return '';
+  const pods = kind === 'Pod' ? `pod ${name}` : kind === 'Job' ? `pods -l job-name=${name}` : 'pod NAME';
+  return `: a pod has not ended. If its node is gone, remove it: kubectl --namespace ${namespace} delete ${pods} --force`;
+}
+
+async function end(
+  { entry, isAwaited, operation }: Extract<Step, { type: 'end' }>,
+  context: StepContext,
+): Promise<Outcome<StepResult>> {
+  const found = await unlessHidden(() => findVery(entry, context));
   if (!found || hasEnded(found.object)) return done(NOTHING);
-  return makeWay({ ...found, type: 'make-way', propagation: 'Foreground' }, context);
+  if (operation !== undefined && !isOfOperation(found.object, operation)) return done(NOTHING);
+  return makeWay(
+    { ...found, type: 'make-way', propagation: 'Foreground' },
+    context,
+    isAwaited ? context.deadlineMs : Number.NEGATIVE_INFINITY,
+  );
 }
 
 /** Only the very object that was written down: one of the same name that somebody made since is not ours. */
@@ -223,6 +242,16 @@ async function evictPod(
   const { kube, signal } = context;
   await ignoringConflict(() => persist(() => kube.evict(namespace, name, { uid, signal }), signal, patience(context)));
   return NOTHING;
+}
+
+/** The grant may no longer name its kind: then nobody here can know of it. */
+async function unlessHidden<T>(look: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await look();
+  } catch (error) {
+    if (isKubeError(error) && error.status === 403) return undefined;
+    throw error;
+  }
 }
 
 /** A conflict here says that the object of that uid is gone already. */

@@ -1,18 +1,11 @@
-import { comesToAnEnd } from '@steward/shared';
-import { apiVersionOf } from '../../kube/object.ts';
-import type { InstallationRecord } from '../../operations/installation/installation-object.ts';
 import type { InstallationSummary } from '../../operations/installation/installations.ts';
 import type { ReconcileContext } from '../context.ts';
-import { inParallel } from '../../parallel.ts';
-import { endEntries } from '../hooks/abandon-hooks.ts';
-import { hasEnded, isOfOperation } from '../hooks/hook-object.ts';
+import { endHooksOf } from '../hooks/abandon-hooks.ts';
 import { hasEndedWell, UNCERTAIN } from '../operation/run/ends.ts';
 import { writeEnd } from '../operation/run/ends-outside.ts';
 import { lostEnd } from '../operation/run/interruption.ts';
 import { removeSets } from './good-generations.ts';
-import { isRestored, ownLive, readOrRestore, settleRestored } from './restore-status.ts';
-
-const WIDTH = 4;
+import { isRestored, readOrRestore, settleRestored } from './restore-status.ts';
 
 /** What its object says may not be so: see {@link settle}. */
 export function isUnsettled(context: ReconcileContext, installation: InstallationSummary): boolean {
@@ -51,21 +44,4 @@ async function settleForsaken(context: ReconcileContext, name: string, signal: A
     context,
     await writeEnd(context, found, { renderRef, patch: isDone ? {} : { ...UNCERTAIN, message } }),
   );
-}
-
-/** Those of its hooks that go on: they would do their work beside the next operation. No record of them is left but their labels. */
-async function endHooksOf(
-  context: ReconcileContext,
-  { name: installation, status }: InstallationRecord,
-  { operation, signal }: { operation: string; signal: AbortSignal },
-): Promise<void> {
-  const { kube, config, now } = context;
-  const made = status.inventory.filter((entry) => entry.hook !== undefined && comesToAnEnd(entry));
-  const open = await inParallel(made, WIDTH, async (entry) => {
-    const { kind, namespace, name } = entry;
-    const object = { apiVersion: apiVersionOf(entry), kind, metadata: { name, namespace } };
-    const live = (await ownLive(context, { installation, object, signal }))?.live;
-    return live && isOfOperation(live, operation) && !hasEnded(live) ? [entry] : [];
-  });
-  await endEntries(open.flat(), { kube, fieldManager: config.fieldManager, now, deadlineMs: 0, signal });
 }

@@ -1,4 +1,12 @@
-import { comesToAnEnd, HOOK_LABEL, OPERATION_LABEL, sha256, type ChartHook, type HookEvent } from '@steward/shared';
+import {
+  comesToAnEnd,
+  HOOK_LABEL,
+  JOB_TTL,
+  OPERATION_LABEL,
+  sha256,
+  type ChartHook,
+  type HookEvent,
+} from '@steward/shared';
 import { jobView } from '../../collect/objects/job.ts';
 import { podView } from '../../collect/objects/pod.ts';
 import type { KubeObject } from '../../kube/client.ts';
@@ -8,6 +16,8 @@ import { nameOf } from '../../kube/object.ts';
 const MAX_NAME = 63;
 const MARK_LENGTH = 8;
 
+/** Kubernetes' own finalizer, until what belongs to the object is gone. */
+export const FOREGROUND = 'foregroundDeletion';
 /** States of Jobs and phases of Pods. */
 const ENDED: ReadonlySet<string> = new Set(['complete', 'failed', 'Succeeded', 'Failed']);
 
@@ -57,15 +67,16 @@ export function isOfOperation({ metadata: { labels } }: KubeObject, operationId:
   return labels?.[OPERATION_LABEL] === operationId;
 }
 
-/** Whether a Job or Pod does nothing more. */
+/** Whether a Job or Pod does nothing more. A Job that is deleted with its pods says that it failed while they still end. */
 export function hasEnded(live: KubeObject): boolean {
+  if (live.metadata.finalizers?.includes(FOREGROUND)) return false;
   const state = live.kind === 'Job' ? jobView(live)?.state : podView(live)?.phase;
   return state !== undefined && ENDED.has(state);
 }
 
 function asOneOf(job: KubeObject, labels: Record<string, string>): void {
   const spec = recordIn(job, 'spec');
-  delete spec['ttlSecondsAfterFinished'];
+  delete spec[JOB_TTL];
   const metadata = recordIn(recordIn(spec, 'template'), 'metadata');
   metadata['labels'] = { ...recordIn(metadata, 'labels'), ...labels };
 }

@@ -1,13 +1,13 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { ChartHook } from '@steward/shared';
-import type { KubeClient, KubeObject, ResourceRef, WatchOptions } from '../../kube/client.ts';
+import type { KubeClient, KubeObject, ResourceRef } from '../../kube/client.ts';
 import { KubeError } from '../../kube/error.ts';
 import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
 import type { HookRecord } from '../../operations/journal/operation-object.ts';
 import type { Run } from '../operation/run/run.ts';
-import { done } from '../outcome.ts';
+import { done, failed } from '../outcome.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
-import { abandonHooksOf } from './abandon-hooks.ts';
+import { endHooksOf } from './abandon-hooks.ts';
 import { HookWatch } from './hook-watch.ts';
 import { runHooks } from './run-hooks.ts';
 
@@ -27,16 +27,21 @@ function noted(name: string, state: HookRecord['state']): HookRecord {
   return { event: 'post-upgrade', hook: `Job/${name}`, name, state, at };
 }
 
+/** A Job that lives. */
+function ofOperation(name: string, operation: string, status: object = {}): KubeObject {
+  const labels = { 'steward.dev/operation': operation };
+  const metadata = { name, namespace: 'shop', uid: `uid of ${name}`, creationTimestamp: at, labels };
+  return { ...job, metadata, spec: {}, status };
+}
+
 interface Given {
   inventory: InventoryEntry[];
   hooks: HookRecord[];
-  /** The agent ends then. */
-  lastsMs: number;
 }
 
 /** An operation under way, in a cluster of which only this is said. */
-function underWay(kube: object, { inventory = [], hooks, lastsMs = 4_000 }: Partial<Given> = {}) {
-  const signal = AbortSignal.timeout(lastsMs);
+function underWay(kube: object, { inventory = [], hooks }: Partial<Given> = {}) {
+  const signal = AbortSignal.timeout(4_000);
   const installation = { name: 'shop', namespace: 'shop', status: { inventory, history: [] } };
   const context = {
     kube: { resourceOf: async () => ref, servedAs: async () => ref, ...kube } as unknown as KubeClient,
@@ -46,8 +51,10 @@ function underWay(kube: object, { inventory = [], hooks, lastsMs = 4_000 }: Part
     installations: { read: async () => installation, write: vi.fn() },
   };
   const record = { spec: { id: 'o', generation: 2, installation: 'shop' }, status: { state: 'running', hooks } };
-  const run = { context, record, installation, signal, whileWorking: signal, move: vi.fn(), writeInventory: vi.fn() };
-  return { run: run as unknown as Run, ...context };
+  const move = vi.fn();
+  const writeInventory = async (next: InventoryEntry[]): Promise<void> => void (installation.status.inventory = next);
+  const run = { context, record, installation, signal, whileWorking: signal, move, writeInventory };
+  return { run: run as unknown as Run, move, ...context };
 }
 
 describe('a hook that is refused before it has begun', () => {
@@ -93,73 +100,132 @@ describe('a hook that an earlier life of the agent began', () => {
   );
 });
 
-it('a hook is not made before its earlier run is gone with its pods, when that has not ended', async () => {
-  const earlier = { ...made('migrate-earlier'), hook: 'Job/migrate' };
-  const metadata = { name: earlier.name, uid: earlier.uid, creationTimestamp: at };
-  const said: string[] = [];
-  const kube = {
-    get: async (_: ResourceRef, __: string, name: string) => {
-      if (name !== earlier.name || said.length > 3) return undefined;
-      const isGoing = said.includes('Foreground');
-      if (isGoing) said.push('still there');
-      return { ...job, spec: {}, metadata: { ...metadata, ...(isGoing && { deletionTimestamp: at }) } };
-    },
-    remove: async (_: ResourceRef, __: string, ___: string, how: { propagation: string }) => said.push(how.propagation),
-    apply: async (object: KubeObject) => object,
-    create: async (object: KubeObject) => (said.push('made'), object),
-  };
-  const untilEnd = vi.spyOn(HookWatch.prototype, 'untilEnd').mockResolvedValue(done(undefined));
-  const { run } = underWay(kube, { inventory: [earlier] });
-  await runHooks(run, set, { event: 'post-upgrade', phase: 'post-hooks', deadlineMs: nowMs + 60_000 });
-  expect(said).toEqual(['Foreground', 'still there', 'still there', 'still there', 'made']);
-  untilEnd.mockRestore();
-});
+describe('a hook that is begun', () => {
+  const earlier = made('migrate-earlier');
+  const options = { event: 'post-upgrade', phase: 'post-hooks', deadlineMs: nowMs + 60_000 } as const;
+  afterEach(() => vi.restoreAllMocks());
 
-describe('whether hooks have ended', () => {
-  const view = (problem?: KubeError, never = true) => ({
-    watch: ({ onProblem }: WatchOptions<unknown>) => {
-      if (problem) onProblem?.(problem);
-      return { objects: new Map(), synced: never ? new Promise<void>(() => {}) : Promise.resolve(), isCurrent: false };
-    },
-  });
-  const refused = new KubeError('no', { status: 403, reason: 'Forbidden' });
+  /** What is said to the API server, where this is seen of the earlier run. */
+  async function begin(hook: string, see: (said: string[]) => KubeObject | undefined): Promise<string[]> {
+    const said: string[] = [];
+    const kube = {
+      get: async (_: ResourceRef, __: string, name: string) => (name === earlier.name ? see(said) : undefined),
+      remove: async (_: ResourceRef, __: string, ___: string, how: { propagation: string }) =>
+        said.push(how.propagation),
+      apply: async (object: KubeObject) => object,
+      create: async (object: KubeObject) => (said.push('made'), object),
+    };
+    vi.spyOn(HookWatch.prototype, 'untilEnd').mockResolvedValue(done(undefined));
+    const { run } = underWay(kube, { inventory: [{ ...earlier, hook }] });
+    await runHooks(run, set, options);
+    return said;
+  }
 
   it.each([
-    ['is not waited for where it may not be seen', view(refused), 60_000, false],
-    ['is not known where it is not shown in time', view(), 20, false],
-    [
-      'is not known by what was seen before the watch broke',
-      view(new KubeError('no', { status: 500, reason: 'x' }), false),
-      60_000,
-      false,
-    ],
-    ['shows where all can be seen', view(undefined, false), 60_000, true],
-  ])('%s', async (_what, kube, patienceMs, expected) => {
-    const watch = new HookWatch(underWay(kube).run, set.meta, nowMs, patienceMs);
-    expect(await watch.haveEnded([made('migrate')])).toBe(expected);
-    watch.stop();
+    ['its earlier run', 'Job/migrate'],
+    ['what another version made under another name', 'Job/migrate-1-2-0'],
+  ])('is not made before %s is gone with its pods, when that has not ended', async (_what, hook) => {
+    const said = await begin(hook, (before) => {
+      if (before.length > 3) return undefined;
+      const live = ofOperation(earlier.name, 'earlier');
+      if (!before.includes('Foreground')) return live;
+      before.push('still there');
+      return { ...live, metadata: { ...live.metadata, deletionTimestamp: at } };
+    });
+    expect(said).toEqual(['Foreground', 'still there', 'still there', 'still there', 'made']);
   });
 
-  it('is not waited for when the agent ends', async () => {
-    const { run } = underWay(view(), { lastsMs: 20 });
-    const watch = new HookWatch(run, set.meta, nowMs, 60_000);
-    await expect(watch.haveEnded([made('migrate')])).rejects.toThrow('aborted');
-    watch.stop();
+  it('tells what it waits for, and in the end what to do about it', async () => {
+    const live = ofOperation(earlier.name, 'earlier');
+    Object.assign(live.metadata, { deletionTimestamp: at, finalizers: ['foregroundDeletion'] });
+    const { run, move } = underWay(
+      {
+        get: async (_: ResourceRef, __: string, name: string) => (name === earlier.name ? live : undefined),
+        apply: async (object: KubeObject) => object,
+      },
+      { inventory: [earlier] },
+    );
+    const outcome = await runHooks(run, set, { ...options, deadlineMs: nowMs - 1 });
+    const waits =
+      'post-upgrade hook Job/migrate (1 of 1) waits until Job/migrate-earlier, begun before it, is gone with its pods';
+    expect(move.mock.calls).toEqual([[expect.objectContaining({ message: waits })]]);
+    const message =
+      'post-upgrade hook Job/migrate: Job/migrate-earlier did not go before the deadline: a pod has not ended. ' +
+      'If its node is gone, remove it: kubectl --namespace shop delete pods -l job-name=migrate-earlier --force';
+    expect(outcome).toEqual({ ok: false, failure: { reason: 'hook-failed', message } });
+  });
+
+  it('leaves what another version made where it has ended', async () => {
+    const status = { conditions: [{ type: 'Complete', status: 'True' }] };
+    expect(await begin('Job/migrate-1-2-0', () => ofOperation(earlier.name, 'earlier', status))).toEqual(['made']);
+  });
+
+  it('is not held up by a kind that the grant names no longer', async () => {
+    const hidden = (): never => {
+      throw new KubeError('no', { status: 403, reason: 'Forbidden' });
+    };
+    expect(await begin('Pod/check', hidden)).toEqual(['made']);
   });
 });
 
-it('of an operation that is lost those that go on are removed, and stay known until they are seen gone', async () => {
-  const inventory = [made('done'), made('made'), made('held'), made('before')];
-  const hooks = [noted('done', 'succeeded'), noted('made', 'made'), noted('held', 'started')];
-  const remove = vi.fn(async (_ref: ResourceRef, _namespace: string, name: string) => {
-    if (name === 'held') throw new KubeError('no', { status: 403, reason: 'Forbidden' });
-    return true;
+describe('a hook that failed, and is to be removed then', () => {
+  const conditions = [{ type: 'Failed', status: 'True' }];
+  const options = { event: 'post-upgrade', phase: 'post-hooks', deadlineMs: nowMs + 60_000 } as const;
+  const hookFailed = { ...set, hooks: [{ ...migrate, deletePolicies: ['hook-failed'] }] } as unknown as ReleaseSet;
+  afterEach(() => vi.restoreAllMocks());
+
+  it.each([
+    ['goes with its pods and stays known until it is gone with them', {}, {}, ['Foreground'], ['migrate']],
+    [
+      'is left to go with its pods, also where it says that it failed',
+      { deletionTimestamp: at, finalizers: ['foregroundDeletion'] },
+      { conditions },
+      [],
+      ['migrate'],
+    ],
+    ['goes at once when it has ended', {}, { conditions }, ['Background'], []],
+  ])('%s', async (_what, metadata, status, deletions, known) => {
+    let live: KubeObject = { ...ofOperation('migrate', 'o', status) };
+    live = { ...live, metadata: { ...live.metadata, ...metadata } };
+    const said: string[] = [];
+    const remove = async (_: ResourceRef, __: string, ___: string, { propagation }: { propagation: string }) => {
+      said.push(propagation);
+      live = { ...live, metadata: { ...live.metadata, deletionTimestamp: at } };
+    };
+    const { run } = underWay(
+      { get: async () => live, remove },
+      { inventory: [made('migrate')], hooks: [noted('migrate', 'made')] },
+    );
+    vi.spyOn(HookWatch.prototype, 'untilEnd').mockResolvedValue(failed('rollout-deadline', 'it is still running'));
+    expect(await runHooks(run, hookFailed, options)).toMatchObject({ failure: { reason: 'hook-failed' } });
+    expect(said).toEqual(deletions);
+    expect(run.installation.status.inventory.map(({ name }) => name)).toEqual(known);
   });
-  const get = async (_: ResourceRef, __: string, name: string): Promise<object> => ({
-    metadata: { uid: `uid of ${name}` },
-  });
-  const { run, installations } = underWay({ get, remove }, { inventory, hooks });
-  await abandonHooksOf(run);
-  expect(remove.mock.calls.map(([, , name]) => name)).toEqual(['made', 'held']);
+});
+
+it('of an operation that goes no further those that go on are ended, and stay known until they are seen gone', async () => {
+  const complete = { conditions: [{ type: 'Complete', status: 'True' }] };
+  const live = new Map(
+    [
+      ofOperation('done', 'o', complete),
+      ofOperation('made', 'o'),
+      ofOperation('held', 'o'),
+      ofOperation('of another', 'p'),
+    ].map((object) => [object.metadata.name, object]),
+  );
+  const said: [string, string][] = [];
+  const remove = async (_: ResourceRef, __: string, name: string, { propagation }: { propagation: string }) => {
+    said.push([name, propagation]);
+    if (name === 'held') throw new KubeError('no', { status: 422, reason: 'Invalid' });
+    live.delete(name);
+  };
+  const get = async (_: ResourceRef, __: string, name: string) => live.get(name);
+  const inventory = [...live.keys(), 'gone'].map((name) => made(name));
+  const { run, installations } = underWay({ get, remove }, { inventory });
+  await endHooksOf(run.context, run.installation, { operation: 'o', signal: run.signal });
+  expect(said).toEqual([
+    ['made', 'Foreground'],
+    ['held', 'Foreground'],
+  ]);
   expect(installations.write).not.toHaveBeenCalled();
 });

@@ -13,10 +13,10 @@ import { executeStep, type StepContext } from '../execute/steps.ts';
 import type { Run } from '../operation/run/run.ts';
 import { done, failed, type Failure, type Outcome } from '../outcome.ts';
 import { pointReleaseOf } from '../history/point-of-no-return.ts';
-import { entryOf, inventoryKey } from '../plan/inventory.ts';
+import { entryName, entryOf, inventoryKey } from '../plan/inventory.ts';
 import type { ObjectPlanInput, PlannedObject } from '../plan/plan-object.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
-import { endEntries, removeEntries } from './abandon-hooks.ts';
+import { endEntries } from './abandon-hooks.ts';
 import { HookWatch } from './hook-watch.ts';
 import { isIrreversible } from './hook-moments.ts';
 import { hookName, hookObject, hooksAt, isOfOperation } from './hook-object.ts';
@@ -121,17 +121,15 @@ class HookRunner {
     await this.#run.move({ state: 'running', phase: this.#options.phase, message });
   }
 
-  /** Written down before it is made. What the same hook made for an earlier operation goes now, and nothing of that runs beside it. */
+  /** Written down before it is made. What the same hook made for an earlier operation goes now. */
   async #begin(hook: ChartHook, planned: PlannedObject, count: string): Promise<Outcome<void>> {
     const { installations } = this.#run.context;
     const { name, status } = this.#run.installation;
     const { event } = this.#options;
     const entry = { ...entryOf(planned.ref, planned.object, planned.uid), hook: hookName(hook) };
     const earlier = this.#entriesOf(hook).filter(({ name: older }) => older !== entry.name);
-    for (const one of comesToAnEnd(planned.object) ? earlier : []) {
-      const ended = await executeStep({ type: 'end', entry: one }, this.#steps);
-      if (!ended.ok) return ended;
-    }
+    const alone = comesToAnEnd(planned.object) ? await this.#endOthers(hook, entry, count) : done(undefined);
+    if (!alone.ok) return alone;
     await this.#remove(earlier);
     await this.#run.writeInventory([...this.#inventoryWithout([entry]), entry]);
     const { meta } = this.#set;
@@ -145,6 +143,17 @@ class HookRunner {
     }
     await this.#tell(hook, count, 'begins');
     await this.#note(hook, { state: 'started', name: planned.object.metadata.name });
+    return done(undefined);
+  }
+
+  /** Nothing that a hook has made runs beside this one, whatever it is called: charts put their version into such names. */
+  async #endOthers(hook: ChartHook, own: InventoryEntry, count: string): Promise<Outcome<void>> {
+    const others = this.#inventoryWithout([own]).filter((entry) => entry.hook !== undefined && comesToAnEnd(entry));
+    for (const entry of await endEntries(others, this.#steps)) {
+      await this.#tell(hook, count, `waits until ${entryName(entry)}, begun before it, is gone with its pods`);
+      const ended = await executeStep({ type: 'end', entry, isAwaited: true }, this.#steps);
+      if (!ended.ok) return ended;
+    }
     return done(undefined);
   }
 
@@ -208,9 +217,8 @@ class HookRunner {
     { message = 'it failed' }: HookRecord,
     reason: 'hook-failed' | 'hook-lost' = 'hook-failed',
   ): Promise<Outcome<void>> {
-    const entries = this.#entriesOf(hook);
-    if (comesToAnEnd(hook.object) && !(await this.#watch.haveEnded(entries)))
-      await endEntries(entries, { ...this.#steps, signal: this.#run.signal });
+    if (comesToAnEnd(hook.object))
+      await endEntries(this.#entriesOf(hook), { ...this.#steps, signal: this.#run.signal });
     return failed(reason, `${this.#title(hook)}: ${message}`);
   }
 
@@ -241,9 +249,15 @@ class HookRunner {
     return this.#run.installation.status.inventory.filter((entry) => !gone.has(inventoryKey(entry)));
   }
 
+  /** What goes on is ended with its pods, and stays known until it is gone with them; so does what may not be removed. */
   async #remove(entries: readonly InventoryEntry[]): Promise<void> {
     if (entries.length === 0) return;
-    const gone = await removeEntries(entries, this.#steps);
+    const goesOn = new Set(await endEntries(entries.filter(comesToAnEnd), this.#steps));
+    const gone: InventoryEntry[] = [];
+    for (const entry of entries.filter((one) => !goesOn.has(one))) {
+      const removed = await executeStep({ type: 'remove', entry, propagation: 'Background' }, this.#steps);
+      if (removed.ok) gone.push(entry);
+    }
     await this.#run.writeInventory(this.#inventoryWithout(gone));
   }
 }

@@ -5,7 +5,7 @@ import type { OperationRecord } from '../../../operations/journal/operation-obje
 import type { ReconcileContext } from '../../context.ts';
 import { removeSets, unneededSets } from '../../history/good-generations.ts';
 import { readOrRestore } from '../../history/restore-status.ts';
-import { abandonHooksOf } from '../../hooks/abandon-hooks.ts';
+import { endHooksOf } from '../../hooks/abandon-hooks.ts';
 import { hasEndedWell, UNCERTAIN } from './ends.ts';
 import { lostEnd, type Interruption } from './interruption.ts';
 
@@ -44,7 +44,7 @@ export async function endUnbegun(
 export async function endLost(context: ReconcileContext, record: OperationRecord, signal: AbortSignal): Promise<void> {
   const { renderRef, state } = record.status;
   const installation = await installationOf(context, record, signal);
-  await abandonHooksOf({ context, record, installation, signal });
+  await endHooksOf(context, installation, { operation: record.spec.id, signal });
   const isDone = hasEndedWell(installation.status, record.spec.generation);
   const isUnderWay = state === 'running' && !isDone;
   const lost = lostEnd(isDone, isUnderWay);
@@ -64,7 +64,7 @@ export async function endGivenUp(
   const message = `the agent met an error that it did not expect, several times: ${why}`;
   const { renderRef, state } = record.status;
   const installation = await installationOf(context, record, signal);
-  await abandonHooksOf({ context, record, installation, signal });
+  await endHooksOf(context, installation, { operation: record.spec.id, signal });
   const patch = state === 'running' ? { ...UNCERTAIN, message } : { message };
   const unneeded = await writeEnd(context, installation, { renderRef, patch });
   await context.journal.move(record, { state: 'failed', phase: 'done', reason: 'internal', message });
