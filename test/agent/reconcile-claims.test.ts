@@ -8,6 +8,7 @@ let fixture: ReconcileFixture;
 let agent: RunningAgent;
 let release: Published;
 let hasty: Published;
+let store: Published;
 
 const storageClass = 'growing';
 
@@ -20,6 +21,7 @@ beforeAll(async () => {
   await fixture.apply([{ ...storage, provisioner, allowVolumeExpansion: true }]);
   agent = await fixture.start();
   release = await fixture.publish({ chart: 'claim' });
+  store = await fixture.publish({ chart: 'store' });
   const upgrade = { deadlineSeconds: 10, settleSeconds: 0 };
   const change = (signed: Published['release']) => void (signed.upgrade = upgrade);
   hasty = await fixture.publish({ chart: 'claim', version: '1.1.0', change });
@@ -34,8 +36,8 @@ async function size({ name, namespace }: Where): Promise<unknown> {
   return fieldAt(claim, ['spec', 'resources', 'requests', 'storage']);
 }
 
-describe.concurrent('a volume that a chart names', () => {
-  it('stays as large as a version made it that is taken back, and so over the next one', async () => {
+describe.concurrent('a volume', () => {
+  it('that a chart names stays as large as a version made it that is taken back, and so over the next one', async () => {
     const { hub } = fixture;
     const where = await fixture.installed(release, { storageClass });
     const want = { ...where, release, kind: 'upgrade' as const };
@@ -60,7 +62,7 @@ describe.concurrent('a volume that a chart names', () => {
     expect(await size(where)).toBe('8Mi');
   });
 
-  it('stays as large as the customer made it, over an upgrade and when something else of it is put right', async () => {
+  it('that a chart names stays as large as the customer made it, over an upgrade and when something else of it is put right', async () => {
     const { hub } = fixture;
     const where = await fixture.installed(release, { storageClass });
     const { name, namespace } = where;
@@ -75,7 +77,7 @@ describe.concurrent('a volume that a chart names', () => {
     expect(await size(where)).toBe('4Mi');
   });
 
-  it('is told of while somebody deletes it under its pods, holds up what needs it before its first write, and lets a stop through', async () => {
+  it('that a chart names is told of while somebody deletes it under its pods, holds up what needs it before its first write, and lets a stop through', async () => {
     const { hub } = fixture;
     const where = await fixture.installed(release, { storageClass });
     const { name, namespace, installationId } = where;
@@ -95,6 +97,30 @@ describe.concurrent('a volume that a chart names', () => {
     const stop = { ...want, kind: 'stop' as const, generation: 4, runState: STOPPED };
     expect(await hub.end(fixture.offer(stop))).toMatchObject({ state: 'succeeded' });
     const isGone = async () => (await fixture.get('PersistentVolumeClaim', name, namespace)) === undefined;
+    await waitUntil(isGone, { what: 'the claim to go' });
+  });
+
+  it('of a StatefulSet is kept just so: nothing ends or makes pods of it but a stop', async () => {
+    const { hub } = fixture;
+    const where = await fixture.installed(store, { replicas: 1 });
+    const { name, namespace, installationId } = where;
+    const claim = `data-${name}-0`;
+    await fixture.kubectl('delete', 'pvc', claim, '-n', namespace, '--wait=false');
+    const isTold = (): boolean =>
+      JSON.stringify(hub.health[installationId] ?? '').includes(`${claim} is being deleted`);
+    await waitUntil(isTold, { what: 'the deletion to be told', timeoutMs: 30_000 });
+    const want = { ...where, release: store, parameters: { replicas: 1 } };
+    const restart = { ...want, kind: 'restart' as const, runState: { ...AS_RELEASED, restartToken: 'a' } };
+    const larger = { ...want, kind: 'upgrade' as const, parameters: { replicas: 2 } };
+    for (const [index, refused] of [restart, larger].entries()) {
+      const end = await hub.end(fixture.offer({ ...refused, generation: index + 2 }));
+      expect(end).toMatchObject({ state: 'failed', reason: 'apply-refused' });
+      expect(end.message).toContain(`PersistentVolumeClaim/${claim} is being deleted`);
+      expect(hub.phases(end.operationId)).not.toContain('apply');
+    }
+    const stop = { ...want, kind: 'stop' as const, generation: 4, runState: STOPPED };
+    expect(await hub.end(fixture.offer(stop))).toMatchObject({ state: 'succeeded' });
+    const isGone = async () => (await fixture.get('PersistentVolumeClaim', claim, namespace)) === undefined;
     await waitUntil(isGone, { what: 'the claim to go' });
   });
 });

@@ -6,6 +6,7 @@ import type { ReconcileContext } from '../context.ts';
 import { kindsToWatch } from '../monitors.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
 import type { Slots } from '../render/slots.ts';
+import { makersIn } from '../volumes/claim-makers.ts';
 import { checkDrift, type DriftCheck } from './check-drift.ts';
 import { keyOf } from './look.ts';
 import { ObjectMarks, type Marked } from './object-marks.ts';
@@ -227,6 +228,7 @@ function markedOf(object: ReleaseSet['objects'][number], namespace: string): Mar
   return {
     kind: `${groupOf(object.apiVersion)}/${object.kind}`,
     object: `${object.metadata.namespace ?? namespace}/${object.metadata.name}`,
+    makes: makersIn([object]),
   };
 }
 

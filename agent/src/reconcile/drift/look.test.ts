@@ -9,7 +9,11 @@ const pvc = { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name:
 const job = { apiVersion: 'batch/v1', kind: 'Job', metadata: { name: 'migrate', namespace: 'n' } };
 const labels = { 'steward.dev/installation': 'shop', 'steward.dev/organization': 'acme' };
 
-function look(object: KubeObject, live: KubeObject | undefined): Promise<Looked | undefined> {
+function look(
+  object: KubeObject,
+  live: KubeObject | undefined,
+  claims: readonly KubeObject[] = [],
+): Promise<Looked | undefined> {
   const [group = '', version = ''] = object.apiVersion.includes('/') ? object.apiVersion.split('/') : ['', 'v1'];
   const resourceOf = async (): Promise<object> => ({
     group,
@@ -19,7 +23,7 @@ function look(object: KubeObject, live: KubeObject | undefined): Promise<Looked 
     namespaced: true,
   });
   return lookAt(object, {
-    kube: { resourceOf, get: async () => live } as unknown as KubeClient,
+    kube: { resourceOf, get: async () => live, list: async () => claims } as unknown as KubeClient,
     organization: 'acme',
     installation: 'shop',
     ours: new Map(),
@@ -47,4 +51,16 @@ it('a claim is told of while somebody deletes it, and nothing else that is going
   const claim = await look(pvc, { ...pvc, metadata: { ...pvc.metadata, ...going } });
   expect(claim?.finding.held).toMatchObject({ state: 'refused', message: expect.stringContaining('is being deleted') });
   expect(await look(job, { ...job, metadata: { ...job.metadata, ...going } })).toBeUndefined();
+});
+
+it('a StatefulSet is told of, and not put right, while somebody deletes a claim that it made', async () => {
+  const spec = { volumeClaimTemplates: [{ metadata: { name: 'data' }, spec: {} }] };
+  const db = { apiVersion: 'apps/v1', kind: 'StatefulSet', metadata: { name: 'db', namespace: 'n', labels }, spec };
+  const claim = { ...pvc, metadata: { name: 'data-db-0', namespace: 'n', deletionTimestamp: '2026-11-28T12:00:00Z' } };
+  const message = expect.stringMatching(/^PersistentVolumeClaim\/data-db-0 is being deleted/);
+  for (const live of [db, undefined])
+    expect((await look(db, live, [claim]))?.finding).toMatchObject({
+      object: 'StatefulSet/db',
+      held: { state: 'refused', message },
+    });
 });

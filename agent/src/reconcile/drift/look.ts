@@ -6,7 +6,14 @@ import type { FieldChange } from '../fields/changed-fields.ts';
 import { othersAt } from '../fields/field-owners.ts';
 import { goingClaim, isClaim } from '../plan/claims.ts';
 import { inventoryKey } from '../plan/inventory.ts';
-import { findObject, planFound, Refused, type FoundObject, type ObjectPlanInput } from '../plan/plan-object.ts';
+import {
+  findObject,
+  planFound,
+  Refused,
+  tellGoingClaim,
+  type FoundObject,
+  type ObjectPlanInput,
+} from '../plan/plan-object.ts';
 import type { Finding } from './ledger.ts';
 
 /** An object of the set beside what lives, and what was found about it. */
@@ -27,8 +34,10 @@ export async function lookAt(object: KubeObject, input: ObjectPlanInput): Promis
     found = await findObject(object, input);
     const { live } = found;
     if (live?.metadata.deletionTimestamp !== undefined)
-      return isClaim(live) ? { found, finding: going(live, input) } : undefined;
+      return isClaim(live) ? { found, finding: refused(object, goingClaim(live, input.installation)) } : undefined;
     if (!live && isDone(object)) return { found, finding: same(object) };
+    const going = object.kind === 'StatefulSet' ? await tellGoingClaim([object], input) : undefined;
+    if (going !== undefined) return { found, finding: refused(object, going) };
     const finding = await compare(found, input);
     return { found, finding: live && hasPause(live.metadata.annotations) ? paused(finding) : finding };
   } catch (error) {
@@ -64,10 +73,6 @@ function same(object: KubeObject): Finding {
 function refused(object: KubeObject, message: string): Finding {
   const held = { state: 'refused', message } as const;
   return { key: keyOf(object), object: nameOf(object), what: 'changed', changes: [], held };
-}
-
-function going(claim: KubeObject, { installation }: ObjectPlanInput): Finding {
-  return refused(claim, goingClaim(claim, installation));
 }
 
 const CLAIM_GONE =

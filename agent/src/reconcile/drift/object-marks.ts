@@ -1,4 +1,5 @@
 import type { NamespaceObjects } from '../../collect/namespace-objects.ts';
+import { isClaimOf, type ClaimMaker } from '../../collect/objects/storage.ts';
 import type { NamespaceView } from '../../collect/namespace-view.ts';
 import type { KubeClient, ResourceRef, Watch } from '../../kube/client.ts';
 import { markOf } from '../../kube/mark.ts';
@@ -24,6 +25,8 @@ interface Opened {
 export interface Marked {
   kind: string;
   object: string;
+  /** What happens to the claims that it makes happens to it. */
+  makes?: readonly ClaimMaker[];
 }
 
 /** The {@link markOf} each object of some kinds in one namespace, kept current by watches. */
@@ -70,10 +73,11 @@ export class ObjectMarks {
   }
 
   /** Undefined: there is none, as far as is known. */
-  get({ kind, object }: Marked): string | undefined {
-    return (
-      this.#opened.get(kind)?.watch.objects.get(object) ?? (this.#view && markIn(this.#view.objects, kind, object))
-    );
+  get({ kind, object, makes = [] }: Marked): string | undefined {
+    const opened = this.#opened.get(kind)?.watch.objects.get(object);
+    if (opened !== undefined || !this.#view) return opened;
+    const mark = markIn(this.#view.objects, kind, object);
+    return mark && [mark, ...claimMarks(this.#view.objects, makes)].join(' ');
   }
 
   stop(): void {
@@ -112,6 +116,12 @@ export class ObjectMarks {
     this.#opened.set(kind, opened);
     void watch.synced.then(this.#onChange);
   }
+}
+
+function claimMarks({ claims }: NamespaceObjects, makes: readonly ClaimMaker[]): string[] {
+  if (makes.length === 0) return [];
+  const made = [...claims.values()].filter(({ name }) => makes.some((maker) => isClaimOf(maker, name)));
+  return made.map(({ mark }) => mark).toSorted();
 }
 
 function markIn(objects: NamespaceObjects, kind: string, object: string): string | undefined {

@@ -32,8 +32,7 @@ export interface PlanInput {
   replaceable: ReadonlySet<string>;
   /** Going back: a volume that was made larger stays so, and asking for less is no refusal. */
   mayAskLess: boolean;
-  /** A claim that somebody is deleting stays as it is; else it is a refusal, since no new pod can use it. */
-  leavesGoingClaims?: boolean;
+  goingClaims?: ObjectPlanInput['goingClaims'];
   /** True from when on nothing is waited for any more; never unless told. */
   isLate?: ObjectPlanInput['isLate'];
   signal: AbortSignal;

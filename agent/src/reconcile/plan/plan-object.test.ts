@@ -11,7 +11,7 @@ async function plan(
   object: KubeObject,
   live: KubeObject | undefined,
   error: KubeError,
-  more: Pick<ObjectPlanInput, 'isLate' | 'leavesGoingClaims'> = {},
+  more: Pick<ObjectPlanInput, 'isLate' | 'goingClaims'> = {},
 ): Promise<PlannedObject> {
   const kube = {
     resourceOf: async (_: string, kind: string) => ({ group: '', version: 'v1', kind, plural: 'x', namespaced: true }),
@@ -67,7 +67,7 @@ describe('a claim that somebody is deleting', () => {
   const none = new KubeError('no dry run was expected', { status: 400, reason: 'BadRequest' });
 
   it('is left as it is by what only stops or goes back', async () => {
-    const planned = await plan(claim, { ...claim, metadata }, none, { leavesGoingClaims: true });
+    const planned = await plan(claim, { ...claim, metadata }, none, { goingClaims: 'kept' });
     expect(planned).toMatchObject({ action: 'keep', uid: 'u' });
     expect(planned.replacement).toBeUndefined();
   });
@@ -75,5 +75,69 @@ describe('a claim that somebody is deleting', () => {
   it('is refused to what wants it, with its name and the way out', async () => {
     const message = /PersistentVolumeClaim\/data is being deleted.*pvc-protection.*steward stop shop/;
     await expect(plan(claim, { ...claim, metadata }, none)).rejects.toThrow(message);
+  });
+});
+
+describe('a workload of which somebody is deleting a claim', () => {
+  const template = { metadata: {}, spec: { containers: [] } };
+  const made = { serviceName: 'db', volumeClaimTemplates: [{ metadata: { name: 'data' }, spec: {} }] };
+  const named = { volumes: [{ name: 'data', persistentVolumeClaim: { claimName: 'data-db-0' } }] };
+  const workload = (kind: string, replicas: number, podSpec = {}, more = {}): KubeObject => ({
+    apiVersion: 'apps/v1',
+    kind,
+    metadata: { name: 'db', namespace: 'n', uid: 'u', labels: ours },
+    spec: { replicas, template: { ...template, spec: { ...template.spec, ...podSpec } }, ...more },
+  });
+  const going = (name: string): KubeObject => ({
+    apiVersion: 'v1',
+    kind: 'PersistentVolumeClaim',
+    metadata: { name, namespace: 'n', deletionTimestamp: '2026-11-28T12:00:00Z' },
+  });
+
+  function planned(
+    wanted: KubeObject,
+    live: KubeObject | undefined,
+    { claim = 'data-db-0', goingClaims }: { claim?: string; goingClaims?: ObjectPlanInput['goingClaims'] } = {},
+  ): Promise<string> {
+    const kube = {
+      resourceOf: async (_: string, kind: string) => ({ group: 'apps', version: 'v1', kind, namespaced: true }),
+      get: async () => live,
+      list: async () => [going(claim)],
+      apply: async () => wanted,
+    } as unknown as KubeClient;
+    const input = {
+      kube,
+      fieldManager: 'steward-acme',
+      organization: 'acme',
+      installation: 'shop',
+      ours: new Map(),
+      neverOurs: { autoscaled: new Set<string>(), givenBack: new Set<string>(), declared: [] },
+      mayAskLess: false,
+      goingClaims,
+      signal: AbortSignal.timeout(5_000),
+    };
+    return planObject(wanted, input).then(
+      ({ action }) => action,
+      (error: Error) => error.message,
+    );
+  }
+  const refused = expect.stringMatching(/PersistentVolumeClaim\/data-db-0 is being deleted.*steward stop shop/);
+  const set = (replicas: number, podSpec = {}): KubeObject => workload('StatefulSet', replicas, podSpec, made);
+  const deployment = (replicas: number): KubeObject => workload('Deployment', replicas, named);
+
+  it.each<[string, KubeObject, KubeObject | undefined, unknown]>([
+    ['is not made', set(1), undefined, refused],
+    ['gets no other pods', set(1, { hostname: 'b' }), set(1), refused],
+    ['gets no more pods', set(2), set(1), refused],
+    ['gets no more pods that name it', deployment(2), deployment(1), refused],
+    ['may get fewer', set(1), set(2), 'update'],
+    ['may stay as it is', set(1), set(1), 'keep'],
+  ])('%s', async (_, wanted, live, end) => {
+    expect(await planned(wanted, live, { goingClaims: 'kept' })).toEqual(end);
+  });
+
+  it('may become what is asked for by who lets it go, or where another claim goes', async () => {
+    expect(await planned(set(2), set(1), { goingClaims: 'let-go' })).toBe('update');
+    expect(await planned(set(2), set(1), { claim: 'data-other-0' })).toBe('update');
   });
 });

@@ -11,11 +11,12 @@ import { asTakenOver, differencesOf } from '../adopt/take-over.ts';
 import type { Failure, Outcome } from '../outcome.ts';
 import { changesBetween, type FieldChange } from '../fields/changed-fields.ts';
 import { ownFieldsOf } from '../fields/field-owners.ts';
+import { findGoingClaim, turnsPods, type GoingClaims } from '../volumes/going-claims.ts';
 import { cannotShrink, fieldsAt, goingClaim, isClaim, sizeAsked } from './claims.ts';
 import { inventoryKey } from './inventory.ts';
 import { ownPart, withLiveReplicas, type NeverOurs, type OwnPartOptions } from '../fields/never-ours.ts';
 import { ownerOf } from '../fields/owner.ts';
-import { noKind, refusalOf } from './refusal.ts';
+import { noKind, reasonNotTried, refusalOf } from './refusal.ts';
 import { isImmutable, planReplacement, type Replacement } from './replacement.ts';
 
 /** What becomes of one object of the set. */
@@ -54,7 +55,7 @@ export interface ObjectPlanInput {
   /** Not a new version: what is gone was taken out by somebody. */
   isRepair?: boolean;
   mayAskLess: boolean;
-  leavesGoingClaims?: boolean;
+  goingClaims?: GoingClaims | undefined;
   /** True from when on nothing is waited for any more; never unless told. */
   isLate?: PersistOptions['isLate'] | undefined;
   signal: AbortSignal;
@@ -128,9 +129,8 @@ function appliedOf({ object, live, isHelms = false }: FoundObject, options: OwnP
 
 /** @throws Refused */
 export async function planFound(found: FoundObject, input: ObjectPlanInput): Promise<PlannedObject> {
-  const { kube, fieldManager, neverOurs, isRepair = false, signal } = input;
+  const { fieldManager, neverOurs, isRepair = false } = input;
   const { ref, live, object: whole } = found;
-  const what = nameOf(whole);
   const options = { fieldManager, neverOurs, isRepair };
   const object = appliedOf(found, options);
   const isPaused = hasPause(live?.metadata.annotations);
@@ -138,22 +138,36 @@ export async function planFound(found: FoundObject, input: ObjectPlanInput): Pro
   if (live?.metadata.deletionTimestamp !== undefined)
     return ofOneThatGoes({ ...planned, object: withLiveReplicas(whole, live, options) }, live, input);
   try {
-    const dryRun = { fieldManager, force: planned.isOurs, dryRun: true, signal };
-    const after = await persist(() => kube.apply(object, dryRun), signal, patienceOf(input));
-    if (!live) return { ...planned, action: 'create', fields: [] };
-    if (found.isHelms)
-      return asTaken(planned, await differencesOf({ kube, fieldManager, ref, live, object, after, signal }));
-    const changes = changesBetween(live, after, ref.kind === 'Secret');
-    const fields = changes.map(({ shown }) => shown);
-    const isSame = fields.length === 0 && fieldsOwned(live, fieldManager) === fieldsOwned(after, fieldManager);
-    return { ...planned, action: isSame ? 'keep' : 'update', fields, changes };
+    return await planTried(planned, found, input);
   } catch (error) {
+    if (error instanceof Refused) throw error;
+    await keepGoingClaim(found, input);
     const why = reasonNotTried(error, object);
     if (why !== undefined)
       return { ...planned, action: live ? 'update' : 'create', fields: [`unknown: ${why}`], isUnknown: true };
-    if (!live) return refuse(error, what);
+    if (!live) return refuse(error, nameOf(whole));
     return replaced({ ...planned, object: withLiveReplicas(whole, live, options) }, { live, error }, input);
   }
+}
+
+/** By what a dry run comes to. */
+async function planTried(
+  planned: Omit<PlannedObject, 'action' | 'fields'>,
+  found: FoundObject,
+  input: ObjectPlanInput,
+): Promise<PlannedObject> {
+  const { kube, fieldManager, signal } = input;
+  const { ref, object } = planned;
+  const { live, isHelms } = found;
+  const dryRun = { fieldManager, force: planned.isOurs, dryRun: true, signal };
+  const after = await persist(() => kube.apply(object, dryRun), signal, patienceOf(input));
+  await keepGoingClaim(found, input, after);
+  if (!live) return { ...planned, action: 'create', fields: [] };
+  if (isHelms) return asTaken(planned, await differencesOf({ kube, fieldManager, ref, live, object, after, signal }));
+  const changes = changesBetween(live, after, ref.kind === 'Secret');
+  const fields = changes.map(({ shown }) => shown);
+  const isSame = fields.length === 0 && fieldsOwned(live, fieldManager) === fieldsOwned(after, fieldManager);
+  return { ...planned, action: isSame ? 'keep' : 'update', fields, changes };
 }
 
 /** What cannot be changed in place. @throws Refused when it is refused for another reason, or cannot be replaced either */
@@ -200,16 +214,6 @@ async function podsOfReplaced(
   }
 }
 
-/** Why a dry run says nothing about what an apply would do; undefined when it was an answer. */
-function reasonNotTried(error: unknown, { kind }: KubeObject): string | undefined {
-  if (!isKubeError(error)) return undefined;
-  const webhook = /admission webhook "([^"]{1,200})" does not support dry run/.exec(error.message)?.[1];
-  if (webhook !== undefined) return `the admission webhook ${webhook} takes part in no dry run`;
-  // That the role is one of the same set was checked before.
-  if (kind === 'RoleBinding' && error.status === 404) return 'it can be tried when its Role is there';
-  return undefined;
-}
-
 function asTaken(planned: Omit<PlannedObject, 'action' | 'fields'>, changes: FieldChange[]): PlannedObject {
   return { ...planned, action: 'update', fields: changes.map(({ shown }) => shown), changes, isTakenOver: true };
 }
@@ -246,10 +250,10 @@ export function refuse(error: unknown, what: string): never {
 function ofOneThatGoes(
   planned: Omit<PlannedObject, 'action' | 'fields'>,
   live: KubeObject,
-  { installation, leavesGoingClaims = false }: ObjectPlanInput,
+  { installation, goingClaims = 'refused' }: ObjectPlanInput,
 ): PlannedObject {
   if (isClaim(live)) {
-    if (leavesGoingClaims) return { ...planned, action: 'keep', fields: [] };
+    if (goingClaims !== 'refused') return { ...planned, action: 'keep', fields: [] };
     throw new Refused({ reason: 'apply-refused', message: goingClaim(live, installation) });
   }
   const fields = ['metadata.deletionTimestamp: is being deleted, made anew when it is gone'];
@@ -257,6 +261,26 @@ function ofOneThatGoes(
   const how = { propagation: 'Foreground', needsConsent: false, isGoing: true } as const;
   const replacement: Replacement = { uid, ...how, fields, resizes: [] };
   return { ...planned, action: 'replace', fields, replacement };
+}
+
+/** @throws Refused when it ends or makes pods, or may, that use a claim which somebody deletes: they may be the last that keep the data */
+async function keepGoingClaim(found: FoundObject, input: ObjectPlanInput, after?: KubeObject): Promise<void> {
+  const { object, live } = found;
+  if (input.goingClaims === 'let-go' || (live && after && !turnsPods(live, after))) return;
+  const message = await tellGoingClaim(live ? [object, live] : [object], input);
+  if (message !== undefined) throw new Refused({ reason: 'apply-refused', message });
+}
+
+/** What is to be said of a claim that somebody is deleting under pods of these objects. @throws Refused when it cannot be looked for */
+export async function tellGoingClaim(
+  objects: readonly KubeObject[],
+  input: Pick<ObjectPlanInput, 'kube' | 'installation' | 'isLate' | 'signal'>,
+): Promise<string | undefined> {
+  const { kube, installation, signal } = input;
+  const claim = await findGoingClaim(kube, objects, { ...patienceOf(input), signal }).catch((error: unknown) =>
+    refuse(error, 'the volume claims'),
+  );
+  return claim && goingClaim(claim, installation);
 }
 
 /** By its uid when that was written down; by its labels when a kill came between applying it and writing that down. */

@@ -1,4 +1,5 @@
-import type { KubeError } from '../../kube/error.ts';
+import type { KubeObject } from '../../kube/client.ts';
+import { isKubeError, type KubeError } from '../../kube/error.ts';
 import type { Failure } from '../outcome.ts';
 
 /** A refused apply in words, without the values that validation errors repeat. */
@@ -73,6 +74,16 @@ function olderKind(object: string, said: string): string {
 function notHeld(object: string, said: string): string {
   const missing = said.split('not currently held:').at(-1)?.trim().replaceAll('\n', '; ').slice(0, 800) ?? '';
   return `${object} would give rights that the agent does not have itself, and so may not give: ${missing}. The signed release must name them, and the customer grant them`;
+}
+
+/** Why a dry run says nothing about what an apply would do; undefined when it was an answer. */
+export function reasonNotTried(error: unknown, { kind }: KubeObject): string | undefined {
+  if (!isKubeError(error)) return undefined;
+  const webhook = /admission webhook "([^"]{1,200})" does not support dry run/.exec(error.message)?.[1];
+  if (webhook !== undefined) return `the admission webhook ${webhook} takes part in no dry run`;
+  // That the role is one of the same set was checked before.
+  if (kind === 'RoleBinding' && error.status === 404) return 'it can be tried when its Role is there';
+  return undefined;
 }
 
 export function noKind(object: string): string {

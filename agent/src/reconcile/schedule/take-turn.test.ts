@@ -11,13 +11,11 @@ const labels = { 'steward.dev/installation': 'shop', 'steward.dev/organization':
 function object(apiVersion: string, kind: string, name: string, spec = {}): KubeObject {
   return { apiVersion, kind, metadata: { name, namespace: 'n', uid: name, labels }, spec };
 }
-const web = object('apps/v1', 'Deployment', 'web', { replicas: 2 });
+const volumes = [{ name: 'data', persistentVolumeClaim: { claimName: 'data' } }];
+const web = object('apps/v1', 'Deployment', 'web', { replicas: 2, template: { spec: { volumes } } });
 const nightly = object('batch/v1', 'CronJob', 'nightly');
-const others = [
-  object('v1', 'ConfigMap', 'config'),
-  object('v1', 'PersistentVolumeClaim', 'data'),
-  object('batch/v1', 'Job', 'migrate'),
-];
+const data = object('v1', 'PersistentVolumeClaim', 'data');
+const others = [object('v1', 'ConfigMap', 'config'), data, object('batch/v1', 'Job', 'migrate')];
 const evening = Date.parse('2026-11-23T22:00:00Z');
 const runState: RunState = {
   stopped: false,
@@ -27,6 +25,7 @@ const runState: RunState = {
 
 interface World {
   live?: KubeObject[];
+  claims?: KubeObject[];
   isPaused?: boolean;
   runs?: Partial<RunState>;
   /** Each read of an object of the set ends with it. */
@@ -46,7 +45,13 @@ function entry({ apiVersion, kind, ...rest }: KubeObject): InventoryEntry {
 }
 
 /** A turn of an installation whose window is open, in a cluster where time passes with each look at the clock. */
-async function turn({ live = [web, nightly], isPaused = false, runs = {}, fault }: World = {}): Promise<Turned> {
+async function turn({
+  live = [web, nightly],
+  claims = [],
+  isPaused = false,
+  runs = {},
+  fault,
+}: World = {}): Promise<Turned> {
   const applied: KubeObject[] = [];
   const all = [...others, web, nightly];
   const good = { generation: 1, version: '1.0.0', renderRef: 'r', runState: { ...runState, ...runs } };
@@ -69,7 +74,7 @@ async function turn({ live = [web, nightly], isPaused = false, runs = {}, fault 
     link: { sendEvent: () => undefined },
     log: { info: () => undefined },
     kube: {
-      list: async () => [],
+      list: async ({ kind }: { kind: string }) => (kind === data.kind ? claims : []),
       resourceOf: async (apiVersion: string, kind: string) => ({
         ...entry({ ...web, apiVersion, kind }),
         namespaced: true,
@@ -115,6 +120,11 @@ describe('a turn of a schedule', () => {
       'one of these objects is paused',
       { live: [{ ...web, metadata: { ...web.metadata, annotations: { [PAUSED_ANNOTATION]: '' } } }, nightly] },
       `--namespace n annotate deployment web ${PAUSED_ANNOTATION}-`,
+    ],
+    [
+      'somebody deletes a claim that its pods use',
+      { claims: [{ ...data, metadata: { ...data.metadata, deletionTimestamp: '2026-11-23T12:00:00Z' } }] },
+      'PersistentVolumeClaim/data is being deleted',
     ],
     [
       'an API does not answer',

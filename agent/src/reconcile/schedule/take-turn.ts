@@ -10,6 +10,7 @@ import { applyPlan } from '../execute/apply-plan.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
 import { inventoryKey, mergedInventory } from '../plan/inventory.ts';
 import { makePlan, type ObjectPlan } from '../plan/make-plan.ts';
+import { orRefused, tellGoingClaim } from '../plan/plan-object.ts';
 import { setInput, standingRelease } from '../plan/set-input.ts';
 import { dueTurn } from './due-turn.ts';
 import { findTurnedSet, standingGeneration } from '../history/standing-set.ts';
@@ -91,6 +92,12 @@ async function plan(
   const keys = new Set(turned.map(keyOf));
   const helmRelease = standingRelease(installation);
   const deadlineMs = deadlineOf(context);
+  const isLate = (): boolean => context.now().getTime() > deadlineMs;
+  // Nobody is present who would save what goes with its last pod, as somebody who says stop is.
+  const asked = { kube: context.kube, installation: installation.name, isLate, signal };
+  const going = await orRefused(async () => done(await tellGoingClaim(turned, asked)));
+  if (!going.ok) return going;
+  if (going.value !== undefined) return failed('conflict', going.value);
   const planned = await makePlan({
     ...setInput(context, installation, helmRelease, set),
     objects: turned,
@@ -99,7 +106,7 @@ async function plan(
     isAdopting: false,
     replaceable: new Set(),
     mayAskLess: true,
-    isLate: () => context.now().getTime() > deadlineMs,
+    isLate,
     signal,
   });
   if (!planned.ok) return planned;

@@ -5,10 +5,11 @@ import { setInput } from '../../plan/set-input.ts';
 import type { ReleaseSet } from '../../render/release-set.ts';
 import { keptGeneration } from '../../history/good-generations.ts';
 import { isOverdue } from '../run/deadline.ts';
+import type { GoingClaims } from '../../volumes/going-claims.ts';
 import { loadStored } from './prepare-set.ts';
 import type { Run } from '../run/run.ts';
 
-/** New pods, which cannot use a claim that is being deleted. */
+/** They make new pods, which cannot use a claim that is being deleted; of a scale it depends on the counts. */
 const MAKES_PODS: ReadonlySet<OperationKind> = new Set([
   'install',
   'upgrade',
@@ -40,10 +41,15 @@ export async function planInput(
     isAdopting: run.kind === 'adopt',
     replaceable: new Set([...(set.meta.replace ?? []), ...left]),
     mayAskLess: isBack,
-    leavesGoingClaims: isWayBack || run.kind === 'stop' || !run.kinds.some((kind) => MAKES_PODS.has(kind)),
+    goingClaims: goingClaims(run, isWayBack),
     isLate: () => isOverdue(run, isWayBack),
     signal,
   };
+}
+
+function goingClaims({ kind, kinds }: Run, isWayBack: boolean): GoingClaims {
+  if (isWayBack || kind === 'stop') return 'let-go';
+  return kinds.some((one) => MAKES_PODS.has(one)) ? 'refused' : 'kept';
 }
 
 /** What a set that is gone allowed is not known: a replacement is refused then, by its name. */
