@@ -214,6 +214,34 @@ describe.concurrent('hooks of a chart', () => {
   });
 });
 
+describe.concurrent('a hook before an uninstall that fails', () => {
+  it('leaves the service as it runs, and watched', async () => {
+    const { hub } = fixture;
+    const parameters = { hook: 'pre-delete', end: '7' };
+    const where = await fixture.installed(hooks, parameters);
+    const want = { ...where, release: hooks };
+    const end = await hub.end(fixture.offer({ ...want, generation: 2, kind: 'uninstall' }));
+    expect(end).toMatchObject({ state: 'failed', reason: 'hook-failed' });
+    expect(end.message).toContain('Nothing else was changed: 1.0.0 runs on');
+    expect(hub.observed[where.installationId]).toMatchObject({ state: 'running', observedGeneration: 1 });
+    // Its health is told as before; what would put it right at once is left out.
+    await fixture.policy({ rules: { repair: 'deny' }, installations: [where.name] }, `no-${where.name}`);
+    const path = '/spec/template/spec/containers/0/readinessProbe/httpGet/path';
+    const patch = JSON.stringify([{ op: 'replace', path, value: '/missing' }]);
+    await world.kubectl(where, 'patch', 'deployment', where.name, '--type=json', '-p', patch);
+    await hub.healthOf(where, ({ health }) => health !== 'healthy', 20_000);
+  });
+
+  it('has the time of the release, and no more', async () => {
+    const change = world.rule({ deadlineSeconds: 10 });
+    const hasty = await fixture.publish({ chart: 'hooks', version: '1.1.0', change });
+    const where = await fixture.installed(hasty, { hook: 'pre-delete', end: 'never' });
+    const end = await fixture.hub.end(fixture.offer({ ...where, generation: 2, release: hasty, kind: 'uninstall' }));
+    expect(end).toMatchObject({ state: 'failed', reason: 'hook-failed' });
+    expect(end.message).toContain('before the deadline');
+  });
+});
+
 describe.concurrent('an operation that is cancelled under way', () => {
   it('goes back when that is asked for, and stays where it is when it is to hold', async () => {
     const { hub } = fixture;

@@ -6,51 +6,67 @@ import { hooksAt } from '../hooks/hook-object.ts';
 import { planHooks } from '../hooks/plan-hooks.ts';
 import { setAsItRuns } from '../run-state/with-run-state.ts';
 import { runHooks } from '../hooks/run-hooks.ts';
-import { done, type Outcome } from '../outcome.ts';
+import { done, type Failure, type Outcome } from '../outcome.ts';
 import { entryName, inventoryKey } from '../plan/inventory.ts';
 import { countsOf, toldPlan, wavesSentence } from '../plan/told-plan.ts';
 import { sentences } from '../../sentences.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
 import { rememberMakers } from '../volumes/load-claims.ts';
 import { loadDecision, obtainConsent, type Planned } from './prepare/consent.ts';
-import { endRemoved, endUnfinished, refuse } from './run/ends.ts';
+import { endBeforeChange, endRemoved, endUnfinished, refuse } from './run/ends.ts';
 import { planRemoval, remove, withinAgreed, type Removal } from './removal.ts';
 import { deadlineOf } from './run/deadline.ts';
 import type { Run } from './run/run.ts';
 
-const DEADLINE_MS = 10 * 60_000;
+/** Of the removal itself; hooks have the time of the release. */
+const REMOVAL_MS = 10 * 60_000;
 
 /** Removes an installation; what cannot be had again stays unless it was asked for. Safe to begin again after a kill. */
 export async function uninstall(run: Run): Promise<void> {
+  const set = await loadSet(run);
   if (run.record.status.state !== 'running') {
-    const agreed = await prepare(run);
+    const agreed = await prepare(run, set);
     if (!agreed.ok) return refuse(run, agreed.failure);
-    const { told, plan } = agreed.value;
-    await rememberMakers(run, plan.makers);
-    const message = `removing: ${countsOf(told.changes)}`;
-    const reach = plan.goes.map(({ entry }) => inventoryKey(entry));
-    await run.begin({ phase: 'apply', message, told, reach, lastsMs: DEADLINE_MS });
+    await rememberMakers(run, agreed.value.plan.makers);
+    await begin(run, set, agreed.value);
   }
   await run.write({});
   // What goes now is no failure of the service.
   run.context.monitors.end(run.installation.name);
-  const left = await carryOut(run);
-  if (!left.ok) return endUnfinished(run, left.failure);
+  const left = await carryOut(run, set);
+  if (!left.ok) return isUntouched(run) ? endUntouched(run, left.failure) : endUnfinished(run, left.failure);
   const { stays, others } = left.value;
   await writeOthers(run, others);
   const message = `${run.title} is done. ${leftOver(stays, run.installation.namespace, others.length > 0)}`;
   await endRemoved(run, { stays, message });
 }
 
+async function begin(run: Run, set: ReleaseSet | undefined, { told, plan }: Planned<Removal>): Promise<void> {
+  const hasHooks = set !== undefined && hooksAt(set.hooks, momentsOf(run)?.before).length > 0;
+  await run.begin({
+    phase: hasHooks ? 'pre-hooks' : 'apply',
+    message: `${hasHooks ? 'running hooks before' : 'removing'}: ${countsOf(told.changes)}`,
+    told,
+    reach: plan.goes.map(({ entry }) => inventoryKey(entry)),
+    lastsMs: hasHooks ? hooksMs(set) : REMOVAL_MS,
+  });
+}
+
+function hooksMs({ meta }: ReleaseSet): number {
+  return meta.deadlineSeconds * 1_000;
+}
+
 /** Hooks, what was applied, hooks, and then what the hooks made. @returns what stays */
-async function carryOut(run: Run): Promise<Outcome<Pick<Removal, 'stays' | 'others'>>> {
-  const set = await loadSet(run);
+async function carryOut(run: Run, set: ReleaseSet | undefined): Promise<Outcome<Pick<Removal, 'stays' | 'others'>>> {
   const moments = momentsOf(run);
   const begun = await runHooksAt(run, set, moments?.before, 'pre-hooks');
   if (!begun.ok) return begun;
+  if (run.record.status.phase === 'pre-hooks')
+    await enter(run, { phase: 'apply', message: 'hooks are done; removing', lastsMs: REMOVAL_MS });
   const removal = await planRemoval(run, run.signal);
   if (!removal.ok) return removal;
   const { goes, stays, others } = withinAgreed(removal.value, run.record.status.reach);
+  await noteRemoval(run);
   const removed = await run.span('remove', () =>
     remove(run, { goes: goes.filter(({ entry }) => entry.hook === undefined) }),
   );
@@ -64,6 +80,36 @@ async function carryOut(run: Run): Promise<Outcome<Pick<Removal, 'stays' | 'othe
   return cleared.ok ? done({ stays, others }) : cleared;
 }
 
+/** The next part has a time of its own. */
+async function enter(
+  run: Run,
+  { phase, message, lastsMs }: { phase: OperationPhase; message: string; lastsMs: number },
+): Promise<void> {
+  const deadlineAt = new Date(run.context.now().getTime() + lastsMs).toISOString();
+  await run.move({ state: 'running', phase, message, also: { deadlineAt } });
+}
+
+/** Of the good generation, since that is what runs: a removal of it has begun, in this try or an earlier one. */
+async function noteRemoval(run: Run): Promise<void> {
+  const { status } = run.installation;
+  const [good] = status.history;
+  if (!good || !isUntouched(run)) return;
+  const removalOf = good.renderRef;
+  await run.write({ removalOf });
+  status.removalOf = removalOf;
+}
+
+/** Whether all of the last good generation runs as it did. What never was whole is not. */
+function isUntouched({ installation: { status } }: Run): boolean {
+  const [good] = status.history;
+  return good !== undefined && status.removalOf !== good.renderRef;
+}
+
+async function endUntouched(run: Run, failure: Failure): Promise<void> {
+  run.context.monitors.watch(run.installation, run.installation.status.watched);
+  await endBeforeChange(run, failure);
+}
+
 async function runHooksAt(
   run: Run,
   set: ReleaseSet | undefined,
@@ -71,11 +117,14 @@ async function runHooksAt(
   phase: OperationPhase,
 ): Promise<Outcome<void>> {
   if (!set || event === undefined || hooksAt(set.hooks, event).length === 0) return done(undefined);
+  if (phase === 'post-hooks' && run.record.status.phase !== phase)
+    await enter(run, { phase, message: 'removed; running hooks after', lastsMs: hooksMs(set) });
   return run.span(phase, () => runHooks(run, set, { event, phase, deadlineMs: deadlineOf(run, false) }));
 }
 
 /** Of the last good generation: what never was whole, or whose set somebody removed, goes without hooks. */
-async function loadSet({ context, installation, signal }: Run): Promise<ReleaseSet | undefined> {
+async function loadSet(run: Run): Promise<ReleaseSet | undefined> {
+  const { context, installation, signal } = run;
   const [good] = installation.status.history;
   if (!good) return undefined;
   try {
@@ -87,7 +136,7 @@ async function loadSet({ context, installation, signal }: Run): Promise<ReleaseS
   }
 }
 
-async function prepare(run: Run): Promise<Outcome<Planned<Removal>>> {
+async function prepare(run: Run, set: ReleaseSet | undefined): Promise<Outcome<Planned<Removal>>> {
   const decision = await loadDecision(run);
   if (!decision.ok) return decision;
   await run.move({ state: run.record.status.state, phase: 'plan', message: `looking at what is there: ${run.title}` });
@@ -95,7 +144,6 @@ async function prepare(run: Run): Promise<Outcome<Planned<Removal>>> {
     const removal = await planRemoval(run, run.untilWriting);
     if (!removal.ok) return removal;
     await writeOthers(run, removal.value.others);
-    const set = await loadSet(run);
     const hooks = set ? await planHooks(run, set) : done([]);
     return hooks.ok ? done({ plan: removal.value, told: describe(run, removal.value, hooks.value) }) : hooks;
   };
