@@ -1,5 +1,6 @@
 // @module-tag one-try
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { fieldAt } from '@steward/shared';
 import { waitUntil } from '../support/wait-until.ts';
 import { HookWorld } from './hook-world.ts';
 import type { Published, ReconcileFixture, RunningAgent, Where } from './reconcile-fixture.ts';
@@ -239,6 +240,49 @@ describe.concurrent('a hook before an uninstall that fails', () => {
     const end = await fixture.hub.end(fixture.offer({ ...where, generation: 2, release: hasty, kind: 'uninstall' }));
     expect(end).toMatchObject({ state: 'failed', reason: 'hook-failed' });
     expect(end.message).toContain('before the deadline');
+  });
+});
+
+describe.concurrent('hooks before an uninstall that was left unfinished', () => {
+  /** An installation whose uninstall came to nothing when some of it was gone already. */
+  async function leftUnfinished(): Promise<Where> {
+    const where = await fixture.installed(hooks, { hook: 'pre-delete' });
+    const hold = async (kind: string, finalizers: string[]): Promise<void> => {
+      const patch = JSON.stringify({ metadata: { finalizers } });
+      await world.kubectl(where, 'patch', kind, where.name, '--type=merge', '-p', patch);
+    };
+    for (const kind of ['deployment', 'configmap']) await hold(kind, ['a.example/held']);
+    const lost = fixture.offer({ ...where, release: hooks, generation: 2, kind: 'uninstall' });
+    const message = `waiting until these are gone: Deployment/${where.name}`;
+    await fixture.hub.reach(lost, { phase: 'roll-out', message });
+    await fixture.kubectl('delete', 'operation', `op-${lost}`, '-n', fixture.namespace, '--wait=false');
+    // That its object is gone is seen when it is written of.
+    await hold('deployment', []);
+    expect(await fixture.hub.end(lost)).toMatchObject({ state: 'failed', reason: 'lost-track' });
+    await hold('configmap', []);
+    return where;
+  }
+
+  it('are not run again by the next try', async () => {
+    const { hub } = fixture;
+    const where = await leftUnfinished();
+    const gone = fixture.offer({ ...where, release: hooks, generation: 3, kind: 'uninstall' });
+    expect(await hub.end(gone)).toMatchObject({ state: 'succeeded' });
+    const told = [...(hub.results.get(gone)?.values() ?? [])].flatMap(({ plan }) => plan?.changes ?? []);
+    expect(told.filter(({ fields }) => fields?.includes('pre-delete hook'))).toEqual([]);
+    expect(world.jobs(where)).toHaveLength(1);
+  });
+
+  it('are due again when something was applied since', async () => {
+    const where = await leftUnfinished();
+    const noted = async (): Promise<unknown> =>
+      fieldAt(await fixture.get('Installation', where.name), ['status', 'removalOf']);
+    expect(await noted()).toBeDefined();
+    const parameters = { hook: 'pre-delete', end: '7' };
+    const want = { ...where, release: hooks, parameters };
+    const again = fixture.offer({ ...want, generation: 3, kind: 'upgrade' });
+    expect(await fixture.hub.end(again)).toMatchObject({ state: 'succeeded' });
+    expect(await noted()).toBeUndefined();
   });
 });
 

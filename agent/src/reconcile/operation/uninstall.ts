@@ -1,4 +1,4 @@
-import type { HookEvent, OperationPhase, OperationPlan } from '@steward/shared';
+import type { ChartHook, HookEvent, OperationPhase, OperationPlan } from '@steward/shared';
 import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
 import { writeOthers } from '../adopt/others.ts';
 import { momentsOf } from '../hooks/hook-moments.ts';
@@ -122,18 +122,26 @@ async function runHooksAt(
   return run.span(phase, () => runHooks(run, set, { event, phase, deadlineMs: deadlineOf(run, false) }));
 }
 
-/** Of the last good generation: what never was whole, or whose set somebody removed, goes without hooks. */
+/**
+ * Of the last good generation: what never was whole, or whose set somebody removed, goes without hooks. An earlier try that has removed
+ * something has run those before it: they would need what is gone.
+ */
 async function loadSet(run: Run): Promise<ReleaseSet | undefined> {
   const { context, installation, signal } = run;
   const [good] = installation.status.history;
   if (!good) return undefined;
   try {
-    return setAsItRuns(await context.renders.load(good.renderRef), good);
+    const set = setAsItRuns(await context.renders.load(good.renderRef), good);
+    return isUntouched(run) ? set : { ...set, hooks: withoutMoment(set.hooks, momentsOf(run)?.before) };
   } catch (error) {
     signal.throwIfAborted();
     context.log.warn('an uninstall goes on without hooks', { installation: installation.name, error });
     return undefined;
   }
+}
+
+function withoutMoment(hooks: readonly ChartHook[], event: HookEvent | undefined): ChartHook[] {
+  return hooks.map((hook) => ({ ...hook, events: hook.events.filter((one) => one !== event) }));
 }
 
 async function prepare(run: Run, set: ReleaseSet | undefined): Promise<Outcome<Planned<Removal>>> {
