@@ -38,7 +38,10 @@ const MAX_LOOK_MS = 2_000;
 const WIDTH = 4;
 const CLAIM = WATCHED.PersistentVolumeClaim.ref;
 
-/** What is there, and what becomes of it. */
+/**
+ * What is there, and what becomes of it. What the agent may not look at stays: no grant names it any more. But for what it was agreed to
+ * remove: the rights for that went since, and without them it fails.
+ */
 export async function planRemoval(run: Run, signal: AbortSignal): Promise<Outcome<Removal>> {
   const { deleteVolumes } = run.record.spec.desired;
   const entries = new Map(run.installation.status.inventory.map((entry) => [inventoryKey(entry), entry]));
@@ -51,7 +54,10 @@ export async function planRemoval(run: Run, signal: AbortSignal): Promise<Outcom
   }
   const looked = await loadAll(run, [...entries.values()], signal);
   if (!looked.ok) return looked;
+  const { state, reach } = run.record.status;
+  const isAgreed = state === 'running' ? agreedBy(reach) : () => false;
   const found = looked.value.map(({ entry, live }) => {
+    if (live === null && !isAgreed(inventoryKey(entry))) return { entry, keep: true, wave: 0 };
     const isVolume = entry.kind === CLAIM.kind;
     const keep = isVolume ? !deleteVolumes : reasonToKeep(entry.kind, live?.metadata.annotations) !== undefined;
     return { entry, keep, wave: live ? waveOf(live) : 0 };

@@ -14,6 +14,8 @@ import type { ReleaseSet } from '../render/release-set.ts';
 import { rememberMakers } from '../volumes/load-claims.ts';
 import { loadDecision, obtainConsent, type Planned } from './prepare/consent.ts';
 import { endBeforeChange, endRemoved, endUnfinished, refuse } from './run/ends.ts';
+import { loadLastGood } from './last-good.ts';
+import { awaitRights } from './prepare/rights.ts';
 import { planRemoval, remove, withinAgreed, type Removal } from './removal.ts';
 import { deadlineOf } from './run/deadline.ts';
 import type { Run } from './run/run.ts';
@@ -127,17 +129,11 @@ async function runHooksAt(
  * something has run those before it: they would need what is gone.
  */
 async function loadSet(run: Run): Promise<ReleaseSet | undefined> {
-  const { context, installation, signal } = run;
-  const [good] = installation.status.history;
-  if (!good) return undefined;
-  try {
-    const set = setAsItRuns(await context.renders.load(good.renderRef), good);
-    return isUntouched(run) ? set : { ...set, hooks: withoutMoment(set.hooks, momentsOf(run)?.before) };
-  } catch (error) {
-    signal.throwIfAborted();
-    context.log.warn('an uninstall goes on without hooks', { installation: installation.name, error });
-    return undefined;
-  }
+  const [good] = run.installation.status.history;
+  const stored = await loadLastGood(run);
+  if (!stored || !good) return undefined;
+  const set = setAsItRuns(stored, good);
+  return isUntouched(run) ? set : { ...set, hooks: withoutMoment(set.hooks, momentsOf(run)?.before) };
 }
 
 function withoutMoment(hooks: readonly ChartHook[], event: HookEvent | undefined): ChartHook[] {
@@ -147,6 +143,8 @@ function withoutMoment(hooks: readonly ChartHook[], event: HookEvent | undefined
 async function prepare(run: Run, set: ReleaseSet | undefined): Promise<Outcome<Planned<Removal>>> {
   const decision = await loadDecision(run);
   if (!decision.ok) return decision;
+  const { deleteVolumes } = run.record.spec.desired;
+  if (set) await awaitRights(run, set.meta.permissions, { deletesVolumes: deleteVolumes === true });
   await run.move({ state: run.record.status.state, phase: 'plan', message: `looking at what is there: ${run.title}` });
   const replan = async (): Promise<Outcome<Planned<Removal>>> => {
     const removal = await planRemoval(run, run.untilWriting);
