@@ -215,8 +215,8 @@ describe.concurrent('hooks of a chart', () => {
   });
 });
 
-describe.concurrent('a hook before an uninstall that fails', () => {
-  it('leaves the service as it runs, and watched', async () => {
+describe.concurrent('hooks before an uninstall', () => {
+  it('that fail leave the service as it runs, and watched', async () => {
     const { hub } = fixture;
     const parameters = { hook: 'pre-delete', end: '7' };
     const where = await fixture.installed(hooks, parameters);
@@ -233,7 +233,7 @@ describe.concurrent('a hook before an uninstall that fails', () => {
     await hub.healthOf(where, ({ health }) => health !== 'healthy', 20_000);
   });
 
-  it('has the time of the release, and no more', async () => {
+  it('have the time of the release, and no more', async () => {
     const change = world.rule({ deadlineSeconds: 10 });
     const hasty = await fixture.publish({ chart: 'hooks', version: '1.1.0', change });
     const where = await fixture.installed(hasty, { hook: 'pre-delete', end: 'never' });
@@ -241,9 +241,7 @@ describe.concurrent('a hook before an uninstall that fails', () => {
     expect(end).toMatchObject({ state: 'failed', reason: 'hook-failed' });
     expect(end.message).toContain('before the deadline');
   });
-});
 
-describe.concurrent('hooks before an uninstall that was left unfinished', () => {
   /** An installation whose uninstall came to nothing when some of it was gone already. */
   async function leftUnfinished(): Promise<Where> {
     const where = await fixture.installed(hooks, { hook: 'pre-delete' });
@@ -263,7 +261,7 @@ describe.concurrent('hooks before an uninstall that was left unfinished', () => 
     return where;
   }
 
-  it('are not run again by the next try', async () => {
+  it('are not run again by the next try of one that was left unfinished', async () => {
     const { hub } = fixture;
     const where = await leftUnfinished();
     const gone = fixture.offer({ ...where, release: hooks, generation: 3, kind: 'uninstall' });
@@ -273,7 +271,7 @@ describe.concurrent('hooks before an uninstall that was left unfinished', () => 
     expect(world.jobs(where)).toHaveLength(1);
   });
 
-  it('are due again when something was applied since', async () => {
+  it('are due again when something was applied since one was left unfinished', async () => {
     const where = await leftUnfinished();
     const noted = async (): Promise<unknown> =>
       fieldAt(await fixture.get('Installation', where.name), ['status', 'removalOf']);
