@@ -21,7 +21,7 @@ beforeAll(async () => {
   bare = await fixture.publish({ chart: 'password' });
   agent = await fixture.start();
 });
-beforeEach(() => fixture.policy({ rules: { upgrade: 'allow', rollback: 'allow' } }));
+beforeEach(() => fixture.policy({ rules: { upgrade: 'allow', rollback: 'allow', uninstall: 'allow' } }));
 afterAll(async () => {
   await agent?.stop();
   await fixture?.close();
@@ -56,6 +56,25 @@ describe.concurrent('an Operation object that somebody deletes', () => {
     expect(await hub.end(next)).toMatchObject({ state: 'succeeded' });
     expect(await fixture.get('Secret', `render-${want.name}-g2`)).toBeUndefined();
     expect(hub.contradictions).toEqual([]);
+  });
+
+  it('during an uninstall is said of what is left, which is watched again', async () => {
+    const { hub } = fixture;
+    const want = await installed();
+    await hub.healthOf(want, ({ health }) => health === 'healthy');
+    const hold = async (kind: string, finalizers: string[]): Promise<void> => {
+      const patch = ['--type=merge', '-p', JSON.stringify({ metadata: { finalizers } })];
+      await fixture.kubectl('patch', kind, want.name, '--namespace', want.namespace, ...patch);
+    };
+    for (const kind of ['deployment', 'configmap']) await hold(kind, ['a.example/held']);
+    const lost = fixture.offer({ ...want, generation: 2, kind: 'uninstall' });
+    const message = `waiting until these are gone: Deployment/${want.name}`;
+    await hub.reach(lost, { phase: 'roll-out', message });
+    await remove('operation', `op-${lost}`);
+    await hold('deployment', []);
+    expect(await hub.end(lost)).toMatchObject({ state: 'failed', reason: 'lost-track' });
+    await hub.healthOf(want, ({ health }) => health !== 'healthy', 20_000);
+    await hold('configmap', []);
   });
 
   it('when only the last word was missing takes nothing away from what was done', async () => {

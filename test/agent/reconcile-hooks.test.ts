@@ -1,5 +1,6 @@
 // @module-tag one-try
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { fieldAt } from '@steward/shared';
 import { waitUntil } from '../support/wait-until.ts';
 import { HookWorld } from './hook-world.ts';
 import type { Published, ReconcileFixture, RunningAgent, Where } from './reconcile-fixture.ts';
@@ -242,6 +243,75 @@ describe.concurrent('hooks of a chart', () => {
     expect(world.jobs(where)).toHaveLength(4);
     const left = await world.kubectl(where, 'get', 'deployments,jobs,configmaps,secrets', '-o', 'name');
     expect(left.trim()).toBe('configmap/kube-root-ca.crt');
+  });
+});
+
+describe.concurrent('hooks before an uninstall', () => {
+  it('that fail leave the service as it runs, and watched', async () => {
+    const { hub } = fixture;
+    const parameters = { hook: 'pre-delete', end: '7' };
+    const where = await fixture.installed(hooks, parameters);
+    const want = { ...where, release: hooks };
+    const end = await hub.end(fixture.offer({ ...want, generation: 2, kind: 'uninstall' }));
+    expect(end).toMatchObject({ state: 'failed', reason: 'hook-failed' });
+    expect(end.message).toContain('Nothing else was changed: 1.0.0 runs on');
+    expect(hub.observed[where.installationId]).toMatchObject({ state: 'running', observedGeneration: 1 });
+    // Its health is told as before; what would put it right at once is left out.
+    await fixture.policy({ rules: { repair: 'deny' }, installations: [where.name] }, `no-${where.name}`);
+    const path = '/spec/template/spec/containers/0/readinessProbe/httpGet/path';
+    const patch = JSON.stringify([{ op: 'replace', path, value: '/missing' }]);
+    await world.kubectl(where, 'patch', 'deployment', where.name, '--type=json', '-p', patch);
+    await hub.healthOf(where, ({ health }) => health !== 'healthy', 20_000);
+  });
+
+  it('have the time of the release, and no more', async () => {
+    const change = world.rule({ deadlineSeconds: 10 });
+    const hasty = await fixture.publish({ chart: 'hooks', version: '1.1.0', change });
+    const where = await fixture.installed(hasty, { hook: 'pre-delete', end: 'never' });
+    const end = await fixture.hub.end(fixture.offer({ ...where, generation: 2, release: hasty, kind: 'uninstall' }));
+    expect(end).toMatchObject({ state: 'failed', reason: 'hook-failed' });
+    expect(end.message).toContain('before the deadline');
+  });
+
+  /** An installation whose uninstall came to nothing when some of it was gone already. */
+  async function leftUnfinished(): Promise<Where> {
+    const where = await fixture.installed(hooks, { hook: 'pre-delete' });
+    const hold = async (kind: string, finalizers: string[]): Promise<void> => {
+      const patch = JSON.stringify({ metadata: { finalizers } });
+      await world.kubectl(where, 'patch', kind, where.name, '--type=merge', '-p', patch);
+    };
+    for (const kind of ['deployment', 'configmap']) await hold(kind, ['a.example/held']);
+    const lost = fixture.offer({ ...where, release: hooks, generation: 2, kind: 'uninstall' });
+    const message = `waiting until these are gone: Deployment/${where.name}`;
+    await fixture.hub.reach(lost, { phase: 'roll-out', message });
+    await fixture.kubectl('delete', 'operation', `op-${lost}`, '-n', fixture.namespace, '--wait=false');
+    // That its object is gone is seen when it is written of.
+    await hold('deployment', []);
+    expect(await fixture.hub.end(lost)).toMatchObject({ state: 'failed', reason: 'lost-track' });
+    await hold('configmap', []);
+    return where;
+  }
+
+  it('are not run again by the next try of one that was left unfinished', async () => {
+    const { hub } = fixture;
+    const where = await leftUnfinished();
+    const gone = fixture.offer({ ...where, release: hooks, generation: 3, kind: 'uninstall' });
+    expect(await hub.end(gone)).toMatchObject({ state: 'succeeded' });
+    const told = [...(hub.results.get(gone)?.values() ?? [])].flatMap(({ plan }) => plan?.changes ?? []);
+    expect(told.filter(({ fields }) => fields?.includes('pre-delete hook'))).toEqual([]);
+    expect(world.jobs(where)).toHaveLength(1);
+  });
+
+  it('are due again when something was applied since one was left unfinished', async () => {
+    const where = await leftUnfinished();
+    const noted = async (): Promise<unknown> =>
+      fieldAt(await fixture.get('Installation', where.name), ['status', 'removalOf']);
+    expect(await noted()).toBeDefined();
+    const parameters = { hook: 'pre-delete', end: '7' };
+    const want = { ...where, release: hooks, parameters };
+    const again = fixture.offer({ ...want, generation: 3, kind: 'upgrade' });
+    expect(await fixture.hub.end(again)).toMatchObject({ state: 'succeeded' });
+    expect(await noted()).toBeUndefined();
   });
 });
 

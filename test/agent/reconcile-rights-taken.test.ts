@@ -12,7 +12,7 @@ let hasty: Published;
 
 beforeAll(async () => {
   fixture = await ReconcileFixture.create(inject('kubeconfig'));
-  await fixture.policy({ rules: { upgrade: 'allow', rollback: 'allow' } });
+  await fixture.policy({ rules: { upgrade: 'allow', rollback: 'allow', uninstall: 'allow' } });
   agent = await fixture.start();
   web = await fixture.publish({ chart: 'web' });
   const short = (release: Release): void => void (release.upgrade = { deadlineSeconds: 10, settleSeconds: 0 });
@@ -70,5 +70,20 @@ describe('a way back that waits for rights', () => {
     await fixture.grant(where.name, web);
     const next = fixture.offer({ ...where, generation: 3, release: web, kind: 'upgrade', parameters: { text: 'c' } });
     expect(await hub.end(next)).toMatchObject({ state: 'succeeded' });
+  });
+});
+
+describe.concurrent('rights that the customer has taken away before an end', () => {
+  it.each(['uninstall', 'leave'] as const)('are waited for before %s writes anything', async (kind) => {
+    const { hub } = fixture;
+    const where = await fixture.installed(web);
+    await fixture.kubectl('delete', 'rolebindings', '--all', '-n', where.namespace);
+    const end = fixture.offer({ ...where, generation: 2, release: web, kind });
+    const waiting = await hub.reach(end, { reason: 'missing-rights' });
+    expect(waiting.state).toBe('accepted');
+    expect(waiting.message).toContain(`steward installation grant ${where.name}`);
+    expect(hub.observed[where.installationId]).toMatchObject({ state: 'running' });
+    await fixture.grant(where.name, web);
+    expect(await hub.end(end)).toMatchObject({ state: 'succeeded' });
   });
 });

@@ -10,7 +10,7 @@ let web: Published;
 
 beforeAll(async () => {
   fixture = await ReconcileFixture.create(inject('kubeconfig'));
-  await fixture.policy({ rules: { upgrade: 'allow', rollback: 'allow' } });
+  await fixture.policy({ rules: { upgrade: 'allow', rollback: 'allow', uninstall: 'allow' } });
   agent = await fixture.start();
   web = await fixture.publish({ chart: 'web' });
 });
@@ -75,5 +75,24 @@ describe('a rollout that cannot be watched any more', () => {
     await says(`Deployment/${where.name}`);
     hub.cancel(upgrade, 'roll-back');
     expect(await hub.end(upgrade)).toMatchObject({ state: 'rolled-back', reason: 'cancelled' });
+  });
+});
+
+describe.concurrent('what an older version left and no grant names any more', () => {
+  it.each(['uninstall', 'leave'] as const)('stays, and does not hold up %s', async (kind) => {
+    const { hub } = fixture;
+    const older = await fixture.publish({ chart: 'password' });
+    const newer = await fixture.publish({ chart: 'web', service: 'password', version: '1.1.0' });
+    const where = await fixture.installed(older);
+    await fixture.grant(where.name, newer);
+    const want = { ...where, release: newer };
+    const upgrade = fixture.offer({ ...want, generation: 2, kind: 'upgrade' });
+    expect(await hub.end(upgrade)).toMatchObject({ state: 'succeeded' });
+    const end = await hub.end(fixture.offer({ ...want, generation: 3, kind }), 120_000);
+    expect(end.state).toBe('succeeded');
+    expect(end.message).toMatch(
+      kind === 'leave' ? /label secret \S+-auth steward\.dev/ : /--namespace \S+ delete secret \S+-auth/,
+    );
+    expect(await fixture.get('Secret', `${where.name}-auth`, where.namespace)).toBeDefined();
   });
 });

@@ -97,6 +97,11 @@ export const InstallationStatus = Type.Object({
    * that operation it is not certain what runs.
    */
   underWay: Type.Optional(UnderWay),
+  /**
+   * The stored set of the good generation of which an uninstall has begun to remove something: the hooks before that are done, and a
+   * next try does not run them again. Taken away with the first thing that is applied again.
+   */
+  removalOf: Type.Optional(Type.String()),
   /** Ids of removed installations that had this name. */
   formerIds: Type.Optional(Type.Array(Type.String())),
   /** What others changed of it. */

@@ -4,13 +4,12 @@ import type { KubeObject, MergePatch, ResourceRef } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
 import { nameOf } from '../../kube/object.ts';
 import { persist } from '../../operations/persist.ts';
+import { granted, patience } from '../execute/patience.ts';
 import type { Step, StepContext, StepResult } from '../execute/steps.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
 import { HELM_MANAGER, helmMarks, STEWARD_LABELS, type HelmRelease } from './helm-marks.ts';
 import { givenBack, takenOver } from '../fields/managed-fields.ts';
 
-/** An admission rule may refuse for a moment what it let pass before. */
-const TRIED_BEFORE = { forbiddenRetries: 5 };
 /** Controllers write the status of what they look after all the time. */
 const MAX_CONFLICTS = 20;
 const NOTHING: StepResult = { uid: undefined, generation: 0 };
@@ -39,7 +38,7 @@ export async function giveBack(
 ): Promise<Outcome<StepResult>> {
   const { kube, fieldManager, signal } = context;
   const { namespace, name, uid, hook } = entry;
-  const ref = await persist(() => kube.servedAs(entry), signal);
+  const ref = await persist(() => kube.servedAs(entry), signal, patience(context));
   if (!ref) return done(NOTHING);
   await rewrite({ ref, namespace, name }, context, (live) => {
     if (uid !== undefined && live.metadata.uid !== uid) return 'gone';
@@ -72,11 +71,12 @@ export function patchToGiveBack(
 /** Over the very object that was read. @returns false when it is gone */
 async function rewrite(
   { ref, namespace, name }: { ref: ResourceRef; namespace: string | undefined; name: string },
-  { kube, signal }: StepContext,
+  context: StepContext,
   patchOf: (live: KubeObject) => MergePatch | 'gone' | undefined,
 ): Promise<boolean> {
+  const { kube, signal } = context;
   for (let conflicts = 0; ; conflicts += 1) {
-    const live = await persist(() => kube.get(ref, namespace, name, { signal }), signal);
+    const live = await persist(() => kube.get(ref, namespace, name, { signal }), signal, patience(context));
     const patch = live ? patchOf(live) : 'gone';
     if (patch === 'gone' || !live) return false;
     if (patch === undefined) return true;
@@ -85,7 +85,7 @@ async function rewrite(
       await persist(
         () => kube.mergePatch(ref, namespace, name, bound, { fieldManager: HELM_MANAGER, signal }),
         signal,
-        TRIED_BEFORE,
+        granted(context),
       );
       return true;
     } catch (error) {

@@ -5,12 +5,24 @@ import { executeStep, type Step } from './steps.ts';
 
 const ref: ResourceRef = { group: '', version: 'v1', kind: 'ConfigMap', plural: 'configmaps', namespaced: true };
 const object: KubeObject = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a', namespace: 'n', uid: 'u' } };
+/** Helm's, and Steward's: either may be taken or given back. */
+const live: KubeObject = {
+  ...object,
+  metadata: {
+    ...object.metadata,
+    labels: { 'steward.dev/installation': 'a' },
+    managedFields: [{ manager: 'helm', operation: 'Apply', fieldsType: 'FieldsV1', fieldsV1: { 'f:data': {} } }],
+  },
+};
 const entry = { ...ref, name: 'a', namespace: 'n' };
 
 it.each<Step>([
   { type: 'apply', ref, object, force: true },
   { type: 'make-once', ref, object },
   { type: 'make-way', ref, object, uid: 'u', propagation: 'Foreground' },
+  { type: 'take-over', ref, object, uid: 'u' },
+  { type: 'give-back', entry, release: { releaseName: 'a', namespace: 'n' } },
+  { type: 'resize-claim', resize: { namespace: 'n', name: 'a', from: '1Gi', to: '2Gi' } },
   { type: 'remove', entry, propagation: 'Background' },
   { type: 'end', entry, isAwaited: false },
   { type: 'remove-pod', namespace: 'n', name: 'a', uid: 'u' },
@@ -21,7 +33,13 @@ it.each<Step>([
     nowMs += 1;
     throw new KubeError('failed calling webhook "a.example": no', { status: 500, reason: 'InternalError' });
   };
-  const kube = { servedAs: async () => ref, get: async () => object, apply: silent, create: silent };
+  const kube = {
+    servedAs: async () => ref,
+    get: async () => live,
+    apply: silent,
+    create: silent,
+    mergePatch: silent,
+  };
   const outcome = await executeStep(step, {
     kube: { ...kube, remove: silent, evict: silent } as unknown as KubeClient,
     fieldManager: 'f',

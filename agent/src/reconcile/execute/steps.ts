@@ -5,7 +5,7 @@ import type { KubeClient, KubeObject, ResourceRef } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
 import { nameOf } from '../../kube/object.ts';
 import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
-import { persist, type PersistOptions } from '../../operations/persist.ts';
+import { persist } from '../../operations/persist.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
 import { carryOutResize, type ClaimResize } from '../plan/claims.ts';
 import type { HelmRelease } from '../adopt/helm-marks.ts';
@@ -13,6 +13,7 @@ import { giveBack, takeOver } from '../adopt/hand-over.ts';
 import { ownerOf } from '../fields/owner.ts';
 import { FOREGROUND, hasEnded, isOfOperation } from '../hooks/hook-object.ts';
 import { refusalOf } from '../plan/refusal.ts';
+import { granted, patience, type Until } from './patience.ts';
 
 /** One change of the cluster. Each is safe to do again after a kill. */
 export type Step =
@@ -43,13 +44,10 @@ export interface StepResult {
   generation: number;
 }
 
-export interface StepContext {
+export interface StepContext extends Until {
   kube: KubeClient;
   fieldManager: string;
   signal: AbortSignal;
-  /** Waiting for something to go ends then, by {@link StepContext.now}. */
-  deadlineMs: number;
-  now: () => Date;
 }
 
 /** The API server finds a Role that was just made a moment later. */
@@ -58,16 +56,6 @@ const FIRST_LOOK_MS = 50;
 const MAX_LOOK_MS = 1_000;
 const NOTHING: StepResult = { uid: undefined, generation: 0 };
 const POD = WATCHED.Pod.ref;
-
-/** A webhook is waited for until the deadline. */
-function patience({ now, deadlineMs }: StepContext): PersistOptions {
-  return { isLate: () => now().getTime() > deadlineMs };
-}
-
-/** Also a refusal is not believed at once: the dry run went well a moment ago. */
-function granted(context: StepContext): PersistOptions {
-  return { ...patience(context), forbiddenRetries: 5 };
-}
 
 /** Carries out one step; a refusal by the API server is an answer, what passes by itself is tried again. */
 export async function executeStep(step: Step, context: StepContext): Promise<Outcome<StepResult>> {

@@ -39,7 +39,9 @@ export async function applySet(
   const metrics = set.meta.metrics ?? null;
   const replaced = plan.value.objects.flatMap(({ replacement }) => replacement?.claimMakers ?? []);
   const makers = mergedMakers(await loadMakers(run, run.whileWorking), [...makersIn(set.objects), ...replaced]);
-  await run.writeInventory(mergedInventory(inventory, coming), { watched, metrics, claimMakers: makers });
+  // What an uninstall has left unfinished is whole again from here on.
+  const also = { watched, metrics, claimMakers: makers, removalOf: null };
+  await run.writeInventory(mergedInventory(inventory, coming), also);
   run.installation.status.claimMakers = makers;
   const applied = await applyPlan(plan.value, stepContext(run, isWayBack), {
     isLastFirst: run.kind === 'stop' && !isWayBack,

@@ -1,12 +1,15 @@
 import { grantName, type OperationPlan } from '@steward/shared';
 import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
 import { sentences } from '../../sentences.ts';
+import { STEWARD_LABELS } from '../adopt/helm-marks.ts';
 import { executeStep } from '../execute/steps.ts';
 import { allOf, done, type Outcome } from '../outcome.ts';
 import { inParallel } from '../../parallel.ts';
 import { entryName } from '../plan/inventory.ts';
 import { toldPlan } from '../plan/told-plan.ts';
+import { loadLastGood } from './last-good.ts';
 import { loadDecision, obtainConsent, type Planned } from './prepare/consent.ts';
+import { awaitRights, findMissingRights } from './prepare/rights.ts';
 import { endRemoved, endUnfinished, hasEndedWell, refuse } from './run/ends.ts';
 import { deadlineOf } from './run/deadline.ts';
 import type { Run } from './run/run.ts';
@@ -30,7 +33,8 @@ export async function leave(run: Run): Promise<void> {
   run.context.monitors.end(run.installation.name);
   const given = await run.span('give-back', () => giveBack(run));
   if (!given.ok) return endUnfinished(run, given.failure);
-  const message = `${run.title} is done. ${whatIsLeft(run, run.installation.status.inventory)}`;
+  const left = whatIsLeft(run, run.installation.status.inventory);
+  const message = [`${run.title} is done. ${left}`, ...whatIsNotGiven(run, given.value)].join('\n');
   await endRemoved(run, { stays: [], message: saidAtRemoval(run) ?? message });
 }
 
@@ -42,6 +46,8 @@ function saidAtRemoval({ installation: { status }, record }: Run): string | unde
 async function prepare(run: Run): Promise<Outcome<Planned<void>>> {
   const decision = await loadDecision(run);
   if (!decision.ok) return decision;
+  const set = await loadLastGood(run);
+  if (set) await awaitRights(run, set.meta.permissions);
   await run.move({ state: run.record.status.state, phase: 'plan', message: `looking at what is there: ${run.title}` });
   const replan = async (): Promise<Outcome<Planned<void>>> => done({ plan: undefined, told: describe(run) });
   return run.span('approve', () => obtainConsent(run, { plan: undefined, told: describe(run) }, replan));
@@ -62,15 +68,38 @@ function countOf({ length }: readonly InventoryEntry[]): string {
   return length === 1 ? '1 object' : `${length} objects`;
 }
 
-async function giveBack(run: Run): Promise<Outcome<void>> {
+/** @returns what could not be given back, since no grant names it any more */
+async function giveBack(run: Run): Promise<Outcome<InventoryEntry[]>> {
   const { context, helmRelease: release, signal } = run;
   const { kube, config, now } = context;
   const step = { kube, fieldManager: config.fieldManager, signal, now, deadlineMs: deadlineOf(run, false) };
   const { inventory } = run.installation.status;
-  const outcomes = await inParallel(inventory, WIDTH, (entry) =>
-    executeStep({ type: 'give-back', entry, release }, step),
-  );
-  return allOf(outcomes);
+  const tried = await inParallel(inventory, WIDTH, async (entry) => ({
+    entry,
+    outcome: await executeStep({ type: 'give-back', entry, release }, step),
+  }));
+  const refused = tried.filter(({ outcome }) => !outcome.ok && outcome.failure.reason === 'missing-rights');
+  const areTaken = refused.length > 0 && (await lacksRights(run));
+  const counts = areTaken ? tried : tried.filter((one) => !refused.includes(one));
+  const given = allOf(counts.map(({ outcome }) => outcome));
+  return given.ok ? done(refused.map(({ entry }) => entry)) : given;
+}
+
+/** Whether rights that it began with were taken away since. */
+async function lacksRights(run: Run): Promise<boolean> {
+  const set = await loadLastGood(run);
+  if (!set) return false;
+  return (await findMissingRights(run, set.meta.permissions, { signal: run.signal })) !== undefined;
+}
+
+function whatIsNotGiven({ installation: { namespace } }: Run, entries: readonly InventoryEntry[]): string[] {
+  if (entries.length === 0) return [];
+  const labels = STEWARD_LABELS.map((label) => `${label}-`).join(' ');
+  const lines = [...Map.groupBy(entries, ({ kind }) => kind)].map(([kind, these]) => {
+    const names = these.map(({ name }) => name).join(' ');
+    return `kubectl --namespace ${namespace} label ${kind.toLowerCase()} ${names} ${labels}`;
+  });
+  return ["What no grant names any more stays as it is, with Steward's labels. To take them off:", ...lines];
 }
 
 /** The rights are the customer's to take back: the agent holds none to do that. */

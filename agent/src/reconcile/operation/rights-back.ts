@@ -25,7 +25,7 @@ export async function awaitRightsBack(
   const dayIsOverMs = Date.parse(rightsMissingSince) + PATIENCE_MS;
   let told: 'nothing' | 'missing' | 'refusal' = 'nothing';
   for (;;) {
-    const missing = await findMissingRights(run, permissions, run.signal);
+    const missing = await findMissingRights(run, permissions, { signal: run.signal });
     if (missing === undefined && told !== 'nothing') break;
     const message = sentences(`Generation ${wayBack.generation} cannot be put back yet`, missing ?? refused.message);
     if (run.givenUp) return failed('missing-rights', sentences(run.givenUp.message, message));

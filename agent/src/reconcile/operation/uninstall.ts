@@ -1,85 +1,74 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { waveOf, type HookEvent, type OperationPhase, type OperationPlan } from '@steward/shared';
-import { WATCHED } from '../../collect/namespace-objects.ts';
-import type { ClaimMaker } from '../../collect/objects/storage.ts';
-import type { KubeObject } from '../../kube/client.ts';
-import { isKubeError } from '../../kube/error.ts';
-import { nameOf } from '../../kube/object.ts';
+import type { ChartHook, HookEvent, OperationPhase, OperationPlan } from '@steward/shared';
 import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
-import { persist } from '../../operations/persist.ts';
-import { loadOthers, writeOthers } from '../adopt/others.ts';
-import { executeStep } from '../execute/steps.ts';
+import { writeOthers } from '../adopt/others.ts';
 import { momentsOf } from '../hooks/hook-moments.ts';
 import { hooksAt } from '../hooks/hook-object.ts';
 import { planHooks } from '../hooks/plan-hooks.ts';
 import { setAsItRuns } from '../run-state/with-run-state.ts';
 import { runHooks } from '../hooks/run-hooks.ts';
-import { allOf, done, failed, type Outcome } from '../outcome.ts';
-import { entryName, entryOf, inventoryKey, reasonToKeep } from '../plan/inventory.ts';
-import { inOrderOfRemoval } from '../plan/kind-order.ts';
-import { orRefused, refuse as refuseEntry } from '../plan/plan-object.ts';
-import { agreedBy } from '../plan/reach.ts';
-import { inParallel } from '../../parallel.ts';
+import { done, type Failure, type Outcome } from '../outcome.ts';
+import { entryName, inventoryKey } from '../plan/inventory.ts';
 import { countsOf, toldPlan, wavesSentence } from '../plan/told-plan.ts';
 import { sentences } from '../../sentences.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
-import { loadClaims, rememberMakers } from '../volumes/load-claims.ts';
+import { rememberMakers } from '../volumes/load-claims.ts';
 import { loadDecision, obtainConsent, type Planned } from './prepare/consent.ts';
-import { endRemoved, endUnfinished, refuse } from './run/ends.ts';
-import { deadlineOf, isOverdue } from './run/deadline.ts';
+import { endBeforeChange, endRemoved, endUnfinished, refuse } from './run/ends.ts';
+import { loadLastGood } from './last-good.ts';
+import { awaitRights } from './prepare/rights.ts';
+import { planRemoval, remove, withinAgreed, type Removal } from './removal.ts';
+import { deadlineOf } from './run/deadline.ts';
 import type { Run } from './run/run.ts';
 
-/** With the wave that it is of: as it lives, since the inventory does not have it. */
-interface Going {
-  entry: InventoryEntry;
-  wave: number;
-}
-
-interface Removal {
-  goes: Going[];
-  stays: InventoryEntry[];
-  /** What is in the namespace and is not this installation's: nobody's business but the customer's. */
-  others: string[];
-  makers: ClaimMaker[];
-}
-
-const DEADLINE_MS = 10 * 60_000;
-const FIRST_LOOK_MS = 200;
-const MAX_LOOK_MS = 2_000;
-const WIDTH = 4;
-const CLAIM = WATCHED.PersistentVolumeClaim.ref;
+/** Of the removal itself; hooks have the time of the release. */
+const REMOVAL_MS = 10 * 60_000;
 
 /** Removes an installation; what cannot be had again stays unless it was asked for. Safe to begin again after a kill. */
 export async function uninstall(run: Run): Promise<void> {
+  const set = await loadSet(run);
   if (run.record.status.state !== 'running') {
-    const agreed = await prepare(run);
+    const agreed = await prepare(run, set);
     if (!agreed.ok) return refuse(run, agreed.failure);
-    const { told, plan } = agreed.value;
-    await rememberMakers(run, plan.makers);
-    const message = `removing: ${countsOf(told.changes)}`;
-    const reach = plan.goes.map(({ entry }) => inventoryKey(entry));
-    await run.begin({ phase: 'apply', message, told, reach, lastsMs: DEADLINE_MS });
+    await rememberMakers(run, agreed.value.plan.makers);
+    await begin(run, set, agreed.value);
   }
   await run.write({});
   // What goes now is no failure of the service.
   run.context.monitors.end(run.installation.name);
-  const left = await carryOut(run);
-  if (!left.ok) return endUnfinished(run, left.failure);
+  const left = await carryOut(run, set);
+  if (!left.ok) return isUntouched(run) ? endUntouched(run, left.failure) : endUnfinished(run, left.failure);
   const { stays, others } = left.value;
   await writeOthers(run, others);
   const message = `${run.title} is done. ${leftOver(stays, run.installation.namespace, others.length > 0)}`;
   await endRemoved(run, { stays, message });
 }
 
+async function begin(run: Run, set: ReleaseSet | undefined, { told, plan }: Planned<Removal>): Promise<void> {
+  const hasHooks = set !== undefined && hooksAt(set.hooks, momentsOf(run)?.before).length > 0;
+  await run.begin({
+    phase: hasHooks ? 'pre-hooks' : 'apply',
+    message: `${hasHooks ? 'running hooks before' : 'removing'}: ${countsOf(told.changes)}`,
+    told,
+    reach: plan.goes.map(({ entry }) => inventoryKey(entry)),
+    lastsMs: hasHooks ? hooksMs(set) : REMOVAL_MS,
+  });
+}
+
+function hooksMs({ meta }: ReleaseSet): number {
+  return meta.deadlineSeconds * 1_000;
+}
+
 /** Hooks, what was applied, hooks, and then what the hooks made. @returns what stays */
-async function carryOut(run: Run): Promise<Outcome<Pick<Removal, 'stays' | 'others'>>> {
-  const set = await loadSet(run);
+async function carryOut(run: Run, set: ReleaseSet | undefined): Promise<Outcome<Pick<Removal, 'stays' | 'others'>>> {
   const moments = momentsOf(run);
   const begun = await runHooksAt(run, set, moments?.before, 'pre-hooks');
   if (!begun.ok) return begun;
+  if (run.record.status.phase === 'pre-hooks')
+    await enter(run, { phase: 'apply', message: 'hooks are done; removing', lastsMs: REMOVAL_MS });
   const removal = await planRemoval(run, run.signal);
   if (!removal.ok) return removal;
   const { goes, stays, others } = withinAgreed(removal.value, run.record.status.reach);
+  await noteRemoval(run);
   const removed = await run.span('remove', () =>
     remove(run, { goes: goes.filter(({ entry }) => entry.hook === undefined) }),
   );
@@ -93,6 +82,36 @@ async function carryOut(run: Run): Promise<Outcome<Pick<Removal, 'stays' | 'othe
   return cleared.ok ? done({ stays, others }) : cleared;
 }
 
+/** The next part has a time of its own. */
+async function enter(
+  run: Run,
+  { phase, message, lastsMs }: { phase: OperationPhase; message: string; lastsMs: number },
+): Promise<void> {
+  const deadlineAt = new Date(run.context.now().getTime() + lastsMs).toISOString();
+  await run.move({ state: 'running', phase, message, also: { deadlineAt } });
+}
+
+/** Of the good generation, since that is what runs: a removal of it has begun, in this try or an earlier one. */
+async function noteRemoval(run: Run): Promise<void> {
+  const { status } = run.installation;
+  const [good] = status.history;
+  if (!good || !isUntouched(run)) return;
+  const removalOf = good.renderRef;
+  await run.write({ removalOf });
+  status.removalOf = removalOf;
+}
+
+/** Whether all of the last good generation runs as it did. What never was whole is not. */
+function isUntouched({ installation: { status } }: Run): boolean {
+  const [good] = status.history;
+  return good !== undefined && status.removalOf !== good.renderRef;
+}
+
+async function endUntouched(run: Run, failure: Failure): Promise<void> {
+  run.context.monitors.watch(run.installation, run.installation.status.watched);
+  await endBeforeChange(run, failure);
+}
+
 async function runHooksAt(
   run: Run,
   set: ReleaseSet | undefined,
@@ -100,101 +119,42 @@ async function runHooksAt(
   phase: OperationPhase,
 ): Promise<Outcome<void>> {
   if (!set || event === undefined || hooksAt(set.hooks, event).length === 0) return done(undefined);
+  if (phase === 'post-hooks' && run.record.status.phase !== phase)
+    await enter(run, { phase, message: 'removed; running hooks after', lastsMs: hooksMs(set) });
   return run.span(phase, () => runHooks(run, set, { event, phase, deadlineMs: deadlineOf(run, false) }));
 }
 
-/** Of the last good generation: what never was whole, or whose set somebody removed, goes without hooks. */
-async function loadSet({ context, installation, signal }: Run): Promise<ReleaseSet | undefined> {
-  const [good] = installation.status.history;
-  if (!good) return undefined;
-  try {
-    return setAsItRuns(await context.renders.load(good.renderRef), good);
-  } catch (error) {
-    signal.throwIfAborted();
-    context.log.warn('an uninstall goes on without hooks', { installation: installation.name, error });
-    return undefined;
-  }
+/**
+ * Of the last good generation: what never was whole, or whose set somebody removed, goes without hooks. An earlier try that has removed
+ * something has run those before it: they would need what is gone.
+ */
+async function loadSet(run: Run): Promise<ReleaseSet | undefined> {
+  const [good] = run.installation.status.history;
+  const stored = await loadLastGood(run);
+  if (!stored || !good) return undefined;
+  const set = setAsItRuns(stored, good);
+  return isUntouched(run) ? set : { ...set, hooks: withoutMoment(set.hooks, momentsOf(run)?.before) };
 }
 
-async function prepare(run: Run): Promise<Outcome<Planned<Removal>>> {
+function withoutMoment(hooks: readonly ChartHook[], event: HookEvent | undefined): ChartHook[] {
+  return hooks.map((hook) => ({ ...hook, events: hook.events.filter((one) => one !== event) }));
+}
+
+async function prepare(run: Run, set: ReleaseSet | undefined): Promise<Outcome<Planned<Removal>>> {
   const decision = await loadDecision(run);
   if (!decision.ok) return decision;
+  const { deleteVolumes } = run.record.spec.desired;
+  if (set) await awaitRights(run, set.meta.permissions, { deletesVolumes: deleteVolumes === true });
   await run.move({ state: run.record.status.state, phase: 'plan', message: `looking at what is there: ${run.title}` });
   const replan = async (): Promise<Outcome<Planned<Removal>>> => {
     const removal = await planRemoval(run, run.untilWriting);
     if (!removal.ok) return removal;
     await writeOthers(run, removal.value.others);
-    const set = await loadSet(run);
     const hooks = set ? await planHooks(run, set) : done([]);
     return hooks.ok ? done({ plan: removal.value, told: describe(run, removal.value, hooks.value) }) : hooks;
   };
   const planned = await run.span('plan', replan);
   return planned.ok ? run.span('approve', () => obtainConsent(run, planned.value, replan)) : planned;
-}
-
-async function planRemoval(run: Run, signal: AbortSignal): Promise<Outcome<Removal>> {
-  const { deleteVolumes } = run.record.spec.desired;
-  const entries = new Map(run.installation.status.inventory.map((entry) => [inventoryKey(entry), entry]));
-  const { own, others, makers } = await loadClaims(run, signal);
-  const { inventory: applied } = run.installation.status;
-  const workloads = await loadOthers(run, { applied, makers, signal });
-  for (const claim of own) {
-    const entry = entryOf(CLAIM, claim, claim.metadata.uid);
-    entries.set(inventoryKey(entry), entry);
-  }
-  const looked = await loadAll(run, [...entries.values()], signal);
-  if (!looked.ok) return looked;
-  const found = looked.value.map(({ entry, live }) => {
-    const isVolume = entry.kind === CLAIM.kind;
-    const keep = isVolume ? !deleteVolumes : reasonToKeep(entry.kind, live?.metadata.annotations) !== undefined;
-    return { entry, keep, wave: live ? waveOf(live) : 0 };
-  });
-  return done({
-    goes: found.filter(({ keep }) => !keep).map(({ entry, wave }) => ({ entry, wave })),
-    stays: found.filter(({ keep }) => keep).map(({ entry }) => entry),
-    others: [...workloads, ...others.map(nameOf)],
-    makers,
-  });
-}
-
-/** What came since the plan was agreed to stays, but for what hooks of this very operation made. */
-function withinAgreed(removal: Removal, reach: readonly string[] | undefined): Removal {
-  const { goes, stays } = removal;
-  const isInPlan = agreedBy(reach);
-  const isAgreed = ({ entry }: Going): boolean => entry.hook !== undefined || isInPlan(inventoryKey(entry));
-  const came = goes.filter((going) => !isAgreed(going)).map(({ entry }) => entry);
-  return { ...removal, goes: goes.filter(isAgreed), stays: [...stays, ...came] };
-}
-
-/** What lives of these; null is what may not be looked at. An API that does not answer is waited for until the deadline. */
-async function loadAll(
-  run: Run,
-  entries: readonly InventoryEntry[],
-  signal: AbortSignal,
-): Promise<Outcome<{ entry: InventoryEntry; live: KubeObject | null }[]>> {
-  return orRefused(async () => {
-    const found = await inParallel(entries, WIDTH, async (entry) => {
-      const live = await load(run, entry, signal);
-      return live === undefined ? undefined : { entry, live };
-    });
-    return done(found.filter((one) => one !== undefined));
-  });
-}
-
-/** Undefined when it is gone or another one. @throws Refused */
-async function load(run: Run, entry: InventoryEntry, signal: AbortSignal): Promise<KubeObject | undefined | null> {
-  const { kube } = run.context;
-  const { namespace, name, uid } = entry;
-  const patience = { isLate: () => isOverdue(run, false) };
-  try {
-    const ref = await persist(() => kube.servedAs(entry), signal, patience);
-    if (!ref) return undefined;
-    const live = await persist(() => kube.get(ref, namespace, name, { signal }), signal, patience);
-    return live && (uid === undefined || uid === live.metadata.uid) ? live : undefined;
-  } catch (error) {
-    if (isKubeError(error) && error.status === 403) return null;
-    return refuseEntry(error, entryName(entry));
-  }
 }
 
 function describe(run: Run, { goes, stays, others }: Removal, hooks: OperationPlan['changes']): OperationPlan {
@@ -208,44 +168,6 @@ function describe(run: Run, { goes, stays, others }: Removal, hooks: OperationPl
   const alien = others.length > 0 ? [OTHERS_STAY] : [];
   const summary = sentences(`${run.title}: ${countsOf(changes)}`, ...waves, volumes, ...alien);
   return toldPlan(summary, [...hooks, ...changes]);
-}
-
-/** The last wave first, workloads before what they use, each kind gone before the next. */
-async function remove(run: Run, { goes }: Pick<Removal, 'goes'>): Promise<Outcome<void>> {
-  const { kube, config, now } = run.context;
-  const { signal } = run;
-  const order = { waveOf: ({ wave }: Going) => wave, kindOf: ({ entry }: Going) => entry.kind };
-  for (const going of inOrderOfRemoval(goes, order)) {
-    const group = going.map(({ entry }) => entry);
-    const context = { kube, fieldManager: config.fieldManager, signal, now, deadlineMs: deadlineOf(run, false) };
-    const outcomes = await inParallel(group, WIDTH, (entry) =>
-      executeStep({ type: 'remove', entry, propagation: 'Foreground' }, context),
-    );
-    const removed = allOf(outcomes);
-    if (!removed.ok) return removed;
-    const gone = await awaitGone(run, group);
-    if (!gone.ok) return gone;
-  }
-  return done(undefined);
-}
-
-async function awaitGone(run: Run, group: readonly InventoryEntry[]): Promise<Outcome<void>> {
-  const deadlineMs = deadlineOf(run, false);
-  let left = [...group];
-  for (let waitMs = FIRST_LOOK_MS; ; waitMs = Math.min(waitMs * 2, MAX_LOOK_MS)) {
-    const found = await loadAll(run, left, run.signal);
-    if (!found.ok) return found;
-    left = found.value.filter(({ live }) => live !== null).map(({ entry }) => entry);
-    if (left.length === 0) return done(undefined);
-    const names = left.map(entryName).slice(0, 5);
-    if (run.context.now().getTime() > deadlineMs) {
-      const message = `${names.join(', ')} did not go before the deadline; a finalizer may hold it up`;
-      return failed('rollout-deadline', message);
-    }
-    const message = `waiting until these are gone: ${names.join(', ')}`;
-    if (run.record.status.message !== message) await run.move({ state: 'running', phase: 'roll-out', message });
-    await delay(waitMs, undefined, { signal: run.signal });
-  }
 }
 
 /** Which these are only the customer is told, by the Operation in the cluster; and not how many: see others.ts. */

@@ -4,7 +4,8 @@ import { ClaimTemplate, claimView, isClaimOf, sizeOf } from '../../collect/objec
 import type { KubeClient, KubeObject } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
 import { nameOf } from '../../kube/object.ts';
-import { persist } from '../../operations/persist.ts';
+import { persist, type PersistOptions } from '../../operations/persist.ts';
+import { patience, type Until } from '../execute/patience.ts';
 import type { Failure } from '../outcome.ts';
 import { templatesOf } from '../volumes/claim-makers.ts';
 import { refusalOf } from './refusal.ts';
@@ -110,10 +111,10 @@ function amountAt(size: unknown): number {
 export async function carryOutResize(
   kube: KubeClient,
   resize: ClaimResize,
-  options: { fieldManager?: string; signal: AbortSignal },
+  options: { fieldManager: string; signal: AbortSignal } & Until,
 ): Promise<void> {
   const isLess = amountAt(resize.from) > amountAt(resize.to);
-  await resizeClaim(kube, resize, options).catch((error: unknown) => {
+  await resizeClaim(kube, resize, options, patience(options)).catch((error: unknown) => {
     if (!isLess || !isKubeError(error) || error.status !== 422) throw error;
   });
 }
@@ -122,10 +123,11 @@ async function resizeClaim(
   kube: KubeClient,
   { namespace, name, to }: ClaimResize,
   options: { dryRun?: boolean; fieldManager?: string; signal: AbortSignal },
+  until: PersistOptions = {},
 ): Promise<void> {
   const patch = { spec: { resources: { requests: { storage: to } } } };
   const { ref } = WATCHED.PersistentVolumeClaim;
-  await persist(() => kube.mergePatch(ref, namespace, name, patch, options), options.signal);
+  await persist(() => kube.mergePatch(ref, namespace, name, patch, options), options.signal, until);
 }
 
 async function dryRun(kube: KubeClient, resize: ClaimResize, signal: AbortSignal): Promise<Failure | undefined> {

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import type { Run } from '../run/run.ts';
 import { checksOf, findMissingRights } from './rights.ts';
 
-it('rights of an older release that no grant gives any more are not waited for, and neither is the deletion of volumes', () => {
+it('rights of an older release that no grant gives any more are not waited for, and the deletion of volumes only where they go', () => {
   const right = (resource: string, names?: string[]): never =>
     ({ apiGroup: '', apiVersion: 'v1', kind: 'X', resource, verbs: ['get', 'delete'], reason: 'r', names }) as never;
   const permissions = [right('secrets'), right('secrets', ['${installation}-auth']), right('persistentvolumeclaims')];
@@ -12,6 +12,8 @@ it('rights of an older release that no grant gives any more are not waited for, 
     'delete secrets shop-auth',
     'get persistentvolumeclaims',
   ]);
+  const withVolumes = checksOf(permissions, { releaseName: 'shop', namespace: 'n' }, { deletesVolumes: true });
+  expect(withVolumes).toHaveLength(checks.length + 1);
 });
 
 it('rights that are missing are named with the line that brings them, also over a Role that somebody edited', async () => {

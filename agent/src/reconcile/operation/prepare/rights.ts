@@ -8,6 +8,11 @@ import type { Outcome } from '../../outcome.ts';
 import type { SetMeta } from '../../render/release-set.ts';
 import type { Run } from '../run/run.ts';
 
+/** What an operation does beyond the ordinary. */
+interface Needs {
+  deletesVolumes?: boolean;
+}
+
 export const RECHECK_MS = 3_000;
 const MAX_LINES = 40;
 
@@ -19,17 +24,17 @@ function applyGrant({ installation }: Run): string {
  * Resolves when the agent has every right that the signed release asks for. Until then the operation says which are
  * missing; somebody has to grant them, and nothing else has to be done.
  */
-export async function awaitRights(run: Run, permissions: SetMeta['permissions']): Promise<void> {
-  await awaitGrant(run, () => findMissingRights(run, permissions, run.untilWriting));
+export async function awaitRights(run: Run, permissions: SetMeta['permissions'], needs: Needs = {}): Promise<void> {
+  await awaitGrant(run, () => findMissingRights(run, permissions, { ...needs, signal: run.untilWriting }));
 }
 
 /** Which of these rights the agent does not have now, and what to do; undefined when it has all of them. */
 export async function findMissingRights(
   run: Run,
   permissions: SetMeta['permissions'],
-  signal: AbortSignal,
+  { signal, ...needs }: Needs & { signal: AbortSignal },
 ): Promise<string | undefined> {
-  const checks = checksOf(permissions, run.helmRelease);
+  const checks = checksOf(permissions, run.helmRelease, needs);
   const missing = await persist(() => run.context.kube.missingAccess(checks, { signal }), signal);
   return missing.length === 0 ? undefined : missingMessage(run, missing);
 }
@@ -99,10 +104,12 @@ async function isServed(kube: KubeClient, definition: KindDefinition): Promise<b
 export function checksOf(
   permissions: SetMeta['permissions'],
   { releaseName, namespace }: Run['helmRelease'],
+  { deletesVolumes = false }: Needs = {},
 ): AccessCheck[] {
   const grantable = permissions.filter((permission) => problemOfPermission(permission) === undefined);
   return grantable.flatMap(({ apiGroup, resource, verbs, names }) => {
-    const wanted = resource === 'persistentvolumeclaims' ? verbs.filter((verb) => verb !== 'delete') : verbs;
+    const isSpared = resource === 'persistentvolumeclaims' && !deletesVolumes;
+    const wanted = isSpared ? verbs.filter((verb) => verb !== 'delete') : verbs;
     const bound = names?.map((name) => forInstallation(name, releaseName)) ?? [undefined];
     return wanted.flatMap((verb) =>
       bound.map((name) => ({ namespace, group: apiGroup, resource, verb, ...(name !== undefined && { name }) })),

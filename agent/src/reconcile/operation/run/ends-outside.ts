@@ -51,6 +51,7 @@ export async function endLost(context: ReconcileContext, record: OperationRecord
   const patch = isUnderWay ? { ...UNCERTAIN, message: lost.message } : {};
   const unneeded = await writeEnd(context, installation, { renderRef, patch });
   context.journal.lose(record, { ...lost, phase: 'done' });
+  if (isUnderWay) watchAgain(context, installation);
   await removeSets(context, unneeded);
 }
 
@@ -68,7 +69,13 @@ export async function endGivenUp(
   const patch = state === 'running' ? { ...UNCERTAIN, message } : { message };
   const unneeded = await writeEnd(context, installation, { renderRef, patch });
   await context.journal.move(record, { state: 'failed', phase: 'done', reason: 'internal', message });
+  if (state === 'running') watchAgain(context, installation);
   await removeSets(context, unneeded);
+}
+
+/** What was to be removed, or let go of, was not watched any more. */
+function watchAgain({ monitors }: ReconcileContext, installation: InstallationRecord): void {
+  monitors.watch(installation, installation.status.watched);
 }
 
 function installationOf(

@@ -87,6 +87,7 @@ export async function endRemoved(
     watched: [],
     metrics: null,
     underWay: null,
+    removalOf: null,
     unneeded,
   });
   // Before the end is written: no later operation would remove what a kill leaves of them, and there are passwords in them.

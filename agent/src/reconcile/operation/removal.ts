@@ -1,0 +1,149 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { waveOf } from '@steward/shared';
+import { WATCHED } from '../../collect/namespace-objects.ts';
+import type { ClaimMaker } from '../../collect/objects/storage.ts';
+import type { KubeObject } from '../../kube/client.ts';
+import { isKubeError } from '../../kube/error.ts';
+import { nameOf } from '../../kube/object.ts';
+import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
+import { persist } from '../../operations/persist.ts';
+import { inParallel } from '../../parallel.ts';
+import { loadOthers } from '../adopt/others.ts';
+import { executeStep } from '../execute/steps.ts';
+import { allOf, done, failed, type Outcome } from '../outcome.ts';
+import { entryName, entryOf, inventoryKey, reasonToKeep } from '../plan/inventory.ts';
+import { inOrderOfRemoval } from '../plan/kind-order.ts';
+import { orRefused, refuse } from '../plan/plan-object.ts';
+import { agreedBy } from '../plan/reach.ts';
+import { loadClaims } from '../volumes/load-claims.ts';
+import { deadlineOf, isOverdue } from './run/deadline.ts';
+import type { Run } from './run/run.ts';
+
+/** With the wave that it is of: as it lives, since the inventory does not have it. */
+export interface Going {
+  entry: InventoryEntry;
+  wave: number;
+}
+
+export interface Removal {
+  goes: Going[];
+  stays: InventoryEntry[];
+  /** What is in the namespace and is not this installation's: nobody's business but the customer's. */
+  others: string[];
+  makers: ClaimMaker[];
+}
+
+const FIRST_LOOK_MS = 200;
+const MAX_LOOK_MS = 2_000;
+const WIDTH = 4;
+const CLAIM = WATCHED.PersistentVolumeClaim.ref;
+
+/**
+ * What is there, and what becomes of it. What the agent may not look at stays: no grant names it any more. But for what it was agreed to
+ * remove: the rights for that went since, and without them it fails.
+ */
+export async function planRemoval(run: Run, signal: AbortSignal): Promise<Outcome<Removal>> {
+  const { deleteVolumes } = run.record.spec.desired;
+  const entries = new Map(run.installation.status.inventory.map((entry) => [inventoryKey(entry), entry]));
+  const { own, others, makers } = await loadClaims(run, signal);
+  const { inventory: applied } = run.installation.status;
+  const workloads = await loadOthers(run, { applied, makers, signal });
+  for (const claim of own) {
+    const entry = entryOf(CLAIM, claim, claim.metadata.uid);
+    entries.set(inventoryKey(entry), entry);
+  }
+  const looked = await loadAll(run, [...entries.values()], signal);
+  if (!looked.ok) return looked;
+  const { state, reach } = run.record.status;
+  const isAgreed = state === 'running' ? agreedBy(reach) : () => false;
+  const found = looked.value.map(({ entry, live }) => {
+    if (live === null && !isAgreed(inventoryKey(entry))) return { entry, keep: true, wave: 0 };
+    const isVolume = entry.kind === CLAIM.kind;
+    const keep = isVolume ? !deleteVolumes : reasonToKeep(entry.kind, live?.metadata.annotations) !== undefined;
+    return { entry, keep, wave: live ? waveOf(live) : 0 };
+  });
+  return done({
+    goes: found.filter(({ keep }) => !keep).map(({ entry, wave }) => ({ entry, wave })),
+    stays: found.filter(({ keep }) => keep).map(({ entry }) => entry),
+    others: [...workloads, ...others.map(nameOf)],
+    makers,
+  });
+}
+
+/** What came since the plan was agreed to stays, but for what hooks of this very operation made. */
+export function withinAgreed(removal: Removal, reach: readonly string[] | undefined): Removal {
+  const { goes, stays } = removal;
+  const isInPlan = agreedBy(reach);
+  const isAgreed = ({ entry }: Going): boolean => entry.hook !== undefined || isInPlan(inventoryKey(entry));
+  const came = goes.filter((going) => !isAgreed(going)).map(({ entry }) => entry);
+  return { ...removal, goes: goes.filter(isAgreed), stays: [...stays, ...came] };
+}
+
+/** What lives of these; null is what may not be looked at. An API that does not answer is waited for until the deadline. */
+async function loadAll(
+  run: Run,
+  entries: readonly InventoryEntry[],
+  signal: AbortSignal,
+): Promise<Outcome<{ entry: InventoryEntry; live: KubeObject | null }[]>> {
+  return orRefused(async () => {
+    const found = await inParallel(entries, WIDTH, async (entry) => {
+      const live = await load(run, entry, signal);
+      return live === undefined ? undefined : { entry, live };
+    });
+    return done(found.filter((one) => one !== undefined));
+  });
+}
+
+/** Undefined when it is gone or another one. @throws Refused */
+async function load(run: Run, entry: InventoryEntry, signal: AbortSignal): Promise<KubeObject | undefined | null> {
+  const { kube } = run.context;
+  const { namespace, name, uid } = entry;
+  const patience = { isLate: () => isOverdue(run, false) };
+  try {
+    const ref = await persist(() => kube.servedAs(entry), signal, patience);
+    if (!ref) return undefined;
+    const live = await persist(() => kube.get(ref, namespace, name, { signal }), signal, patience);
+    return live && (uid === undefined || uid === live.metadata.uid) ? live : undefined;
+  } catch (error) {
+    if (isKubeError(error) && error.status === 403) return null;
+    return refuse(error, entryName(entry));
+  }
+}
+
+/** The last wave first, workloads before what they use, each kind gone before the next. */
+export async function remove(run: Run, { goes }: Pick<Removal, 'goes'>): Promise<Outcome<void>> {
+  const { kube, config, now } = run.context;
+  const { signal } = run;
+  const order = { waveOf: ({ wave }: Going) => wave, kindOf: ({ entry }: Going) => entry.kind };
+  for (const going of inOrderOfRemoval(goes, order)) {
+    const group = going.map(({ entry }) => entry);
+    const context = { kube, fieldManager: config.fieldManager, signal, now, deadlineMs: deadlineOf(run, false) };
+    const outcomes = await inParallel(group, WIDTH, (entry) =>
+      executeStep({ type: 'remove', entry, propagation: 'Foreground' }, context),
+    );
+    const removed = allOf(outcomes);
+    if (!removed.ok) return removed;
+    const gone = await awaitGone(run, group);
+    if (!gone.ok) return gone;
+  }
+  return done(undefined);
+}
+
+async function awaitGone(run: Run, group: readonly InventoryEntry[]): Promise<Outcome<void>> {
+  const deadlineMs = deadlineOf(run, false);
+  let left = [...group];
+  for (let waitMs = FIRST_LOOK_MS; ; waitMs = Math.min(waitMs * 2, MAX_LOOK_MS)) {
+    const found = await loadAll(run, left, run.signal);
+    if (!found.ok) return found;
+    left = found.value.filter(({ live }) => live !== null).map(({ entry }) => entry);
+    if (left.length === 0) return done(undefined);
+    const names = left.map(entryName).slice(0, 5);
+    if (run.context.now().getTime() > deadlineMs) {
+      const message = `${names.join(', ')} did not go before the deadline; a finalizer may hold it up`;
+      return failed('rollout-deadline', message);
+    }
+    const message = `waiting until these are gone: ${names.join(', ')}`;
+    if (run.record.status.message !== message) await run.move({ state: 'running', phase: 'roll-out', message });
+    await delay(waitMs, undefined, { signal: run.signal });
+  }
+}
