@@ -25,7 +25,7 @@ it('rights that are missing are named with the line that brings them, also over 
   };
   const right = { apiGroup: 'apps', apiVersion: 'v1', kind: 'X', resource: 'deployments', verbs: ['get', 'list'] };
   const permissions = [right] as unknown as Parameters<typeof findMissingRights>[1];
-  const message = await findMissingRights(run as unknown as Run, permissions, signal);
+  const message = await findMissingRights(run as unknown as Run, permissions, { signal });
   expect(message).toContain('\n  deployments.apps: get, list\n');
   expect(message).toContain('steward installation grant shop; with --force-conflicts where somebody edited its Role');
 });
