@@ -6,7 +6,10 @@ import type { Run } from './run/run.ts';
 const entry = { group: '', version: 'v1', kind: 'Secret', namespace: 'n', name: 'shop-auth' };
 
 /** Under way, of one object that may not be looked at. */
-async function leaveWithout(missing: readonly object[]): Promise<object | undefined> {
+async function leaveWithout(
+  missing: readonly object[],
+  load: () => Promise<object> = async () => ({ meta: { permissions: [] } }),
+): Promise<object | undefined> {
   const moves: object[] = [];
   const run = {
     kind: 'leave',
@@ -28,7 +31,8 @@ async function leaveWithout(missing: readonly object[]): Promise<object | undefi
       config: { fieldManager: 'f', organization: 'acme' },
       monitors: { end: () => undefined, watch: () => undefined },
       installations: { write: async () => undefined },
-      renders: { load: async () => ({ meta: { permissions: [] } }), remove: async () => undefined },
+      log: { warn: () => undefined },
+      renders: { load, remove: async () => undefined },
       kube: {
         missingAccess: async () => missing,
         servedAs: async () => entry,
@@ -58,4 +62,9 @@ it('lets go of all but what no grant names any more, and says what a person does
 it('is not finished where rights were taken away since it began', async () => {
   const missing = { namespace: 'n', group: '', resource: 'secrets', verb: 'get' };
   expect(await leaveWithout([missing])).toMatchObject({ state: 'failed', reason: 'missing-rights' });
+});
+
+it('is not finished where nobody knows which rights it would need, since its set is lost', async () => {
+  const lost = (): Promise<never> => Promise.reject(new Error('gone'));
+  expect(await leaveWithout([], lost)).toMatchObject({ state: 'failed', reason: 'missing-rights' });
 });

@@ -85,10 +85,10 @@ async function giveBack(run: Run): Promise<Outcome<InventoryEntry[]>> {
   return given.ok ? done(refused.map(({ entry }) => entry)) : given;
 }
 
-/** Whether rights that it began with were taken away since. */
+/** Whether rights that it began with were taken away since. Without a set nobody knows which those are: nothing is let go of then. */
 async function lacksRights(run: Run): Promise<boolean> {
   const set = await loadLastGood(run);
-  if (!set) return false;
+  if (!set) return true;
   return (await findMissingRights(run, set.meta.permissions, { signal: run.signal })) !== undefined;
 }
 

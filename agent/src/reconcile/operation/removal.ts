@@ -110,13 +110,21 @@ async function load(run: Run, entry: InventoryEntry, signal: AbortSignal): Promi
   }
 }
 
-/** The last wave first, workloads before what they use, each kind gone before the next. */
-export async function remove(run: Run, { goes }: Pick<Removal, 'goes'>): Promise<Outcome<void>> {
+/**
+ * The last wave first, workloads before what they use, each kind gone before the next.
+ * @param before what is done before each of these goes
+ */
+export async function remove(
+  run: Run,
+  { goes }: Pick<Removal, 'goes'>,
+  before: (group: readonly InventoryEntry[]) => Promise<void> = async () => undefined,
+): Promise<Outcome<void>> {
   const { kube, config, now } = run.context;
   const { signal } = run;
   const order = { waveOf: ({ wave }: Going) => wave, kindOf: ({ entry }: Going) => entry.kind };
   for (const going of inOrderOfRemoval(goes, order)) {
     const group = going.map(({ entry }) => entry);
+    await before(group);
     const context = { kube, fieldManager: config.fieldManager, signal, now, deadlineMs: deadlineOf(run, false) };
     const outcomes = await inParallel(group, WIDTH, (entry) =>
       executeStep({ type: 'remove', entry, propagation: 'Foreground' }, context),

@@ -58,3 +58,52 @@ it.each([
   expect(removal.value.stays.map(({ name }) => name)).toEqual(stays);
   expect(removal.value.goes).toHaveLength(1 - stays.length);
 });
+
+it.each([
+  { kind: 'Ingress', of: 'something else hangs while the service runs on', notes: [] },
+  { kind: 'StatefulSet', of: 'what runs begins to go', notes: ['r'] },
+])('the hooks before it run again in the next try unless what they need went: $of', async ({ kind, notes }) => {
+  let nowMs = Date.parse('2026-11-28T12:00:00.000Z');
+  const first = { group: 'networking.k8s.io', version: 'v1', kind, namespace: 'n', name: 'a', uid: 'u' };
+  const second = { group: 'apps', version: 'v1', kind: 'Deployment', namespace: 'n', name: 'b', uid: 'u' };
+  const written: unknown[] = [];
+  const reach = [`networking.k8s.io/${kind} n/a`, 'apps/Deployment n/b'];
+  const run = {
+    kind: 'uninstall',
+    kinds: ['uninstall'],
+    title: 'uninstall',
+    record: {
+      spec: { desired: { deleteVolumes: false } },
+      status: { state: 'running', phase: 'apply', reach, deadlineAt: new Date(nowMs).toISOString() },
+    },
+    installation: {
+      name: 'shop',
+      namespace: 'n',
+      status: { state: 'running', history: [{ renderRef: 'r' }], inventory: [first, second], claimMakers: [] },
+    },
+    context: {
+      now: () => new Date((nowMs += 1_000)),
+      config: { fieldManager: 'f' },
+      monitors: { end: () => undefined, watch: () => undefined },
+      installations: { write: async () => undefined },
+      renders: {
+        load: async () => ({ meta: { deadlineSeconds: 60 }, objects: [], hooks: [] }),
+        remove: async () => {},
+      },
+      kube: {
+        missingAccess: async () => [],
+        list: async () => [],
+        servedAs: async (one: object) => one,
+        // It hangs on its finalizer.
+        get: async () => ({ kind, metadata: { name: 'a', namespace: 'n', uid: 'u' } }),
+        remove: async () => true,
+      },
+    },
+    write: async ({ removalOf }: { removalOf?: string }) => void (removalOf !== undefined && written.push(removalOf)),
+    move: async () => undefined,
+    span: (_: string, work: () => unknown) => work(),
+    signal: AbortSignal.timeout(4_000),
+  };
+  await uninstall(run as unknown as Run);
+  expect(written).toEqual(notes);
+});

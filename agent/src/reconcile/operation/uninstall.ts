@@ -33,8 +33,6 @@ export async function uninstall(run: Run): Promise<void> {
     await begin(run, set, agreed.value);
   }
   await run.write({});
-  // What goes now is no failure of the service.
-  run.context.monitors.end(run.installation.name);
   const left = await carryOut(run, set);
   if (!left.ok) return isUntouched(run) ? endUntouched(run, left.failure) : endUnfinished(run, left.failure);
   const { stays, others } = left.value;
@@ -68,9 +66,11 @@ async function carryOut(run: Run, set: ReleaseSet | undefined): Promise<Outcome<
   const removal = await planRemoval(run, run.signal);
   if (!removal.ok) return removal;
   const { goes, stays, others } = withinAgreed(removal.value, run.record.status.reach);
-  await noteRemoval(run);
+  // What goes now is no failure of the service.
+  run.context.monitors.end(run.installation.name);
+  const applied = goes.filter(({ entry }) => entry.hook === undefined);
   const removed = await run.span('remove', () =>
-    remove(run, { goes: goes.filter(({ entry }) => entry.hook === undefined) }),
+    remove(run, { goes: applied }, (group) => (group.some(isOfService) ? noteRemoval(run) : Promise.resolve())),
   );
   if (!removed.ok) return removed;
   const ended = await runHooksAt(run, set, moments?.after, 'post-hooks');
@@ -78,6 +78,8 @@ async function carryOut(run: Run, set: ReleaseSet | undefined): Promise<Outcome<
   const kept = new Set(stays.map(inventoryKey));
   const made = run.installation.status.inventory.filter((entry) => entry.hook !== undefined);
   const left = made.filter((entry) => !kept.has(inventoryKey(entry)));
+  if (left.length > 0)
+    await enter(run, { phase: 'roll-out', message: 'removing what hooks made', lastsMs: REMOVAL_MS });
   const cleared = await remove(run, { goes: left.map((entry) => ({ entry, wave: 0 })) });
   return cleared.ok ? done({ stays, others }) : cleared;
 }
@@ -91,20 +93,40 @@ async function enter(
   await run.move({ state: 'running', phase, message, also: { deadlineAt } });
 }
 
-/** Of the good generation, since that is what runs: a removal of it has begun, in this try or an earlier one. */
+const WORKLOADS: ReadonlySet<string> = new Set([
+  'Deployment',
+  'StatefulSet',
+  'DaemonSet',
+  'Pod',
+  'ReplicaSet',
+  'ReplicationController',
+]);
+
+/** What hooks before it may need: until one of these goes, the service runs on, and what they have saved is out of date. */
+function isOfService({ kind, group }: InventoryEntry): boolean {
+  return WORKLOADS.has(kind) || (group.includes('.') && !group.endsWith('.k8s.io'));
+}
+
+/** Of the good generation, since that is what runs: what runs of it begins to go. */
 async function noteRemoval(run: Run): Promise<void> {
   const { status } = run.installation;
   const [good] = status.history;
-  if (!good || !isUntouched(run)) return;
+  if (!good || hasBegunToGo(run)) return;
   const removalOf = good.renderRef;
   await run.write({ removalOf });
   status.removalOf = removalOf;
 }
 
-/** Whether all of the last good generation runs as it did. What never was whole is not. */
-function isUntouched({ installation: { status } }: Run): boolean {
+/** In this try or an earlier one. */
+function hasBegunToGo({ installation: { status } }: Run): boolean {
   const [good] = status.history;
-  return good !== undefined && status.removalOf !== good.renderRef;
+  return good !== undefined && status.removalOf === good.renderRef;
+}
+
+/** Whether all of the last good generation runs as it did. What never was whole, or what an operation has left uncertain, is not. */
+function isUntouched(run: Run): boolean {
+  const { history, state } = run.installation.status;
+  return history.length > 0 && (state === 'running' || state === 'rolled-back') && !hasBegunToGo(run);
 }
 
 async function endUntouched(run: Run, failure: Failure): Promise<void> {
@@ -133,7 +155,7 @@ async function loadSet(run: Run): Promise<ReleaseSet | undefined> {
   const stored = await loadLastGood(run);
   if (!stored || !good) return undefined;
   const set = setAsItRuns(stored, good);
-  return isUntouched(run) ? set : { ...set, hooks: withoutMoment(set.hooks, momentsOf(run)?.before) };
+  return !hasBegunToGo(run) ? set : { ...set, hooks: withoutMoment(set.hooks, momentsOf(run)?.before) };
 }
 
 function withoutMoment(hooks: readonly ChartHook[], event: HookEvent | undefined): ChartHook[] {
@@ -166,7 +188,10 @@ function describe(run: Run, { goes, stays, others }: Removal, hooks: OperationPl
   const placed = goes.map(({ entry, wave }) => ({ wave, name: entryName(entry) }));
   const waves = wavesSentence(placed, { isLastFirst: true, until: 'gone' });
   const alien = others.length > 0 ? [OTHERS_STAY] : [];
-  const summary = sentences(`${run.title}: ${countsOf(changes)}`, ...waves, volumes, ...alien);
+  const again = hasBegunToGo(run)
+    ? ['An earlier try has removed a part: hooks before an uninstall do not run again']
+    : [];
+  const summary = sentences(`${run.title}: ${countsOf(changes)}`, ...waves, volumes, ...alien, ...again);
   return toldPlan(summary, [...hooks, ...changes]);
 }
 

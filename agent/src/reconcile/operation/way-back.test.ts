@@ -21,13 +21,23 @@ interface Before {
   point?: number;
   /** Of this operation. */
   hooks?: Pick<HookRecord, 'event' | 'hook'>[];
+  /** What it is, an upgrade unless told. */
+  rollback?: { toGeneration: number };
 }
 
 /** The first word of an operation that fails: that it goes back, or its end. */
-async function firstWord({ state, point, hooks }: Before, isRollbackSafe: boolean): Promise<Move | undefined> {
+async function firstWord(
+  { state, point, hooks, rollback }: Before,
+  isRollbackSafe: boolean,
+): Promise<Move | undefined> {
   const moves: Move[] = [];
   const run = {
-    record: { name: 'op-1', spec: { generation: 6, desired: { release: {} } }, status: { hooks } },
+    kind: rollback ? 'rollback' : 'upgrade',
+    record: {
+      name: 'op-1',
+      spec: { generation: 6, desired: { release: {}, operation: { ...rollback } } },
+      status: { hooks },
+    },
     installation: {
       name: 'shop',
       status: {
@@ -67,6 +77,7 @@ it.each<[string, Before]>([
   ['its own hooks say that they are no such point', { state: 'running', hooks: [...migrated] }],
   ['one before ended in its first hooks, and the good one ran on', { state: 'running', point: 5 }],
   ['the good one ran after it', { state: 'failed', point: 4 }],
+  ['it is itself the rollback to it that was agreed to', { state: 'failed', point: 5, rollback: { toGeneration: 4 } }],
 ])('goes back where %s', async (_name, before) => {
   expect(await firstWord(before, true)).toMatchObject({ state: 'running', phase: 'roll-back' });
 });
