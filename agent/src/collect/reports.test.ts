@@ -5,7 +5,8 @@ import { Reports } from './reports.ts';
 
 const HEALTHY: InstallationHealth = { health: 'healthy', reasons: [], workloads: [], since: '2026-11-29T00:00:00Z' };
 
-it('says health in full only when all that are looked at have told theirs, and then once by itself', () => {
+/** Not whole yet; `told` is what the hub hears of health. */
+function begun(): { reports: Reports; told: HealthReport[]; whole: () => void } {
   const told: HealthReport[] = [];
   let isWhole = false;
   const link = {
@@ -13,10 +14,14 @@ it('says health in full only when all that are looked at have told theirs, and t
     reportObserved: () => {},
     sendEvent: () => {},
   };
-  const reports = new Reports(link, 1, () => isWhole);
+  return { reports: new Reports(link, 1, () => isWhole), told, whole: () => void (isWhole = true) };
+}
+
+it('says health in full only when all that are looked at have told theirs, and then once by itself', () => {
+  const { reports, told, whole } = begun();
   expect(reports.full().health).toMatchObject({ full: false, set: {} });
   reports.setHealth('a', HEALTHY, undefined);
-  isWhole = true;
+  whole();
   reports.setHealth('b', HEALTHY, undefined);
   reports.setHealth('c', HEALTHY, undefined);
   expect(told.map(({ full, set }) => [full, Object.keys(set)])).toEqual([
@@ -28,16 +33,9 @@ it('says health in full only when all that are looked at have told theirs, and t
 });
 
 it('says health in full too when the last that had not told goes away untold', () => {
-  const told: HealthReport[] = [];
-  let isWhole = false;
-  const link = {
-    reportHealth: (report: HealthReport) => void told.push(report),
-    reportObserved: () => {},
-    sendEvent: () => {},
-  };
-  const reports = new Reports(link, 1, () => isWhole);
+  const { reports, told, whole } = begun();
   reports.full();
-  isWhole = true;
+  whole();
   reports.endHealth('untold');
   reports.endHealth('untold');
   expect(told).toMatchObject([{ full: true, set: {} }]);

@@ -13,6 +13,7 @@ import { giveBack, takeOver } from '../adopt/hand-over.ts';
 import { ownerOf } from '../fields/owner.ts';
 import { FOREGROUND, hasEnded, isOfOperation } from '../hooks/hook-object.ts';
 import { refusalOf } from '../plan/refusal.ts';
+import { findVery } from './find-very.ts';
 import { granted, patience, type Until } from './patience.ts';
 
 /** One change of the cluster. Each is safe to do again after a kill. */
@@ -172,7 +173,7 @@ async function end(
   { entry, isAwaited, operation }: Extract<Step, { type: 'end' }>,
   context: StepContext,
 ): Promise<Outcome<StepResult>> {
-  const found = await unlessHidden(() => findVery(entry, context));
+  const found = await unlessHidden(() => findEntry(entry, context));
   if (!found || hasEnded(found.object)) return done(NOTHING);
   if (operation !== undefined && !isOfOperation(found.object, operation)) return done(NOTHING);
   return makeWay(
@@ -182,19 +183,13 @@ async function end(
   );
 }
 
-/** Only the very object that was written down: one of the same name that somebody made since is not ours. */
-async function findVery(
+async function findEntry(
   entry: InventoryEntry,
   context: StepContext,
 ): Promise<{ ref: ResourceRef; object: KubeObject; uid: string } | undefined> {
-  const { kube, signal } = context;
-  const { namespace, name } = entry;
-  const ref = await persist(() => kube.servedAs(entry), signal, patience(context));
-  if (!ref) return undefined;
-  const object = await persist(() => kube.get(ref, namespace, name, { signal }), signal, patience(context));
-  const uid = object?.metadata.uid;
-  if (!object || uid === undefined || (entry.uid !== undefined && entry.uid !== uid)) return undefined;
-  return { ref, object, uid };
+  const found = await findVery(context.kube, entry, { ...patience(context), signal: context.signal });
+  const uid = found?.object.metadata.uid;
+  return found && uid !== undefined ? { ...found, uid } : undefined;
 }
 
 async function remove(
@@ -202,7 +197,7 @@ async function remove(
   context: StepContext,
 ): Promise<StepResult> {
   const { kube, signal } = context;
-  const found = await findVery(entry, context);
+  const found = await findEntry(entry, context);
   if (!found) return NOTHING;
   const { ref, uid } = found;
   const { namespace, name } = entry;

@@ -5,7 +5,7 @@ import { STEWARD_LABELS } from '../adopt/helm-marks.ts';
 import { executeStep } from '../execute/steps.ts';
 import { allOf, done, type Outcome } from '../outcome.ts';
 import { inParallel } from '../../parallel.ts';
-import { entryName } from '../plan/inventory.ts';
+import { entryName, namesByKind } from '../plan/inventory.ts';
 import { toldPlan } from '../plan/told-plan.ts';
 import { loadLastGood } from './last-good.ts';
 import { loadDecision, obtainConsent, type Planned } from './prepare/consent.ts';
@@ -95,10 +95,9 @@ async function lacksRights(run: Run): Promise<boolean> {
 function whatIsNotGiven({ installation: { namespace } }: Run, entries: readonly InventoryEntry[]): string[] {
   if (entries.length === 0) return [];
   const labels = STEWARD_LABELS.map((label) => `${label}-`).join(' ');
-  const lines = [...Map.groupBy(entries, ({ kind }) => kind)].map(([kind, these]) => {
-    const names = these.map(({ name }) => name).join(' ');
-    return `kubectl --namespace ${namespace} label ${kind.toLowerCase()} ${names} ${labels}`;
-  });
+  const lines = namesByKind(entries).map(
+    ([kind, names]) => `kubectl --namespace ${namespace} label ${kind} ${names} ${labels}`,
+  );
   return ["What no grant names any more stays as it is, with Steward's labels. To take them off:", ...lines];
 }
 

@@ -6,9 +6,9 @@ import type { KubeObject } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
 import { nameOf } from '../../kube/object.ts';
 import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
-import { persist } from '../../operations/persist.ts';
 import { inParallel } from '../../parallel.ts';
 import { loadOthers } from '../adopt/others.ts';
+import { findVery } from '../execute/find-very.ts';
 import { executeStep } from '../execute/steps.ts';
 import { allOf, done, failed, type Outcome } from '../outcome.ts';
 import { entryName, entryOf, inventoryKey, reasonToKeep } from '../plan/inventory.ts';
@@ -96,14 +96,8 @@ async function loadAll(
 
 /** Undefined when it is gone or another one. @throws Refused */
 async function load(run: Run, entry: InventoryEntry, signal: AbortSignal): Promise<KubeObject | undefined | null> {
-  const { kube } = run.context;
-  const { namespace, name, uid } = entry;
-  const patience = { isLate: () => isOverdue(run, false) };
   try {
-    const ref = await persist(() => kube.servedAs(entry), signal, patience);
-    if (!ref) return undefined;
-    const live = await persist(() => kube.get(ref, namespace, name, { signal }), signal, patience);
-    return live && (uid === undefined || uid === live.metadata.uid) ? live : undefined;
+    return (await findVery(run.context.kube, entry, { isLate: () => isOverdue(run, false), signal }))?.object;
   } catch (error) {
     if (isKubeError(error) && error.status === 403) return null;
     return refuse(error, entryName(entry));

@@ -7,7 +7,7 @@ import { planHooks } from '../hooks/plan-hooks.ts';
 import { setAsItRuns } from '../run-state/with-run-state.ts';
 import { runHooks } from '../hooks/run-hooks.ts';
 import { done, type Failure, type Outcome } from '../outcome.ts';
-import { entryName, inventoryKey } from '../plan/inventory.ts';
+import { entryName, inventoryKey, namesByKind } from '../plan/inventory.ts';
 import { countsOf, toldPlan, wavesSentence } from '../plan/told-plan.ts';
 import { sentences } from '../../sentences.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
@@ -203,10 +203,8 @@ function leftOver(stays: readonly InventoryEntry[], namespace: string, hasOthers
   if (stays.length === 0 && hasOthers) return `${OTHERS_STAY}; so does the namespace.`;
   if (stays.length === 0)
     return `Only the namespace stays; if nothing else of yours is in it, to remove it:\n${lines.join('\n')}`;
-  for (const [kind, entries] of Map.groupBy(stays, ({ kind: known }) => known)) {
-    const names = entries.map(({ name }) => name).join(' ');
-    lines.unshift(`kubectl --namespace ${namespace} delete ${kind.toLowerCase()} ${names}`);
-  }
+  for (const [kind, names] of namesByKind(stays))
+    lines.unshift(`kubectl --namespace ${namespace} delete ${kind} ${names}`);
   const text = `These stay with what is in them, to be removed by you when nobody needs them any more:\n${lines.join('\n')}`;
   return hasOthers ? `${text}\n${OTHERS_STAY}; so does the namespace.` : text;
 }

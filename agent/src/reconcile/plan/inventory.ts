@@ -46,3 +46,9 @@ export function reasonToKeep(kind: string, annotations: Record<string, string> |
   if (KEPT_KINDS.has(kind)) return `a ${kind} is never removed with an upgrade`;
   return annotations?.['helm.sh/resource-policy'] === 'keep' ? 'its resource policy is keep' : undefined;
 }
+
+/** By kind, as kubectl takes them: `['configmap', 'a b']`. */
+export function namesByKind(entries: readonly InventoryEntry[]): [kind: string, names: string][] {
+  const groups = [...Map.groupBy(entries, ({ kind }) => kind)];
+  return groups.map(([kind, these]) => [kind.toLowerCase(), these.map(({ name }) => name).join(' ')]);
+}
