@@ -123,4 +123,45 @@ describe.concurrent('a volume', () => {
     const isGone = async () => (await fixture.get('PersistentVolumeClaim', claim, namespace)) === undefined;
     await waitUntil(isGone, { what: 'the claim to go' });
   });
+
+  it('of a StatefulSet that goes with it is not made empty by a repair: it waits for the claims, or for a push that says so', async () => {
+    const { hub } = fixture;
+    const where = await fixture.installed(store, { replicas: 2 });
+    const { name, namespace, installationId } = where;
+    const claims = [0, 1].map((ordinal) => `data-${name}-${ordinal}`);
+    const live = (kind: string, of: string) => fixture.get(kind, of, namespace);
+    const uids = () =>
+      Promise.all(claims.map(async (claim) => (await live('PersistentVolumeClaim', claim))?.metadata.uid));
+    const told = (): object[] => hub.health[installationId]?.reasons ?? [];
+    const isTold = (words: string) => () => JSON.stringify(told()).includes(words);
+    await fixture.kubectl('delete', 'statefulset,pvc', '--all', '-n', namespace);
+    await waitUntil(isTold(`are gone: ${claims.join(', ')}`), { what: 'the loss to be told', timeoutMs: 30_000 });
+    expect(told()).toContainEqual(expect.objectContaining({ code: 'RepairRefused', object: `StatefulSet/${name}` }));
+    expect([await live('StatefulSet', name), ...(await uids())]).toEqual([undefined, undefined, undefined]);
+
+    const spec = { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '8Mi' } } };
+    const restored = claims.map((claim) => ({ metadata: { name: claim, namespace }, spec }));
+    await fixture.apply(restored.map((claim) => ({ apiVersion: 'v1', kind: 'PersistentVolumeClaim', ...claim })));
+    const kept = await uids();
+    const isThere = async () => (await live('StatefulSet', name)) !== undefined;
+    await waitUntil(isThere, { what: 'it to go on by itself', timeoutMs: 30_000 });
+    await waitUntil(() => told().length === 0, { what: 'the reasons to go', timeoutMs: 30_000 });
+    expect(await uids()).toEqual(kept);
+
+    const policy = { spec: { persistentVolumeClaimRetentionPolicy: { whenDeleted: 'Delete' } } };
+    await fixture.kubectl('patch', 'statefulset', name, '-n', namespace, '--type=merge', '-p', JSON.stringify(policy));
+    const isOwned = async () => (await live('PersistentVolumeClaim', claims[1] ?? ''))?.metadata.ownerReferences;
+    await waitUntil(isOwned, { what: 'the claims to belong to it' });
+    await fixture.kubectl('delete', 'statefulset', name, '-n', namespace);
+    await waitUntil(isTold('are gone'), { what: 'the loss to be told', timeoutMs: 30_000 });
+    const isGone = async () => (await uids()).every((uid) => uid === undefined);
+    await waitUntil(isGone, { what: 'the claims to go', timeoutMs: 30_000 });
+    const runState = { ...AS_RELEASED, restartToken: 'a' };
+    const want = { ...where, release: store, parameters: { replicas: 2 }, runState };
+    const restart = fixture.offer({ ...want, kind: 'restart' as const, generation: 2 });
+    expect(await hub.end(restart)).toMatchObject({ state: 'succeeded' });
+    const plans = [...(hub.results.get(restart)?.values() ?? [])].flatMap(({ plan }) => plan?.changes ?? []);
+    const fields = [`volumes: new and empty, since these claims are gone: ${claims.join(', ')}`];
+    expect(plans).toContainEqual({ action: 'create', object: `StatefulSet/${name}`, fields });
+  });
 });

@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { KubeClient, KubeObject } from '../../kube/client.ts';
 import type { DriftEntry } from '../../operations/installation/drift-status.ts';
 import type { ObjectPlanInput } from '../plan/plan-object.ts';
@@ -22,8 +22,11 @@ function look(
     plural: 'x',
     namespaced: true,
   });
+  const apply = async (applied: KubeObject): Promise<KubeObject> => applied;
   return lookAt(object, {
-    kube: { resourceOf, get: async () => live, list: async () => claims } as unknown as KubeClient,
+    kube: { resourceOf, apply, get: async () => live, list: async () => claims } as unknown as KubeClient,
+    fieldManager: 'steward-acme',
+    neverOurs: { autoscaled: new Set(), givenBack: new Set(), declared: [] },
     organization: 'acme',
     installation: 'shop',
     ours: new Map(),
@@ -63,4 +66,50 @@ it('a StatefulSet is told of, and not put right, while somebody deletes a claim 
       object: 'StatefulSet/db',
       held: { state: 'refused', message },
     });
+});
+
+describe('a StatefulSet whose pods are gone with their claims', () => {
+  const volumes = [{ metadata: { name: 'data' }, spec: {} }];
+  const db = (replicas: number, more = {}): KubeObject => ({
+    apiVersion: 'apps/v1',
+    kind: 'StatefulSet',
+    metadata: { name: 'db', namespace: 'n', uid: 'now', labels },
+    spec: { replicas, volumeClaimTemplates: volumes, ...more },
+  });
+  const claim = (name: string, uid?: string): KubeObject => ({
+    ...pvc,
+    metadata: {
+      name,
+      namespace: 'n',
+      ...(uid !== undefined && { ownerReferences: [{ apiVersion: 'apps/v1', kind: 'StatefulSet', name: 'db', uid }] }),
+    },
+  });
+  const claims = (count: number): KubeObject[] =>
+    Array.from({ length: count }, (_, index) => claim(`data-db-${index}`));
+  const repaired = undefined;
+
+  it.each<[string, { set: KubeObject; live?: KubeObject; there: KubeObject[] }, string | undefined]>([
+    ['none is left', { set: db(2), there: [] }, 'data-db-0, data-db-1'],
+    ['the first is gone', { set: db(3), there: claims(3).slice(1) }, 'data-db-0'],
+    ['only some are restored yet', { set: db(3), there: claims(1) }, 'data-db-1, data-db-2'],
+    [
+      'there were many',
+      { set: db(9), there: claims(3) },
+      'data-db-3, data-db-4, data-db-5, data-db-6, data-db-7, and more',
+    ],
+    ['they go with the set that owned them', { set: db(1), there: [claim('data-db-0', 'before')] }, 'data-db-0'],
+    ['its pods are counted from 5', { set: db(1, { ordinals: { start: 5 } }), there: claims(5) }, 'data-db-5'],
+    ['only its count was lowered', { set: db(2), live: db(0), there: claims(1) }, 'data-db-1'],
+    ['all are there', { set: db(2), there: [...claims(2), claim('logs')] }, repaired],
+    ['it has no pods', { set: db(0), there: [] }, repaired],
+    ['it makes no claims', { set: db(2, { volumeClaimTemplates: [] }), there: [] }, repaired],
+    ['its count is as it is', { set: db(2, { paused: true }), live: db(2), there: [] }, repaired],
+    ['its count is left to who scales it', { set: db(2, { replicas: undefined }), live: db(4), there: [] }, repaired],
+  ])('%s', async (_, { set, live, there }, gone) => {
+    const finding = (await look(set, live, there))?.finding;
+    expect(finding?.held?.state).toBe(gone === undefined ? undefined : 'refused');
+    if (gone === undefined) return;
+    expect(finding?.held?.message).toContain(`volume claims of its pods are gone: ${gone}. It is left as it is`);
+    expect(finding?.held?.message).toMatch(/or begin with empty ones: steward restart shop$/);
+  });
 });

@@ -20,5 +20,11 @@ it('what happens to a claim that a StatefulSet made happens to the StatefulSet',
   see('data-other-0', 'going');
   expect(seen.slice(0, 3)).toEqual([...new Set(seen)]);
   expect(seen[3]).toBe(seen[2]);
-  expect(marks.get({ ...db, object: 'n/gone' })).toBeUndefined();
+  expect(marks.get({ ...db, object: 'n/gone', makes: [] })).toBeUndefined();
+  workloads.pop();
+  see('data-db-0', 'bound');
+  see('data-db-0', 'bound once more');
+  expect(seen[4]).not.toBe(seen[5]);
+  claims.clear();
+  expect(marks.get(db)).toBeUndefined();
 });

@@ -25,7 +25,7 @@ interface Opened {
 export interface Marked {
   kind: string;
   object: string;
-  /** What happens to the claims that it makes happens to it. */
+  /** What happens to the claims that it makes happens to it, also while it is gone. */
   makes?: readonly ClaimMaker[];
 }
 
@@ -72,12 +72,13 @@ export class ObjectMarks {
     return opened !== undefined && opened.watch.isCurrent && !opened.hasProblem;
   }
 
-  /** Undefined: there is none, as far as is known. */
+  /** Undefined: there is none, as far as is known, nor any claim that it made. */
   get({ kind, object, makes = [] }: Marked): string | undefined {
     const opened = this.#opened.get(kind)?.watch.objects.get(object);
     if (opened !== undefined || !this.#view) return opened;
     const mark = markIn(this.#view.objects, kind, object);
-    return mark && [mark, ...claimMarks(this.#view.objects, makes)].join(' ');
+    const marks = [...(mark === undefined ? [] : [mark]), ...claimMarks(this.#view.objects, makes)];
+    return marks.length === 0 ? undefined : marks.join(' ');
   }
 
   stop(): void {

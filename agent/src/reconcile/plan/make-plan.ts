@@ -9,6 +9,7 @@ import { orderOf } from './kind-order.ts';
 import type { NeverOurs } from '../fields/never-ours.ts';
 import { inParallel } from '../../parallel.ts';
 import { orRefused, planObject, type ObjectPlanInput, type PlannedObject } from './plan-object.ts';
+import { findMissingClaims } from '../volumes/missing-claims.ts';
 import { leftOf, planRemovals, type PlannedRemoval } from './removals.ts';
 
 export interface ObjectPlan {
@@ -49,7 +50,11 @@ const MAX_LINES = 20;
 export async function makePlan(input: PlanInput): Promise<Outcome<ObjectPlan>> {
   const ours = new Map(input.inventory.map((entry) => [inventoryKey(entry), entry]));
   return orRefused(async () => {
-    const objects = await inParallel(input.objects, WIDTH, (object) => planObject(object, { ...input, ours }));
+    const objects = await inParallel(input.objects, WIDTH, async (object) => {
+      const planned = await planObject(object, { ...input, ours });
+      const known = ours.get(inventoryKey({ ...planned.ref, ...object.metadata }));
+      return planned.action === 'create' && known?.uid !== undefined ? withNewVolumes(planned, input) : planned;
+    });
     const unagreed = objects.filter((planned) => needsConsent(planned, input.replaceable));
     if (unagreed.length > 0) return failed('needs-replace', needsReplace(unagreed));
     const left = leftOf(input);
@@ -59,6 +64,14 @@ export async function makePlan(input: PlanInput): Promise<Outcome<ObjectPlan>> {
     objects.sort((a, b) => waveOf(a.object) - waveOf(b.object) || orderOf(a.ref.kind) - orderOf(b.ref.kind));
     return done({ objects, removals });
   });
+}
+
+/** Of one that was there before. @throws Refused */
+async function withNewVolumes(planned: PlannedObject, input: PlanInput): Promise<PlannedObject> {
+  const missing = await findMissingClaims(planned.object, undefined, input);
+  if (missing.length === 0) return planned;
+  const said = `volumes: new and empty, since these claims are gone: ${missing.join(', ')}`;
+  return { ...planned, fields: [...planned.fields, said] };
 }
 
 function needsConsent({ ref, replacement }: PlannedObject, replaceable: ReadonlySet<string>): boolean {

@@ -46,6 +46,7 @@ export function turnsPods(live: KubeObject, after: KubeObject): boolean {
   return countOf(after) > countOf(live) || changesBetween(templates[0], templates[1], false).length > 0;
 }
 
-function countOf(object: KubeObject): number {
+/** How many pods a workload asks for. */
+export function countOf(object: KubeObject): number {
   return Number(fieldAt(object, ['spec', 'replicas']) ?? 1);
 }

@@ -1,0 +1,52 @@
+import { fieldAt } from '@steward/shared';
+import { WATCHED } from '../../collect/namespace-objects.ts';
+import type { KubeObject } from '../../kube/client.ts';
+import { persist } from '../../operations/persist.ts';
+import { patienceOf, refuse, type ObjectPlanInput } from '../plan/plan-object.ts';
+import { templatesOf } from './claim-makers.ts';
+import { countOf } from './going-claims.ts';
+
+const MAX_NAMED = 5;
+
+/**
+ * Names of the claims that are gone of the pods which a StatefulSet is to have and does not have yet: Kubernetes makes empty ones in
+ * their place. After five `and more` stands for the rest. `live`: as it is now, if it is. @throws Refused when they cannot be looked for
+ */
+export async function findMissingClaims(
+  wanted: KubeObject,
+  live: KubeObject | undefined,
+  { kube, isLate, signal }: Pick<ObjectPlanInput, 'kube' | 'isLate' | 'signal'>,
+): Promise<string[]> {
+  const [from, to] = [live ? countOf(live) : 0, live && !saysCount(wanted) ? countOf(live) : countOf(wanted)];
+  if (wanted.kind !== 'StatefulSet' || from >= to || templatesOf(wanted).length === 0) return [];
+  const { ref } = WATCHED.PersistentVolumeClaim;
+  const namespace = wanted.metadata.namespace ?? '';
+  const claims = await persist(() => kube.list(ref, namespace, { signal }), signal, patienceOf({ isLate })).catch(
+    (error: unknown) => refuse(error, 'the volume claims'),
+  );
+  const stay = claims.filter((claim) => !goesWithItsSet(claim, live)).map(({ metadata }) => metadata.name);
+  return missing(wanted, new Set(stay), { from, to });
+}
+
+function missing(set: KubeObject, there: ReadonlySet<string>, { from, to }: { from: number; to: number }): string[] {
+  const first = Number(fieldAt(set, ['spec', 'ordinals', 'start']) ?? 0);
+  const names: string[] = [];
+  for (let index = from; index < to; index += 1)
+    for (const { metadata } of templatesOf(set)) {
+      const name = `${metadata.name}-${set.metadata.name}-${first + index}`;
+      if (there.has(name)) continue;
+      if (names.length === MAX_NAMED) return [...names, 'and more'];
+      names.push(name);
+    }
+  return names;
+}
+
+/** The garbage collector deletes what a StatefulSet owned that is gone (`whenDeleted: Delete`), and may not have come to it yet. */
+function goesWithItsSet({ metadata }: KubeObject, live: KubeObject | undefined): boolean {
+  const owners = metadata.ownerReferences?.filter(({ kind }) => kind === 'StatefulSet') ?? [];
+  return owners.some(({ uid }) => uid !== live?.metadata.uid);
+}
+
+function saysCount(object: KubeObject): boolean {
+  return fieldAt(object, ['spec', 'replicas']) !== undefined;
+}
