@@ -71,8 +71,9 @@ describe.concurrent('an Operation object that somebody deletes', () => {
     const message = `waiting until these are gone: Deployment/${want.name}`;
     await hub.reach(lost, { phase: 'roll-out', message });
     await remove('operation', `op-${lost}`);
-    await hold('deployment', []);
+    // While it still waits.
     expect(await hub.end(lost)).toMatchObject({ state: 'failed', reason: 'lost-track' });
+    await hold('deployment', []);
     await hub.healthOf(want, ({ health }) => health !== 'healthy', 20_000);
     await hold('configmap', []);
   });

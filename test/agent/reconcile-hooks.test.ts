@@ -264,6 +264,22 @@ describe.concurrent('hooks before an uninstall', () => {
     await hub.healthOf(where, ({ health }) => health !== 'healthy', 20_000);
   });
 
+  it('end when it is cancelled, and what runs is kept as before', async () => {
+    const { hub } = fixture;
+    const where = await fixture.installed(hooks, { hook: 'pre-delete', end: 'never' });
+    const cancelled = fixture.offer({ ...where, generation: 2, release: hooks, kind: 'uninstall' });
+    await waitUntil(() => world.jobs(where).length === 1, { what: 'the hook to be made', timeoutMs: 20_000 });
+    hub.cancel(cancelled, 'roll-back');
+    const end = await hub.end(cancelled);
+    expect(end).toMatchObject({ state: 'cancelled', reason: 'cancelled' });
+    expect(end.message).toContain('Nothing else was changed: 1.0.0 runs on');
+    await noMoreSteps(where);
+    await world.kubectl(where, 'patch', 'configmap', where.name, '-p', JSON.stringify({ data: { text: 'b' } }));
+    const repaired = async (): Promise<boolean> => (await world.text(where)) === 'a';
+    await waitUntil(repaired, { what: 'the text to be put right', timeoutMs: 20_000 });
+    expect(hub.observed[where.installationId]).toMatchObject({ state: 'running', version: '1.0.0' });
+  });
+
   it('have the time of the release, and no more', async () => {
     const change = world.rule({ deadlineSeconds: 10 });
     const hasty = await fixture.publish({ chart: 'hooks', version: '1.1.0', change });

@@ -1,4 +1,5 @@
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { ChartHook, OperationPhase } from '@steward/shared';
 import type { ResultRecord } from '../link/link.ts';
 import { createLog } from '../log.ts';
 import { Installations } from '../operations/installation/installations.ts';
@@ -9,6 +10,7 @@ import { FakeApiServer, status } from '../testing/fake-api-server.ts';
 import type { ReconcileContext } from './context.ts';
 import { Drifts } from './drift/drifts.ts';
 import { InstallationQueue } from './installation-queue.ts';
+import { endGivenUp, endLost } from './operation/run/ends-outside.ts';
 import type { SetMeta } from './render/release-set.ts';
 import { RenderStore } from './render/render-store.ts';
 import { Schedules } from './schedule/schedules.ts';
@@ -16,11 +18,14 @@ import { Schedules } from './schedule/schedules.ts';
 const api = '/apis/steward.dev/v1alpha1/namespaces/ns';
 const desired = FIRST_PUSH;
 const { id } = desired.operation;
+const renderRef = `render-shop-g1 1 sha256:${'b'.repeat(64)}`;
 
 let server: FakeApiServer;
 let end: AbortController;
 let sent: ResultRecord[];
 let errors: string[];
+let said: string[];
+let watched: string[];
 let context: ReconcileContext;
 let drifts: Drifts;
 let queue: InstallationQueue;
@@ -37,8 +42,13 @@ beforeEach(async () => {
   end = new AbortController();
   sent = [];
   errors = [];
+  said = [];
+  watched = [];
   const link = { sendResult: (result: ResultRecord) => void sent.push(result) };
-  const log = createLog({ level: 'error', write: (line) => errors.push(line) });
+  const log = createLog({
+    level: 'info',
+    write: (line) => (line.includes('"level":"error"') ? errors : said).push(line),
+  });
   const now = (): Date => new Date();
   const common = { kube: server.client(), namespace: 'ns', now, log, signal: end.signal };
   context = {
@@ -48,6 +58,7 @@ beforeEach(async () => {
     journal: new Journal({ ...common, link }),
     installations: new Installations({ ...common, onChange: () => {} }),
     renders: new RenderStore(common),
+    monitors: { watch: ({ name }: { name: string }) => void watched.push(name), end: () => {} },
   } as unknown as ReconcileContext;
   const rest = { context, onDue: () => {}, signal: end.signal };
   drifts = new Drifts(rest);
@@ -70,8 +81,12 @@ it('does not begin what is being cancelled', async () => {
   expect(errors).toEqual([]);
 });
 
-/** One that an earlier life of the agent was applying. */
-async function underWay(): Promise<OperationRecord> {
+/** One that an earlier life of the agent was in the midst of, by the set of which that is said. */
+async function underWay(
+  want = desired,
+  phase: OperationPhase = 'apply',
+  hooks: ChartHook[] = [],
+): Promise<OperationRecord> {
   const meta: SetMeta = {
     service: 'web',
     version: '1.0.0',
@@ -84,12 +99,11 @@ async function underWay(): Promise<OperationRecord> {
     permissions: [],
   };
   const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'shop' } };
-  context.renders.load = async () => ({ meta, objects: [object], hooks: [] });
-  const renderRef = `render-shop-g1 1 sha256:${'b'.repeat(64)}`;
-  await context.installations.accept(desired);
-  const record = await context.journal.create(desired, undefined);
+  context.renders.load = async () => ({ meta, objects: [object], hooks });
+  await context.installations.accept(want);
+  const record = await context.journal.create(want, undefined);
   for (const state of ['accepted', 'running'] as const)
-    await context.journal.move(record, { state, phase: 'apply', message: state, also: { renderRef } });
+    await context.journal.move(record, { state, phase, message: state, also: { renderRef } });
   return record;
 }
 
@@ -138,4 +152,128 @@ it('makes nothing again for a push that came in while the installation was being
   expect(sent.at(-1)).toMatchObject({ state: 'failed', reason: 'conflict', message });
   expect(server.object(`${api}/installations/shop`)).toMatchObject({ status: { state: 'removed' } });
   expect(errors).toEqual([]);
+});
+
+describe('an uninstall in its first hooks', () => {
+  const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'saves' } };
+  const hook: ChartHook = { object, events: ['pre-delete'], weight: 0, deletePolicies: [] };
+  const want = {
+    ...desired,
+    action: 'remove',
+    generation: 2,
+    operation: { ...desired.operation, kind: 'uninstall' },
+  } as const;
+  const order = { operationId: id, requestedBy: 'b', ifUnderWay: 'roll-back' } as const;
+  const at = '2026-01-01T00:00:00Z';
+  const good = { generation: 1, version: '1.0.0', releaseDigest: 'r', parametersDigest: 'p', renderRef, at };
+
+  /** Its only hook has done its work, and that is not said yet. */
+  async function inFirstHooks(): Promise<OperationRecord> {
+    vi.spyOn(context.kube, 'missingAccess').mockResolvedValue([]);
+    const record = await underWay(want, 'pre-hooks', [hook]);
+    const ran = { event: 'pre-delete', hook: 'ConfigMap/saves', name: 'saves', state: 'succeeded', at } as const;
+    await context.journal.note(record, { hooks: [ran], deadlineAt: '2100-01-01T00:00:00Z' });
+    await context.installations.write('shop', {
+      state: 'running',
+      version: '1.0.0',
+      history: [good],
+      underWay: { operation: id, generation: 2 },
+    });
+    return record;
+  }
+
+  function installation(): unknown {
+    return server.object(`${api}/installations/shop`)?.['status'];
+  }
+
+  /** What is written first that is so: the order comes with it, or it is answered with this. */
+  function atFirst(
+    isIt: (path: string, body: string) => boolean,
+    what: { record?: OperationRecord; answer?: number },
+  ): void {
+    let isDue = true;
+    server.intercept = ({ method, path, body }) => {
+      if (!isDue || method !== 'PATCH' || !isIt(path, JSON.stringify(body))) return undefined;
+      isDue = false;
+      if (what.record) void queue.cancel(what.record, order);
+      return what.answer === undefined ? undefined : status(what.answer, 'Forbidden');
+    };
+  }
+
+  it.each([
+    ['and all runs on', {}, 0],
+    ['also when it meets an error', { answer: 403 }, 1],
+  ])('is cancelled by an order that comes before it says that they are done, %s', async (_, answer, met) => {
+    const record = await inFirstHooks();
+    atFirst((path) => path.includes('installations/shop'), { record, ...answer });
+    queue.wake();
+    await queue.stop();
+    const message = 'cancelled by b while it was under way. Nothing else was changed: 1.0.0 runs on';
+    expect(sent.at(-1)).toMatchObject({ state: 'cancelled', reason: 'cancelled', message });
+    expect(installation()).toMatchObject({ state: 'running', version: '1.0.0', history: [good] });
+    expect(watched).toEqual(['shop']);
+    expect(errors).toHaveLength(met);
+    expect(said.join()).not.toContain('too late to cancel');
+  });
+
+  it('stays cancelled when its end meets an error', async () => {
+    const record = await inFirstHooks();
+    atFirst((path, body) => path.includes('installations/shop') && body.includes('runs on'), { answer: 403 });
+    queue.wake();
+    await queue.cancel(record, order);
+    await queue.stop();
+    expect(sent.at(-1)).toMatchObject({ state: 'cancelled', reason: 'cancelled' });
+    expect(installation()).toMatchObject({ state: 'running' });
+    expect(errors).toHaveLength(1);
+  });
+
+  it.each([
+    ['while that is written', 'operations/', '"phase":"apply"'],
+    ['when that was written', 'installations/shop', '"removed"'],
+  ])(
+    'goes on when the order comes after it begins to say that they are done, and says so: %s',
+    async (_, where, word) => {
+      const record = await inFirstHooks();
+      atFirst((path, body) => path.includes(where) && body.includes(word), { record });
+      queue.wake();
+      await queue.stop();
+      expect(sent.at(-1)).toMatchObject({ state: 'succeeded' });
+      expect(installation()).toMatchObject({ state: 'removed' });
+      expect(said.join()).toContain('too late to cancel');
+      expect(errors).toEqual([]);
+    },
+  );
+
+  it('ends with nothing removed when the agent was killed between the order and the end', async () => {
+    const record = await inFirstHooks();
+    const [ran] = record.status.hooks ?? [];
+    const message = 'cancelled by b while it was under way';
+    if (ran) await context.journal.note(record, { hooks: [{ ...ran, state: 'failed', message }] });
+    queue.wake();
+    await queue.stop();
+    const told = expect.stringContaining(`${message}. Nothing else was changed: 1.0.0 runs on`);
+    expect(sent.at(-1)).toMatchObject({ state: 'failed', reason: 'hook-failed', message: told });
+    expect(installation()).toMatchObject({ state: 'running', version: '1.0.0' });
+  });
+
+  it('takes no order between two tries when it has begun to remove', async () => {
+    const record = await underWay(want, 'apply');
+    await queue.cancel(record, order);
+    expect(said.join()).toContain('too late to cancel');
+  });
+
+  const lose = (record: OperationRecord): Promise<void> => endLost(context, record, end.signal);
+  const giveUp = (record: OperationRecord): Promise<void> =>
+    endGivenUp(context, record, { error: 'e', signal: end.signal });
+
+  it.each([
+    ['somebody deletes its object', lose, 'cancelled'],
+    ['it is given up', giveUp, 'failed'],
+  ])('leaves the installation as it runs when %s', async (_, finish, state) => {
+    const record = await inFirstHooks();
+    await finish(record);
+    expect(sent.at(-1)).toMatchObject({ state });
+    expect(installation()).toMatchObject({ state: 'running', version: '1.0.0' });
+    expect(installation()).not.toHaveProperty('underWay');
+  });
 });

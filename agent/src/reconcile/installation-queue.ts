@@ -13,7 +13,7 @@ import { acceptOrRemake, readOrRestore } from './history/restore-status.ts';
 import { endGivenUp, endLost, endUnbegun } from './operation/run/ends-outside.ts';
 import { settle } from './history/settle.ts';
 import { sayFirst } from './operation/run/first-words.ts';
-import { Halt, Interruption, removedBy, superseded } from './operation/run/interruption.ts';
+import { Halt, Interruption, isForGood, removedBy, superseded } from './operation/run/interruption.ts';
 import { Run } from './operation/run/run.ts';
 import { uninstall } from './operation/uninstall.ts';
 import { expireAt } from './run-expiry.ts';
@@ -90,8 +90,11 @@ export class InstallationQueue {
   }
 
   /** Also where no run of it has begun yet, or the one that has is begun anew after an error. False when it is too late. */
-  #halt({ spec: { id } }: OperationRecord, halt: Halt): boolean {
-    if (this.#current?.record.spec.id === id && !this.#current.halt(halt)) return false;
+  #halt(record: OperationRecord, halt: Halt): boolean {
+    const { id, desired } = record.spec;
+    const run = this.#current?.record.spec.id === id ? this.#current : undefined;
+    const isTaken = run ? run.halt(halt) : !isForGood(desired, record.status.phase);
+    if (!isTaken) return false;
     this.#halts.set(id, halt);
     return true;
   }

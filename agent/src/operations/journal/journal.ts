@@ -3,6 +3,7 @@ import { inTurn } from '../../in-turn.ts';
 import type { Link, ResultRecord } from '../../link/link.ts';
 import type { OperationRecord, OperationStatus } from './operation-object.ts';
 import { LostRecordError, OperationStore, type OperationStoreOptions } from './operation-store.ts';
+import { persist } from '../persist.ts';
 import { resultOf, statusAfter, summaryOf, type Move } from './transition.ts';
 
 /** What stays in memory of an operation that has ended and whose end the hub has. */
@@ -164,6 +165,11 @@ export class Journal {
       }
     }
     return gone;
+  }
+
+  /** While nothing is written of it. @throws LostRecordError when somebody deleted its object, or made it unreadable */
+  async lookFor(record: OperationRecord): Promise<void> {
+    await persist(() => this.#store.reload(record), this.#options.signal);
   }
 
   /** Ends an operation whose object somebody deleted: told until it is confirmed, and written nowhere any more. */

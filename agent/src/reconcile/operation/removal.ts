@@ -146,6 +146,7 @@ async function awaitGone(run: Run, group: readonly InventoryEntry[]): Promise<Ou
     }
     const message = `waiting until these are gone: ${names.join(', ')}`;
     if (run.record.status.message !== message) await run.move({ state: 'running', phase: 'roll-out', message });
+    else await run.context.journal.lookFor(run.record);
     await delay(waitMs, undefined, { signal: run.signal });
   }
 }

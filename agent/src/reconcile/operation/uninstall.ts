@@ -1,12 +1,13 @@
 import type { ChartHook, HookEvent, OperationPhase, OperationPlan } from '@steward/shared';
 import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
 import { writeOthers } from '../adopt/others.ts';
+import { abandonHooks } from '../hooks/abandon-hooks.ts';
 import { momentsOf } from '../hooks/hook-moments.ts';
 import { hooksAt } from '../hooks/hook-object.ts';
 import { planHooks } from '../hooks/plan-hooks.ts';
 import { setAsItRuns } from '../run-state/with-run-state.ts';
 import { runHooks } from '../hooks/run-hooks.ts';
-import { done, type Failure, type Outcome } from '../outcome.ts';
+import { done, failed, type Failure, type Outcome } from '../outcome.ts';
 import { entryName, inventoryKey, namesByKind } from '../plan/inventory.ts';
 import { countsOf, toldPlan, wavesSentence } from '../plan/told-plan.ts';
 import { sentences } from '../../sentences.ts';
@@ -33,8 +34,12 @@ export async function uninstall(run: Run): Promise<void> {
     await begin(run, set, agreed.value);
   }
   await run.write({});
-  const left = await carryOut(run, set);
-  if (!left.ok) return isUntouched(run) ? endUntouched(run, left.failure) : endUnfinished(run, left.failure);
+  const begun = await beforeRemoval(run, set);
+  const left = begun.ok ? await carryOut(run, set) : begun;
+  if (!left.ok) {
+    const isAsItRan = left.failure.reason === 'cancelled' || isUntouched(run);
+    return isAsItRan ? endUntouched(run, left.failure) : endUnfinished(run, left.failure);
+  }
   const { stays, others } = left.value;
   await writeOthers(run, others);
   const message = `${run.title} is done. ${leftOver(stays, run.installation.namespace, others.length > 0)}`;
@@ -56,13 +61,25 @@ function hooksMs({ meta }: ReleaseSet): number {
   return meta.deadlineSeconds * 1_000;
 }
 
-/** Hooks, what was applied, hooks, and then what the hooks made. @returns what stays */
+/** The hooks before it. Until they are done it can be cancelled, which leaves all as it runs, whatever was to become of it. */
+async function beforeRemoval(run: Run, set: ReleaseSet | undefined): Promise<Outcome<void>> {
+  if (run.record.status.phase !== 'pre-hooks') return done(undefined);
+  try {
+    const ran = await runHooksAt(run, set, momentsOf(run)?.before, 'pre-hooks');
+    run.goForGood();
+    if (!ran.ok) return ran;
+  } catch (error) {
+    if (!run.halted || run.signal.aborted) throw error;
+    const { message } = run.halted;
+    await abandonHooks(run, message);
+    return failed('cancelled', message);
+  }
+  await enter(run, { phase: 'apply', message: 'hooks are done; removing', lastsMs: REMOVAL_MS });
+  return done(undefined);
+}
+
+/** What was applied, hooks, and then what the hooks made. @returns what stays */
 async function carryOut(run: Run, set: ReleaseSet | undefined): Promise<Outcome<Pick<Removal, 'stays' | 'others'>>> {
-  const moments = momentsOf(run);
-  const begun = await runHooksAt(run, set, moments?.before, 'pre-hooks');
-  if (!begun.ok) return begun;
-  if (run.record.status.phase === 'pre-hooks')
-    await enter(run, { phase: 'apply', message: 'hooks are done; removing', lastsMs: REMOVAL_MS });
   const removal = await planRemoval(run, run.signal);
   if (!removal.ok) return removal;
   const { goes, stays, others } = withinAgreed(removal.value, run.record.status.reach);
@@ -73,7 +90,7 @@ async function carryOut(run: Run, set: ReleaseSet | undefined): Promise<Outcome<
     remove(run, { goes: applied }, (group) => (group.some(isOfService) ? noteRemoval(run) : Promise.resolve())),
   );
   if (!removed.ok) return removed;
-  const ended = await runHooksAt(run, set, moments?.after, 'post-hooks');
+  const ended = await runHooksAt(run, set, momentsOf(run)?.after, 'post-hooks');
   if (!ended.ok) return ended;
   const kept = new Set(stays.map(inventoryKey));
   const made = run.installation.status.inventory.filter((entry) => entry.hook !== undefined);

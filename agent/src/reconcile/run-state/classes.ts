@@ -47,13 +47,21 @@ export function classify(desired: DesiredState, status: InstallationStatus): Cla
   return { runState, present, sameSet: good, kinds: [kind, ...others, ...back] };
 }
 
+/** How it ends the installation; undefined when it does not. */
+export function endOf({ action, operation: { kind } }: DesiredState): 'uninstall' | 'leave' | undefined {
+  if (kind === 'leave') return kind;
+  return action === 'remove' || kind === 'uninstall' ? 'uninstall' : undefined;
+}
+
 /** Undefined for what changes something that runs. */
 function beginningOrEnd(
-  { action, generation, operation: { kind } }: DesiredState,
+  desired: DesiredState,
   { history, inventory }: InstallationStatus,
 ): Classified['kinds'] | undefined {
-  if (kind === 'leave') return ['leave'];
-  if (action === 'remove' || kind === 'uninstall') return ['uninstall'];
+  const end = endOf(desired);
+  if (end !== undefined) return [end];
+  const { generation, operation } = desired;
+  const { kind } = operation;
   const isNew = history.length === 0 && inventory.length === 0;
   // A kill may have come after this very generation was written down as good.
   const hasRun = history.some((entry) => entry.generation < generation);

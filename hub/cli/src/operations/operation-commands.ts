@@ -133,9 +133,20 @@ async function runCancel({
     options.ifUnderWay === undefined ? {} : { ifUnderWay: options.ifUnderWay },
   );
   output.outcome(operation, `${operationTitle(operation)}: ${operation.state}. ${headline(operation.message)}`);
-  if (operation.state !== 'running' || options.ifUnderWay !== undefined) return;
+  const { state, kind, phase } = operation;
+  if (state !== 'running') return;
+  const isEnd = kind === 'uninstall' || kind === 'leave';
+  if (isEnd && phase !== 'pre-hooks') {
+    note(`Too late: the ${kind} has begun, and goes on to its end.`);
+    return EXIT.failed;
+  }
+  if (options.ifUnderWay !== undefined) return;
   note('Too late: it is changing something already, and goes on.');
-  note('Stop it with --if-under-way roll-back, or leave what was applied with --if-under-way hold.');
+  note(
+    isEnd
+      ? 'Until its first hooks are done, stop it with --if-under-way hold: nothing is removed then.'
+      : 'Stop it with --if-under-way roll-back, or leave what was applied with --if-under-way hold.',
+  );
   return EXIT.failed;
 }
 
@@ -183,7 +194,7 @@ export function addOperationCommands(program: Command, session: Session): void {
   addCommand<CancelOptions>(operations, session, {
     usage: 'cancel <operation>',
     summary: 'stop an operation that has not changed anything yet, or one under way with --if-under-way',
-    about: `${which}\n\nOne that is changing something goes on, unless --if-under-way says what is to become of it: "roll-back" puts the last good generation back, "hold" leaves what was applied until somebody pushes again.`,
+    about: `${which}\n\nOne that is changing something goes on, unless --if-under-way says what is to become of it: "roll-back" puts the last good generation back, "hold" leaves what was applied until somebody pushes again. An uninstall stops with either while its first hooks run, and what is there runs on; after that it goes on, and so does a leave.`,
     examples: ['steward operations cancel nats', 'steward operations cancel nats --if-under-way roll-back'],
     options: (command) =>
       command.addOption(

@@ -7,7 +7,7 @@ import { removeSets, unneededSets } from '../../history/good-generations.ts';
 import { readOrRestore } from '../../history/restore-status.ts';
 import { endHooksOf } from '../../hooks/abandon-hooks.ts';
 import { hasEndedWell, UNCERTAIN } from './ends.ts';
-import { lostEnd, type Interruption } from './interruption.ts';
+import { isBeforeRemoval, lostEnd, type Interruption } from './interruption.ts';
 
 /*
  * Ends of operations that no run carries out: before it began, or when it could not be brought to an end of its own. As in ends.ts
@@ -42,11 +42,11 @@ export async function endUnbegun(
  * and only the last word was missing.
  */
 export async function endLost(context: ReconcileContext, record: OperationRecord, signal: AbortSignal): Promise<void> {
-  const { renderRef, state } = record.status;
+  const { renderRef, state, phase } = record.status;
   const installation = await installationOf(context, record, signal);
   await endHooksOf(context, installation, { operation: record.spec.id, signal });
   const isDone = hasEndedWell(installation.status, record.spec.generation);
-  const isUnderWay = state === 'running' && !isDone;
+  const isUnderWay = state === 'running' && !isDone && !isBeforeRemoval(record.spec.desired, phase);
   const lost = lostEnd(isDone, isUnderWay);
   const patch = isUnderWay ? { ...UNCERTAIN, message: lost.message } : {};
   const unneeded = await writeEnd(context, installation, { renderRef, patch });
@@ -63,13 +63,14 @@ export async function endGivenUp(
 ): Promise<void> {
   const why = error instanceof Error ? error.message : String(error);
   const message = `the agent met an error that it did not expect, several times: ${why}`;
-  const { renderRef, state } = record.status;
+  const { renderRef, state, phase } = record.status;
   const installation = await installationOf(context, record, signal);
   await endHooksOf(context, installation, { operation: record.spec.id, signal });
-  const patch = state === 'running' ? { ...UNCERTAIN, message } : { message };
+  const isUncertain = state === 'running' && !isBeforeRemoval(record.spec.desired, phase);
+  const patch = isUncertain ? { ...UNCERTAIN, message } : { message };
   const unneeded = await writeEnd(context, installation, { renderRef, patch });
   await context.journal.move(record, { state: 'failed', phase: 'done', reason: 'internal', message });
-  if (state === 'running') watchAgain(context, installation);
+  if (isUncertain) watchAgain(context, installation);
   await removeSets(context, unneeded);
 }
 

@@ -56,11 +56,12 @@ export async function refuse(run: Run, failure: Failure): Promise<void> {
 
 /** It ended in its first hooks, before anything of the service was changed: what ran before runs on. */
 export async function endBeforeChange(run: Run, { reason, message: why }: Failure): Promise<void> {
-  const { version, history } = run.installation.status;
+  const { version, history, state: before } = run.installation.status;
   const isFirst = history.length === 0;
+  const what = `${version ?? history[0]?.version ?? 'what ran before'} runs on`;
   const rest = isFirst
     ? 'Nothing else was applied'
-    : `Nothing else was changed: ${version ?? history[0]?.version ?? 'what ran before'} runs on`;
+    : `Nothing else was changed: ${before === 'failed' ? 'all is as it was left' : what}`;
   const state = reason === 'cancelled' ? 'cancelled' : 'failed';
   const end = { state, reason, message: sentences(why, rest) } as const;
   await endWithoutGeneration(run, end, isFirst ? { state: 'failed' } : {});

@@ -24,7 +24,7 @@ import { classify } from '../../run-state/classes.ts';
 import { remedyText } from '../../run-state/remedy-text.ts';
 import { asScheduled, dueTurn } from '../../schedule/due-turn.ts';
 import { ApiWaits } from './api-waits.ts';
-import { Halt, Interruption, Pause } from './interruption.ts';
+import { Halt, Interruption, isForGood, Pause } from './interruption.ts';
 import { Spans } from './spans.ts';
 
 function haltOf({ reason }: AbortSignal): Halt | undefined {
@@ -67,6 +67,8 @@ export class Run {
   readonly untilGivenUp: AbortSignal;
   readonly #waits: ApiWaits;
   #isWriting: boolean;
+  /** Whether it is too late for a {@link halt}, also while that is only being written. */
+  #isForGood: boolean;
 
   constructor(input: {
     context: ReconcileContext;
@@ -93,6 +95,7 @@ export class Run {
     this.runsAs = this.#runsAs();
     this.spans = new Spans(input.record.spec.traceparent, input.record.status.spans ?? []);
     this.#isWriting = input.record.status.state === 'running';
+    this.#isForGood = isForGood(input.record.spec.desired, input.record.status.phase);
   }
 
   /** Ends what changes the cluster: on the way back only the end of the agent does. */
@@ -112,11 +115,17 @@ export class Run {
 
   /** False when it is too late, or too early: see {@link interrupt}. */
   halt(halt: Halt): boolean {
-    if (!this.#isWriting || this.kind === 'uninstall' || this.kind === 'leave') return false;
+    if (!this.#isWriting || this.#isForGood) return false;
     const { wayBack, state } = this.record.status;
     if (isFinal(state) || (wayBack && halt.ifUnderWay !== 'hold')) return false;
     (wayBack ? this.#giveUp : this.#halt).abort(halt);
     return true;
+  }
+
+  /** From here on no order ends it. @throws Halt when one came before */
+  goForGood(): void {
+    this.#halt.signal.throwIfAborted();
+    this.#isForGood = true;
   }
 
   /** What it was interrupted with, if it was. */
@@ -165,6 +174,7 @@ export class Run {
     const now = this.context.now();
     this.#interrupt.signal.throwIfAborted();
     this.#isWriting = true;
+    this.#isForGood = isForGood(this.record.spec.desired, phase);
     await this.move({
       state: 'running',
       phase,
