@@ -1,5 +1,13 @@
 import { parseAllDocuments } from 'yaml';
-import type { Cluster, CreatedCluster, Enrolment, Installation, InstallKit, Problem } from '@steward/shared';
+import {
+  compile,
+  InstallKit,
+  type Cluster,
+  type CreatedCluster,
+  type Enrolment,
+  type Installation,
+  type Problem,
+} from '@steward/shared';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FakeAgent } from '../support/fake-agent.ts';
 import { makeKeys, type EnrolOptions } from '../support/fake-identity.ts';
@@ -33,6 +41,14 @@ async function fetchManifest(token: string, accept?: string): Promise<{ status: 
   const headers = { authorization: `Bearer ${token}`, ...(accept && { accept }) };
   return fleet.owner.as(undefined).call('GET', '/install/v1/agent', undefined, headers);
 }
+
+/** So many more installations like one, behind the hub: to ask it for each would take too long. */
+const MULTIPLY = `
+  WITH made AS (INSERT INTO installations
+    SELECT (jsonb_populate_record(i, jsonb_build_object('id', gen_random_uuid(), 'name', i.name || n, 'namespace', i.name || n))).*
+    FROM installations i, generate_series(1, $2::int) n WHERE i.id = $1 RETURNING id)
+  INSERT INTO installation_generations SELECT (json_populate_record(g, json_build_object('installation_id', made.id))).*
+  FROM installation_generations g, made WHERE g.installation_id = $1`;
 
 /** Behind the hub: time cannot be waited for. */
 async function expire(clusterId: string): Promise<void> {
@@ -236,6 +252,16 @@ describe('the manifest for curl', () => {
     expect(kit).toMatchObject({ organization: 'acme', cluster: cluster.name, releaseKeys: [fleet.key.key] });
     expect(kit.installations).toMatchObject([{ name: 'orders', service: 'nats', namespace: 'orders' }]);
     expect(JSON.stringify(kit)).not.toContain(enrolment.token);
+  });
+
+  it('has the grants of all installations, however many they are', async () => {
+    const { cluster, enrolment } = await fleet.cluster();
+    const { installation } = await fleet.install(cluster.name, { name: 'orders' });
+    await withClient(fleet.running.database.superuserUrl, (client) => client.query(MULTIPLY, [installation.id, 500]));
+    const { body } = await fetchManifest(enrolment.token);
+    expect(new Set(String(body).match(/^ {2}namespace: orders\S*$/gm)).size).toBe(501);
+    const kit = compile(InstallKit)((await fetchManifest(enrolment.token, 'application/json')).body);
+    expect(kit.ok && kit.value.installations.length).toBe(501);
   });
 
   it('is for a good enrolment token only', async () => {

@@ -178,6 +178,19 @@ describe('an operation', () => {
     expect(agent.frames.some(({ t }) => t === 'desired')).toBe(false);
   });
 
+  it('under way is stopped as was asked for last, also when that was asked for once before', async () => {
+    const { agent, operation } = await offered();
+    agent.result(operation, { state: 'running', phase: 'roll-out' });
+    await agent.acked();
+    const told = () => agent.frames.flatMap((frame) => (frame.t === 'operation.cancel' ? [frame.b.ifUnderWay] : []));
+    const asked = ['hold', 'roll-back', 'hold'] as const;
+    for (const [at, ifUnderWay] of asked.entries()) {
+      await fleet.owner.post(`/operations/${operation}/cancel`, { ifUnderWay });
+      await waitUntil(() => told().length > at, { what: `the agent hears ${ifUnderWay}` });
+    }
+    expect(told()).toEqual(asked);
+  });
+
   it('gives way to a newer one before it starts, and the agent’s word still counts when it had started after all', async () => {
     const { agent, installation: target, operation } = await offered();
     const newer = await push(target.id, { kind: 'upgrade', version: '1.1.0' });

@@ -24,13 +24,21 @@ beforeEach(async () => {
   // Nothing that is watched is seen: only what is pushed begins anything.
   server.intercept = ({ query }) => (query.get('watch') === 'true' ? 'hang' : undefined);
   sent = [];
+  reconciler = await start();
+});
+afterEach(async () => {
+  await reconciler.stop();
+  await server.stop();
+});
+
+function start(): ReturnType<typeof startReconcile> {
   const link = {
     attach: (attached: LinkPeer) => void (peer = attached),
     sendResult: (result: ResultRecord) => void sent.push(result),
     reportHealth: () => {},
     reportObserved: () => {},
   };
-  reconciler = await startReconcile({
+  return startReconcile({
     kube: server.client(),
     link: link as unknown as Link,
     config: {
@@ -46,11 +54,7 @@ beforeEach(async () => {
     signal: new AbortController().signal,
     driftTimings: { startSpreadMs: 3_600_000 },
   });
-});
-afterEach(async () => {
-  await reconciler.stop();
-  await server.stop();
-});
+}
 
 async function isDenied(): Promise<void> {
   await vi.waitFor(() => expect(sent.at(-1)).toMatchObject({ state: 'denied' }), { timeout: 10_000 });
@@ -72,4 +76,49 @@ it('carries out what it has written down and could not take in, when it comes ag
   peer?.onDesired(desired, { traceparent: undefined });
   peer?.onDesired(desired, { traceparent: undefined });
   await isDenied();
+});
+
+it.each([
+  ['its object is removed and before it is made anew', 'POST', '/installations'],
+  ['it is made anew and before its status is written', 'PATCH', '/installations/shop/status'],
+])('knows ids of removed installations whose name is taken, when it is killed after %s', async (_when, at, end) => {
+  const [older, old, id] = ['8', '9', 'a'].map((digit) => desired.installationId.replace(/^./, digit)) as [
+    string,
+    string,
+    string,
+  ];
+  await reconciler.stop();
+  const removed = server.object(`${api}/installations/shop`);
+  if (!removed) throw new Error('it is there');
+  const status = { generation: 5, observedGeneration: 5, state: 'removed', formerIds: [older] };
+  server.put(`${api}/installations/shop`, { ...removed, spec: { ...desired, id: old }, status });
+  const watchless = server.intercept;
+  let isKilled = false;
+  server.intercept = (request) => {
+    isKilled ||= request.method === at && request.path.endsWith(end);
+    return isKilled ? 'hang' : watchless(request);
+  };
+  reconciler = await start();
+  const pushed = { ...desired, installationId: id, generation: 1 };
+  peer?.onDesired(pushed, { traceparent: undefined });
+  await vi.waitFor(() => expect(isKilled).toBe(true));
+  await reconciler.stop();
+
+  server.intercept = watchless;
+  reconciler = await start();
+  // At once, as a hub that was restored from a backup may ask.
+  peer?.onDesired(
+    { ...pushed, installationId: old, generation: 9, operation: { ...pushed.operation, id: older } },
+    {
+      traceparent: undefined,
+    },
+  );
+  await vi.waitFor(() => expect(sent.map(({ state }) => state)).toEqual(expect.arrayContaining(['failed', 'denied'])), {
+    timeout: 10_000,
+  });
+  expect(sent.find(({ state }) => state === 'failed')).toMatchObject({ reason: 'conflict' });
+  expect(server.object(`${api}/installations/shop`)).toMatchObject({
+    spec: { id },
+    status: { formerIds: [older, old] },
+  });
 });

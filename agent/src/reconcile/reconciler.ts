@@ -9,7 +9,7 @@ import type { KubeClient } from '../kube/client.ts';
 import { isKubeError } from '../kube/error.ts';
 import type { CancelRequest, Link, ResultRecord } from '../link/link.ts';
 import type { Log } from '../log.ts';
-import { acceptanceOf } from '../operations/journal/accept.ts';
+import { acceptanceOf, DEFINITIONS_TOO_OLD } from '../operations/journal/accept.ts';
 import {
   InstallationGoneError,
   Installations,
@@ -49,9 +49,6 @@ export interface ReconcileOptions {
 
 /** Confirmations that cannot be written in this time come again after the next welcome. */
 const STOP_PATIENCE_MS = 2_000;
-
-const OLD_DEFINITIONS =
-  'the definition of Operation in this cluster is older than its agent and does not take this kind of operation';
 
 const suffix = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
 
@@ -217,6 +214,7 @@ class Reconciler {
       isJournalled: journal.has(operation.id),
       journalledGeneration: journal.highestGeneration(desired.installationId),
       unconfirmed: journal.unconfirmed(name),
+      formerIds: journal.formerIds(name),
       reserved: new Set([config.namespace]),
       now: now(),
     });
@@ -233,14 +231,13 @@ class Reconciler {
         return this.#refuse(desired, acceptance);
       case 'accept':
         try {
-          await journal.create(desired, traceparent);
+          await journal.create(desired, traceparent, installations.idsReplacedBy(desired));
         } catch (error) {
           // A newer agent may run beside definitions that know fewer kinds: charts are upgraded without theirs.
-          if (isKubeError(error) && error.status === 422)
-            return this.#refuse(desired, { state: 'failed', reason: 'agent-too-old', message: OLD_DEFINITIONS });
+          if (isKubeError(error) && error.status === 422) return this.#refuse(desired, DEFINITIONS_TOO_OLD);
           throw error;
         }
-        await installations.accept(desired).catch((error: unknown) => {
+        await installations.accept(desired, journal.formerIds(name)).catch((error: unknown) => {
           // Somebody deleted it: the queue puts it together again, when nothing else writes into it.
           if (!(error instanceof InstallationGoneError)) throw error;
         });

@@ -62,12 +62,11 @@ export class InstallSourceRepository {
     );
   }
 
+  /** All of them: a manifest without some would look whole, and the agent could not run those. */
   grantsOfCluster(tx: EntityManager, clusterId: string): Promise<GrantSource[]> {
-    return rows(
-      tx,
-      `${SELECT_GRANT} WHERE i.cluster_id = $1 AND i.removed_at IS NULL ORDER BY i.created_at LIMIT 500`,
-      [clusterId],
-    );
+    return rows(tx, `${SELECT_GRANT} WHERE i.cluster_id = $1 AND i.removed_at IS NULL ORDER BY i.created_at, i.id`, [
+      clusterId,
+    ]);
   }
 
   findGrant(tx: EntityManager, installationId: string, tokenHash: Buffer): Promise<GrantSource | undefined> {

@@ -15,7 +15,8 @@ import { UnsuitedIntentsService } from './unsuited-intents.service.ts';
 
 /** What has been sent on one session, and whether sending goes on. */
 interface Offers {
-  sent: Set<string>;
+  /** By operation id, with the cancellation that was sent last; undefined before the first. */
+  sent: Map<string, string | undefined>;
   state: 'idle' | 'running' | 'again';
 }
 
@@ -115,7 +116,7 @@ export class IntentsService implements OnApplicationBootstrap, BeforeApplication
     const found = await this.unsuited.withhold(all);
     const queued = found.filter(({ state }) => state === 'queued').map(({ operationId }) => operationId);
     const offered = queued.length === 0 ? new Set<string>() : await this.#markOffered(identity, queued);
-    for (const id of sent) if (!found.some(({ operationId }) => id.endsWith(operationId))) sent.delete(id);
+    for (const id of sent.keys()) if (!found.some(({ operationId }) => operationId === id)) sent.delete(id);
     for (const row of found)
       if (row.state !== 'queued' || offered.has(row.operationId)) this.#sendOne(session, sent, row);
   }
@@ -129,23 +130,23 @@ export class IntentsService implements OnApplicationBootstrap, BeforeApplication
     });
   }
 
-  #sendOne(session: AgentSession, sent: Set<string>, row: IntentRow): void {
+  #sendOne(session: AgentSession, sent: Offers['sent'], row: IntentRow): void {
     const { operationId, installationId, cancelRequestedBy, cancelIfUnderWay } = row;
     if (!sent.has(operationId)) {
-      sent.add(operationId);
+      sent.set(operationId, undefined);
       session.intent(installationId, desiredFrame(row, this.traces.traceparent(row)));
     }
-    // Asked for again with another answer, it is sent again.
+    // Asked for again with another answer, it is sent again, also with the one of before that.
     const cancel = `cancel ${cancelIfUnderWay ?? ''} ${operationId}`;
-    if (cancelRequestedBy === null || sent.has(cancel)) return;
-    sent.add(cancel);
+    if (cancelRequestedBy === null || sent.get(operationId) === cancel) return;
+    sent.set(operationId, cancel);
     session.intent(cancel, cancelFrame(operationId, cancelRequestedBy, cancelIfUnderWay));
   }
 
   #offersOf(session: AgentSession): Offers {
     const known = this.#offers.get(session);
     if (known) return known;
-    const made: Offers = { sent: new Set(), state: 'idle' };
+    const made: Offers = { sent: new Map(), state: 'idle' };
     this.#offers.set(session, made);
     return made;
   }

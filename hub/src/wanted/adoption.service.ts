@@ -3,6 +3,7 @@ import type { CreateOperation } from '@steward/shared';
 import type { EntityManager } from 'typeorm';
 import { ProblemError } from '../http/problem.ts';
 import { AgentAbilitiesRepository } from './agent-abilities.repository.ts';
+import { agentTooOld } from './agent-too-old.ts';
 import type { InstallationRow } from '../installations/installation-row.ts';
 import { InstallationsRepository } from '../installations/installations.repository.ts';
 import { checkMayStart } from './may-start.ts';
@@ -23,10 +24,7 @@ export class AdoptionService {
   /** An agent of before would install everything once more beside what runs. @throws ProblemError `conflict` */
   async checkAgent(tx: EntityManager, { clusterId, cluster }: { clusterId: string; cluster: string }): Promise<void> {
     if (await this.abilities.mayKnowAdoption(tx, clusterId)) return;
-    throw new ProblemError('conflict', `the agent of "${cluster}" is too old to take over or let go of what runs`, {
-      action:
-        'make a new install line (`steward cluster enrol`) and let the customer apply it, which upgrades the agent',
-    });
+    throw agentTooOld(cluster, ' to take over or let go of what runs');
   }
 
   /** Once more, with another version, other parameters or the differences accepted. @throws ProblemError `conflict` */

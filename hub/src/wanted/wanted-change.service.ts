@@ -10,6 +10,7 @@ import type { EntityManager } from 'typeorm';
 import { ProblemError } from '../http/problem.ts';
 import { cameToNothing } from '../operations/operation-states.ts';
 import { AgentAbilitiesRepository } from './agent-abilities.repository.ts';
+import { agentTooOld } from './agent-too-old.ts';
 import type { InstallationRow } from '../installations/installation-row.ts';
 import { InstallationsRepository } from '../installations/installations.repository.ts';
 import { checkMayStart } from './may-start.ts';
@@ -93,14 +94,7 @@ export class WantedChangeService {
     features: readonly string[],
   ): Promise<void> {
     if (features.length === 0 || (await this.abilities.mayKnow(tx, clusterId, features))) return;
-    throw new ProblemError(
-      'conflict',
-      `the agent of "${cluster}" is too old: it does not know all of ${features.join(', ')}, so this ${kind} cannot be done`,
-      {
-        action:
-          'make a new install line (`steward cluster enrol`) and let the customer apply it, which upgrades the agent',
-      },
-    );
+    throw agentTooOld(cluster, `: it does not know all of ${features.join(', ')}, so this ${kind} cannot be done`);
   }
 
   async #upgrade(

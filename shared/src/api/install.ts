@@ -26,7 +26,7 @@ export const InstallKit = Type.Object({
       namespace: Namespace,
       envelope: ReleaseEnvelope,
     }),
-    { maxItems: 500 },
+    { maxItems: 10_000 },
   ),
 });
 export type InstallKit = Static<typeof InstallKit>;

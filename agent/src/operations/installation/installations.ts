@@ -105,12 +105,23 @@ export class Installations {
     return this.#known.get(name);
   }
 
-  /** The generation counts as seen from now on, whatever becomes of it. Takes the place of a removed one of that name. */
-  async accept(desired: DesiredState): Promise<void> {
-    const { name, installationId } = desired;
+  /** Ids that are lost with the object of a removed one whose name this one takes, unless they were written down elsewhere before. */
+  idsReplacedBy({ name, installationId }: DesiredState): string[] {
     const before = this.#known.get(name);
+    return before && before.id !== installationId ? [...before.formerIds, before.id] : [];
+  }
+
+  /**
+   * The generation counts as seen from now on, whatever becomes of it. Takes the place of a removed one of that name.
+   * @param noted ids of removed ones of that name, as they were written down before it was replaced
+   */
+  async accept(desired: DesiredState, noted: readonly string[] = []): Promise<void> {
+    const { name, installationId, generation } = desired;
+    const before = this.#known.get(name);
+    const known = before?.id === installationId ? before.formerIds : this.idsReplacedBy(desired);
+    const formerIds = [...new Set([...known, ...noted])].filter((id) => id !== installationId).slice(-MAX_FORMER_IDS);
     if (before?.id !== installationId) await this.#create(desired, before);
-    await this.write(name, { generation: desired.generation, desired });
+    await this.write(name, { generation, desired, ...(formerIds.length > 0 && { formerIds }) });
   }
 
   /** Makes the object anew that somebody deleted, with as much of it as is in memory. */
@@ -162,7 +173,6 @@ export class Installations {
   ): Promise<void> {
     const { kube, namespace, signal } = this.#options;
     const { name, installationId: id, service, namespace: target } = desired;
-    const formerIds = removed ? [...removed.formerIds, removed.id].slice(-MAX_FORMER_IDS) : [];
     if (removed) await persist(() => kube.remove(INSTALLATION, namespace, name, { signal }), signal);
     const object: KubeObject = {
       apiVersion: apiVersionOf(INSTALLATION),
@@ -183,7 +193,6 @@ export class Installations {
     }, signal);
     const decoded = decodeInstallation(created);
     if (!decoded.ok || decoded.value.id !== id) throw new Error(`Installation ${name} is there and is another one`);
-    if (formerIds.length > 0) await this.write(name, { formerIds });
   }
 
   #keep({ id, name, service, namespace, status }: InstallationRecord): void {

@@ -18,6 +18,7 @@ const known: Known = {
   isJournalled: false,
   journalledGeneration: 0,
   unconfirmed: 0,
+  formerIds: [],
   reserved: new Set(['steward-acme']),
   now,
 };
@@ -73,6 +74,12 @@ describe('a desired state', () => {
       'conflict',
     ],
     ['a former one of that name', desired({ installationId: shop.formerIds[0] ?? '' }), known, 'conflict'],
+    [
+      'one that was removed, while its name is given to another',
+      desired(),
+      { ...known, installations: [], formerIds: [shop.id] },
+      'conflict',
+    ],
     ["the cluster's namespace", desired({ namespace: 'kube-system' }), known, 'foreign-namespace'],
     ["the agent's namespace", desired({ namespace: 'steward-acme' }), known, 'foreign-namespace'],
     ['too many that the hub does not confirm', desired(), { ...known, unconfirmed: MAX_UNCONFIRMED }, 'internal'],

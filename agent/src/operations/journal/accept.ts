@@ -22,6 +22,8 @@ export interface Known {
   journalledGeneration: number;
   /** Operations of the installation that the hub has not confirmed to the end. */
   unconfirmed: number;
+  /** Of removed installations of that name, as the journal has them: their Installation object may be being made anew. */
+  formerIds: readonly string[];
   /** Namespaces no service may be installed into. */
   reserved: ReadonlySet<string>;
   now: Date;
@@ -36,6 +38,14 @@ export type Acceptance =
   | { kind: 'accept' }
   /** Nothing was written and nothing will be. When the frame comes again it is refused again, and the hub keeps the first answer. */
   | { kind: 'refuse'; state: 'failed' | 'expired'; reason: OperationFailure; message: string };
+
+/** How it is refused where an Operation of its kind cannot be written. */
+export const DEFINITIONS_TOO_OLD = {
+  state: 'failed',
+  reason: 'agent-too-old',
+  message:
+    'the definition of Operation in this cluster is older than its agent and does not take this kind of operation',
+} as const;
 
 /** Whether a desired state is taken into the journal. Pure. */
 export function acceptanceOf(desired: DesiredState, known: Known): Acceptance {
@@ -53,7 +63,7 @@ export function acceptanceOf(desired: DesiredState, known: Known): Acceptance {
     return refuse('foreign-namespace', `no service is installed into namespace ${namespace}: ${why}`);
   }
   const same = known.installations.find(({ id }) => id === installationId);
-  const conflict = same ? changeOf(same, desired) : clashOf(known.installations, desired);
+  const conflict = same ? changeOf(same, desired) : clashOf(known, desired);
   if (conflict !== undefined) return refuse('conflict', conflict);
   const seen = Math.max(same?.generation ?? 0, known.journalledGeneration);
   if (generation <= seen)
@@ -85,9 +95,10 @@ function changeOf(same: KnownInstallation, desired: DesiredState): string | unde
 }
 
 function clashOf(
-  installations: readonly KnownInstallation[],
+  { installations, formerIds }: Pick<Known, 'installations' | 'formerIds'>,
   { installationId, name, namespace }: DesiredState,
 ): string | undefined {
+  if (formerIds.includes(installationId)) return `this installation of ${name} was removed`;
   for (const other of installations) {
     if (other.formerIds.includes(installationId)) return `this installation of ${name} was removed`;
     if (other.state === 'removed') continue;

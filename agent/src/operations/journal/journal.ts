@@ -15,6 +15,7 @@ interface Ended {
   installationId: string;
   generation: number;
   finishedMs: number;
+  formerIds: readonly string[] | undefined;
 }
 
 export interface JournalOptions extends OperationStoreOptions {
@@ -136,9 +137,16 @@ export class Journal {
     return Math.max(0, ...live.map(({ spec }) => spec.generation), ...ended.map(({ generation }) => generation));
   }
 
+  /** Of removed installations that had this name, as operations noted that took it. */
+  formerIds(installation: string): string[] {
+    const live = [...this.#live.values()].map(({ spec }) => spec);
+    const kept = [...live, ...this.#ended.values()].filter((one) => one.installation === installation);
+    return kept.flatMap(({ formerIds = [] }) => formerIds);
+  }
+
   /** Writes the operation down, before anything is done about it. What is there already stays as it is. */
-  async create(desired: DesiredState, traceparent: string | undefined): Promise<OperationRecord> {
-    const record = await this.#store.create(desired, traceparent);
+  async create(desired: DesiredState, traceparent?: string, formerIds: string[] = []): Promise<OperationRecord> {
+    const record = await this.#store.create(desired, traceparent, formerIds);
     await this.#takeIn(record);
     return record;
   }
@@ -280,7 +288,7 @@ export class Journal {
   }
 
   #keep(record: OperationRecord): void {
-    const { id, installation, generation, desired } = record.spec;
+    const { id, installation, generation, desired, formerIds } = record.spec;
     const { state, revision, ackedRevision, finishedAt } = record.status;
     if (!isFinal(state) || ackedRevision < revision) {
       this.#live.set(id, record);
@@ -290,6 +298,6 @@ export class Journal {
     const { name, uid } = record;
     const { installationId } = desired;
     const finishedMs = Date.parse(finishedAt ?? '') || 0;
-    this.#ended.set(id, { id, name, uid, installation, installationId, generation, finishedMs });
+    this.#ended.set(id, { id, name, uid, installation, installationId, generation, finishedMs, formerIds });
   }
 }

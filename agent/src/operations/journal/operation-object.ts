@@ -120,6 +120,8 @@ export const OperationSpec = Type.Object({
   home: Type.Optional(Type.String()),
   /** By the API server's clock, as the object's own creationTimestamp: one that was made much later was restored. Absent likewise. */
   writtenAt: Type.Optional(Time),
+  /** Ids of removed installations whose name it takes, while the Installation object that knows them is made anew. */
+  formerIds: Type.Optional(Type.Array(Type.String())),
 });
 export type OperationSpec = Static<typeof OperationSpec>;
 

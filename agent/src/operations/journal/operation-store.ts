@@ -57,7 +57,7 @@ export class OperationStore {
   }
 
   /** What is there already stays as it is. */
-  async create(desired: DesiredState, traceparent: string | undefined): Promise<OperationRecord> {
+  async create(desired: DesiredState, traceparent: string | undefined, formerIds: string[]): Promise<OperationRecord> {
     const { kube, namespace, now, signal } = this.#options;
     const { id, kind } = desired.operation;
     const name = operationName(id);
@@ -70,6 +70,7 @@ export class OperationStore {
       desired,
       ...(traceparent !== undefined && { traceparent }),
       ...(home !== undefined && { home }),
+      ...(formerIds.length > 0 && { formerIds }),
     };
     const object = { apiVersion: apiVersionOf(OPERATION), kind: OPERATION.kind, metadata: { name, namespace } };
     const created = await persist(async () => {

@@ -56,11 +56,15 @@ export function isRestored({ journal }: ReconcileContext, { id, generation }: In
 }
 
 /** As `accept`, also of one that somebody deleted: it is to be read by {@link readOrRestore} before anything is written into it. */
-export async function acceptOrRemake({ installations }: ReconcileContext, desired: DesiredState): Promise<void> {
-  await installations.accept(desired).catch(async (error: unknown) => {
+export async function acceptOrRemake(
+  { installations, journal }: ReconcileContext,
+  desired: DesiredState,
+): Promise<void> {
+  const noted = journal.formerIds(desired.name);
+  await installations.accept(desired, noted).catch(async (error: unknown) => {
     if (!(error instanceof InstallationGoneError)) throw error;
     await installations.recreate(desired.name);
-    await installations.accept(desired);
+    await installations.accept(desired, noted);
   });
 }
 

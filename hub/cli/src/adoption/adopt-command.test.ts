@@ -129,6 +129,22 @@ describe('export', () => {
     expect(said.notes.join('\n')).toMatch(/Secret\/old-auth.*\n.*StatefulSet\/old at 5/);
   });
 
+  it.each([
+    [3, 'This is 2.14.9, the last version that ran well: what runs may differ.'],
+    [0, 'This is 2.14.9, the version that is wanted; none ran well: what runs may differ.'],
+  ])(
+    'says of one that failed after generation %i that it is not certain what runs',
+    async (observedGeneration, said) => {
+      const failed = installation({ state: 'failed', observedGeneration });
+      const { code, terminal } = await steward('export nats', {
+        ...routes,
+        'GET /installations': () => ({ items: [failed] }),
+      });
+      expect([code, terminal.stderr()]).toEqual([0, expect.stringContaining(said)]);
+      expect((await readFile(join(folder, 'nats', 'README.md'))).toString()).toContain(said);
+    },
+  );
+
   it('writes over nothing, and takes no other chart', async () => {
     expect((await steward('export nats', routes)).code).toBe(0);
     await hub?.stop();

@@ -26,7 +26,7 @@ import { withRegistryFlags, type RegistryFlags } from '../registry/registry-flag
 import { chartRenderer, findHelm } from '../render/helm.ts';
 import { objectName, readRendered } from '../render/rendered-set.ts';
 import { type Values } from '../values-path.ts';
-import { chartFile, exportNotes, helmCommands, imageList, readme } from './export-folder.ts';
+import { chartFile, exportNotes, failureNotes, helmCommands, imageList, readme } from './export-folder.ts';
 import { pinnedValues, type PinnedValues, type RenderedParts } from './pinned-values.ts';
 
 interface ExportOptions extends RegistryFlags {
@@ -36,14 +36,15 @@ interface ExportOptions extends RegistryFlags {
 async function runExport(invocation: Invocation<ExportOptions>): Promise<void> {
   const { terminal, options, args, output, note } = invocation;
   const hub = await invocation.hub();
-  const { id, name } = await findInstallation(hub, args[0] ?? '');
+  const found = await findInstallation(hub, args[0] ?? '');
+  const { id, name } = found;
   const exported = await hub.get(InstallationExport, apiPath`/installations/${id}/export`);
   const chart = await loadChart(invocation, hub, id, exported);
   const { values, open } = exported.imagesAsAdopted
     ? { values: exported.parameters, open: [] }
     : await pinned(invocation, exported, chart);
   const directory = resolve(terminal.cwd, options.outputDir ?? name);
-  const notes = exportNotes(exported, open);
+  const notes = [...failureNotes(found, exported), ...exportNotes(exported, open)];
   const files: Record<string, string | Uint8Array> = {
     [chartFile(exported)]: chart,
     'values.yaml': stringify(values),

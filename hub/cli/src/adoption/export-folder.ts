@@ -1,4 +1,4 @@
-import type { InstallationExport } from '@steward/shared';
+import type { Installation, InstallationExport } from '@steward/shared';
 
 /** What a person types to go on with plain Helm, from the folder that was written. */
 export interface HelmCommands {
@@ -16,6 +16,19 @@ export function helmCommands(exported: InstallationExport): HelmCommands {
   const { releaseName, namespace } = exported;
   const upgrade = `helm upgrade --install ${releaseName} ./${chartFile(exported)} --namespace ${namespace} --values values.yaml`;
   return { afterLeave: upgrade, withoutLeave: `${upgrade} --take-ownership --server-side=true --force-conflicts` };
+}
+
+/** After a change that failed and was left as it is, nobody knows what of it runs: what is exported is the good generation before it. */
+export function failureNotes(
+  { state, observedGeneration }: Pick<Installation, 'state' | 'observedGeneration'>,
+  { installation, version }: InstallationExport,
+): string[] {
+  if (state !== 'failed') return [];
+  const which = observedGeneration > 0 ? 'the last version that ran well' : 'the version that is wanted; none ran well';
+  return [
+    `The last change of it failed and was left as it is. This is ${version}, ${which}: what runs may differ. ` +
+      `See how it failed: \`steward operations show ${installation}\`.`,
+  ];
 }
 
 /** What does not go on by itself with plain Helm. */

@@ -92,12 +92,15 @@ export class HubClient {
     return this.call(compile(schema), { method: 'PUT', path, json, isOnce: true });
   }
 
-  async delete(path: string): Promise<void> {
+  /** @param isOwnToken it is the token that this client uses: once that is gone the hub lets nobody in by it, to say so */
+  async delete(path: string, isOwnToken = false): Promise<void> {
     let mayBeDone = false;
     const onRepeat = () => (mayBeDone = true);
     await this.call(compile(Type.Unknown()), { method: 'DELETE', path, onRepeat }).catch((error: unknown) => {
+      if (!mayBeDone || !(error instanceof CliError)) throw error;
       // It was done the first time, and the answer lost.
-      if (!mayBeDone || !(error instanceof CliError) || error.exitCode !== EXIT.notFound) throw error;
+      const isGone = error.exitCode === EXIT.notFound || (isOwnToken && error.problem?.status === 401);
+      if (!isGone) throw error;
     });
   }
 

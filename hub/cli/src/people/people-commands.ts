@@ -1,4 +1,4 @@
-import { ApiToken, CreatedApiToken, Customer, type Role } from '@steward/shared';
+import { ApiToken, CreatedApiToken, Customer, Identity, type Role } from '@steward/shared';
 import { InvalidArgumentError, type Command } from 'commander';
 import { CliError } from '../cli-error.ts';
 import { EXIT } from '../exit-codes.ts';
@@ -78,7 +78,9 @@ async function runTokenDelete({ args: [wanted = ''], output, hub }: Invocation<o
     throw new CliError(EXIT.conflict, `${found.length} tokens are called "${wanted}"`, {
       action: 'Give the id of one of them.',
     });
-  await client.delete(apiPath`/tokens/${token.id}`);
+  const { tokenName } = await client.get(Identity, '/me');
+  const isOwn = tokenName === token.name && tokens.filter(({ name }) => name === tokenName).length === 1;
+  await client.delete(apiPath`/tokens/${token.id}`, isOwn);
   output.outcome({ id: token.id, name: token.name }, `Token ${token.name} is of no use any more.`);
 }
 

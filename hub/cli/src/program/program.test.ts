@@ -240,6 +240,7 @@ describe('asking a hub', () => {
   ])('knows its own deletion again, of which it was not told since %s', async (_why, first) => {
     const { code, terminal } = await steward('token delete ci', {
       'GET /tokens': () => ({ items: [token] }),
+      'GET /me': () => ({ organization, role: 'owner', user }),
       [`DELETE /tokens/${id}`]: goneAfter(first),
     });
     expect(terminal.stderr()).toBe('');
@@ -249,11 +250,33 @@ describe('asking a hub', () => {
   });
 
   it.each([
+    ['it was that one', 'ci', [token], 0],
+    ['it was another one', 'cd', [token], 4],
+    ['it may have been another one of that name', 'ci', [token, { ...token, id: id.replace(/1$/, '2') }], 4],
+  ])(
+    'is not let in by its token any more after a deletion of which it was not told: %s',
+    async (_what, tokenName, items, expected) => {
+      let isGone = false;
+      const { code } = await steward(`token delete ${id}`, {
+        'GET /tokens': () => ({ items }),
+        'GET /me': () => ({ organization, role: 'owner', tokenName }),
+        [`DELETE /tokens/${id}`]: (_request, response) => {
+          if (isGone) throw new TestProblem('not-authenticated', 'the token is not known');
+          isGone = true;
+          response.destroy();
+        },
+      });
+      expect(code).toBe(expected);
+    },
+  );
+
+  it.each([
     ['at once', []],
     ['after it was told to wait', [new TestProblem('too-many-requests', 'soon', { 'retry-after': '0' })]],
   ])('is told that somebody else has deleted it, %s', async (_when, before) => {
     const { code } = await steward('token delete ci', {
       'GET /tokens': () => ({ items: [token] }),
+      'GET /me': () => ({ organization, role: 'owner', user }),
       [`DELETE /tokens/${id}`]: () => {
         throw before.shift() ?? new TestProblem('not-found', 'there is no such token');
       },
