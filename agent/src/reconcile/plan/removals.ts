@@ -3,8 +3,8 @@ import type { KubeClient, KubeObject } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
 import { groupOf } from '../../kube/object.ts';
 import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
-import { persist } from '../../operations/persist.ts';
 import { inParallel } from '../../parallel.ts';
+import { findVery } from '../execute/find-very.ts';
 import { entryName, inventoryKey, reasonToKeep } from './inventory.ts';
 import { patienceOf, refuse, type ObjectPlanInput } from './plan-object.ts';
 
@@ -58,14 +58,12 @@ export async function planRemovals(input: RemovalsInput): Promise<PlannedRemoval
 
 async function planRemoval(entry: InventoryEntry, input: RemovalsInput): Promise<PlannedRemoval | undefined> {
   const { kube, signal } = input;
-  const patience = patienceOf(input);
   const kept = { entry, action: 'keep', wave: 0, isLate: false } as const;
+  if (reasonToKeep(entry.kind, undefined)) return kept;
   try {
-    const ref = await persist(() => kube.servedAs(entry), signal, patience);
-    if (!ref) return undefined;
-    if (reasonToKeep(entry.kind, undefined)) return kept;
-    const live = await persist(() => kube.get(ref, entry.namespace, entry.name, { signal }), signal, patience);
-    if (!live || (entry.uid !== undefined && live.metadata.uid !== entry.uid)) return undefined;
+    const found = await findVery(kube, entry, { ...patienceOf(input), signal });
+    if (!found) return undefined;
+    const live = found.object;
     const action = reasonToKeep(entry.kind, live.metadata.annotations) ? 'keep' : 'delete';
     return { entry, action, wave: waveOf(live), isLate: goesLate(entry, live) };
   } catch (error) {
