@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
 import { fieldAt, type KindDefinition, type OperationKind } from '@steward/shared';
 import type { KubeObject, ResourceRef } from '../../agent/src/kube/client.ts';
+import { findVery } from '../../agent/src/reconcile/execute/find-very.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import { ReconcileFixture, type Published, type RunningAgent } from './reconcile-fixture.ts';
 
@@ -139,21 +140,27 @@ it('what was applied in a version that is served no longer lives on in another, 
   await fixture.grant(where.name, second);
   expect(await hub.end(install)).toMatchObject({ state: 'succeeded' });
   await fixture.grant(where.name, third);
-  const isServed = async (version: string): Promise<boolean> =>
-    (await admin.servedAs({ group: 'custom.steward.test', version, kind: 'Gadget' }))?.version === version;
-  const isTurned = async (): Promise<boolean> => (await isServed('v2')) && !(await isServed('v1'));
-  await waitUntil(isTurned, { what: 'another version of the gadgets to be served', timeoutMs: 30_000 });
-
-  const ref = await admin.servedAs({ group: 'custom.steward.test', version: 'v1', kind: 'Gadget' });
-  expect(ref).toMatchObject({ version: 'v2' });
-  const gadget = async (): Promise<KubeObject | undefined> => ref && admin.get(ref, where.name, where.name);
+  const entry = {
+    group: 'custom.steward.test',
+    version: 'v1',
+    kind: 'Gadget',
+    namespace: where.name,
+    name: where.name,
+  };
+  const turned = async (): Promise<ResourceRef | undefined> => {
+    const found = await findVery(admin, entry, { signal: AbortSignal.timeout(10_000) });
+    return found?.ref.version === 'v2' ? found.ref : undefined;
+  };
+  const what = 'the gadget to be found in another version';
+  const ref = await waitUntil(turned, { what, timeoutMs: 30_000 });
+  const gadget = async (): Promise<KubeObject | undefined> => admin.get(ref, where.name, where.name);
   expect(await gadget()).toMatchObject({ metadata: { name: where.name } });
   const uninstall = fixture.offer({ ...where, release: second, generation: 2, kind: 'uninstall' });
   const isGoing = async (): Promise<boolean> => (await gadget())?.metadata.deletionTimestamp !== undefined;
   await waitUntil(async () => (await isGoing()) || (await gadget()) === undefined, { what: 'the gadget to go' });
   // The collector of what depends on it learns of another version only after a while.
   const free = { metadata: { finalizers: null } };
-  if (ref) await admin.mergePatch(ref, where.name, where.name, free).catch(() => undefined);
+  await admin.mergePatch(ref, where.name, where.name, free).catch(() => undefined);
   expect(await hub.end(uninstall)).toMatchObject({ state: 'succeeded' });
   expect(await gadget()).toBeUndefined();
 });

@@ -88,6 +88,7 @@ const job: JobView = {
   message: '',
   startedMs: nowMs,
   hasHadPods: true,
+  end: 'none',
   isHook: false,
 };
 const claim: ClaimView = {

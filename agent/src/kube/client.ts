@@ -132,7 +132,8 @@ export interface KubeClient {
   resourceOf(apiVersion: string, kind: string): Promise<ResourceRef | undefined>;
   /**
    * The kind in that version, or in another one that its group serves: what was applied in a version that is served no longer
-   * lives on in the others. Undefined: no version has it, and all that was of it is gone.
+   * lives on in the others. A version is remembered until a {@link get} finds that it is served no longer, so the answer is certain
+   * only after one. Undefined is asked for each time: no version has it, and all that was of it is gone.
    */
   servedAs(kind: KindInVersion): Promise<ResourceRef | undefined>;
   /** Undefined when there is none. */

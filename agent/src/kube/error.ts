@@ -9,6 +9,7 @@ const Status = Type.Object({
   code: Type.Optional(Type.Integer()),
   details: Type.Optional(
     Type.Object({
+      name: Type.Optional(Type.String()),
       retryAfterSeconds: Type.Optional(Type.Number()),
       causes: Type.Optional(
         Type.Array(
@@ -44,10 +45,18 @@ export class KubeError extends Error {
   readonly reason: string;
   readonly causes: readonly KubeCause[];
   readonly retryAfterMs: number | undefined;
+  /** It is about one object of a kind that is served; a path that is not there is of none. */
+  readonly namesObject: boolean;
 
   constructor(
     message: string,
-    detail: { status: number; reason: string; causes?: KubeCause[]; retryAfterMs?: number | undefined },
+    detail: {
+      status: number;
+      reason: string;
+      causes?: KubeCause[];
+      retryAfterMs?: number | undefined;
+      namesObject?: boolean;
+    },
     options?: ErrorOptions,
   ) {
     super(message, options);
@@ -55,6 +64,7 @@ export class KubeError extends Error {
     this.reason = detail.reason;
     this.causes = detail.causes ?? [];
     this.retryAfterMs = detail.retryAfterMs;
+    this.namesObject = detail.namesObject ?? false;
   }
 
   /** Whether the same request may succeed later without anybody changing anything. */
@@ -111,5 +121,6 @@ export function kubeErrorOf(status: number, body: unknown, what: string): KubeEr
     reason: value.reason ?? `Status${status}`,
     causes,
     retryAfterMs: seconds === undefined ? undefined : seconds * 1000,
+    namesObject: value.details?.name !== undefined,
   });
 }

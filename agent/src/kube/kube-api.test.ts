@@ -134,28 +134,6 @@ describe('requests to the API server', () => {
     ).rejects.toThrow('this cluster has no kind Gadget in other.com/v1');
   });
 
-  it('finds a kind in another version of its group once the first is served no longer', async () => {
-    const served = new Map([['v1beta1', ['Widget', 'Gadget']]]);
-    server.intercept = ({ path }) => {
-      const [group, version] = path.split('/').slice(2);
-      if (group !== 'turns.com') return undefined;
-      if (version === undefined)
-        return { status: 200, body: { versions: [...served.keys()].map((name) => ({ version: name })) } };
-      const resources = served.get(version)?.map((kind) => ({ name: kind.toLowerCase(), kind, namespaced: true }));
-      return resources ? { status: 200, body: { resources } } : status(404, 'NotFound');
-    };
-    const versionOf = async (kind: string): Promise<string | undefined> =>
-      (await client.servedAs({ group: 'turns.com', version: 'v1beta1', kind }))?.version;
-    expect(await versionOf('Widget')).toBe('v1beta1');
-    served.set('v1', ['Widget']);
-    served.set('v1beta1', ['Gadget']);
-    expect(await versionOf('Widget')).toBe('v1');
-    served.delete('v1beta1');
-    expect(await versionOf('Gadget')).toBeUndefined();
-    expect(await versionOf('Widget')).toBe('v1');
-    expect(await client.servedAs({ group: 'nobody.com', version: 'v1', kind: 'Widget' })).toBeUndefined();
-  });
-
   it('lists kinds with their versions for charts that ask for them', async () => {
     server.intercept = ({ path }) => ({
       status: 200,

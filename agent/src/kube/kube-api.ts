@@ -68,8 +68,9 @@ class KubeApi implements KubeClient {
     try {
       return await this.#call(ref, { method: 'GET', path: pathOf(ref, namespace, name), signal: options?.signal });
     } catch (error) {
-      if (isKubeError(error) && error.status === 404) return undefined;
-      throw error;
+      if (!isKubeError(error) || error.status !== 404) throw error;
+      if (!error.namesObject) this.#discovery.forget(ref);
+      return undefined;
     }
   }
 

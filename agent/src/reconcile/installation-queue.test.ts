@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ChartHook, OperationPhase } from '@steward/shared';
+import { NamespaceView } from '../collect/namespace-view.ts';
 import type { ResultRecord } from '../link/link.ts';
 import { createLog } from '../log.ts';
 import { Installations } from '../operations/installation/installations.ts';
@@ -119,6 +120,30 @@ it('stops what is under way though that is asked for before it has looked at it,
   expect(sent.at(-1)).toMatchObject({ state: 'cancelled', reason: 'cancelled', message });
   expect(errors).toHaveLength(1);
 });
+
+it.each(['at', 'after'])(
+  'ends well what was whole though it is told to stop %s its last look, and its end meets an error',
+  async (when) => {
+    const record = await underWay(desired, 'roll-out');
+    const stop = (): Promise<void> =>
+      queue.cancel(record, { operationId: id, requestedBy: 'b', ifUnderWay: 'roll-back' });
+    const view = new NamespaceView({ ...context, namespace: 'ns', onChange: () => {} });
+    view.subscribe = () => () => void (when === 'at' && stop());
+    const watch = (): object => ({ view, own: { claims: new Map() } });
+    Object.assign(context, { monitors: { watch, refresh: () => {} } });
+    let refusals = 1;
+    server.intercept = ({ method, path }) => {
+      if (method !== 'PATCH' || !path.includes('installations/shop') || refusals-- <= 0) return undefined;
+      if (when === 'after') void stop();
+      return status(403, 'Forbidden');
+    };
+    queue.wake();
+    await queue.stop();
+    expect(sent.at(-1)).toMatchObject({ state: 'succeeded' });
+    expect(server.object(`${api}/installations/shop`)).toMatchObject({ status: { state: 'running' } });
+    expect(errors).toHaveLength(1);
+  },
+);
 
 it('begins nothing again that has ended, when what comes behind its end meets an error', async () => {
   const record = await context.journal.create(desired, undefined);

@@ -43,6 +43,8 @@ export class InstallationQueue {
   #current: Run | undefined;
   /** How what is under way was told to stop, by operation id: for each run of it that is still to come. */
   readonly #halts = new Map<string, Halt>();
+  /** The operation that lacks only its last word, by its id: see {@link Run.isWhole}. */
+  #whole: string | undefined;
   /** The end of one that was cancelled before its turn. */
   #aside: Promise<void> | undefined;
   /** Ends a look at drift. */
@@ -93,7 +95,7 @@ export class InstallationQueue {
   #halt(record: OperationRecord, halt: Halt): boolean {
     const { id, desired } = record.spec;
     const run = this.#current?.record.spec.id === id ? this.#current : undefined;
-    const isTaken = run ? run.halt(halt) : !isForGood(desired, record.status.phase);
+    const isTaken = run ? run.halt(halt) : this.#whole !== id && !isForGood(desired, record.status.phase);
     if (!isTaken) return false;
     this.#halts.set(id, halt);
     return true;
@@ -255,7 +257,8 @@ export class InstallationQueue {
       if (state === 'removed' && observedGeneration < generation)
         return this.#end(record, removedBy(observedGeneration));
     }
-    const run = new Run({ context, record, installation, signal: this.#signal });
+    const isWhole = this.#whole === record.spec.id;
+    const run = new Run({ context, record, installation, signal: this.#signal, isWhole });
     if (this.#pending) run.interrupt(this.#pending);
     const halt = this.#halts.get(record.spec.id);
     if (halt) run.halt(halt);
@@ -283,6 +286,7 @@ export class InstallationQueue {
     } finally {
       stopExpiry();
       run.end();
+      if (run.isWhole) this.#whole = record.spec.id;
       this.#current = undefined;
     }
   }

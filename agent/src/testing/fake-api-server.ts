@@ -223,7 +223,9 @@ export function status(code: number, reason: string, message = reason): { status
 }
 
 function notFound(path: string): { status: number; body: unknown } {
-  return status(404, 'NotFound', `${path} not found`);
+  const message = `${path} not found`;
+  const details = { name: path.split('/').at(-1) };
+  return { status: 404, body: { kind: 'Status', status: 'Failure', code: 404, reason: 'NotFound', message, details } };
 }
 
 type JsonPatch = { op: string; path: string; value?: unknown }[];

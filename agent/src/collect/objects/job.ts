@@ -13,7 +13,13 @@ export interface JobView {
   owner?: string | undefined;
   /** The CronJob it comes from. */
   cronJob: string | undefined;
+  /** `failed` as soon as that is certain. */
   state: 'active' | 'complete' | 'failed' | 'suspended';
+  /**
+   * `begun` when its outcome is certain and its pods are told to go, `over` when none of them runs any more.
+   * https://kubernetes.io/docs/concepts/workloads/controllers/job/#termination-of-job-pods
+   */
+  end: 'none' | 'begun' | 'over';
   message: string;
   /** When it was made or, after it was suspended, started. */
   startedMs: number;
@@ -66,24 +72,30 @@ function hasHadPods({ active = 0, succeeded = 0, failed = 0 }: Counts): boolean 
 
 const startOf = (started: string | undefined, made = ''): number => Date.parse(started ?? made);
 
-/** The small view of a Job; undefined when it is not one that can be read. `FailureTarget` counts: the outcome is certain then. */
+/** The small view of a Job; undefined when it is not one that can be read. */
 export function jobView(object: KubeObject): JobView | undefined {
   const decoded = decode(object);
   if (!decoded.ok) return undefined;
   const { metadata, spec, status = {} } = decoded.value;
   const held = (status.conditions ?? []).filter((condition) => condition.status === 'True');
   const failed = held.find(({ type }) => type === 'Failed' || type === 'FailureTarget');
-  const isComplete = held.some(({ type }) => type === 'Complete' || type === 'SuccessCriteriaMet');
+  const types = new Set(held.map(({ type }) => type));
   return {
     name: metadata.name,
     uid: metadata.uid,
     mark: markOf(object),
     owner: ownerOf(object.metadata),
     cronJob: metadata.ownerReferences?.find(({ kind }) => kind === 'CronJob')?.name,
-    state: failed ? 'failed' : isComplete ? 'complete' : spec?.suspend ? 'suspended' : 'active',
+    state: failed ? 'failed' : types.has('Complete') ? 'complete' : spec?.suspend ? 'suspended' : 'active',
+    end: endOf(types),
     message: failed ? `${failed.reason ?? 'Failed'}: ${failed.message ?? 'no message'}`.slice(0, 600) : '',
     startedMs: startOf(status.startTime, metadata.creationTimestamp),
     hasHadPods: hasHadPods(status),
     isHook: metadata.labels?.[HOOK_LABEL] !== undefined,
   };
+}
+
+function endOf(types: ReadonlySet<string>): JobView['end'] {
+  if (types.has('Failed') || types.has('Complete')) return 'over';
+  return types.has('FailureTarget') || types.has('SuccessCriteriaMet') ? 'begun' : 'none';
 }

@@ -56,16 +56,29 @@ export class Discovery {
     return this.#servedNow(apiVersion, kind);
   }
 
-  /** See {@link KubeClient.servedAs}. Nothing that was remembered counts: a grant may have changed the definition a moment ago. */
+  /** See {@link KubeClient.servedAs}. */
   async servedAs({ group, version, kind }: KindInVersion): Promise<ResourceRef | undefined> {
     const apiVersion = apiVersionOf({ group, version });
-    const ref = builtinKind(apiVersion, kind) ?? (await this.#servedNow(apiVersion, kind));
+    const known = builtinKind(apiVersion, kind) ?? this.#remembered({ group, version, kind });
+    const ref = known ?? (await this.#servedNow(apiVersion, kind));
     if (ref || group === '') return ref;
     for (const other of await this.#loadVersions(group)) {
       const found = await this.#servedNow(apiVersionOf({ group, version: other }), kind);
       if (found) return found;
     }
     return undefined;
+  }
+
+  /** Its path was not there: a grant may have changed the definition a moment ago. */
+  forget(ref: ResourceRef): void {
+    this.#versions.delete(apiVersionOf(ref));
+  }
+
+  /** In that version, else in any other. */
+  #remembered({ group, version, kind }: KindInVersion): ResourceRef | undefined {
+    const refs = [...this.#versions.values()].flatMap(({ kinds }) => kinds.get(kind) ?? []);
+    const ofGroup = refs.filter((ref) => ref.group === group);
+    return ofGroup.find((ref) => ref.version === version) ?? ofGroup[0];
   }
 
   async #servedNow(apiVersion: string, kind: string): Promise<ResourceRef | undefined> {

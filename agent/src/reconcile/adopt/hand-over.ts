@@ -4,6 +4,7 @@ import type { KubeObject, MergePatch, ResourceRef } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
 import { nameOf } from '../../kube/object.ts';
 import { persist } from '../../operations/persist.ts';
+import { findVery } from '../execute/find-very.ts';
 import { granted, patience } from '../execute/patience.ts';
 import type { Step, StepContext, StepResult } from '../execute/steps.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
@@ -37,11 +38,13 @@ export async function giveBack(
   context: StepContext,
 ): Promise<Outcome<StepResult>> {
   const { kube, fieldManager, signal } = context;
-  const { namespace, name, uid, hook } = entry;
-  const ref = await persist(() => kube.servedAs(entry), signal, patience(context));
-  if (!ref) return done(NOTHING);
-  await rewrite({ ref, namespace, name }, context, (live) => {
-    if (uid !== undefined && live.metadata.uid !== uid) return 'gone';
+  const { namespace, name, hook } = entry;
+  const found = await findVery(kube, entry, { ...patience(context), signal });
+  if (!found) return done(NOTHING);
+  const { ref, object } = found;
+  const { uid } = object.metadata;
+  await rewrite({ ref, namespace, name, found: object }, context, (live) => {
+    if (live.metadata.uid !== uid) return 'gone';
     return patchToGiveBack(live, { fieldManager, release: hook === undefined ? release : undefined });
   });
   return done(NOTHING);
@@ -68,15 +71,25 @@ export function patchToGiveBack(
   };
 }
 
+interface Place {
+  ref: ResourceRef;
+  namespace: string | undefined;
+  name: string;
+  /** What was just read of it. */
+  found?: KubeObject;
+}
+
 /** Over the very object that was read. @returns false when it is gone */
 async function rewrite(
-  { ref, namespace, name }: { ref: ResourceRef; namespace: string | undefined; name: string },
+  { ref, namespace, name, found }: Place,
   context: StepContext,
   patchOf: (live: KubeObject) => MergePatch | 'gone' | undefined,
 ): Promise<boolean> {
   const { kube, signal } = context;
   for (let conflicts = 0; ; conflicts += 1) {
-    const live = await persist(() => kube.get(ref, namespace, name, { signal }), signal, patience(context));
+    const read = (): Promise<KubeObject | undefined> =>
+      persist(() => kube.get(ref, namespace, name, { signal }), signal, patience(context));
+    const live = conflicts === 0 && found ? found : await read();
     const patch = live ? patchOf(live) : 'gone';
     if (patch === 'gone' || !live) return false;
     if (patch === undefined) return true;

@@ -11,7 +11,7 @@ import { carryOutResize, type ClaimResize } from '../plan/claims.ts';
 import type { HelmRelease } from '../adopt/helm-marks.ts';
 import { giveBack, takeOver } from '../adopt/hand-over.ts';
 import { ownerOf } from '../fields/owner.ts';
-import { FOREGROUND, hasEnded, isOfOperation } from '../hooks/hook-object.ts';
+import { endOf, FOREGROUND, isOfOperation } from '../hooks/hook-object.ts';
 import { refusalOf } from '../plan/refusal.ts';
 import { findVery } from './find-very.ts';
 import { granted, patience, type Until } from './patience.ts';
@@ -30,10 +30,11 @@ export type Step =
   | { type: 'resize-claim'; resize: ClaimResize }
   | { type: 'remove'; entry: InventoryEntry; propagation: 'Background' | 'Foreground' }
   /**
-   * A job or pod that has not ended is deleted. It fails while that one is not gone with its pods; awaited, only when it is not by
-   * the deadline. With an operation: only one that bears its label.
+   * A job or pod that has not ended is deleted; a job whose pods go by themselves only when it is to be removed, since it tells why.
+   * It fails while that one is not gone, or its pods are not; awaited, only when they are not by the deadline. With an operation:
+   * only one that bears its label.
    */
-  | { type: 'end'; entry: InventoryEntry; isAwaited: boolean; operation?: string }
+  | { type: 'end'; entry: InventoryEntry; isAwaited: boolean; isRemoved?: boolean; operation?: string }
   /** A pod that its StatefulSet waits for in vain. */
   | { type: 'remove-pod'; namespace: string; name: string; uid: string }
   /** A pod that does its work, to be replaced by a new one when its disruption budget allows it. */
@@ -160,27 +161,36 @@ async function makeWay(
 }
 
 /** What an object that is deleted waits for, and what to do about it. */
-function heldBy({ kind, metadata }: KubeObject): string {
-  const { name, namespace, finalizers = [] } = metadata;
+function heldBy(object: KubeObject): string {
+  const { kind, metadata } = object;
+  const { finalizers = [] } = metadata;
   const others = finalizers.filter((finalizer) => finalizer !== FOREGROUND);
   if (others.length > 0) return `; it is held by its finalizers ${others.join(', ')}`;
-  if (kind !== 'Pod' && !finalizers.includes(FOREGROUND)) return '';
+  return kind === 'Pod' || finalizers.includes(FOREGROUND) ? byPod(object) : '';
+}
+
+function byPod({ kind, metadata: { name, namespace } }: KubeObject): string {
   const pods = kind === 'Pod' ? `pod ${name}` : kind === 'Job' ? `pods -l job-name=${name}` : 'pod NAME';
   return `: a pod has not ended. If its node is gone, remove it: kubectl --namespace ${namespace} delete ${pods} --force`;
 }
 
 async function end(
-  { entry, isAwaited, operation }: Extract<Step, { type: 'end' }>,
+  { entry, isAwaited, isRemoved = false, operation }: Extract<Step, { type: 'end' }>,
   context: StepContext,
 ): Promise<Outcome<StepResult>> {
-  const found = await unlessHidden(() => findEntry(entry, context));
-  if (!found || hasEnded(found.object)) return done(NOTHING);
-  if (operation !== undefined && !isOfOperation(found.object, operation)) return done(NOTHING);
-  return makeWay(
-    { ...found, type: 'make-way', propagation: 'Foreground' },
-    context,
-    isAwaited ? context.deadlineMs : Number.NEGATIVE_INFINITY,
-  );
+  const { now, signal, deadlineMs } = context;
+  const waitsUntilMs = isAwaited ? deadlineMs : Number.NEGATIVE_INFINITY;
+  for (let waitMs = FIRST_LOOK_MS; ; waitMs = Math.min(waitMs * 2, MAX_LOOK_MS)) {
+    const found = await unlessHidden(() => findEntry(entry, context));
+    if (!found || endOf(found.object) === 'over') return done(NOTHING);
+    const { object } = found;
+    if (operation !== undefined && !isOfOperation(object, operation)) return done(NOTHING);
+    if (isRemoved || endOf(object) === 'none')
+      return makeWay({ ...found, type: 'make-way', propagation: 'Foreground' }, context, waitsUntilMs);
+    if (now().getTime() > waitsUntilMs)
+      return failed('rollout-deadline', `${nameOf(object)} did not end before the deadline${byPod(object)}`);
+    await delay(waitMs, undefined, { signal });
+  }
 }
 
 async function findEntry(

@@ -15,9 +15,9 @@ import {
   type InstallationStatus,
   type InventoryEntry,
 } from '../../operations/installation/installation-object.ts';
-import { persist } from '../../operations/persist.ts';
 import type { ReconcileContext } from '../context.ts';
 import { endpointsOf } from '../endpoints.ts';
+import { findVery } from '../execute/find-very.ts';
 import { kindsToWatch } from '../monitors.ts';
 import { entryOf } from '../plan/inventory.ts';
 import { inParallel } from '../../parallel.ts';
@@ -190,12 +190,12 @@ export async function ownLive(
   { installation, object, signal }: { installation: string; object: Named; signal: AbortSignal },
 ): Promise<{ ref: ResourceRef; live: KubeObject } | undefined> {
   const [group, version] = splitApiVersion(object.apiVersion);
-  const ref = await persist(() => kube.servedAs({ group, version, kind: object.kind }), signal);
-  if (!ref) return undefined;
   const { namespace, name } = object.metadata;
   try {
-    const live = await persist(() => kube.get(ref, ref.namespaced ? namespace : undefined, name, { signal }), signal);
-    return live && hasLabels(live, installation, config.organization) ? { ref, live } : undefined;
+    const entry = { group, version, kind: object.kind, ...(namespace !== undefined && { namespace }), name };
+    const found = await findVery(kube, entry, { signal });
+    if (!found || !hasLabels(found.object, installation, config.organization)) return undefined;
+    return { ref: found.ref, live: found.object };
   } catch (error) {
     if (isKubeError(error) && error.status === 403) return undefined;
     throw error;

@@ -18,19 +18,8 @@ export function standingGeneration({ state, history, observedGeneration }: Stand
   return history.find(({ generation }) => generation === observedGeneration);
 }
 
-/**
- * Its stored set as it is to run now, stopped where its schedule has stopped it.
- * @throws LostSetError when somebody removed or altered it
- */
-export async function loadStandingSet(
-  { renders }: ReconcileContext,
-  good: HistoryEntry,
-  { schedule }: Standing,
-): Promise<ReleaseSet> {
-  return asItStands(await renders.load(good.renderRef), good, schedule);
-}
-
-function asItStands(set: ReleaseSet, good: HistoryEntry, schedule: ScheduleStatus | undefined): ReleaseSet {
+/** Its stored set as it is to run now, stopped where its schedule has stopped it. */
+export function asItStands(set: ReleaseSet, good: HistoryEntry, schedule: ScheduleStatus | undefined): ReleaseSet {
   return setAsItRuns(set, { ...good, runState: asScheduled(good.runState ?? AS_RELEASED, schedule) });
 }
 

@@ -3,7 +3,7 @@ import type { InstallationRecord, InventoryEntry } from '../../operations/instal
 import type { HookRecord } from '../../operations/journal/operation-object.ts';
 import { inParallel } from '../../parallel.ts';
 import type { ReconcileContext } from '../context.ts';
-import { executeStep, type StepContext } from '../execute/steps.ts';
+import { executeStep, type Step, type StepContext } from '../execute/steps.ts';
 import type { Run } from '../operation/run/run.ts';
 
 const WIDTH = 4;
@@ -30,22 +30,21 @@ export async function endHooksOf(
   { operation, signal }: { operation: string; signal: AbortSignal },
 ): Promise<void> {
   const made = inventory.filter((entry) => entry.hook !== undefined && comesToAnEnd(entry));
-  await endEntries(made, { kube, fieldManager: config.fieldManager, now, deadlineMs: 0, signal }, operation);
+  await endEntries(made, { kube, fieldManager: config.fieldManager, now, deadlineMs: 0, signal }, { operation });
 }
 
 /**
  * Asks for the end of jobs and pods that go on, and does not wait for it.
- * @param operation whose they are, where others are left alone
+ * @param which see {@link Step}
  * @returns those that are not gone by now, or may not be removed: they stay known, and no hook is begun beside them
  */
 export async function endEntries(
   entries: readonly InventoryEntry[],
   steps: StepContext,
-  operation?: string,
+  which: Pick<Extract<Step, { type: 'end' }>, 'operation' | 'isRemoved'> = {},
 ): Promise<InventoryEntry[]> {
   const goingOn = await inParallel(entries, WIDTH, async (entry) => {
-    const of = operation === undefined ? {} : { operation };
-    const ended = await executeStep({ type: 'end', entry, isAwaited: false, ...of }, steps);
+    const ended = await executeStep({ type: 'end', entry, isAwaited: false, ...which }, steps);
     return ended.ok ? [] : [entry];
   });
   return goingOn.flat();

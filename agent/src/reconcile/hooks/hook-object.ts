@@ -7,7 +7,7 @@ import {
   type ChartHook,
   type HookEvent,
 } from '@steward/shared';
-import { jobView } from '../../collect/objects/job.ts';
+import { jobView, type JobView } from '../../collect/objects/job.ts';
 import { podView } from '../../collect/objects/pod.ts';
 import type { KubeObject } from '../../kube/client.ts';
 import { nameOf } from '../../kube/object.ts';
@@ -18,8 +18,8 @@ const MARK_LENGTH = 8;
 
 /** Kubernetes' own finalizer, until what belongs to the object is gone. */
 export const FOREGROUND = 'foregroundDeletion';
-/** States of Jobs and phases of Pods. */
-const ENDED: ReadonlySet<string> = new Set(['complete', 'failed', 'Succeeded', 'Failed']);
+/** Phases of Pods. */
+const ENDED: ReadonlySet<string> = new Set(['Succeeded', 'Failed']);
 
 /** `Job/shop-migrate`: the hook as the chart names it. */
 export function hookName({ object }: ChartHook): string {
@@ -67,11 +67,11 @@ export function isOfOperation({ metadata: { labels } }: KubeObject, operationId:
   return labels?.[OPERATION_LABEL] === operationId;
 }
 
-/** Whether a Job or Pod does nothing more. A Job that is deleted with its pods says that it failed while they still end. */
-export function hasEnded(live: KubeObject): boolean {
-  if (live.metadata.finalizers?.includes(FOREGROUND)) return false;
-  const state = live.kind === 'Job' ? jobView(live)?.state : podView(live)?.phase;
-  return state !== undefined && ENDED.has(state);
+/** How far a Job or Pod has come to its end. A Job that is deleted with its pods says that it failed while they still end. */
+export function endOf(live: KubeObject): JobView['end'] {
+  if (live.metadata.finalizers?.includes(FOREGROUND)) return 'none';
+  if (live.kind === 'Job') return jobView(live)?.end ?? 'none';
+  return ENDED.has(podView(live)?.phase ?? '') ? 'over' : 'none';
 }
 
 function asOneOf(job: KubeObject, labels: Record<string, string>): void {

@@ -155,6 +155,23 @@ describe('a hook that is begun', () => {
     expect(outcome).toEqual({ ok: false, failure: { reason: 'hook-failed', message } });
   });
 
+  it.each([
+    ['FailureTarget', 'Failed'],
+    ['SuccessCriteriaMet', 'Complete'],
+  ])(
+    'is not made while pods of another one that says %s still end, which is not deleted for that',
+    async (...types) => {
+      let looks = 0;
+      const said = await begin('Job/migrate-1-2-0', (before) => {
+        const conditions = types.slice(0, looks < 3 ? 1 : 2).map((type) => ({ type, status: 'True' }));
+        if (looks < 3) before.push('still ends');
+        looks += 1;
+        return ofOperation(earlier.name, 'earlier', { conditions });
+      });
+      expect(said).toEqual(['still ends', 'still ends', 'still ends', 'made']);
+    },
+  );
+
   it('leaves what another version made where it has ended', async () => {
     const status = { conditions: [{ type: 'Complete', status: 'True' }] };
     expect(await begin('Job/migrate-1-2-0', () => ofOperation(earlier.name, 'earlier', status))).toEqual(['made']);
@@ -183,6 +200,13 @@ describe('a hook that failed, and is to be removed then', () => {
       [],
       ['migrate'],
     ],
+    [
+      'goes with its pods, also where it says that it fails and they still end',
+      {},
+      { conditions: [{ type: 'FailureTarget', status: 'True' }] },
+      ['Foreground'],
+      ['migrate'],
+    ],
     ['goes at once when it has ended', {}, { conditions }, ['Background'], []],
   ])('%s', async (_what, metadata, status, deletions, known) => {
     let live: KubeObject = { ...ofOperation('migrate', 'o', status) };
@@ -201,6 +225,16 @@ describe('a hook that failed, and is to be removed then', () => {
     expect(said).toEqual(deletions);
     expect(run.installation.status.inventory.map(({ name }) => name)).toEqual(known);
   });
+});
+
+it('a hook that failed while its pods still end is kept, to be looked at', async () => {
+  const remove = vi.fn();
+  const live = ofOperation('migrate', 'o', { conditions: [{ type: 'FailureTarget', status: 'True' }] });
+  const hooks = [noted('migrate', 'failed')];
+  const { run } = underWay({ get: async () => live, remove }, { inventory: [made('migrate')], hooks });
+  const options = { event: 'post-upgrade', phase: 'post-hooks', deadlineMs: nowMs + 60_000 } as const;
+  expect(await runHooks(run, set, options)).toMatchObject({ failure: { reason: 'hook-failed' } });
+  expect(remove).not.toHaveBeenCalled();
 });
 
 it('of an operation that goes no further those that go on are ended, and stay known until they are seen gone', async () => {

@@ -252,7 +252,7 @@ class HookRunner {
   /** What goes on is ended with its pods, and stays known until it is gone with them; so does what may not be removed. */
   async #remove(entries: readonly InventoryEntry[]): Promise<void> {
     if (entries.length === 0) return;
-    const goesOn = new Set(await endEntries(entries.filter(comesToAnEnd), this.#steps));
+    const goesOn = new Set(await endEntries(entries.filter(comesToAnEnd), this.#steps, { isRemoved: true }));
     const gone: InventoryEntry[] = [];
     for (const entry of entries.filter((one) => !goesOn.has(one))) {
       const removed = await executeStep({ type: 'remove', entry, propagation: 'Background' }, this.#steps);

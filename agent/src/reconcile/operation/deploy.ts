@@ -54,23 +54,28 @@ export async function deploy(run: Run): Promise<void> {
   const prepared = isUnderWay ? await resume(run) : await prepare(run);
   // What it has applied so far can only be taken back.
   if (!prepared.ok) return isUnderWay ? beginWayBack(run, prepared.failure, {}) : refuse(run, prepared.failure);
-  const { set, plan } = prepared.value;
+  // From its last good look on it is too late to stop it, also in the next try where an error comes between.
+  run.isWhole ||= await becomesWhole(run, prepared.value);
+  if (run.isWhole) await finish(run, prepared.value.set);
+}
+
+/** False when it has ended otherwise. */
+async function becomesWhole(run: Run, { set, plan }: Prepared): Promise<boolean> {
   const isBeforeChange = run.record.status.phase === 'pre-hooks';
   // Hooks may have changed what the plan was made over.
   const stillRight = isBeforeChange ? undefined : plan;
   try {
     const begun = await beforeFirstChange(run, set);
-    if (!begun.ok) return await endBeforeChange(run, begun.failure);
-    const outcome = await forward(run, set, stillRight);
-    if (!outcome.ok && outcome.failure.reason === 'plan-changed')
-      return await endUnagreed(run, outcome.failure, isBeforeChange);
-    if (!outcome.ok) return await beginWayBack(run, outcome.failure, set.meta);
+    const outcome = begun.ok ? await forward(run, set, stillRight) : begun;
+    if (outcome.ok) return true;
+    if (!begun.ok) await endBeforeChange(run, begun.failure);
+    else if (outcome.failure.reason === 'plan-changed') await endUnagreed(run, outcome.failure, isBeforeChange);
+    else await beginWayBack(run, outcome.failure, set.meta);
   } catch (error) {
     if (!run.halted || run.signal.aborted || run.record.status.wayBack) throw error;
-    return endHalted(run, set, run.halted);
+    await endHalted(run, set, run.halted);
   }
-  // From here on it is too late to cancel it, whatever comes between.
-  await finish(run, set);
+  return false;
 }
 
 /** Somebody cancelled it under way, and said what is to become of it. */

@@ -1,15 +1,16 @@
 import type { HistoryEntry } from '../../operations/installation/installation-object.ts';
-import { done, failed, type Failure, type Outcome } from '../outcome.ts';
+import { done, type Failure, type Outcome } from '../outcome.ts';
 import type { ReleaseSet, SetMeta } from '../render/release-set.ts';
 import { keptGeneration } from '../history/good-generations.ts';
 import { pointSince } from '../history/point-of-no-return.ts';
-import { loadStandingSet } from '../history/standing-set.ts';
+import { asItStands } from '../history/standing-set.ts';
 import { irreversiblyRun, ROLLBACK_MOMENTS } from '../hooks/hook-moments.ts';
 import { runHooks } from '../hooks/run-hooks.ts';
 import { deadlineOf } from './run/deadline.ts';
 import { applySet, rollOut } from './forward.ts';
 import { sentences } from '../../sentences.ts';
 import { endWithoutGeneration, UNCERTAIN } from './run/ends.ts';
+import { loadStored } from './prepare/prepare-set.ts';
 import { awaitRightsBack } from './rights-back.ts';
 import type { Run } from './run/run.ts';
 
@@ -97,12 +98,8 @@ function lastsMs({ deadlineSeconds }: SetMeta): number {
 
 /** As it ran then: a scale that did not come up is taken back too. */
 async function loadSet(run: Run, good: HistoryEntry): Promise<Outcome<ReleaseSet>> {
-  try {
-    return done(await loadStandingSet(run.context, good, run.installation.status));
-  } catch (error) {
-    run.signal.throwIfAborted();
-    return failed('internal', error instanceof Error ? error.message : String(error));
-  }
+  const stored = await loadStored(run, good.renderRef);
+  return stored.ok ? done(asItStands(stored.value, good, run.installation.status.schedule)) : stored;
 }
 
 async function endRolledBack(run: Run, good: HistoryEntry, why: Failure): Promise<void> {

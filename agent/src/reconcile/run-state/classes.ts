@@ -41,7 +41,7 @@ export function classify(desired: DesiredState, status: InstallationStatus): Cla
   if (!isRemedy(kind)) return { ...plain, kinds: ['upgrade', ...changes] };
   const others = changes.filter((change) => change !== kind);
   // Whoever carries it out refuses it: see checkRemedy.
-  if (!good || !isSameContent(good, desired)) return { ...plain, kinds: [kind, 'upgrade', ...others] };
+  if (!good || !isSameContent(good, desired)) return { ...plain, kinds: [kind, ...others] };
   // What is there may be half of another version, which this would take away.
   const back: OperationKind[] = status.state === 'failed' ? ['rollback'] : [];
   return { runState, present, sameSet: good, kinds: [kind, ...others, ...back] };

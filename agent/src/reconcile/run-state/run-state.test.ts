@@ -204,10 +204,10 @@ describe('what an operation is', () => {
     expect(kindsOf(desired('rollback', { runState: AS_RELEASED }), stopped)).toEqual(['rollback', 'start']);
   });
 
-  it('is an upgrade too when release or parameters differ, and never runs the set that is there', () => {
+  it('never runs the set that is there when release or parameters differ', () => {
     for (const other of [{ parameters: { a: 1 } }, { release: { digest: 'sha256:b', version: '2.0.0' } }])
       expect(classify(desired('stop', { runState: stop, ...other }), status())).toMatchObject({
-        kinds: ['stop', 'upgrade'],
+        kinds: ['stop'],
         sameSet: undefined,
       });
   });

@@ -59,6 +59,8 @@ export class Run {
   readonly spans: Spans;
   /** An earlier life of the agent, or an earlier try, has begun with it. */
   readonly isResumed: boolean;
+  /** The last look at all of it was good: it only has to be written down, also by another try, and it is too late to stop it. */
+  isWhole: boolean;
   readonly #interrupt = new AbortController();
   readonly #halt = new AbortController();
   readonly #untilHalted: AbortSignal;
@@ -75,6 +77,7 @@ export class Run {
     record: OperationRecord;
     installation: InstallationRecord;
     signal: AbortSignal;
+    isWhole?: boolean;
   }) {
     const { journal, now, log, kube } = input.context;
     this.#waits = new ApiWaits({ record: input.record, journal, now, log });
@@ -85,6 +88,7 @@ export class Run {
     this.untilWriting = AbortSignal.any([this.signal, this.#interrupt.signal]);
     this.#untilHalted = AbortSignal.any([this.signal, this.#halt.signal]);
     this.untilGivenUp = AbortSignal.any([this.signal, this.#giveUp.signal]);
+    this.isWhole = input.isWhole ?? false;
     this.isResumed = input.record.status.revision > 0;
     const { kinds, runState, present, sameSet } = classify(input.record.spec.desired, input.installation.status);
     this.kinds = kinds;
@@ -115,7 +119,7 @@ export class Run {
 
   /** False when it is too late, or too early: see {@link interrupt}. */
   halt(halt: Halt): boolean {
-    if (!this.#isWriting || this.#isForGood) return false;
+    if (this.isWhole || !this.#isWriting || this.#isForGood) return false;
     const { wayBack, state } = this.record.status;
     if (isFinal(state) || (wayBack && halt.ifUnderWay !== 'hold')) return false;
     (wayBack ? this.#giveUp : this.#halt).abort(halt);
