@@ -121,6 +121,22 @@ it('stops what is under way though that is asked for before it has looked at it,
   expect(errors).toHaveLength(1);
 });
 
+it('does what it was told last when it is told twice to stop', async () => {
+  const record = await underWay();
+  const orders: Promise<void>[] = [];
+  server.intercept = ({ method, path }) => {
+    if (method !== 'PATCH' || !path.includes('configmaps') || orders.length > 0) return undefined;
+    for (const ifUnderWay of ['roll-back', 'hold'] as const)
+      orders.push(queue.cancel(record, { operationId: id, requestedBy: ifUnderWay, ifUnderWay }));
+    return undefined;
+  };
+  queue.wake();
+  await queue.stop();
+  await Promise.all(orders);
+  const message = expect.stringMatching(/cancelled by hold .* stays as it is/);
+  expect(sent.at(-1)).toMatchObject({ state: 'cancelled', message });
+});
+
 it.each(['at', 'after'])(
   'ends well what was whole though it is told to stop %s its last look, and its end meets an error',
   async (when) => {

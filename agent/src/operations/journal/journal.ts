@@ -4,7 +4,7 @@ import type { Link, ResultRecord } from '../../link/link.ts';
 import type { OperationRecord, OperationStatus } from './operation-object.ts';
 import { LostRecordError, OperationStore, type OperationStoreOptions } from './operation-store.ts';
 import { persist } from '../persist.ts';
-import { resultOf, statusAfter, summaryOf, type Move } from './transition.ts';
+import { NOT_KNOWN, resultOf, statusAfter, summaryOf, type Move } from './transition.ts';
 
 /** What stays in memory of an operation that has ended and whose end the hub has. */
 interface Ended {
@@ -26,13 +26,6 @@ export interface JournalOptions extends OperationStoreOptions {
 const KEPT_MS = 24 * 3_600_000;
 const KEPT_PER_INSTALLATION = 50;
 const ACK_WRITE_DELAY_MS = 1_000;
-const NOT_KNOWN: Move = {
-  state: 'failed',
-  phase: 'done',
-  reason: 'lost-track',
-  message:
-    'it was restored from a backup without its status, so whether it was carried out is not known, and it is not begun again: look at what runs, then push again',
-};
 
 /**
  * The operations of this cluster, as Operation objects. A transition is in the API server before anybody hears of it,

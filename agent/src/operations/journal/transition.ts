@@ -19,6 +19,15 @@ export interface Move {
 export const MAX_TRANSITIONS = 60;
 const MAX_MESSAGE = 4_000;
 
+/** The end of one of which it is not known how far it came. */
+export const NOT_KNOWN: Move = {
+  state: 'failed',
+  phase: 'done',
+  reason: 'lost-track',
+  message:
+    'it was restored from a backup without its status, so whether it was carried out is not known, and it is not begun again: look at what runs, then push again',
+};
+
 /** Thrown for a move that the table of states forbids: a fault of ours, never of the outside. */
 export class IllegalMoveError extends Error {
   override readonly name = 'IllegalMoveError';

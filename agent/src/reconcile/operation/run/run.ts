@@ -63,6 +63,7 @@ export class Run {
   isWhole: boolean;
   readonly #interrupt = new AbortController();
   readonly #halt = new AbortController();
+  #halted: Halt | undefined;
   readonly #untilHalted: AbortSignal;
   readonly #giveUp = new AbortController();
   /** Ends what only waits on the way back: see {@link givenUp}. */
@@ -107,9 +108,9 @@ export class Run {
     return this.record.status.wayBack ? this.signal : this.#untilHalted;
   }
 
-  /** How it was told to stop under way, if it was. */
+  /** How it was last told to stop under way, if it was. */
   get halted(): Halt | undefined {
-    return haltOf(this.#halt.signal);
+    return this.#halted;
   }
 
   /** The same on its way back: what goes back is finished, what is waited for is not waited for any more. */
@@ -122,6 +123,7 @@ export class Run {
     if (this.isWhole || !this.#isWriting || this.#isForGood) return false;
     const { wayBack, state } = this.record.status;
     if (isFinal(state) || (wayBack && halt.ifUnderWay !== 'hold')) return false;
+    if (!wayBack) this.#halted = halt;
     (wayBack ? this.#giveUp : this.#halt).abort(halt);
     return true;
   }
