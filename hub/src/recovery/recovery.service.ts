@@ -54,6 +54,8 @@ export class RecoveryService {
     const ended: OperationRow[] = [];
     for (const operation of await this.operations.unfinishedOf(tx, id))
       ended.push(await this.ending.end(tx, operation, endOf(operation)));
+    // Only now: what ended unstarted is no part of how it ran.
+    const { runState } = (await this.installations.find(tx, id)) ?? installation;
     const context: TenantContext = { organizationId: identity.organizationId, role: 'owner', actor: 'the hub' };
     const target = { ...installation, generation: installation.generation + 1 };
     await this.beginning.begin(tx, context, target, {
@@ -63,7 +65,7 @@ export class RecoveryService {
       action: 'run',
       deleteVolumes: false,
       // The agent no longer knows whether it was stopped, scaled or restarted.
-      runState: readRunState(installation.runState),
+      runState: readRunState(runState),
       reason: REASON,
       traceparent: undefined,
     });
@@ -82,7 +84,7 @@ function endOf({ kind, state }: OperationRow): HubMove {
       }
     : {
         state: 'cancelled',
-        reasonCode: 'superseded',
+        reasonCode: 'cancelled',
         message: `the agent was installed anew: what runs is taken up again first. Push this ${kind} again after that`,
       };
 }
