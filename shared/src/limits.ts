@@ -6,6 +6,8 @@ export const LIMITS = {
   maxFrameDepth: 32,
   /** Frames a hub holds undecoded for one agent before it pauses the socket. */
   maxQueuedFrames: 32,
+  /** Installations that an agent names in its hello, and operations: it may have more. */
+  maxNamedInHello: 500,
   /** A packed chart. */
   maxChartBytes: 10 * 1024 * 1024,
   /** A signed release envelope. */

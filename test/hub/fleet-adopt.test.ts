@@ -1,5 +1,6 @@
 import {
   RUN_STATE_FEATURE,
+  type DesiredState,
   type Enrolment,
   type Installation,
   type InstallationExport,
@@ -39,6 +40,15 @@ async function carryOut(agent: FakeAgent, id: string, operationId: string, revis
   const is = async () => (await installation(id)).observedGeneration === b.generation;
   await waitUntil(is, { what: `generation ${b.generation} is observed` });
   return b;
+}
+
+/** The agent ends an adoption badly: it has no good generation of it. */
+async function comeToNothing(agent: FakeAgent, id: string, { generation, operation }: DesiredState) {
+  await agent.carryOut(operation.id, ['failed']);
+  const forgotten = { generation, observedGeneration: 0, state: 'failed' as const };
+  agent.send({ t: 'observed', b: { revision: 1, full: true, set: { [id]: forgotten }, delete: [] } });
+  const isTold = async () => (await installation(id)).state === 'failed';
+  await waitUntil(isTold, { what: 'the hub shows that nobody knows what runs' });
 }
 
 describe('an adoption', () => {
@@ -145,15 +155,36 @@ describe('an agent that comes back without its records', () => {
     await reinstalled.connect();
     const same = await reinstalled.waitFor('desired', (frame) => frame.b.installationId === made.id);
     expect(same.b.operation.id).toBe(b.operation.id);
-    await reinstalled.carryOut(b.operation.id, ['failed']);
-    const forgotten = { generation: 4, observedGeneration: 0, state: 'failed' as const };
-    reinstalled.send({ t: 'observed', b: { revision: 1, full: true, set: { [made.id]: forgotten }, delete: [] } });
-    const isTold = async () => (await installation(made.id)).state === 'failed';
-    await waitUntil(isTold, { what: 'the hub shows that nobody knows what runs' });
+    await comeToNothing(reinstalled, made.id, b);
     const again = await push({ kind: 'adopt', acceptDifferences: true });
     const accepted = await carryOut(reinstalled, made.id, again.id, 2);
     expect(accepted).toMatchObject({ generation: 5, runState: { stopped: true }, operation: { recovers: true } });
     expect(await fleet.owner.get(`/installations/${made.id}/export`)).toMatchObject({ imagesAsAdopted: false });
+    await reinstalled.close();
+  });
+
+  it('takes it up without a remedy that had not been started, and still does when that is asked for again', async () => {
+    const { cluster, agent } = await fleet.connected();
+    const { installation: made, operation } = await fleet.install(cluster.name, { version: '1.0.0' });
+    await carryOut(agent, made.id, operation.id, 1);
+    const push = (wanted: object) => fleet.owner.post<Operation>(`/installations/${made.id}/operations`, wanted);
+    const stop = await push({ kind: 'stop' });
+    await agent.waitFor('desired', ({ b }) => b.operation.id === stop.id);
+    await agent.carryOut(stop.id, ['awaiting-approval']);
+    await agent.close();
+
+    const { token } = await fleet.owner.post<Enrolment>(`/clusters/${cluster.id}/enrolment`, {});
+    const reinstalled = await FakeAgent.enrol(hubAddress(fleet.running.hub.url), token);
+    await reinstalled.connect();
+    const first = await reinstalled.waitFor('desired', (frame) => frame.b.installationId === made.id);
+    expect(first.b).toMatchObject({ operation: { kind: 'adopt' }, runState: { stopped: false } });
+    expect(await fleet.owner.get(`/operations/${stop.id}`)).toMatchObject({ state: 'cancelled' });
+    expect(await installation(made.id)).not.toHaveProperty('runState');
+    await comeToNothing(reinstalled, made.id, first.b);
+    expect(await installation(made.id)).not.toHaveProperty('runState');
+    const again = await push({ kind: 'adopt' });
+    const second = await reinstalled.waitFor('desired', ({ b }) => b.operation.id === again.id);
+    expect(second.b.runState).toEqual({ stopped: false, replicas: {} });
     await reinstalled.close();
   });
 });

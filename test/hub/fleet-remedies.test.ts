@@ -11,7 +11,7 @@ import {
 } from '@steward/shared';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ApiAnswer } from '../support/api.ts';
-import type { FakeAgent } from '../support/fake-agent.ts';
+import type { ConnectOptions, FakeAgent } from '../support/fake-agent.ts';
 import { openFeed } from '../support/feed.ts';
 import { withClient } from '../support/postgres.ts';
 import { waitUntil } from '../support/wait-until.ts';
@@ -185,6 +185,36 @@ describe('a remedy', () => {
     await running.agent.connect();
     const next = await done(running, { kind: 'upgrade', version: '1.1.0' });
     expect(next.runState).toEqual({ stopped: false, replicas: {} });
+  });
+
+  it('is not kept by what gave way and never arrived, but is while the agent names it or runs it', async () => {
+    const running = await installed();
+    const stop = (await push(running.id, { kind: 'stop' })).body;
+    await running.agent.waitFor('desired', ({ b }) => b.operation.id === stop.id);
+    const upgrade = (await push(running.id, { kind: 'upgrade', version: '1.1.0' })).body;
+    await running.agent.waitFor('desired', ({ b }) => b.operation.id === upgrade.id);
+    const comesBack = async (hello: ConnectOptions['hello'] = {}) => {
+      await running.agent.kill();
+      await running.agent.connect({ hello });
+      return installation(running.id);
+    };
+    await comesBack({ unfinishedOperations: [stop.id] });
+    await running.agent.waitFor('operation.cancel', ({ b }) => b.operationId === stop.id);
+    expect(await carryOut(running, upgrade.id, 'denied')).toMatchObject({ runState: stopped });
+    expect(await installation(running.id)).toMatchObject({ runState: stopped });
+    const listed = { id: running.id, generation: 3, observedGeneration: 2 };
+    expect(await comesBack({ installations: [listed] })).toMatchObject({ runState: stopped });
+    const other = { ...listed, observedGeneration: 1 };
+    expect(await comesBack({ installations: Array(500).fill(other) })).toMatchObject({ runState: stopped });
+    const feed = await openFeed(fleet.owner, `/feed?type=installation.changed&installation=${running.id}`);
+    expect(await comesBack({ installations: [other] })).not.toHaveProperty('runState');
+    await waitUntil(() => feed.messages.length > 0, { what: 'the feed to say so' });
+    await feed.close();
+    expect(await done(running, { kind: 'upgrade', version: '1.1.0' })).toMatchObject({ runState: { stopped: false } });
+    // Its word counts all the same.
+    expect(await operation(stop.id)).toMatchObject({ state: 'cancelled', reasonCode: 'superseded' });
+    await running.agent.carryOut(stop.id, ['accepted', 'running', 'succeeded']);
+    expect(await operation(stop.id)).toMatchObject({ state: 'succeeded' });
   });
 
   it('is for what runs, also when an upgrade came to nothing', async () => {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { FEATURES, PRODUCT_VERSION, type AgentFrameOf } from '@steward/shared';
+import { FEATURES, LIMITS, PRODUCT_VERSION, type AgentFrameOf } from '@steward/shared';
 import { HubAccess, type HubAccessOptions } from '../identity/hub-access.ts';
 import type { Log } from '../log.ts';
 import { Backoff, RECONNECT_POLICY, type ReconnectPolicy } from './session/backoff.ts';
@@ -39,7 +39,6 @@ export interface HubLinkOptions extends HubAccessOptions {
   random?: () => number;
 }
 
-const MAX_LISTED = 500;
 const SKEW_WARNING_MS = 60_000;
 
 /** Keeps a connection to the hub, for ever: enrols when there is no identity yet, dials, and comes back after every end. */
@@ -182,8 +181,8 @@ export class HubLink implements Link {
       clusterUid: this.#access.clusterUid,
       incarnation: this.#incarnation,
       clock: new Date().toISOString(),
-      installations: installations.slice(0, MAX_LISTED),
-      unfinishedOperations: unfinishedOperations.slice(0, MAX_LISTED),
+      installations: installations.slice(0, LIMITS.maxNamedInHello),
+      unfinishedOperations: unfinishedOperations.slice(0, LIMITS.maxNamedInHello),
     };
   }
 

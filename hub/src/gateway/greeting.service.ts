@@ -6,6 +6,7 @@ import { AgentStreamsRepository } from '../ingest/agent-streams.repository.ts';
 import { FencedError } from '../ingest/fence.ts';
 import { skewOf } from '../ingest/reports.service.ts';
 import { SessionState } from '../ingest/session-state.ts';
+import { UntakenIntentsService } from '../intents/untaken-intents.service.ts';
 import type { Hello, SessionIdentity, Welcome } from '../sessions/agent-session.ts';
 import { AgentsRepository } from '../agents/agents.repository.ts';
 
@@ -17,6 +18,7 @@ export class GreetingService {
     private readonly agents: AgentsRepository,
     private readonly streams: AgentStreamsRepository,
     private readonly news: ClusterNewsService,
+    private readonly untaken: UntakenIntentsService,
   ) {}
 
   /** @throws FencedError when a newer session has begun */
@@ -28,6 +30,7 @@ export class GreetingService {
       if (!(await this.agents.hello(tx, identity, hello, skew.ms))) throw new FencedError(identity);
       await this.streams.prune(tx, identity.clusterId);
       const found = await this.streams.load(tx, identity.clusterId, names);
+      await this.untaken.putBack(tx, identity, hello);
       await this.news.publish(tx, identity.clusterId);
       return found;
     });

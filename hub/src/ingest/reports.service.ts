@@ -68,7 +68,7 @@ export class ReportsService {
   async heartbeat(session: AgentSession, state: SessionState, body: Body<'heartbeat'>): Promise<void> {
     const now = Date.now();
     await this.#followSkew(session.identity, state, { ms: skewOf(body.clock, now), at: now });
-    const intervalMs = state.unreadable.size > 0 ? UNREADABLE_RESYNC_INTERVAL_MS : RESYNC_INTERVAL_MS;
+    const intervalMs = state.hasUnreadable ? UNREADABLE_RESYNC_INTERVAL_MS : RESYNC_INTERVAL_MS;
     if (body.hash === state.hash || now - state.resyncAskedAt < intervalMs) return;
     state.resyncAskedAt = now;
     session.control({ t: 'resync', b: { reason: "the hub's view of the reports differs" } });
@@ -76,8 +76,7 @@ export class ReportsService {
 
   /** A report that cannot be read keeps nothing else of the cluster from coming; it is shown beside rejected records, once in a session. */
   async setAside({ identity }: AgentSession, state: SessionState, { type, message, body }: BadReport): Promise<void> {
-    if (state.unreadable.has(type)) return;
-    state.unreadable.add(type);
+    if (!state.noteUnreadable(type)) return;
     await this.database.asSystem(async (tx) => {
       await fence(tx, identity);
       await this.rejected.insert(tx, { ...identity, stream: 'reports', sequence: 0, type, problem: message, body });

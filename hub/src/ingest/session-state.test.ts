@@ -15,6 +15,18 @@ it('follows full reports, changes and deletions to the hash that the agent compu
   expect(state.hash).toBe(reportHash({ health: {}, observed: {} }));
 });
 
+it('knows a type of reports as unreadable until a full one of it was read', () => {
+  const state = new SessionState({ incarnation: 'i', agentVersion: '1' }, new Map(), { ms: 0, at: 0 });
+  expect(state.noteUnreadable('health')).toBe(true);
+  state.apply('observed', { full: true, set: {}, delete: [] });
+  state.apply('health', { full: false, set: { a: healthy }, delete: [] });
+  expect(state.hasUnreadable).toBe(true);
+  state.apply('health', { full: true, set: { a: healthy }, delete: [] });
+  expect(state.hasUnreadable).toBe(false);
+  expect(state.noteUnreadable('health')).toBe(false);
+  expect(state.hasUnreadable).toBe(true);
+});
+
 it('takes a full report as large as a frame, and no endless row of small ones', () => {
   const state = new SessionState({ incarnation: 'i', agentVersion: '1' }, new Map(), { ms: 0, at: 0 });
   const large = { ...healthy, reasons: [{ code: 'Error', object: 'Pod/x', message: 'x'.repeat(7_500) }] };

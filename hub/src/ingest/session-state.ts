@@ -14,8 +14,8 @@ export class SessionState {
   /** The skew that the cluster's row holds, and since when; Unix milliseconds. */
   skew: { ms: number; at: number };
   resyncAskedAt = 0;
-  /** Types of reports of which one could not be read. */
-  readonly unreadable = new Set<string>();
+  /** Types of reports of which one could not be read; true until a full one of it is. */
+  readonly #unreadable = new Map<string, boolean>();
   #hash: string | undefined;
   /** How many characters each entry of the view holds, as JSON. */
   readonly #sizes = { health: new Map<string, number>(), observed: new Map<string, number>() };
@@ -41,6 +41,19 @@ export class SessionState {
     for (const id of report.delete) delete view[id];
     this.view[side] = Object.assign(view, report.set);
     this.#hash = undefined;
+    if (report.full && this.#unreadable.has(side)) this.#unreadable.set(side, false);
+  }
+
+  /** Whether the view is without a report that could not be read. */
+  get hasUnreadable(): boolean {
+    return [...this.#unreadable.values()].includes(true);
+  }
+
+  /** Notes that a report of this type could not be read. @returns whether that is the first one of the session */
+  noteUnreadable(type: string): boolean {
+    const isFirst = !this.#unreadable.has(type);
+    this.#unreadable.set(type, true);
+    return isFirst;
   }
 
   #measure(side: keyof ReportView, report: { full: boolean; set: object; delete: readonly string[] }): void {

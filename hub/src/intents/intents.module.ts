@@ -4,10 +4,11 @@ import { SessionsModule } from '../sessions/sessions.module.ts';
 import { IntentsRepository } from './intents.repository.ts';
 import { IntentsService } from './intents.service.ts';
 import { UnsuitedIntentsService } from './unsuited-intents.service.ts';
+import { UntakenIntentsService } from './untaken-intents.service.ts';
 
 @Module({
   imports: [SessionsModule, InstallationsModule],
-  providers: [IntentsRepository, IntentsService, UnsuitedIntentsService],
-  exports: [IntentsService],
+  providers: [IntentsRepository, IntentsService, UnsuitedIntentsService, UntakenIntentsService],
+  exports: [IntentsService, UntakenIntentsService],
 })
 export class IntentsModule {}

@@ -5,7 +5,7 @@ import { rows } from '../db/query.ts';
 import { SELECT_OPERATION, type OperationRow } from '../operations/operation-row.ts';
 import { UNFINISHED } from '../operations/operation-states.ts';
 import { fence } from '../ingest/fence.ts';
-import type { SessionIdentity } from '../sessions/agent-session.ts';
+import type { Hello, SessionIdentity } from '../sessions/agent-session.ts';
 
 /** An operation that has not ended, with all that an agent must know of it. */
 export interface IntentRow {
@@ -77,6 +77,29 @@ export class IntentsRepository {
       [clusterId, ids],
     );
     return found.map(({ id }) => id);
+  }
+
+  /**
+   * What gave way to newer operations counts as never sent where the agent neither has it nor runs it: that it is noted as offered says
+   * only that it was about to be sent. @returns the installations
+   */
+  async putBack(tx: EntityManager, clusterId: string, hello: Hello): Promise<string[]> {
+    const { unfinishedOperations, installations } = hello;
+    const found = await rows<{ id: string }>(
+      tx,
+      `UPDATE operations SET presumed_from = 'queued'
+       WHERE cluster_id = $1 AND reason_code = 'superseded' AND presumed_from <> 'queued' AND id <> ALL($2)
+         AND NOT EXISTS (SELECT 1 FROM unnest($3::uuid[], $4::int[]) AS ran(id, generation)
+                         WHERE ran.id = installation_id AND ran.generation = operations.generation)
+       RETURNING installation_id AS id`,
+      [
+        clusterId,
+        unfinishedOperations,
+        installations.map(({ id }) => id),
+        installations.map(({ observedGeneration }) => observedGeneration),
+      ],
+    );
+    return [...new Set(found.map(({ id }) => id))];
   }
 
   /** Notes that these operations go to the agent now, and answers with those that were still queued: the others were cancelled meanwhile. */

@@ -86,6 +86,8 @@ export class IntentsService implements OnApplicationBootstrap, BeforeApplication
 
   /** One look at a time per session; a hint that comes meanwhile makes it look again. */
   async #offer(session: AgentSession): Promise<void> {
+    // Before the welcome nothing leaves, and the welcome makes it look.
+    if (!session.isOpen) return;
     const offers = this.#offersOf(session);
     if (offers.state !== 'idle') {
       offers.state = 'again';

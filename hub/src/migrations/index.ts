@@ -12,6 +12,7 @@ import { Metrics2020000000000 } from './2020-metrics.ts';
 import { ChartsElsewhere2021000000000 } from './2021-charts-elsewhere.ts';
 import { KeptAndEndpoints2028000000000 } from './2028-kept-and-endpoints.ts';
 import { WhoseTokens2029000000000 } from './2029-whose-tokens.ts';
+import { GivenWay2030000000000 } from './2030-given-way.ts';
 
 /** A migration's class name ends in 13 digits, by which TypeORM orders them: the number of the file (four digits), then zeros. */
 export interface MigrationClass {
@@ -34,4 +35,5 @@ export const MIGRATIONS: readonly MigrationClass[] = [
   ChartsElsewhere2021000000000,
   KeptAndEndpoints2028000000000,
   WhoseTokens2029000000000,
+  GivenWay2030000000000,
 ];

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { LIMITS } from '@steward/shared';
 import type { EntityManager } from 'typeorm';
 import { Database } from '../db/database.ts';
 import type { TenantContext } from '../db/tenant-context.ts';
@@ -12,8 +13,6 @@ import { OperationsRepository, type HubMove } from '../operations/operations.rep
 import type { Hello, SessionIdentity } from '../sessions/agent-session.ts';
 import { RecoveryRepository } from './recovery.repository.ts';
 
-/** An agent names so many in its hello at most: it may know more. */
-const MAX_NAMED = 500;
 const REASON = 'the agent was installed anew and has no records of what it runs';
 
 /**
@@ -33,7 +32,7 @@ export class RecoveryService {
 
   /** Begins what is needed, once for each enrolment. @throws FencedError when a newer session has begun */
   async recover(identity: SessionIdentity, { installations }: Hello): Promise<void> {
-    if (installations.length >= MAX_NAMED) return;
+    if (installations.length >= LIMITS.maxNamedInHello) return;
     const { clusterId } = identity;
     const known = installations.map(({ id }) => id);
     const ended: OperationRow[] = [];
@@ -54,6 +53,8 @@ export class RecoveryService {
     const ended: OperationRow[] = [];
     for (const operation of await this.operations.unfinishedOf(tx, id))
       ended.push(await this.ending.end(tx, operation, endOf(operation)));
+    // Only now: what ended unstarted is no part of how it ran.
+    const { runState } = (await this.installations.find(tx, id)) ?? installation;
     const context: TenantContext = { organizationId: identity.organizationId, role: 'owner', actor: 'the hub' };
     const target = { ...installation, generation: installation.generation + 1 };
     await this.beginning.begin(tx, context, target, {
@@ -63,7 +64,7 @@ export class RecoveryService {
       action: 'run',
       deleteVolumes: false,
       // The agent no longer knows whether it was stopped, scaled or restarted.
-      runState: readRunState(installation.runState),
+      runState: readRunState(runState),
       reason: REASON,
       traceparent: undefined,
     });
@@ -82,7 +83,7 @@ function endOf({ kind, state }: OperationRow): HubMove {
       }
     : {
         state: 'cancelled',
-        reasonCode: 'superseded',
+        reasonCode: 'cancelled',
         message: `the agent was installed anew: what runs is taken up again first. Push this ${kind} again after that`,
       };
 }

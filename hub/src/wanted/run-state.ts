@@ -19,7 +19,7 @@ const decode = compile(RunState);
 
 /**
  * How installation `i` is wanted to run: as the newest generation says that says anything and did not come to nothing. One
- * that gave way to a newer operation counts while the agent has it and has not said what became of it.
+ * that gave way to a newer operation counts while the agent has it, by its last hello, and has not said what became of it.
  */
 export const SELECT_RUN_STATE = `
   (SELECT w.run_state FROM installation_generations w

@@ -1,6 +1,7 @@
 import * as Type from 'typebox';
 import type { Static } from 'typebox';
 import { InstallationHealth } from '../health.ts';
+import { LIMITS } from '../limits.ts';
 import {
   IfUnderWay,
   OperationKind,
@@ -58,10 +59,10 @@ export const Hello = Type.Object({
   clock: Time,
   /** The highest generation this agent has ever seen, per installation; the agent never goes below it. */
   installations: Type.Array(Type.Object({ id: Uuid, generation: Generation, observedGeneration: Generation }), {
-    maxItems: 500,
+    maxItems: LIMITS.maxNamedInHello,
   }),
-  /** Operations that have no acked final result yet. */
-  unfinishedOperations: Type.Array(Uuid, { maxItems: 500 }),
+  /** Operations that have no acked final result yet. What a hub ended itself and is not named did not arrive, unless it runs. */
+  unfinishedOperations: Type.Array(Uuid, { maxItems: LIMITS.maxNamedInHello }),
 });
 
 /** Hub → agent, answers hello. `cursors` holds, per stream id, the last sequence the hub has committed. */
