@@ -27,6 +27,12 @@ function noted(name: string, state: HookRecord['state']): HookRecord {
   return { event: 'post-upgrade', hook: `Job/${name}`, name, state, at };
 }
 
+const ownLabels = {
+  'steward.dev/installation': 'shop',
+  'steward.dev/organization': 'acme',
+  'steward.dev/operation': 'o',
+};
+
 /** A Job that lives. */
 function ofOperation(name: string, operation: string, status: object = {}): KubeObject {
   const labels = { 'steward.dev/operation': operation };
@@ -74,12 +80,7 @@ describe('a hook that is refused before it has begun', () => {
 });
 
 describe('a hook that an earlier life of the agent began', () => {
-  const labels = {
-    'steward.dev/installation': 'shop',
-    'steward.dev/organization': 'acme',
-    'steward.dev/operation': 'o',
-  };
-  const live = { ...job, metadata: { ...job.metadata, uid: 'uid', labels } };
+  const live = { ...job, metadata: { ...job.metadata, uid: 'uid', labels: ownLabels } };
   const options = { event: 'post-upgrade', phase: 'post-hooks', deadlineMs: nowMs + 60_000 } as const;
   afterEach(() => vi.restoreAllMocks());
 
@@ -165,6 +166,44 @@ describe('a hook that is begun', () => {
       throw new KubeError('no', { status: 403, reason: 'Forbidden' });
     };
     expect(await begin('Pod/check', hidden)).toEqual(['made']);
+  });
+});
+
+describe('a hook of a way back', () => {
+  const options = { event: 'post-upgrade', phase: 'roll-back', deadlineMs: nowMs + 60_000 } as const;
+  afterEach(() => vi.restoreAllMocks());
+
+  it.each(['succeeded', 'failed'] as const)(
+    'is not the one of that name that %s at the same moment before',
+    async (state) => {
+      const before = { ...noted('migrate', state), isBeforeWayBack: true };
+      const untilEnd = vi.spyOn(HookWatch.prototype, 'untilEnd').mockResolvedValue(done(undefined));
+      const { run, journal } = underWay(
+        {
+          get: async () => undefined,
+          apply: async (object: KubeObject) => object,
+          create: async (object: KubeObject) => object,
+        },
+        { hooks: [before] },
+      );
+      expect(await runHooks(run, set, options)).toEqual(done(undefined));
+      expect(untilEnd).toHaveBeenCalledOnce();
+      expect(journal.note.mock.calls.at(-1)).toMatchObject([run.record, { hooks: [before, { state: 'succeeded' }] }]);
+    },
+  );
+
+  it('is found again by the next life of the agent, also where an older one began it', async () => {
+    const untilEnd = vi.spyOn(HookWatch.prototype, 'untilEnd').mockResolvedValue(done(undefined));
+    const [before, own] = [
+      noted('migrate', 'failed'),
+      { ...noted('migrate', 'made'), name: 'migrate-by-an-older-one' },
+    ];
+    const { run } = underWay(
+      { get: async () => ({ ...job, metadata: { ...job.metadata, name: own.name, labels: ownLabels } }) },
+      { hooks: [{ ...before, isBeforeWayBack: true }, own] },
+    );
+    expect(await runHooks(run, set, options)).toEqual(done(undefined));
+    expect(untilEnd.mock.calls).toMatchObject([[{ metadata: { name: own.name } }, expect.anything()]]);
   });
 });
 

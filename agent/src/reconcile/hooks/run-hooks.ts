@@ -79,7 +79,9 @@ class HookRunner {
     const known = this.#recordOf(hook);
     if (known?.state === 'succeeded') return done(undefined);
     if (known?.state === 'failed') return this.#endFailed(hook, known);
-    const object = hookObject(hook, this.#options.event, this.#run.record.spec.id, known?.name);
+    const { event, phase } = this.#options;
+    const named = { begunAs: known?.name, isWayBack: phase === 'roll-back' };
+    const object = hookObject(hook, event, this.#run.record.spec.id, named);
     const found = known ? await this.#find(hook, known, object) : done(false);
     if (!found.ok) return this.#fail(hook, found.failure);
     const made = found.value
@@ -223,8 +225,12 @@ class HookRunner {
   }
 
   #recordOf(hook: ChartHook): HookRecord | undefined {
-    const { event } = this.#options;
-    return this.#run.record.status.hooks?.find((known) => known.event === event && known.hook === hookName(hook));
+    return this.#run.record.status.hooks?.find((known) => this.#isOf(hook, known));
+  }
+
+  /** One from before the way back is of another set, even where it bears the same name at the same moment. */
+  #isOf(hook: ChartHook, { event, hook: name, isBeforeWayBack = false }: HookRecord): boolean {
+    return event === this.#options.event && name === hookName(hook) && !isBeforeWayBack;
   }
 
   async #note(hook: ChartHook, change: Partial<HookRecord> & Pick<HookRecord, 'state'>): Promise<HookRecord> {
@@ -232,9 +238,7 @@ class HookRunner {
     const { event } = this.#options;
     const before = this.#recordOf(hook) ?? { event, hook: hookName(hook), name: hook.object.metadata.name };
     const record: HookRecord = { ...before, ...change, at: now().toISOString() };
-    const others = (this.#run.record.status.hooks ?? []).filter(
-      (known) => known.event !== event || known.hook !== record.hook,
-    );
+    const others = (this.#run.record.status.hooks ?? []).filter((known) => !this.#isOf(hook, known));
     await journal.note(this.#run.record, { hooks: [...others, record] });
     return record;
   }

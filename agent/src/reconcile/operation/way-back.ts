@@ -25,7 +25,8 @@ export async function beginWayBack(run: Run, failure: Failure, meta: Pick<SetMet
   const { history } = run.installation.status;
   const good = history.find(({ generation }) => generation < run.record.spec.generation);
   if (!good) return endAsItIs(run, failure, WITHOUT_GOOD);
-  const own = meta.isRollbackSafe === true ? undefined : irreversiblyRun(run.record.status.hooks);
+  const { hooks: ran = [] } = run.record.status;
+  const own = meta.isRollbackSafe === true ? undefined : irreversiblyRun(ran);
   const lasting = own ?? (appliesItself(run, good) ? undefined : pointSince(run.installation.status, good));
   if (lasting !== undefined) return endAsItIs(run, failure, whatMayBeDone(run, good, lasting));
   const set = await loadSet(run, good);
@@ -36,6 +37,7 @@ export async function beginWayBack(run: Run, failure: Failure, meta: Pick<SetMet
     reason: failure.reason,
     message: sentences(failure.message, `Going back to generation ${good.generation} (${good.version})`),
     also: {
+      hooks: ran.map((hook) => ({ ...hook, isBeforeWayBack: true })),
       wayBack: {
         ...failure,
         generation: good.generation,
