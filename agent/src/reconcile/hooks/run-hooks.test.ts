@@ -3,7 +3,8 @@ import type { ChartHook } from '@steward/shared';
 import type { KubeClient, KubeObject, ResourceRef } from '../../kube/client.ts';
 import { KubeError } from '../../kube/error.ts';
 import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
-import type { HookRecord } from '../../operations/journal/operation-object.ts';
+import { FIRST_STATUS, type HookRecord } from '../../operations/journal/operation-object.ts';
+import { MAX_TRANSITIONS, statusAfter, type Move } from '../../operations/journal/transition.ts';
 import type { Run } from '../operation/run/run.ts';
 import { done, failed } from '../outcome.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
@@ -166,6 +167,27 @@ describe('a hook that is begun', () => {
       throw new KubeError('no', { status: 403, reason: 'Forbidden' });
     };
     expect(await begin('Pod/check', hidden)).toEqual(['made']);
+  });
+
+  it('pushes no plan out of what is kept to be told, however often it is tried', async () => {
+    const echo = async (object: KubeObject): Promise<KubeObject> => object;
+    const { run, move } = underWay({ get: async () => undefined, apply: echo, create: echo });
+    const asked: Move = {
+      state: 'accepted',
+      phase: 'plan',
+      message: 'the plan',
+      tellsPlan: true,
+      also: { plan: { digest: 'p', summary: '', changes: [] } },
+    };
+    let status = statusAfter(FIRST_STATUS, asked, new Date(nowMs));
+    move.mockImplementation((next: Move) => void (status = statusAfter(status, next, new Date(nowMs))));
+    vi.spyOn(HookWatch.prototype, 'untilEnd').mockImplementation(async (_, tell) => {
+      for (let tries = 1; tries <= MAX_TRANSITIONS; tries += 1) await tell(`was tried ${tries} times`);
+      return done(undefined);
+    });
+    expect(await runHooks(run, set, options)).toEqual(done(undefined));
+    expect(status.transitions).toHaveLength(MAX_TRANSITIONS);
+    expect(status.transitions[0]).toMatchObject({ revision: 1, planDigest: 'p' });
   });
 });
 
