@@ -207,6 +207,19 @@ describe.concurrent('hooks of a chart', () => {
     expect(world.jobs(where)).toHaveLength(5);
   });
 
+  it('of a rollback that goes back are not taken for those of its way back', async () => {
+    const { hub } = fixture;
+    const safe = await fixture.publish({ chart: 'hooks', version: '1.1.0', change: world.rule({ rollback: 'safe' }) });
+    const hook = 'post-rollback';
+    const where = await fixture.installed(safe, { hook, end: '7' });
+    const next = { ...where, generation: 2, release: safe, kind: 'upgrade', parameters: { hook, text: 'b' } } as const;
+    expect(await hub.end(fixture.offer(next))).toMatchObject({ state: 'succeeded' });
+    const back = fixture.offer({ ...where, generation: 3, release: safe, kind: 'rollback', toGeneration: 1 });
+    expect(await hub.end(back)).toMatchObject({ state: 'rolled-back', reason: 'hook-failed' });
+    expect(await world.text(where)).toBe('b');
+    expect(world.jobs(where)).toHaveLength(2);
+  });
+
   it('that do not come to an end are ended with the operation', async () => {
     const { hub } = fixture;
     const where = await fixture.installed(hooks);

@@ -72,6 +72,8 @@ export const HookRecord = Type.Object({
   at: Time,
   /** Why it failed. */
   message: Type.Optional(Type.String()),
+  /** It ran before the operation went back, so it is none of those of the way back. Not set where an older agent went back. */
+  isBeforeWayBack: Type.Optional(Type.Boolean()),
 });
 export type HookRecord = Static<typeof HookRecord>;
 

@@ -3,12 +3,15 @@ import type {
   InstallationStatus,
   PointOfNoReturn,
 } from '../../operations/installation/installation-object.ts';
+import { keptGeneration } from './good-generations.ts';
 import type { Run } from '../operation/run/run.ts';
 import type { SetMeta } from '../render/release-set.ts';
 import { standingGeneration } from './standing-set.ts';
 
 /** What of the signed release tells whether it is an older one. */
 type Signed = Pick<SetMeta, 'version' | 'releaseDigest' | 'signedBy' | 'counter'>;
+
+type WhatItApplies = Pick<Run, 'kind' | 'sameSet' | 'record' | 'installation'>;
 
 /** The release whose hooks ran, as it is kept with the point. */
 export function pointReleaseOf({
@@ -39,14 +42,18 @@ export function crossedPoint(
 
 /**
  * What an operation before this one ran over a good generation without ending well, as in `Job/migrate (pre-upgrade) of
- * generation 5`: the data may be as only that one's release reads them. Undefined where there is none, or the good one ran on.
+ * generation 5`: the data may be as only that one's release reads them. Undefined where there is none, or the good one ran on,
+ * or this one applies itself what going back would put there: that was agreed to.
  */
-export function pointSince(
-  { state, pointOfNoReturn: point }: Pick<InstallationStatus, 'state' | 'pointOfNoReturn'>,
-  good: Pick<HistoryEntry, 'generation'>,
-): string | undefined {
-  if (state !== 'failed' || !point || point.generation <= good.generation) return undefined;
+export function pointSince(run: WhatItApplies, good: HistoryEntry): string | undefined {
+  const { state, pointOfNoReturn: point } = run.installation.status;
+  if (state !== 'failed' || !point || point.generation <= good.generation || applies(run, good)) return undefined;
   return `${point.hooks} of generation ${point.generation}`;
+}
+
+function applies({ kind, sameSet, record, installation: { status } }: WhatItApplies, good: HistoryEntry): boolean {
+  const { toGeneration } = record.spec.desired.operation;
+  return sameSet !== undefined || (kind === 'rollback' && keptGeneration(status.history, toGeneration) === good);
 }
 
 function sentence({ generation, hooks }: PointOfNoReturn, to: string): string {

@@ -8,14 +8,15 @@ function hook(kind: string, name: string, change: Partial<ChartHook> = {}, more:
 }
 
 describe('the object of a hook', () => {
-  it('has a name of its own for each operation and moment, within the length of names', () => {
+  it('has a name of its own for each operation and moment, and on its way back, within the length of names', () => {
     const long = hook('Job', `${'x'.repeat(53)}-.${'y'.repeat(60)}`);
     const names = [
       hookObject(long, 'pre-upgrade', 'a').metadata.name,
       hookObject(long, 'post-upgrade', 'a').metadata.name,
       hookObject(long, 'pre-upgrade', 'b').metadata.name,
+      hookObject(long, 'pre-upgrade', 'a', { isWayBack: true }).metadata.name,
     ];
-    expect(new Set(names).size).toBe(3);
+    expect(new Set(names).size).toBe(4);
     expect(hookObject(long, 'pre-upgrade', 'a').metadata.name).toBe(names[0]);
     for (const name of names) expect(name).toMatch(/^x{53}-[0-9a-f]{8}$/);
   });
@@ -29,8 +30,12 @@ describe('the object of a hook', () => {
   });
 
   it('keeps the name that an older agent has begun it with', () => {
-    expect(hookObject(hook('Job', 'migrate'), 'pre-upgrade', 'a', 'migrate-1').metadata.name).toBe('migrate-1');
-    expect(hookObject(hook('ConfigMap', 'script'), 'pre-upgrade', 'a', 'script').metadata.name).toBe('script');
+    expect(hookObject(hook('Job', 'migrate'), 'pre-upgrade', 'a', { begunAs: 'migrate-1' }).metadata.name).toBe(
+      'migrate-1',
+    );
+    expect(hookObject(hook('ConfigMap', 'script'), 'pre-upgrade', 'a', { begunAs: 'script' }).metadata.name).toBe(
+      'script',
+    );
   });
 
   it('keeps the name by which others use it when it does not come to an end', () => {

@@ -40,15 +40,21 @@ function orderOf({ object }: ChartHook): number {
 
 /**
  * The object that a hook makes for one operation. What does its work once has a name of its own for each operation and
- * moment, so that one that is there already is known to be the very one; it is not removed by the cluster before the
- * agent has seen how it ended. Everything else keeps the name by which others use it.
+ * moment, and for the way back, since the moments of a rollback are the same there: one that is there already is known to be
+ * the very one. It is not removed by the cluster before the agent has seen how it ended. Everything else keeps the name by
+ * which others use it.
  * @param begunAs the name that is written down of it, where it was begun already: an older agent may have made that otherwise
  */
-export function hookObject(hook: ChartHook, event: HookEvent, operationId: string, begunAs?: string): KubeObject {
+export function hookObject(
+  hook: ChartHook,
+  event: HookEvent,
+  operationId: string,
+  { begunAs, isWayBack = false }: { begunAs?: string | undefined; isWayBack?: boolean } = {},
+): KubeObject {
   const object = structuredClone(hook.object) as KubeObject;
   const labels = { [HOOK_LABEL]: asLabel(object.metadata.name) };
   if (!comesToAnEnd(object)) return withLabels(object, labels);
-  object.metadata.name = begunAs ?? nameFor(hook, `${operationId} ${event}`);
+  object.metadata.name = begunAs ?? nameFor(hook, `${operationId} ${isWayBack ? 'way back ' : ''}${event}`);
   if (object.kind === 'Job') asOneOf(object, labels);
   return withLabels(object, { ...labels, [OPERATION_LABEL]: operationId });
 }

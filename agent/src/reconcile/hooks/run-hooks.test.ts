@@ -3,7 +3,8 @@ import type { ChartHook } from '@steward/shared';
 import type { KubeClient, KubeObject, ResourceRef } from '../../kube/client.ts';
 import { KubeError } from '../../kube/error.ts';
 import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
-import type { HookRecord } from '../../operations/journal/operation-object.ts';
+import { FIRST_STATUS, type HookRecord } from '../../operations/journal/operation-object.ts';
+import { MAX_TRANSITIONS, statusAfter, type Move } from '../../operations/journal/transition.ts';
 import type { Run } from '../operation/run/run.ts';
 import { done, failed } from '../outcome.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
@@ -26,6 +27,12 @@ function made(name: string, uid = `uid of ${name}`): InventoryEntry {
 function noted(name: string, state: HookRecord['state']): HookRecord {
   return { event: 'post-upgrade', hook: `Job/${name}`, name, state, at };
 }
+
+const ownLabels = {
+  'steward.dev/installation': 'shop',
+  'steward.dev/organization': 'acme',
+  'steward.dev/operation': 'o',
+};
 
 /** A Job that lives. */
 function ofOperation(name: string, operation: string, status: object = {}): KubeObject {
@@ -74,12 +81,7 @@ describe('a hook that is refused before it has begun', () => {
 });
 
 describe('a hook that an earlier life of the agent began', () => {
-  const labels = {
-    'steward.dev/installation': 'shop',
-    'steward.dev/organization': 'acme',
-    'steward.dev/operation': 'o',
-  };
-  const live = { ...job, metadata: { ...job.metadata, uid: 'uid', labels } };
+  const live = { ...job, metadata: { ...job.metadata, uid: 'uid', labels: ownLabels } };
   const options = { event: 'post-upgrade', phase: 'post-hooks', deadlineMs: nowMs + 60_000 } as const;
   afterEach(() => vi.restoreAllMocks());
 
@@ -182,6 +184,65 @@ describe('a hook that is begun', () => {
       throw new KubeError('no', { status: 403, reason: 'Forbidden' });
     };
     expect(await begin('Pod/check', hidden)).toEqual(['made']);
+  });
+
+  it('pushes no plan out of what is kept to be told, however often it is tried', async () => {
+    const echo = async (object: KubeObject): Promise<KubeObject> => object;
+    const { run, move } = underWay({ get: async () => undefined, apply: echo, create: echo });
+    const asked: Move = {
+      state: 'accepted',
+      phase: 'plan',
+      message: 'the plan',
+      tellsPlan: true,
+      also: { plan: { digest: 'p', summary: '', changes: [] } },
+    };
+    let status = statusAfter(FIRST_STATUS, asked, new Date(nowMs));
+    move.mockImplementation((next: Move) => void (status = statusAfter(status, next, new Date(nowMs))));
+    vi.spyOn(HookWatch.prototype, 'untilEnd').mockImplementation(async (_, tell) => {
+      for (let tries = 1; tries <= MAX_TRANSITIONS; tries += 1) await tell(`was tried ${tries} times`);
+      return done(undefined);
+    });
+    expect(await runHooks(run, set, options)).toEqual(done(undefined));
+    expect(status.transitions).toHaveLength(MAX_TRANSITIONS);
+    expect(status.transitions[0]).toMatchObject({ revision: 1, planDigest: 'p' });
+  });
+});
+
+describe('a hook of a way back', () => {
+  const options = { event: 'post-upgrade', phase: 'roll-back', deadlineMs: nowMs + 60_000 } as const;
+  afterEach(() => vi.restoreAllMocks());
+
+  it.each(['succeeded', 'failed'] as const)(
+    'is not the one of that name that %s at the same moment before',
+    async (state) => {
+      const before = { ...noted('migrate', state), isBeforeWayBack: true };
+      const untilEnd = vi.spyOn(HookWatch.prototype, 'untilEnd').mockResolvedValue(done(undefined));
+      const { run, journal } = underWay(
+        {
+          get: async () => undefined,
+          apply: async (object: KubeObject) => object,
+          create: async (object: KubeObject) => object,
+        },
+        { hooks: [before] },
+      );
+      expect(await runHooks(run, set, options)).toEqual(done(undefined));
+      expect(untilEnd).toHaveBeenCalledOnce();
+      expect(journal.note.mock.calls.at(-1)).toMatchObject([run.record, { hooks: [before, { state: 'succeeded' }] }]);
+    },
+  );
+
+  it('is found again by the next life of the agent, also where an older one began it', async () => {
+    const untilEnd = vi.spyOn(HookWatch.prototype, 'untilEnd').mockResolvedValue(done(undefined));
+    const [before, own] = [
+      noted('migrate', 'failed'),
+      { ...noted('migrate', 'made'), name: 'migrate-by-an-older-one' },
+    ];
+    const { run } = underWay(
+      { get: async () => ({ ...job, metadata: { ...job.metadata, name: own.name, labels: ownLabels } }) },
+      { hooks: [{ ...before, isBeforeWayBack: true }, own] },
+    );
+    expect(await runHooks(run, set, options)).toEqual(done(undefined));
+    expect(untilEnd.mock.calls).toMatchObject([[{ metadata: { name: own.name } }, expect.anything()]]);
   });
 });
 

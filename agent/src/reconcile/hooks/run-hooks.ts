@@ -9,6 +9,7 @@ import type { KubeObject } from '../../kube/client.ts';
 import { nameOf } from '../../kube/object.ts';
 import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
 import type { HookRecord } from '../../operations/journal/operation-object.ts';
+import type { Move } from '../../operations/journal/transition.ts';
 import { executeStep, type StepContext } from '../execute/steps.ts';
 import type { Run } from '../operation/run/run.ts';
 import { done, failed, type Failure, type Outcome } from '../outcome.ts';
@@ -40,7 +41,7 @@ export async function runHooks(run: Run, set: ReleaseSet, options: HooksOptions)
   const runner = new HookRunner(run, set, options, watch);
   try {
     for (const [index, hook] of hooks.entries()) {
-      const outcome = await runner.run(hook, `${index + 1} of ${hooks.length}`);
+      const outcome = await runner.run(hook, { done: index, total: hooks.length });
       if (outcome.ok) continue;
       if (isHeldUp(options, outcome.failure)) return outcome;
       await runner.removeBy('hook-failed', hooks.slice(0, index + 1));
@@ -57,6 +58,9 @@ export async function runHooks(run: Run, set: ReleaseSet, options: HooksOptions)
 function isHeldUp({ phase }: HooksOptions, { reason }: Failure): boolean {
   return phase === 'roll-back' && reason === 'missing-rights';
 }
+
+/** How many of the hooks of this moment are done. */
+type Progress = NonNullable<Move['progress']>;
 
 class HookRunner {
   readonly #run: Run;
@@ -75,19 +79,21 @@ class HookRunner {
     this.#steps = { kube, fieldManager, now, deadlineMs: options.deadlineMs, signal: run.whileWorking };
   }
 
-  async run(hook: ChartHook, count: string): Promise<Outcome<void>> {
+  async run(hook: ChartHook, progress: Progress): Promise<Outcome<void>> {
     const known = this.#recordOf(hook);
     if (known?.state === 'succeeded') return done(undefined);
     if (known?.state === 'failed') return this.#endFailed(hook, known);
-    const object = hookObject(hook, this.#options.event, this.#run.record.spec.id, known?.name);
+    const { event, phase } = this.#options;
+    const named = { begunAs: known?.name, isWayBack: phase === 'roll-back' };
+    const object = hookObject(hook, event, this.#run.record.spec.id, named);
     const found = known ? await this.#find(hook, known, object) : done(false);
     if (!found.ok) return this.#fail(hook, found.failure);
     const made = found.value
       ? done(undefined)
-      : await this.#tryAndMake(hook, object, { isBegun: known !== undefined, count });
+      : await this.#tryAndMake(hook, object, { isBegun: known !== undefined, progress });
     if (!made.ok) return made;
     const outcome = comesToAnEnd(object)
-      ? await this.#watch.untilEnd(object, (text) => this.#tell(hook, count, text))
+      ? await this.#watch.untilEnd(object, (text) => this.#tell(hook, progress, text))
       : done(undefined);
     if (!outcome.ok) return this.#fail(hook, outcome.failure);
     await this.#note(hook, { state: 'succeeded' });
@@ -97,11 +103,11 @@ class HookRunner {
   async #tryAndMake(
     hook: ChartHook,
     object: KubeObject,
-    { isBegun, count }: { isBegun: boolean; count: string },
+    { isBegun, progress }: { isBegun: boolean; progress: Progress },
   ): Promise<Outcome<void>> {
     const planned = await planHook(this.#run, object, this.#until());
     if (!planned.ok) return isBegun ? this.#fail(hook, planned.failure) : this.#refused(hook, planned.failure);
-    const begun = isBegun ? done(undefined) : await this.#begin(hook, planned.value, count);
+    const begun = isBegun ? done(undefined) : await this.#begin(hook, planned.value, progress);
     if (!begun.ok) return this.#refused(hook, begun.failure);
     const made = await this.#make(hook, planned.value);
     return made.ok ? made : this.#fail(hook, made.failure);
@@ -116,19 +122,21 @@ class HookRunner {
     return `${this.#options.event} hook ${hookName(hook)}`;
   }
 
-  async #tell(hook: ChartHook, count: string, text: string): Promise<void> {
+  /** As progress, since a hook that is tried again and again has no end of it, and the plan is to stay among what is kept. */
+  async #tell(hook: ChartHook, progress: Progress, text: string): Promise<void> {
+    const count = `${progress.done + 1} of ${progress.total}`;
     const message = `${this.#title(hook)} (${count}) ${text}`.slice(0, 1_000);
-    await this.#run.move({ state: 'running', phase: this.#options.phase, message });
+    await this.#run.move({ state: 'running', phase: this.#options.phase, message, progress });
   }
 
   /** Written down before it is made. What the same hook made for an earlier operation goes now. */
-  async #begin(hook: ChartHook, planned: PlannedObject, count: string): Promise<Outcome<void>> {
+  async #begin(hook: ChartHook, planned: PlannedObject, progress: Progress): Promise<Outcome<void>> {
     const { installations } = this.#run.context;
     const { name, status } = this.#run.installation;
     const { event } = this.#options;
     const entry = { ...entryOf(planned.ref, planned.object, planned.uid), hook: hookName(hook) };
     const earlier = this.#entriesOf(hook).filter(({ name: older }) => older !== entry.name);
-    const alone = comesToAnEnd(planned.object) ? await this.#endOthers(hook, entry, count) : done(undefined);
+    const alone = comesToAnEnd(planned.object) ? await this.#endOthers(hook, entry, progress) : done(undefined);
     if (!alone.ok) return alone;
     await this.#remove(earlier);
     await this.#run.writeInventory([...this.#inventoryWithout([entry]), entry]);
@@ -141,16 +149,16 @@ class HookRunner {
       await installations.write(name, { pointOfNoReturn });
       status.pointOfNoReturn = pointOfNoReturn;
     }
-    await this.#tell(hook, count, 'begins');
+    await this.#tell(hook, progress, 'begins');
     await this.#note(hook, { state: 'started', name: planned.object.metadata.name });
     return done(undefined);
   }
 
   /** Nothing that a hook has made runs beside this one, whatever it is called: charts put their version into such names. */
-  async #endOthers(hook: ChartHook, own: InventoryEntry, count: string): Promise<Outcome<void>> {
+  async #endOthers(hook: ChartHook, own: InventoryEntry, progress: Progress): Promise<Outcome<void>> {
     const others = this.#inventoryWithout([own]).filter((entry) => entry.hook !== undefined && comesToAnEnd(entry));
     for (const entry of await endEntries(others, this.#steps)) {
-      await this.#tell(hook, count, `waits until ${entryName(entry)}, begun before it, is gone with its pods`);
+      await this.#tell(hook, progress, `waits until ${entryName(entry)}, begun before it, is gone with its pods`);
       const ended = await executeStep({ type: 'end', entry, isAwaited: true }, this.#steps);
       if (!ended.ok) return ended;
     }
@@ -223,8 +231,12 @@ class HookRunner {
   }
 
   #recordOf(hook: ChartHook): HookRecord | undefined {
-    const { event } = this.#options;
-    return this.#run.record.status.hooks?.find((known) => known.event === event && known.hook === hookName(hook));
+    return this.#run.record.status.hooks?.find((known) => this.#isOf(hook, known));
+  }
+
+  /** One from before the way back is of another set, even where it bears the same name at the same moment. */
+  #isOf(hook: ChartHook, { event, hook: name, isBeforeWayBack = false }: HookRecord): boolean {
+    return event === this.#options.event && name === hookName(hook) && !isBeforeWayBack;
   }
 
   async #note(hook: ChartHook, change: Partial<HookRecord> & Pick<HookRecord, 'state'>): Promise<HookRecord> {
@@ -232,9 +244,7 @@ class HookRunner {
     const { event } = this.#options;
     const before = this.#recordOf(hook) ?? { event, hook: hookName(hook), name: hook.object.metadata.name };
     const record: HookRecord = { ...before, ...change, at: now().toISOString() };
-    const others = (this.#run.record.status.hooks ?? []).filter(
-      (known) => known.event !== event || known.hook !== record.hook,
-    );
+    const others = (this.#run.record.status.hooks ?? []).filter((known) => !this.#isOf(hook, known));
     await journal.note(this.#run.record, { hooks: [...others, record] });
     return record;
   }

@@ -81,3 +81,9 @@ it.each<[string, Before]>([
 ])('goes back where %s', async (_name, before) => {
   expect(await firstWord(before, true)).toMatchObject({ state: 'running', phase: 'roll-back' });
 });
+
+it('goes back with its hooks noted as those from before that', async () => {
+  const hooks = [{ event: 'post-rollback', hook: 'Job/smoke' }] as const;
+  const first = await firstWord({ state: 'running', hooks: [...hooks], rollback: { toGeneration: 3 } }, true);
+  expect(first?.also?.hooks).toEqual([{ ...hooks[0], isBeforeWayBack: true }]);
+});

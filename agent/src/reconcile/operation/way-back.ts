@@ -1,7 +1,6 @@
 import type { HistoryEntry } from '../../operations/installation/installation-object.ts';
 import { done, type Failure, type Outcome } from '../outcome.ts';
 import type { ReleaseSet, SetMeta } from '../render/release-set.ts';
-import { keptGeneration } from '../history/good-generations.ts';
 import { pointSince } from '../history/point-of-no-return.ts';
 import { asItStands } from '../history/standing-set.ts';
 import { irreversiblyRun, ROLLBACK_MOMENTS } from '../hooks/hook-moments.ts';
@@ -26,8 +25,9 @@ export async function beginWayBack(run: Run, failure: Failure, meta: Pick<SetMet
   const { history } = run.installation.status;
   const good = history.find(({ generation }) => generation < run.record.spec.generation);
   if (!good) return endAsItIs(run, failure, WITHOUT_GOOD);
-  const own = meta.isRollbackSafe === true ? undefined : irreversiblyRun(run.record.status.hooks);
-  const lasting = own ?? (appliesItself(run, good) ? undefined : pointSince(run.installation.status, good));
+  const { hooks: ran = [] } = run.record.status;
+  const own = meta.isRollbackSafe === true ? undefined : irreversiblyRun(ran);
+  const lasting = own ?? pointSince(run, good);
   if (lasting !== undefined) return endAsItIs(run, failure, whatMayBeDone(run, good, lasting));
   const set = await loadSet(run, good);
   const waitMs = set.ok ? lastsMs(set.value.meta) : MIN_DEADLINE_MS;
@@ -37,6 +37,7 @@ export async function beginWayBack(run: Run, failure: Failure, meta: Pick<SetMet
     reason: failure.reason,
     message: sentences(failure.message, `Going back to generation ${good.generation} (${good.version})`),
     also: {
+      hooks: ran.map((hook) => ({ ...hook, isBeforeWayBack: true })),
       wayBack: {
         ...failure,
         generation: good.generation,
@@ -45,15 +46,6 @@ export async function beginWayBack(run: Run, failure: Failure, meta: Pick<SetMet
     },
   });
   await goBack(run);
-}
-
-/** What it applied is what going back would put there: that was agreed to. */
-function appliesItself({ kind, sameSet, record, installation }: Run, good: HistoryEntry): boolean {
-  const { history } = installation.status;
-  return (
-    sameSet !== undefined ||
-    (kind === 'rollback' && keptGeneration(history, record.spec.desired.operation.toGeneration) === good)
-  );
 }
 
 /** Puts the stored set of the good generation back and waits for it. Safe to begin again. */

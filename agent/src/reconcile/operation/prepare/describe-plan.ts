@@ -50,7 +50,7 @@ function runStateSentences({ runsAs: runState }: Run): string[] {
 
 /** What an approval covers. */
 function backSentence(good: HistoryEntry, run: Run, { meta, hooks }: ReleaseSet): string {
-  const since = pointSince(run.installation.status, good);
+  const since = pointSince(run, good);
   if (since !== undefined)
     return `If it fails it stays as it is until somebody decides: going back does not undo ${since}.`;
   const { generation, version } = good;
