@@ -13,7 +13,7 @@ import { Drifts } from './drift/drifts.ts';
 import { InstallationQueue } from './installation-queue.ts';
 import { endGivenUp, endLost } from './operation/run/ends-outside.ts';
 import type { SetMeta } from './render/release-set.ts';
-import { RenderStore } from './render/render-store.ts';
+import { LostSetError, RenderStore } from './render/render-store.ts';
 import { Schedules } from './schedule/schedules.ts';
 
 const api = '/apis/steward.dev/v1alpha1/namespaces/ns';
@@ -160,6 +160,18 @@ it.each(['at', 'after'])(
     expect(errors).toHaveLength(1);
   },
 );
+
+it('lets no hook run on of what is under way and whose stored set is lost', async () => {
+  const record = await underWay();
+  const at = '2026-01-01T00:00:00Z';
+  const begun = { event: 'pre-upgrade', hook: 'Job/migrate', name: 'migrate', state: 'made', at } as const;
+  await context.journal.note(record, { hooks: [begun] });
+  context.renders.load = () => Promise.reject(new LostSetError('somebody deleted it'));
+  queue.wake();
+  await queue.stop();
+  expect(sent.at(-1)).toMatchObject({ state: 'failed' });
+  expect(record.status.hooks).toEqual([expect.objectContaining({ hook: 'Job/migrate', state: 'failed' })]);
+});
 
 it('begins nothing again that has ended, when what comes behind its end meets an error', async () => {
   const record = await context.journal.create(desired, undefined);
