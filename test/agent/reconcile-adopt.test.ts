@@ -178,6 +178,18 @@ describe('what plain Helm runs', () => {
     expect(map).toMatchObject({ data: { text: 'other' } });
   });
 
+  it('is told its chart as what runs already', async () => {
+    const subcharts = await fixture.publish({ chart: 'subcharts' });
+    const where = await helmInstall(subcharts);
+    const refused = await fixture.hub.end(
+      fixture.offer({ ...where, generation: 1, release: subcharts, kind: 'adopt' }),
+    );
+    // All that the chart is told of the cluster is as Helm told it.
+    expect(refused).toMatchObject({ state: 'failed', reason: 'differs' });
+    const fields = 'data.isInstall, data.isUpgrade';
+    expect(refused.message.split('\n').slice(1, -1)).toEqual([`  ConfigMap/${where.releaseName}-own: ${fields}`]);
+  });
+
   it('is left alone when another tool owns some of it, or nothing of it is there', async () => {
     const { hub } = fixture;
     const where = await helmInstall(web);

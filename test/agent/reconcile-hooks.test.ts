@@ -59,6 +59,15 @@ describe.concurrent('hooks of a chart', () => {
       'done',
     ]);
     expect([...new Set(phases)].filter((phase) => order.includes(phase))).toEqual(order);
+    // What is put right without an operation runs none.
+    await world.kubectl(where, 'delete', 'configmap', where.name);
+    const drift = async (): Promise<unknown> =>
+      fieldAt(await fixture.get('Installation', where.name), ['status', 'drift', 'state']);
+    const isRepaired = async (): Promise<boolean> =>
+      (await drift()) === 'repaired' && (await world.text(where)) === 'b';
+    await waitUntil(isRepaired, { what: 'it to be put right', timeoutMs: 20_000 });
+    expect(world.jobs(where)).toHaveLength(4);
+    expect(await fixture.get('ConfigMap', `${where.name}-script`, where.namespace)).toBeUndefined();
   });
 
   it('are in the plan, run in the order of their weights, and leave only their last run behind', async () => {

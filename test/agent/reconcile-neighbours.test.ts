@@ -98,6 +98,10 @@ describe('what lives beside an installation in its namespace', () => {
       JSON.stringify(await fixture.get('PersistentVolumeClaim', name, namespace)).includes('"Bound"');
     await waitUntil(() => isBound('data-private-db-0'), { what: "the neighbour's volume", timeoutMs: 60_000 });
 
+    const pod = async (): Promise<unknown> => (await fixture.get('Pod', 'orders-0', namespace))?.metadata.uid;
+    const before = await pod();
+    expect(before).toBeDefined();
+
     const want = { ...where, release: store, parameters: { replicas: 1 } };
     const adoption = fixture.offer({ ...want, generation: 1, kind: 'adopt' });
     expect(await hub.end(adoption)).toMatchObject({ state: 'succeeded' });
@@ -105,6 +109,7 @@ describe('what lives beside an installation in its namespace', () => {
     const plan = [...(hub.results.get(adoption)?.values() ?? [])].find((result) => result.plan)?.plan;
     expect(plan?.summary).toContain('other things run in this namespace');
     await waitUntil(() => hub.health[installationId]?.health === 'healthy', { what: 'health', timeoutMs: 30_000 });
+    expect(await pod()).toBe(before);
     expect(hub.health[installationId]?.workloads).toEqual([
       { kind: 'StatefulSet', name: 'orders', health: 'healthy', ready: 1, wanted: 1 },
     ]);

@@ -149,7 +149,7 @@ describe('rendering a chart', () => {
     expect(found).toEqual([
       ['shop-cache', { size: '2', word: 'shared' }],
       ['shop-part', { size: '1', word: 'shared' }],
-      ['shop-own', undefined],
+      ['shop-own', expect.anything()],
     ]);
     const other = await render('subcharts', { parameters: { cache: { enabled: false }, spare: { enabled: true } } });
     expect(other.ok && other.value.objects.map(({ metadata }) => metadata.name)).toEqual([
@@ -213,6 +213,13 @@ describe('rendering a chart', () => {
     });
   });
 
+  it('reads no more of what a chart prints than fits', async () => {
+    expect(await print('web', { limits: { outputBytes: 512 } })).toMatchObject({
+      ok: false,
+      failure: { reason: 'too-large', message: expect.stringContaining('renders to more than') },
+    });
+  });
+
   it('says why a chart fails without the parameters it was given', async () => {
     const failed = await print('broken', { parameters: { text: 'hunter2-secret' } });
     expect(failed).toMatchObject({ ok: false, failure: { message: expect.stringContaining('cannot use ***') } });
@@ -242,6 +249,8 @@ describe('rendering a chart', () => {
 describe('renders at the same time', () => {
   interface Child {
     ownMiB: number;
+    /** The names of its environment. */
+    told: string[];
     oomScoreAdj: string;
   }
 
@@ -252,7 +261,8 @@ describe('renders at the same time', () => {
       if (!folder.startsWith(tmpDir)) return undefined;
       const read = (file: string): Promise<string> => readFile(`/proc/${pid}/${file}`, 'utf8').catch(() => '');
       const [, resident = 0, shared = 0] = (await read('statm')).split(' ').map(Number);
-      return { ownMiB: ((resident - shared) * 4) / 1024, oomScoreAdj: (await read('oom_score_adj')).trim() };
+      const told = (await read('environ')).split('\0').map((one) => one.split('=')[0] ?? '');
+      return { ownMiB: ((resident - shared) * 4) / 1024, told, oomScoreAdj: (await read('oom_score_adj')).trim() };
     });
     return (await Promise.all(found)).filter((child) => child !== undefined);
   }
@@ -278,11 +288,15 @@ describe('renders at the same time', () => {
     expect(order.indexOf('small')).toBeLessThan(2);
   });
 
-  it('the kernel ends a child before the agent', async () => {
+  it('the kernel ends a child before the agent, of whose environment it has nothing', async () => {
     const end = new AbortController();
     const ended = print('endless', { signal: end.signal });
-    const child = await waitUntil(async () => (await children())[0], { what: 'helm runs' });
-    expect(child.oomScoreAdj).toBe('1000');
+    const started = async (): Promise<Child | undefined> =>
+      (await children()).find(({ told }) => told.includes('GOMEMLIMIT'));
+    const { told, oomScoreAdj } = await waitUntil(started, { what: 'helm runs' });
+    expect(oomScoreAdj).toBe('1000');
+    const folders = ['HOME', 'HELM_CACHE_HOME', 'HELM_CONFIG_HOME', 'HELM_DATA_HOME', 'KUBECONFIG'];
+    expect(told.filter(Boolean).sort()).toEqual([...folders, 'GOMEMLIMIT'].sort());
     end.abort(new Error('seen'));
     await expect(ended).rejects.toThrow('seen');
   });

@@ -29,7 +29,30 @@ async function openGate(namespace: string): Promise<void> {
   await fixture.apply([{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: `${namespace}-gate`, namespace } }]);
 }
 
+const told = (id: string): string[] => [...(fixture.hub.results.get(id)?.values() ?? [])].map(({ message }) => message);
+const untilWaiting = (id: string): Promise<unknown> =>
+  waitUntil(() => told(id).some((message) => message.startsWith('wave -1: 0 of 1 ready')), { what: 'wave -1' });
+
 describe('waves', () => {
+  it('end at an object that somebody else has made since the plan, with whose field it is', async () => {
+    const { hub } = fixture;
+    const agent = await fixture.start();
+    const where = fixture.installation();
+    const { name, namespace } = where;
+    await fixture.grant(name, waves);
+    const install = fixture.offer({ ...where, release: waves, generation: 1, kind: 'install' });
+    await untilWaiting(install);
+    const map = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace }, data: { text: 'theirs' } };
+    await fixture.admin.apply(map, { fieldManager: 'their-tool' });
+    await openGate(name);
+    const end = await hub.end(install);
+    expect(end).toMatchObject({ state: 'failed', reason: 'conflict' });
+    expect(end.message).toContain(`fields of ConfigMap/${name} belong to their-tool: .data.text`);
+    expect(await fixture.get('ConfigMap', name, namespace)).toMatchObject({ data: { text: 'theirs' } });
+    expect(await fixture.get('Deployment', `${name}-second`, namespace)).toBeUndefined();
+    await agent.stop();
+  });
+
   it('begin when the one before is ready, also after a kill in one, and go in reverse', async () => {
     const { hub } = fixture;
     const where = fixture.installation();
@@ -37,9 +60,6 @@ describe('waves', () => {
     await fixture.grant(where.name, waves);
     const offer = (generation: number, kind: OperationKind, more: object = {}): string =>
       fixture.offer({ ...where, release: waves, generation, kind, ...more });
-    const told = (id: string): string[] => [...(hub.results.get(id)?.values() ?? [])].map(({ message }) => message);
-    const untilWaiting = (id: string): Promise<unknown> =>
-      waitUntil(() => told(id).some((message) => message.startsWith('wave -1: 0 of 1 ready')), { what: 'wave -1' });
 
     const mortal = await start();
     const install = offer(1, 'install');

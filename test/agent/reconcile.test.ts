@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { packChartOfPacked } from '../charts/pack.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import { ReconcileFixture, type Published, type RunningAgent } from './reconcile-fixture.ts';
 import { desiredState } from './scripted-hub.ts';
@@ -136,6 +137,28 @@ describe('an installation', () => {
     expect(hub.observed[where.installationId]).toMatchObject({ observedGeneration: 3, state: 'running' });
     const nowhere = fixture.offer({ ...want, generation: 4, toGeneration: 77 });
     expect(await hub.end(nowhere)).toMatchObject({ state: 'failed', reason: 'not-in-history' });
+  });
+
+  it('is of subcharts too, packed ones as well, and its chart is told the cluster and whether it runs already', async () => {
+    const { hub } = fixture;
+    const plain = await fixture.publish({ chart: 'subcharts' });
+    const vendored = await packChartOfPacked('subcharts');
+    const packed = await fixture.publish({ chart: 'subcharts', packed: vendored, version: '1.1.0' });
+    const where = await fixture.installed(plain);
+    const dataOf = async (part: string): Promise<unknown> =>
+      (await fixture.get('ConfigMap', `${where.name}-${part}`, where.namespace))?.['data'];
+    const kubernetes = await fixture.admin.version();
+    const told = { kubernetes, hasInstallations: 'true', hasOthers: 'false' };
+    expect(await dataOf('own')).toEqual({ ...told, isInstall: 'true', isUpgrade: 'false' });
+    expect(await dataOf('cache')).toEqual({ size: '2', word: 'shared' });
+    const enabled = { cache: { enabled: false }, spare: { enabled: true } };
+    const parameters = { ...enabled, part: { size: 3 }, global: { word: 'other' } };
+    const upgrade = fixture.offer({ ...where, generation: 2, release: packed, kind: 'upgrade', parameters });
+    expect(await hub.end(upgrade)).toMatchObject({ state: 'succeeded' });
+    expect(await dataOf('own')).toEqual({ ...told, isInstall: 'false', isUpgrade: 'true' });
+    expect(await dataOf('part')).toEqual({ size: '3', word: 'other' });
+    expect(await dataOf('spare')).toEqual({ size: '1', word: 'other' });
+    expect(await dataOf('cache')).toBeUndefined();
   });
 
   it('keeps the stored sets of its last five good generations and no others', async () => {

@@ -1,78 +1,17 @@
-import { request } from 'node:http';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { OperationDetails } from '@steward/shared';
 import { up } from '../cluster/cluster.ts';
 import { natsImage, probeImage } from '../cluster/images.ts';
 import { startNatsLoad } from '../support/nats-load.ts';
 import { outsideAddress } from '../support/outside-address.ts';
 import { publishNats } from '../support/publish-nats.ts';
+import { get, startRequests, type RequestsResult } from '../support/request-load.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import { withBenchStack, type BenchStack } from './bench-stack.ts';
 import { progress, rounded, type Figures } from './figures.ts';
 
 const STATELESS = join(import.meta.dirname, 'stateless');
 const REQUESTS_PER_SECOND = 100;
-const REQUEST_LIMIT_MS = 5_000;
-
-interface RequestsResult {
-  requests: number;
-  failedRequests: number;
-  slowestRequestMs: number;
-  reasons: string[];
-}
-
-/** Each on a connection of its own and never again: one that fails has failed. */
-function get(url: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const sent = request(url, { agent: false, timeout: REQUEST_LIMIT_MS }, (response) => {
-      response.resume();
-      response.on('end', () =>
-        response.statusCode === 200 ? resolve() : reject(new Error(`status ${response.statusCode}`)),
-      );
-      response.on('error', reject);
-    });
-    sent.on('timeout', () => sent.destroy(new Error('no answer in time')));
-    sent.on('error', reject);
-    sent.end();
-  });
-}
-
-/** Asks at a constant rate, whatever becomes of the answers, until it is stopped. */
-function startRequests(url: string): { stop(): Promise<RequestsResult> } {
-  const result: RequestsResult = { requests: 0, failedRequests: 0, slowestRequestMs: 0, reasons: [] };
-  const reasons = new Set<string>();
-  const stopping = new AbortController();
-  const ask = async (): Promise<void> => {
-    const startedAt = performance.now();
-    try {
-      await get(url);
-    } catch (error) {
-      result.failedRequests += 1;
-      reasons.add(String(error));
-    }
-    result.slowestRequestMs = Math.max(result.slowestRequestMs, performance.now() - startedAt);
-  };
-  const asked: Promise<void>[] = [];
-  const run = async (): Promise<void> => {
-    const startedAt = performance.now();
-    while (!stopping.signal.aborted) {
-      const waitMs = startedAt + (result.requests * 1_000) / REQUESTS_PER_SECOND - performance.now();
-      if (waitMs > 1) await sleep(waitMs);
-      result.requests += 1;
-      asked.push(ask());
-    }
-    await Promise.all(asked);
-  };
-  const running = run();
-  return {
-    stop: async () => {
-      stopping.abort();
-      await running;
-      return { ...result, slowestRequestMs: rounded(result.slowestRequestMs), reasons: [...reasons] };
-    },
-  };
-}
 
 /** Carries out one after another and says how each ended. @throws Error when one ends otherwise than it must */
 async function carryOut(
@@ -104,14 +43,15 @@ async function stateless(stack: BenchStack, nodeAddress: string): Promise<Reques
   const address = await outsideAddress(stack, nodeAddress, { namespace, service: 'web', port: 8080 });
   const url = `http://${address}/version`;
   await waitUntil(() => get(url).then(() => true), { what: 'the port is open' });
-  const load = startRequests(url);
+  const load = startRequests(url, REQUESTS_PER_SECOND);
   await carryOut(stack, 'web', [
     { wanted: { kind: 'upgrade', version: '2.0.0' }, ends: 'succeeded' },
     { wanted: { kind: 'upgrade', version: '3.0.0' }, ends: 'rolled-back' },
     { wanted: { kind: 'restart' }, ends: 'succeeded' },
     { wanted: { kind: 'rollback' }, ends: 'succeeded' },
   ]);
-  return load.stop();
+  const { slowestRequestMs, ...result } = await load.stop();
+  return { ...result, slowestRequestMs: rounded(slowestRequestMs) };
 }
 
 async function nats(stack: BenchStack, nodeAddress: string): Promise<Figures> {

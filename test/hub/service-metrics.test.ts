@@ -10,7 +10,7 @@ let fleet: Fleet;
 const agents: FakeAgent[] = [];
 
 beforeAll(async () => {
-  fleet = await startFleet();
+  fleet = await startFleet({ env: { STEWARD_METRICS_KEEP_DAYS: '10' } });
   await fleet.publish('1.0.0');
 });
 afterAll(() => fleet.end());
@@ -171,16 +171,22 @@ describe('the days of metrics', () => {
     const made = await days('metric_batches');
     expect(made).toHaveLength(5);
     const [last = ''] = made.slice(-1);
+    const daysAgo = (n: number): string => new Date(Date.now() - n * 86_400_000).toISOString().slice(0, 10);
+    const nameOf = (day: string): string => day.replaceAll('-', '');
     for (const parent of ['metric_batches', 'metric_tables']) {
       await query(`DROP TABLE ${parent}_${last}`);
-      await query(
-        `CREATE TABLE ${parent}_20200102 PARTITION OF ${parent} FOR VALUES FROM ('2020-01-02') TO ('2020-01-03')`,
-      );
-      await query(`ALTER TABLE ${parent}_20200102 OWNER TO ${OWNER}`);
+      // It is told to keep ten.
+      for (const n of [12, 9]) {
+        const part = `${parent}_${nameOf(daysAgo(n))}`;
+        const values = `FROM ('${daysAgo(n)}') TO ('${daysAgo(n - 1)}')`;
+        await query(`CREATE TABLE ${part} PARTITION OF ${parent} FOR VALUES ${values}`);
+        await query(`ALTER TABLE ${part} OWNER TO ${OWNER}`);
+      }
     }
     await fleet.running.restart();
+    const kept = [nameOf(daysAgo(9)), ...made].join();
     for (const parent of ['metric_batches', 'metric_tables'])
-      await waitUntil(async () => (await days(parent)).join() === made.join(), { what: `the days of ${parent}` });
+      await waitUntil(async () => (await days(parent)).join() === kept, { what: `the days of ${parent}` });
     const [rights] = await query<{ count: number }>(
       `SELECT count(*)::int AS count FROM pg_class, unnest(ARRAY['${OWNER}_app', '${OWNER}_system']) AS role
        WHERE relispartition AND relkind = 'r' AND has_table_privilege(role, oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE')`,

@@ -225,6 +225,7 @@ describe('a service from chart to cluster', () => {
     const proxy = `/api/v1/namespaces/${stack.agentNamespace}/pods/${await stack.kubectl(agents)}:8080/proxy/metrics`;
     const page = await stack.kubectl(['get', '--raw', proxy]);
     expect(page).toContain('steward_agent_connected 1\n');
+    expect(page).toMatch(/steward_installation_health\{[^}]*installation="metered"[^}]*state="healthy"[^}]*\} 1\n/);
     expect(page).toMatch(/jobs_waiting\{[^}]*installation="metered"[^}]*\} 7\n/);
   });
 });
