@@ -4,7 +4,7 @@ import type { HistoryEntry } from '../../operations/installation/installation-ob
 import type { StatusPatch } from '../../operations/installation/installations.ts';
 import { endpointsOf } from '../endpoints.ts';
 import { judgeAdoption, type JudgedAdoption } from '../adopt/judge-adoption.ts';
-import { done, type Failure, type Outcome } from '../outcome.ts';
+import { done, type Outcome } from '../outcome.ts';
 import { makePlan, type ObjectPlan } from '../plan/make-plan.ts';
 import { reachOf } from '../plan/reach.ts';
 import { countsOf } from '../plan/told-plan.ts';
@@ -52,16 +52,12 @@ export async function deploy(run: Run): Promise<void> {
   if (hasEndedWell(run.installation.status, run.record.spec.generation)) return endWell(run, []);
   const isUnderWay = run.record.status.state === 'running';
   const prepared = isUnderWay ? await resume(run) : await prepare(run);
-  if (!prepared.ok) return isUnderWay ? withoutItsSet(run, prepared.failure) : refuse(run, prepared.failure);
+  if (!prepared.ok && isUnderWay) await abandonHooks(run, prepared.failure.message);
+  // What it has applied so far can only be taken back.
+  if (!prepared.ok) return isUnderWay ? beginWayBack(run, prepared.failure, {}) : refuse(run, prepared.failure);
   // From its last good look on it is too late to stop it, also in the next try where an error comes between.
   run.isWhole ||= await becomesWhole(run, prepared.value);
   if (run.isWhole) await finish(run, prepared.value.set);
-}
-
-/** What it has applied so far can only be taken back. */
-async function withoutItsSet(run: Run, failure: Failure): Promise<void> {
-  await abandonHooks(run, failure.message);
-  await beginWayBack(run, failure, {});
 }
 
 /** False when it has ended otherwise. */
