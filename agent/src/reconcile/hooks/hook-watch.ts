@@ -24,7 +24,7 @@ export class HookWatch {
 
   /** Until it has come to a good end, or it is certain that it will not, or the deadline. */
   async untilEnd(object: KubeObject, tell: (text: string) => Promise<void>): Promise<Outcome<void>> {
-    const { context, installation, whileWorking: signal } = this.#run;
+    const { context, record, installation, whileWorking: signal } = this.#run;
     return watchRollout({
       kube: context.kube,
       view: this.#open(),
@@ -39,6 +39,7 @@ export class HookWatch {
       onProgress: ({ waiting }) => tell(waiting[0] ?? 'is running'),
       onSettling: async () => undefined,
       removePod: async () => done(undefined),
+      lookForOperation: () => context.journal.lookFor(record),
       signal,
     });
   }

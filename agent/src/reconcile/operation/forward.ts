@@ -146,6 +146,7 @@ function rolloutOf(
     evicts: !isWayBack && run.kinds.includes('restart') && mayEvict(meta.permissions),
     now,
     removePod: (pod) => removePod(run, pod, isWayBack),
+    lookForOperation: () => context.journal.lookFor(record),
     signal: run.whileWorking,
   };
 }

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { NamespaceView } from '../../collect/namespace-view.ts';
 import type { JobView } from '../../collect/objects/job.ts';
 import type { KubeClient } from '../../kube/client.ts';
-import { watchRollout } from './watch-rollout.ts';
+import { watchRollout, type RolloutOptions } from './watch-rollout.ts';
 
 beforeEach(() => vi.useFakeTimers());
 afterEach(() => vi.useRealTimers());
@@ -10,12 +10,15 @@ afterEach(() => vi.useRealTimers());
 const objects = ['a', 'b'].map((name) => ({ apiVersion: 'batch/v1', kind: 'Job', metadata: { name } }));
 
 /** A roll-out of two Jobs of which nothing is there yet. */
-function rolloutOfJobs(lastsMs: number) {
+function rolloutOfJobs(
+  lastsMs: number,
+  { synced = async () => undefined, ...also }: Partial<RolloutOptions & Pick<NamespaceView, 'synced'>> = {},
+) {
   const jobs = new Map<string, JobView>();
   let onChange = (): void => undefined;
   const view = {
     objects: { jobs, pods: new Map(), workloads: [], claims: new Map(), endpoints: new Map() },
-    synced: async () => undefined,
+    synced,
     subscribe: (listener: () => void) => {
       onChange = listener;
       return () => undefined;
@@ -39,7 +42,9 @@ function rolloutOfJobs(lastsMs: number) {
     },
     onSettling: async () => undefined,
     removePod: async () => ({ ok: true, value: undefined }),
+    lookForOperation: async () => undefined,
     signal: new AbortController().signal,
+    ...also,
   });
   const turn = (name: string, state: JobView['state'] | undefined): void => {
     if (state === undefined) jobs.delete(name);
@@ -77,4 +82,17 @@ it('tells reasons that change for ever ever less often', async () => {
   expect(await outcome).toMatchObject({ failure: { reason: 'rollout-deadline' } });
   expect(told.length).toBeGreaterThan(20);
   expect(told.length).toBeLessThan(120);
+});
+
+it.each([
+  ['while it waits', async () => undefined],
+  ['while its watches are opened', () => new Promise<void>(() => undefined)],
+])('ends within seconds when its operation is gone, %s', async (_, synced) => {
+  const lost = new Error('somebody deleted it');
+  const lookForOperation = (): Promise<void> => (Date.now() < goneMs ? Promise.resolve() : Promise.reject(lost));
+  const goneMs = Date.now() + 4_000;
+  const { outcome } = rolloutOfJobs(3_600_000, { lookForOperation, synced });
+  const ended = expect(outcome).rejects.toBe(lost);
+  await vi.advanceTimersByTimeAsync(6_000);
+  await ended;
 });

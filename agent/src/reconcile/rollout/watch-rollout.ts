@@ -26,6 +26,8 @@ export interface RolloutOptions {
   onSettling: (state: Pick<RolloutState, 'done' | 'total'>) => Promise<void>;
   /** A refusal is told with what is waited for, and tried again: a right may be granted meanwhile. */
   removePod: (pod: PodInTheWay) => Promise<Outcome<void>>;
+  /** Asked now and then, since it may be long until there is something to tell: what this throws ends it. */
+  lookForOperation: () => Promise<void>;
   signal: AbortSignal;
 }
 
@@ -43,12 +45,13 @@ export async function watchRollout(options: RolloutOptions): Promise<Outcome<voi
   const bell = new Bell();
   const details = watchRolloutDetails(kube, namespace, meta.permissions, () => bell.ring(), stop);
   const unsubscribe = view.subscribe(() => bell.ring());
+  void lookNowAndThen(options.lookForOperation, stop).catch((error: unknown) => end.abort(error));
   try {
     await Promise.race([
       Promise.all([view.synced(), details.synced]),
       delay(SYNC_PATIENCE_MS, undefined, { signal: stop }),
     ]);
-    return await new RolloutFollower(options, bell, (known) =>
+    return await new RolloutFollower({ ...options, signal: stop }, bell, (known) =>
       rolloutState({
         targets,
         objects: view.objects,
@@ -60,12 +63,23 @@ export async function watchRollout(options: RolloutOptions): Promise<Outcome<voi
         nowMs: options.now().getTime(),
       }),
     ).follow();
+  } catch (error) {
+    end.signal.throwIfAborted();
+    throw error;
   } finally {
     unsubscribe();
     end.abort();
   }
 }
 
+async function lookNowAndThen(look: () => Promise<void>, signal: AbortSignal): Promise<never> {
+  for (;;) {
+    await delay(LOOK_INTERVAL_MS, undefined, { signal });
+    await look();
+  }
+}
+
+const LOOK_INTERVAL_MS = 5_000;
 /** So many of the reasons are part of a message. */
 export const TOLD_REASONS = 3;
 const SYNC_PATIENCE_MS = 10_000;
