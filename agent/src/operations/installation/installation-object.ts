@@ -98,8 +98,9 @@ export const InstallationStatus = Type.Object({
    */
   underWay: Type.Optional(UnderWay),
   /**
-   * The stored set of the good generation of which an uninstall has begun to remove something: the hooks before that are done, and a
-   * next try does not run them again. Taken away with the first thing that is applied again.
+   * The stored set of the good generation of which an uninstall has begun to remove what runs: the hooks before that are done, and a
+   * next try does not run them again. Taken away when nothing of that went, and with the first thing that is applied again. That
+   * other objects of it went is not said by this, but by the state: see what-went.ts.
    */
   removalOf: Type.Optional(Type.String()),
   /** Ids of removed installations that had this name. */

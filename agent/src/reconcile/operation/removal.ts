@@ -36,7 +36,7 @@ export interface Removal {
 const FIRST_LOOK_MS = 200;
 const MAX_LOOK_MS = 2_000;
 const WIDTH = 4;
-const CLAIM = WATCHED.PersistentVolumeClaim.ref;
+export const CLAIM = WATCHED.PersistentVolumeClaim.ref;
 
 /**
  * What is there, and what becomes of it. What the agent may not look at stays: no grant names it any more. But for what it was agreed to
@@ -102,6 +102,14 @@ async function load(run: Run, entry: InventoryEntry, signal: AbortSignal): Promi
     if (isKubeError(error) && error.status === 403) return null;
     return refuse(error, entryName(entry));
   }
+}
+
+/** Whether all of these are there and not on their way out; what cannot be looked at may be gone. */
+export async function allLiveOn(run: Run, entries: readonly InventoryEntry[], signal: AbortSignal): Promise<boolean> {
+  const looked = await orRefused(async () =>
+    done(await inParallel(entries, WIDTH, (entry) => load(run, entry, signal))),
+  );
+  return looked.ok && looked.value.every((live) => live && live.metadata.deletionTimestamp === undefined);
 }
 
 /**
