@@ -1,8 +1,9 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { KubeError } from '../../kube/error.ts';
+import type { Outcome } from '../outcome.ts';
 import { inventoryKey } from '../plan/inventory.ts';
 import type { Run } from './run/run.ts';
-import { planRemoval } from './removal.ts';
+import { planRemoval, type Removal } from './removal.ts';
 import { uninstall } from './uninstall.ts';
 
 const entry = { group: 'a.example', version: 'v1', kind: 'Gadget', namespace: 'n', name: 'a' };
@@ -58,6 +59,41 @@ it.each([
   if (!removal.ok) throw new Error(removal.failure.message);
   expect(removal.value.stays.map(({ name }) => name)).toEqual(stays);
   expect(removal.value.goes).toHaveLength(1 - stays.length);
+});
+
+describe('of a claim that somebody is deleting', () => {
+  const set = { group: 'apps', version: 'v1', kind: 'StatefulSet', namespace: 'n', name: 'db', uid: 'u' };
+  const metadata = { name: 'data-db-0', namespace: 'n', uid: 'v', deletionTimestamp: '2026-11-28T12:00:00Z' };
+  const claim = { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata };
+
+  async function planned(replicas: number, deleteVolumes = false): Promise<Outcome<Removal>> {
+    const live = { kind: 'StatefulSet', metadata: { name: 'db', namespace: 'n', uid: 'u' }, spec: { replicas } };
+    const claimMakers = [{ set: 'db', templates: ['data'] }];
+    const run = {
+      record: { spec: { desired: { deleteVolumes } }, status: { state: 'accepted' } },
+      installation: { name: 'shop', namespace: 'n', status: { history: [], inventory: [set], claimMakers } },
+      context: {
+        now: () => new Date(),
+        kube: {
+          missingAccess: async () => [],
+          list: async ({ kind }: { kind: string }) => (kind === 'PersistentVolumeClaim' ? [claim] : []),
+          servedAs: async (one: object) => one,
+          get: async ({ kind }: { kind: string }) => (kind === 'StatefulSet' ? live : claim),
+        },
+      },
+    };
+    return planRemoval(run as unknown as Run, AbortSignal.timeout(4_000));
+  }
+
+  it('does not say that it stays: to end the pods that keep it is refused, with the ways out', async () => {
+    const message = expect.stringMatching(/Claim\/data-db-0 is being deleted.*steward stop shop.*--delete-volumes/);
+    expect(await planned(1)).toMatchObject({ ok: false, failure: { reason: 'apply-refused', message } });
+  });
+
+  it('goes on when its pods have ended, and with the volumes', async () => {
+    expect(await planned(0)).toMatchObject({ ok: true, value: { goes: [{ entry: set }], stays: [] } });
+    expect(await planned(1, true)).toMatchObject({ ok: true, value: { goes: [{}, {}], stays: [] } });
+  });
 });
 
 const ENTRIES = {
