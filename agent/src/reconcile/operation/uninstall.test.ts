@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { KubeError } from '../../kube/error.ts';
+import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
 import type { Outcome } from '../outcome.ts';
 import { inventoryKey } from '../plan/inventory.ts';
 import type { Run } from './run/run.ts';
@@ -102,20 +103,26 @@ const ENTRIES = {
   StatefulSet: 'apps',
   Deployment: 'apps',
   ConfigMap: '',
+  PersistentVolumeClaim: '',
 };
 type Kind = keyof typeof ENTRIES;
 
-/** Of an uninstall whose first hooks are done: which of these kinds goes at once, hangs on a finalizer, or may not be deleted. */
-async function endOf(fates: Partial<Record<Kind, 'goes' | 'hangs' | 'is refused'>>): Promise<{
+/**
+ * Of an uninstall whose first hooks are done: which of these kinds goes at once, hangs on a finalizer, or may not be deleted.
+ * @param made by a hook when something of that went
+ */
+async function endOf(
+  fates: Partial<Record<Kind, 'goes' | 'hangs' | 'is refused'>>,
+  made: readonly Kind[] = [],
+): Promise<{
   ends: unknown[];
   notes: unknown[];
   states: unknown[];
+  deleted: Set<string>;
 }> {
   let nowMs = Date.parse('2026-11-28T12:00:00.000Z');
-  const inventory = Object.keys(fates).map((kind) => {
-    const group = ENTRIES[kind as Kind];
-    return { group, version: 'v1', kind, namespace: 'n', name: 'a', uid: 'u' };
-  });
+  const entryOf = (kind: Kind) => ({ group: ENTRIES[kind], version: 'v1', kind, namespace: 'n', name: 'a', uid: 'u' });
+  const inventory: InventoryEntry[] = Object.keys(fates).map((kind) => entryOf(kind as Kind));
   const deleted = new Set<string>();
   const fateOf = (kind: string): unknown => fates[kind as Kind];
   const ends: unknown[] = [];
@@ -153,13 +160,14 @@ async function endOf(fates: Partial<Record<Kind, 'goes' | 'hangs' | 'is refused'
         list: async () => [],
         servedAs: async (one: object) => one,
         get: async ({ kind }: { kind: string }) => {
-          if (deleted.has(kind) && fateOf(kind) === 'goes') return undefined;
+          if (deleted.has(kind) && fateOf(kind) !== 'hangs') return undefined;
           const deletionTimestamp = deleted.has(kind) ? new Date(nowMs).toISOString() : undefined;
           return { kind, metadata: { name: 'a', namespace: 'n', uid: 'u', deletionTimestamp } };
         },
         remove: async ({ kind }: { kind: string }) => {
           if (fateOf(kind) === 'is refused')
             throw new KubeError('admission webhook "no" denied the request', { status: 403, reason: 'Forbidden' });
+          if (deleted.size === 0) inventory.push(...made.map((one) => ({ ...entryOf(one), hook: `${one}/a` })));
           deleted.add(kind);
         },
       },
@@ -170,7 +178,7 @@ async function endOf(fates: Partial<Record<Kind, 'goes' | 'hangs' | 'is refused'
     signal: AbortSignal.timeout(9_000),
   };
   await uninstall(run as unknown as Run);
-  return { ends, notes, states };
+  return { ends, notes, states, deleted };
 }
 
 const unfinished = { state: 'failed', message: expect.stringContaining('uninstall is not finished: ') };
@@ -202,3 +210,10 @@ it.each([
     expect(end.notes).toEqual(notes);
   },
 );
+
+it('keeps a claim that a hook after the removal made, as any other, and names it', async () => {
+  const { ends, deleted } = await endOf({ Deployment: 'goes' }, ['PersistentVolumeClaim', 'ConfigMap']);
+  const message = expect.stringContaining('kubectl --namespace n delete persistentvolumeclaim a');
+  expect(ends).toMatchObject([{ state: 'succeeded', message }]);
+  expect([...deleted]).toEqual(['Deployment', 'ConfigMap']);
+});

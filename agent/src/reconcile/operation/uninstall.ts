@@ -86,13 +86,13 @@ async function beforeRemoval(run: Run, set: ReleaseSet | undefined): Promise<Out
 }
 
 /** What was applied, hooks, and then what the hooks made. @returns what stays */
-async function carryOut(run: Run, set: ReleaseSet | undefined): Promise<Outcome<Pick<Removal, 'stays' | 'others'>>> {
-  const removal = await planRemoval(run, run.signal);
+async function carryOut(run: Run, set: ReleaseSet | undefined): Promise<Outcome<Removal>> {
+  const removal = await planAgreed(run);
   if (!removal.ok) return removal;
-  const { goes, stays, others } = withinAgreed(removal.value, run.record.status.reach);
+  const { value: agreed } = removal;
   // What goes now is no failure of the service.
   run.context.monitors.end(run.installation.name);
-  const applied = goes.filter(({ entry }) => entry.hook === undefined);
+  const applied = agreed.goes.filter(({ entry }) => entry.hook === undefined);
   const wasNoted = hasBegunToGo(run);
   const removed = await run.span('remove', () =>
     remove(run, { goes: applied }, (group) => (group.some(isOfService) ? noteRemoval(run) : Promise.resolve())),
@@ -103,13 +103,22 @@ async function carryOut(run: Run, set: ReleaseSet | undefined): Promise<Outcome<
   }
   const ended = await runHooksAt(run, set, momentsOf(run)?.after, 'post-hooks');
   if (!ended.ok) return ended;
-  const kept = new Set(stays.map(inventoryKey));
-  const made = run.installation.status.inventory.filter((entry) => entry.hook !== undefined);
-  const left = made.filter((entry) => !kept.has(inventoryKey(entry)));
-  if (left.length > 0)
-    await enter(run, { phase: 'roll-out', message: 'removing what hooks made', lastsMs: REMOVAL_MS });
-  const cleared = await remove(run, { goes: left.map((entry) => ({ entry, wave: 0 })) });
-  return cleared.ok ? done({ stays, others }) : cleared;
+  return run.installation.status.inventory.some(({ hook }) => hook !== undefined) ? removeMade(run) : done(agreed);
+}
+
+/** What hooks made, by a plan of its own: those after the removal may have made a claim that is to stay. */
+async function removeMade(run: Run): Promise<Outcome<Removal>> {
+  await enter(run, { phase: 'roll-out', message: 'removing what hooks made', lastsMs: REMOVAL_MS });
+  const removal = await planAgreed(run);
+  if (!removal.ok) return removal;
+  const made = removal.value.goes.filter(({ entry }) => entry.hook !== undefined);
+  const removed = await remove(run, { goes: made });
+  return removed.ok ? removal : removed;
+}
+
+async function planAgreed(run: Run): Promise<Outcome<Removal>> {
+  const removal = await planRemoval(run, run.signal);
+  return removal.ok ? done(withinAgreed(removal.value, run.record.status.reach)) : removal;
 }
 
 function entriesOf(goes: readonly Going[]): InventoryEntry[] {
