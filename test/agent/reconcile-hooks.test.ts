@@ -247,7 +247,7 @@ describe.concurrent('hooks of a chart', () => {
 });
 
 describe.concurrent('hooks before an uninstall', () => {
-  it('that fail leave the service as it runs, and watched', async () => {
+  it('that fail leave the service as it runs, and watched, and say how to do without them', async () => {
     const { hub } = fixture;
     const parameters = { hook: 'pre-delete', end: '7' };
     const where = await fixture.installed(hooks, parameters);
@@ -262,6 +262,12 @@ describe.concurrent('hooks before an uninstall', () => {
     const patch = JSON.stringify([{ op: 'replace', path, value: '/missing' }]);
     await world.kubectl(where, 'patch', 'deployment', where.name, '--type=json', '-p', patch);
     await hub.healthOf(where, ({ health }) => health !== 'healthy', 20_000);
+    const [, command = ''] = /without any hook.*: kubectl (.*)/.exec(end.message) ?? [];
+    await fixture.kubectl(...command.split(' '));
+    expect(await hub.end(fixture.offer({ ...want, generation: 3, kind: 'uninstall' }))).toMatchObject({
+      state: 'succeeded',
+    });
+    expect(world.jobs(where)).toHaveLength(1);
   });
 
   it('end when it is cancelled, and what runs is kept as before', async () => {

@@ -38,10 +38,7 @@ export async function uninstall(run: Run): Promise<void> {
   }
   await run.write({});
   const begun = await beforeRemoval(run, set);
-  if (!begun.ok) {
-    const isAsItRan = begun.failure.reason === 'cancelled' || wasWhole(run);
-    return isAsItRan ? endUntouched(run, begun.failure) : endUnfinished(run, begun.failure);
-  }
+  if (!begun.ok) return endInFirstHooks(run, begun.failure);
   const left = await carryOut(run, set);
   if (!left.ok) {
     const isAsItRan = wasWhole(run) && (await hasRemovedNothing(run));
@@ -134,9 +131,26 @@ async function enter(
   await run.move({ state: 'running', phase, message, also: { deadlineAt } });
 }
 
-async function endUntouched(run: Run, failure: Failure): Promise<void> {
+/** Nothing was removed yet. */
+async function endInFirstHooks(run: Run, failure: Failure): Promise<void> {
+  const { reason, message } = failure;
+  if (reason === 'cancelled') return endUntouched(run, failure);
+  const more = reason === 'hook-failed' || reason === 'hook-lost' ? waysOn(run) : [];
+  if (wasWhole(run)) return endUntouched(run, failure, more);
+  await endUnfinished(run, { reason, message: sentences(message, ...more) });
+}
+
+/** What a person can do about hooks before an uninstall that fail, also where they never can end well. */
+function waysOn({ installation: { name, status }, context }: Run): string[] {
+  const [secret] = status.history[0]?.renderRef.split(' ') ?? [];
+  const again = `Give it what it lacks (of a service that is stopped: steward start ${name}), or push a version whose hook can end well, and uninstall again`;
+  const without = `To uninstall without any hook, delete its stored set first: kubectl --namespace ${context.config.namespace} delete secret ${secret}`;
+  return secret === undefined ? [] : [again, without];
+}
+
+async function endUntouched(run: Run, failure: Failure, more: readonly string[] = []): Promise<void> {
   run.context.monitors.watch(run.installation, run.installation.status.watched);
-  await endBeforeChange(run, failure);
+  await endBeforeChange(run, failure, more);
 }
 
 async function runHooksAt(
