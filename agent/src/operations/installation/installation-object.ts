@@ -63,6 +63,8 @@ export const UnderWay = Type.Object({
   operation: Type.String(),
   generation: Type.Integer(),
   renderRef: Type.Optional(Type.String()),
+  /** Only the hooks before an uninstall have begun: all runs as it did. Absent too where an older agent wrote it. */
+  isBeforeRemoval: Type.Optional(Type.Boolean()),
 });
 export type UnderWay = Static<typeof UnderWay>;
 
@@ -94,7 +96,7 @@ export const InstallationStatus = Type.Object({
   unneeded: Type.Optional(Type.Array(Type.String())),
   /**
    * Written with the first thing that an operation writes here, before it changes anything, and taken away with its end: without
-   * that operation it is not certain what runs.
+   * that operation it is not certain what runs, unless it says so.
    */
   underWay: Type.Optional(UnderWay),
   /**

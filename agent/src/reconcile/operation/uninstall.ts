@@ -79,6 +79,8 @@ async function beforeRemoval(run: Run, set: ReleaseSet | undefined): Promise<Out
     return failed('cancelled', message);
   }
   await enter(run, { phase: 'apply', message: 'hooks are done; removing', lastsMs: REMOVAL_MS });
+  // That all runs as it did is said no more.
+  await run.write({});
   return done(undefined);
 }
 
