@@ -14,7 +14,8 @@ const storageClass = 'growing';
 
 beforeAll(async () => {
   fixture = await ReconcileFixture.create(inject('kubeconfig'));
-  await fixture.policy({ rules: { upgrade: 'allow', rollback: 'allow', restart: 'allow', scale: 'allow' } });
+  const allowed = ['upgrade', 'rollback', 'uninstall', 'restart', 'scale'].map((rule) => [rule, 'allow']);
+  await fixture.policy({ rules: Object.fromEntries(allowed) });
   const provisioner = 'kubernetes.io/host-path';
   const metadata = { name: storageClass };
   const storage = { apiVersion: 'storage.k8s.io/v1', kind: 'StorageClass', metadata };
@@ -112,16 +113,20 @@ describe.concurrent('a volume', () => {
     const want = { ...where, release: store, parameters: { replicas: 1 } };
     const restart = { ...want, kind: 'restart' as const, runState: { ...AS_RELEASED, restartToken: 'a' } };
     const larger = { ...want, kind: 'upgrade' as const, parameters: { replicas: 2 } };
-    for (const [index, refused] of [restart, larger].entries()) {
+    const uninstall = { ...want, kind: 'uninstall' as const };
+    for (const [index, refused] of [restart, larger, uninstall].entries()) {
       const end = await hub.end(fixture.offer({ ...refused, generation: index + 2 }));
       expect(end).toMatchObject({ state: 'failed', reason: 'apply-refused' });
       expect(end.message).toContain(`PersistentVolumeClaim/${claim} is being deleted`);
       expect(hub.phases(end.operationId)).not.toContain('apply');
     }
-    const stop = { ...want, kind: 'stop' as const, generation: 4, runState: STOPPED };
+    const stop = { ...want, kind: 'stop' as const, generation: 5, runState: STOPPED };
     expect(await hub.end(fixture.offer(stop))).toMatchObject({ state: 'succeeded' });
     const isGone = async () => (await fixture.get('PersistentVolumeClaim', claim, namespace)) === undefined;
     await waitUntil(isGone, { what: 'the claim to go' });
+    const end = await hub.end(fixture.offer({ ...uninstall, generation: 6 }));
+    expect(end).toMatchObject({ state: 'succeeded' });
+    expect(end.message).not.toContain(claim);
   });
 
   it('of a StatefulSet that goes with it is not made empty by a repair: it waits for the claims, or for a push that says so', async () => {

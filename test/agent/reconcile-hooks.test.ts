@@ -271,8 +271,22 @@ describe.concurrent('hooks of a chart', () => {
   });
 });
 
+/** A rule of the customer's: no Deployment of that namespace may be deleted. */
+function keepDeployments(namespace: string): object[] {
+  const api = { apiVersion: 'admissionregistration.k8s.io/v1', metadata: { name: `keep-${namespace}` } };
+  const namespaceSelector = { matchLabels: { 'kubernetes.io/metadata.name': namespace } };
+  const rule = { apiGroups: ['apps'], apiVersions: ['v1'], operations: ['DELETE'], resources: ['deployments'] };
+  const matchConstraints = { namespaceSelector, resourceRules: [rule] };
+  const validations = [{ expression: 'false', message: 'it is to be kept' }];
+  const binding = { policyName: `keep-${namespace}`, validationActions: ['Deny'] };
+  return [
+    { ...api, kind: 'ValidatingAdmissionPolicy', spec: { matchConstraints, validations } },
+    { ...api, kind: 'ValidatingAdmissionPolicyBinding', spec: binding },
+  ];
+}
+
 describe.concurrent('hooks before an uninstall', () => {
-  it('that fail leave the service as it runs, and watched', async () => {
+  it('that fail leave the service as it runs, and watched, and say how to do without them', async () => {
     const { hub } = fixture;
     const parameters = { hook: 'pre-delete', end: '7' };
     const where = await fixture.installed(hooks, parameters);
@@ -287,6 +301,12 @@ describe.concurrent('hooks before an uninstall', () => {
     const patch = JSON.stringify([{ op: 'replace', path, value: '/missing' }]);
     await world.kubectl(where, 'patch', 'deployment', where.name, '--type=json', '-p', patch);
     await hub.healthOf(where, ({ health }) => health !== 'healthy', 20_000);
+    const [, command = ''] = /without any hook.*: kubectl (.*)/.exec(end.message) ?? [];
+    await fixture.kubectl(...command.split(' '));
+    expect(await hub.end(fixture.offer({ ...want, generation: 3, kind: 'uninstall' }))).toMatchObject({
+      state: 'succeeded',
+    });
+    expect(world.jobs(where)).toHaveLength(1);
   });
 
   it('end when it is cancelled, and what runs is kept as before', async () => {
@@ -341,6 +361,36 @@ describe.concurrent('hooks before an uninstall', () => {
     const told = [...(hub.results.get(gone)?.values() ?? [])].flatMap(({ plan }) => plan?.changes ?? []);
     expect(told.filter(({ fields }) => fields?.includes('pre-delete hook'))).toEqual([]);
     expect(world.jobs(where)).toHaveLength(1);
+  });
+
+  it('run again when the cluster refused to let what runs go, which runs on until then', async () => {
+    const { hub } = fixture;
+    const where = await fixture.installed(hooks, { hook: 'pre-delete' });
+    const { name, namespace } = where;
+    const refuses = async (): Promise<boolean> =>
+      world.kubectl(where, 'delete', 'deployment', name, '--dry-run=server').then(
+        () => false,
+        () => true,
+      );
+    await fixture.apply(keepDeployments(namespace));
+    try {
+      await waitUntil(refuses, { what: 'the rule to count', timeoutMs: 20_000 });
+      const end = await hub.end(fixture.offer({ ...where, release: hooks, generation: 2, kind: 'uninstall' }));
+      expect(end).toMatchObject({ state: 'failed', reason: 'apply-refused' });
+      expect(end.message).toContain('Nothing else was changed: 1.0.0 runs on');
+      const status = { state: 'running', version: '1.0.0' };
+      expect(await fixture.get('Installation', name)).toMatchObject({ status });
+    } finally {
+      await fixture.kubectl(
+        'delete',
+        'validatingadmissionpolicybinding,validatingadmissionpolicy',
+        `keep-${namespace}`,
+      );
+    }
+    await waitUntil(async () => !(await refuses()), { what: 'the rule to count no more', timeoutMs: 20_000 });
+    const gone = fixture.offer({ ...where, release: hooks, generation: 3, kind: 'uninstall' });
+    expect(await hub.end(gone)).toMatchObject({ state: 'succeeded' });
+    expect(world.jobs(where)).toHaveLength(2);
   });
 
   it('are due again when something was applied since one was left unfinished', async () => {

@@ -11,7 +11,9 @@ import { FakeApiServer, status } from '../testing/fake-api-server.ts';
 import type { ReconcileContext } from './context.ts';
 import { Drifts } from './drift/drifts.ts';
 import { InstallationQueue } from './installation-queue.ts';
+import { settle } from './history/settle.ts';
 import { endGivenUp, endLost } from './operation/run/ends-outside.ts';
+import { Run } from './operation/run/run.ts';
 import type { SetMeta } from './render/release-set.ts';
 import { LostSetError, RenderStore } from './render/render-store.ts';
 import { Schedules } from './schedule/schedules.ts';
@@ -304,7 +306,9 @@ describe('an uninstall in its first hooks', () => {
     if (ran) await context.journal.note(record, { hooks: [{ ...ran, state: 'failed', message }] });
     queue.wake();
     await queue.stop();
-    const told = expect.stringContaining(`${message}. Nothing else was changed: 1.0.0 runs on`);
+    const told = expect.stringMatching(
+      `${message}. Nothing else was changed: 1.0.0 runs on.*steward start shop.*kubectl --namespace ns delete secret render-shop-g1$`,
+    );
     expect(sent.at(-1)).toMatchObject({ state: 'failed', reason: 'hook-failed', message: told });
     expect(installation()).toMatchObject({ state: 'running', version: '1.0.0' });
   });
@@ -327,6 +331,21 @@ describe('an uninstall in its first hooks', () => {
     await finish(record);
     expect(sent.at(-1)).toMatchObject({ state });
     expect(installation()).toMatchObject({ state: 'running', version: '1.0.0' });
+    expect(installation()).not.toHaveProperty('underWay');
+  });
+
+  it.each([
+    ['in them the installation runs on', 'pre-hooks', { state: 'running', version: '1.0.0' }],
+    ['after them it is not certain what runs', 'apply', { state: 'failed' }],
+  ] as const)('whose object somebody deletes while no agent runs: %s', async (_, phase, status) => {
+    const record = await inFirstHooks();
+    await context.journal.move(record, { state: 'running', phase, message: phase });
+    const found = await context.installations.read('shop');
+    await new Run({ context, record, installation: found, signal: end.signal }).write({});
+    const { kube, now, log, link } = context;
+    const journal = new Journal({ kube, namespace: 'ns', now, log, link, signal: end.signal });
+    await settle({ ...context, journal }, 'shop', end.signal);
+    expect(installation()).toMatchObject(status);
     expect(installation()).not.toHaveProperty('underWay');
   });
 });

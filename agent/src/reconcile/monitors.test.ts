@@ -15,16 +15,31 @@ afterEach(async () => {
   await server.stop();
 });
 
+const quiet = {
+  now: () => new Date(),
+  onHealth: () => {},
+  belongings: () => belongingsOf([], []),
+  expected: () => [],
+  remarks: () => [],
+};
+
+it('what nothing is watched of does not keep the others from having told all', async () => {
+  const writeHealth = async (): Promise<void> => {};
+  const monitors = new Monitors({ ...quiet, kube: server.client(), writtenHealth: () => undefined, writeHealth });
+  monitors.watch({ id: '1', name: 'none', namespace: 'none' }, []);
+  expect(monitors.haveAllTold()).toBe(true);
+  monitors.watch({ id: '2', name: 'web', namespace: 'web' }, ['Deployment']);
+  expect(monitors.haveAllTold()).toBe(false);
+  await vi.waitFor(() => expect(monitors.haveAllTold()).toBe(true), { timeout: 5_000 });
+  monitors.stop();
+});
+
 it('a health that could not be written is written later', async () => {
   let written: HealthState | undefined;
   const tries: HealthState[] = [];
   const monitors = new Monitors({
+    ...quiet,
     kube: server.client(),
-    now: () => new Date(),
-    onHealth: () => {},
-    belongings: () => belongingsOf([], []),
-    expected: () => [],
-    remarks: () => [],
     writtenHealth: () => written,
     writeHealth: (_name, health) => {
       tries.push(health);

@@ -62,8 +62,9 @@ export class Monitors {
     return this.#monitored.get(name)?.monitor.health?.health;
   }
 
+  /** All of which anything is watched. */
   haveAllTold(): boolean {
-    return [...this.#monitored.values()].every(({ monitor }) => monitor.health !== undefined);
+    return [...this.#monitored.values()].every(({ kinds, monitor }) => kinds === '' || monitor.health !== undefined);
   }
 
   /** The remarks about it may be others. */

@@ -63,6 +63,8 @@ export const UnderWay = Type.Object({
   operation: Type.String(),
   generation: Type.Integer(),
   renderRef: Type.Optional(Type.String()),
+  /** Only the hooks before an uninstall have begun: all runs as it did. Absent too where an older agent wrote it. */
+  isBeforeRemoval: Type.Optional(Type.Boolean()),
 });
 export type UnderWay = Static<typeof UnderWay>;
 
@@ -94,12 +96,13 @@ export const InstallationStatus = Type.Object({
   unneeded: Type.Optional(Type.Array(Type.String())),
   /**
    * Written with the first thing that an operation writes here, before it changes anything, and taken away with its end: without
-   * that operation it is not certain what runs.
+   * that operation it is not certain what runs, unless it says so.
    */
   underWay: Type.Optional(UnderWay),
   /**
-   * The stored set of the good generation of which an uninstall has begun to remove something: the hooks before that are done, and a
-   * next try does not run them again. Taken away with the first thing that is applied again.
+   * The stored set of the good generation of which an uninstall has begun to remove what runs: the hooks before that are done, and a
+   * next try does not run them again. Taken away when nothing of that went, and with the first thing that is applied again. That
+   * other objects of it went is not said by this, but by the state: see what-went.ts.
    */
   removalOf: Type.Optional(Type.String()),
   /** Ids of removed installations that had this name. */

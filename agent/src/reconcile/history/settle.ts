@@ -25,7 +25,7 @@ function isForsaken({ journal }: ReconcileContext, { underWay }: Pick<Installati
 
 /**
  * What stands there may be half of another version, or of one whose hooks have migrated its data: the last good generation is
- * not put back over that without a word. It is said to be uncertain, as if the agent had seen the deletion.
+ * not put back over that without a word. It is said to be uncertain, as if the agent had seen the deletion; but not where it was done, or had only begun hooks before an uninstall.
  */
 async function settleForsaken(context: ReconcileContext, name: string, signal: AbortSignal): Promise<void> {
   const { installations, log } = context;
@@ -35,13 +35,13 @@ async function settleForsaken(context: ReconcileContext, name: string, signal: A
   const { underWay } = found.status;
   // Another agent may have ended it.
   if (underWay === undefined || !isForsaken(context, { underWay })) return;
-  const { generation, renderRef } = underWay;
+  const { generation, renderRef, isBeforeRemoval = false } = underWay;
   log.warn('an operation under way is not in the journal any more', { installation: name, ...underWay });
   await endHooksOf(context, found, { operation: underWay.operation, signal });
-  const isDone = hasEndedWell(found.status, generation);
+  const isCertain = isBeforeRemoval || hasEndedWell(found.status, generation);
   const message = `generation ${generation} was under way, and ${lostEnd(false, true).message}`;
   await removeSets(
     context,
-    await writeEnd(context, found, { renderRef, patch: isDone ? {} : { ...UNCERTAIN, message } }),
+    await writeEnd(context, found, { renderRef, patch: isCertain ? {} : { ...UNCERTAIN, message } }),
   );
 }

@@ -70,9 +70,10 @@ export async function removeLeft(run: Run, { objects }: ReleaseSet): Promise<Out
   const left = leftOf({ objects, inventory }).filter((entry) => isAgreed(inventoryKey(entry)));
   if (left.length === 0) return done(undefined);
   const isLate = (): boolean => now().getTime() > deadlineOf(run, false);
-  const removals = await orRefused(async () =>
-    done(await planRemovals({ kube, left, isLate, signal: run.whileWorking })),
-  );
+  const { name: installation } = run.installation;
+  // What would be lost was asked when it was planned; now the new ones run.
+  const input = { kube, left, installation, goingClaims: 'let-go', isLate, signal: run.whileWorking } as const;
+  const removals = await orRefused(async () => done(await planRemovals(input)));
   if (!removals.ok) return removals;
   const rules = { isLastFirst: false, leavesLate: false, untilReady: async () => done(undefined) };
   const kept = await applyPlan({ objects: [], removals: removals.value }, stepContext(run, false), rules);

@@ -7,14 +7,17 @@ import { isKubeError } from '../../kube/error.ts';
 import { nameOf } from '../../kube/object.ts';
 import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
 import { inParallel } from '../../parallel.ts';
+import { sentences } from '../../sentences.ts';
 import { loadOthers } from '../adopt/others.ts';
 import { findVery } from '../execute/find-very.ts';
 import { executeStep } from '../execute/steps.ts';
 import { allOf, done, failed, type Outcome } from '../outcome.ts';
-import { entryName, entryOf, inventoryKey, reasonToKeep } from '../plan/inventory.ts';
+import { goingClaim } from '../plan/claims.ts';
+import { entryName, entryOf, inventoryKey, isOfService, reasonToKeep } from '../plan/inventory.ts';
 import { inOrderOfRemoval } from '../plan/kind-order.ts';
 import { orRefused, refuse } from '../plan/plan-object.ts';
 import { agreedBy } from '../plan/reach.ts';
+import { countOf } from '../volumes/going-claims.ts';
 import { loadClaims } from '../volumes/load-claims.ts';
 import { deadlineOf, isOverdue } from './run/deadline.ts';
 import type { Run } from './run/run.ts';
@@ -36,11 +39,12 @@ export interface Removal {
 const FIRST_LOOK_MS = 200;
 const MAX_LOOK_MS = 2_000;
 const WIDTH = 4;
-const CLAIM = WATCHED.PersistentVolumeClaim.ref;
+export const CLAIM = WATCHED.PersistentVolumeClaim.ref;
 
 /**
  * What is there, and what becomes of it. What the agent may not look at stays: no grant names it any more. But for what it was agreed to
- * remove: the rights for that went since, and without them it fails.
+ * remove: the rights for that went since, and without them it fails. Where volumes are to stay it fails too when somebody is deleting one
+ * under pods that would go: they may be the last that keep the data.
  */
 export async function planRemoval(run: Run, signal: AbortSignal): Promise<Outcome<Removal>> {
   const { deleteVolumes } = run.record.spec.desired;
@@ -57,17 +61,27 @@ export async function planRemoval(run: Run, signal: AbortSignal): Promise<Outcom
   const { state, reach } = run.record.status;
   const isAgreed = state === 'running' ? agreedBy(reach) : () => false;
   const found = looked.value.map(({ entry, live }) => {
-    if (live === null && !isAgreed(inventoryKey(entry))) return { entry, keep: true, wave: 0 };
+    if (live === null && !isAgreed(inventoryKey(entry))) return { entry, live, keep: true, wave: 0 };
     const isVolume = entry.kind === CLAIM.kind;
     const keep = isVolume ? !deleteVolumes : reasonToKeep(entry.kind, live?.metadata.annotations) !== undefined;
-    return { entry, keep, wave: live ? waveOf(live) : 0 };
+    return { entry, live, keep, wave: live ? waveOf(live) : 0 };
   });
+  const lost = found.find(({ entry, live, keep }) => keep && entry.kind === CLAIM.kind && isGoing(live))?.live;
+  if (lost && found.some(({ entry, live, keep }) => !keep && live && isOfService(entry) && countOf(live) > 0)) {
+    const instead = 'If nobody needs what is in its volumes: steward uninstall --delete-volumes';
+    return failed('apply-refused', sentences(goingClaim(lost, run.installation.name), instead));
+  }
   return done({
     goes: found.filter(({ keep }) => !keep).map(({ entry, wave }) => ({ entry, wave })),
-    stays: found.filter(({ keep }) => keep).map(({ entry }) => entry),
+    stays: found.filter(({ keep, live }) => keep && !isGoing(live)).map(({ entry }) => entry),
     others: [...workloads, ...others.map(nameOf)],
     makers,
   });
+}
+
+/** By somebody's hand; what is to stay does not, then. */
+function isGoing(live: KubeObject | null): boolean {
+  return live?.metadata.deletionTimestamp !== undefined;
 }
 
 /** What came since the plan was agreed to stays, but for what hooks of this very operation made. */
@@ -102,6 +116,14 @@ async function load(run: Run, entry: InventoryEntry, signal: AbortSignal): Promi
     if (isKubeError(error) && error.status === 403) return null;
     return refuse(error, entryName(entry));
   }
+}
+
+/** Whether all of these are there and not on their way out; what cannot be looked at may be gone. */
+export async function allLiveOn(run: Run, entries: readonly InventoryEntry[], signal: AbortSignal): Promise<boolean> {
+  const looked = await orRefused(async () =>
+    done(await inParallel(entries, WIDTH, (entry) => load(run, entry, signal))),
+  );
+  return looked.ok && looked.value.every((live) => live && !isGoing(live));
 }
 
 /**

@@ -1,7 +1,10 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { KubeError } from '../../kube/error.ts';
+import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
+import type { Outcome } from '../outcome.ts';
+import { inventoryKey } from '../plan/inventory.ts';
 import type { Run } from './run/run.ts';
-import { planRemoval } from './removal.ts';
+import { planRemoval, type Removal } from './removal.ts';
 import { uninstall } from './uninstall.ts';
 
 const entry = { group: 'a.example', version: 'v1', kind: 'Gadget', namespace: 'n', name: 'a' };
@@ -59,33 +62,95 @@ it.each([
   expect(removal.value.goes).toHaveLength(1 - stays.length);
 });
 
-it.each([
-  { kind: 'Ingress', of: 'something else hangs while the service runs on', notes: [] },
-  { kind: 'StatefulSet', of: 'what runs begins to go', notes: ['r'] },
-])('the hooks before it run again in the next try unless what they need went: $of', async ({ kind, notes }) => {
+describe('of a claim that somebody is deleting', () => {
+  const set = { group: 'apps', version: 'v1', kind: 'StatefulSet', namespace: 'n', name: 'db', uid: 'u' };
+  const metadata = { name: 'data-db-0', namespace: 'n', uid: 'v', deletionTimestamp: '2026-11-28T12:00:00Z' };
+  const claim = { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata };
+
+  async function planned(replicas: number, deleteVolumes = false): Promise<Outcome<Removal>> {
+    const live = { kind: 'StatefulSet', metadata: { name: 'db', namespace: 'n', uid: 'u' }, spec: { replicas } };
+    const claimMakers = [{ set: 'db', templates: ['data'] }];
+    const run = {
+      record: { spec: { desired: { deleteVolumes } }, status: { state: 'accepted' } },
+      installation: { name: 'shop', namespace: 'n', status: { history: [], inventory: [set], claimMakers } },
+      context: {
+        now: () => new Date(),
+        kube: {
+          missingAccess: async () => [],
+          list: async ({ kind }: { kind: string }) => (kind === 'PersistentVolumeClaim' ? [claim] : []),
+          servedAs: async (one: object) => one,
+          get: async ({ kind }: { kind: string }) => (kind === 'StatefulSet' ? live : claim),
+        },
+      },
+    };
+    return planRemoval(run as unknown as Run, AbortSignal.timeout(4_000));
+  }
+
+  it('does not say that it stays: to end the pods that keep it is refused, with the ways out', async () => {
+    const message = expect.stringMatching(/Claim\/data-db-0 is being deleted.*steward stop shop.*--delete-volumes/);
+    expect(await planned(1)).toMatchObject({ ok: false, failure: { reason: 'apply-refused', message } });
+  });
+
+  it('goes on when its pods have ended, and with the volumes', async () => {
+    expect(await planned(0)).toMatchObject({ ok: true, value: { goes: [{ entry: set }], stays: [] } });
+    expect(await planned(1, true)).toMatchObject({ ok: true, value: { goes: [{}, {}], stays: [] } });
+  });
+});
+
+const ENTRIES = {
+  Ingress: 'networking.k8s.io',
+  CronJob: 'batch',
+  StatefulSet: 'apps',
+  Deployment: 'apps',
+  ConfigMap: '',
+  PersistentVolumeClaim: '',
+};
+type Kind = keyof typeof ENTRIES;
+
+/**
+ * Of an uninstall whose first hooks are done: which of these kinds goes at once, hangs on a finalizer, or may not be deleted.
+ * @param made by a hook when something of that went
+ */
+async function endOf(
+  fates: Partial<Record<Kind, 'goes' | 'hangs' | 'is refused'>>,
+  made: readonly Kind[] = [],
+): Promise<{
+  ends: unknown[];
+  notes: unknown[];
+  states: unknown[];
+  deleted: Set<string>;
+}> {
   let nowMs = Date.parse('2026-11-28T12:00:00.000Z');
-  const first = { group: 'networking.k8s.io', version: 'v1', kind, namespace: 'n', name: 'a', uid: 'u' };
-  const second = { group: 'apps', version: 'v1', kind: 'Deployment', namespace: 'n', name: 'b', uid: 'u' };
-  const written: unknown[] = [];
-  const reach = [`networking.k8s.io/${kind} n/a`, 'apps/Deployment n/b'];
+  const entryOf = (kind: Kind) => ({ group: ENTRIES[kind], version: 'v1', kind, namespace: 'n', name: 'a', uid: 'u' });
+  const inventory: InventoryEntry[] = Object.keys(fates).map((kind) => entryOf(kind as Kind));
+  const deleted = new Set<string>();
+  const fateOf = (kind: string): unknown => fates[kind as Kind];
+  const ends: unknown[] = [];
+  const notes: unknown[] = [];
+  const states: unknown[] = [];
+  const write = async ({ removalOf, state }: { removalOf?: string | null; state?: string }): Promise<void> => {
+    if (removalOf !== undefined) notes.push(removalOf);
+    if (state !== undefined) states.push(state);
+  };
   const run = {
     kind: 'uninstall',
     kinds: ['uninstall'],
     title: 'uninstall',
     record: {
       spec: { desired: { deleteVolumes: false } },
-      status: { state: 'running', phase: 'apply', reach, deadlineAt: new Date(nowMs).toISOString() },
+      status: { state: 'running', phase: 'apply', reach: inventory.map(inventoryKey), deadlineAt: new Date(nowMs) },
     },
     installation: {
       name: 'shop',
       namespace: 'n',
-      status: { state: 'running', history: [{ renderRef: 'r' }], inventory: [first, second], claimMakers: [] },
+      status: { state: 'running', version: '1.0.0', history: [{ renderRef: 'r' }], inventory, claimMakers: [] },
     },
     context: {
       now: () => new Date((nowMs += 1_000)),
       config: { fieldManager: 'f' },
+      journal: { lookFor: async () => undefined },
       monitors: { end: () => undefined, watch: () => undefined },
-      installations: { write: async () => undefined },
+      installations: { write: async (_: string, status: object) => write(status) },
       renders: {
         load: async () => ({ meta: { deadlineSeconds: 60 }, objects: [], hooks: [] }),
         remove: async () => {},
@@ -94,16 +159,61 @@ it.each([
         missingAccess: async () => [],
         list: async () => [],
         servedAs: async (one: object) => one,
-        // It hangs on its finalizer.
-        get: async () => ({ kind, metadata: { name: 'a', namespace: 'n', uid: 'u' } }),
-        remove: async () => true,
+        get: async ({ kind }: { kind: string }) => {
+          if (deleted.has(kind) && fateOf(kind) !== 'hangs') return undefined;
+          const deletionTimestamp = deleted.has(kind) ? new Date(nowMs).toISOString() : undefined;
+          return { kind, metadata: { name: 'a', namespace: 'n', uid: 'u', deletionTimestamp } };
+        },
+        remove: async ({ kind }: { kind: string }) => {
+          if (fateOf(kind) === 'is refused')
+            throw new KubeError('admission webhook "no" denied the request', { status: 403, reason: 'Forbidden' });
+          if (deleted.size === 0) inventory.push(...made.map((one) => ({ ...entryOf(one), hook: `${one}/a` })));
+          deleted.add(kind);
+        },
       },
     },
-    write: async ({ removalOf }: { removalOf?: string }) => void (removalOf !== undefined && written.push(removalOf)),
-    move: async () => undefined,
+    write,
+    move: async (move: { state: string }) => void (move.state === 'running' || ends.push(move)),
     span: (_: string, work: () => unknown) => work(),
-    signal: AbortSignal.timeout(4_000),
+    signal: AbortSignal.timeout(9_000),
   };
   await uninstall(run as unknown as Run);
-  expect(written).toEqual(notes);
+  return { ends, notes, states, deleted };
+}
+
+const unfinished = { state: 'failed', message: expect.stringContaining('uninstall is not finished: ') };
+
+it('leaves the version as one that runs when the first deletion is refused, and its first hooks run again', async () => {
+  const { ends, notes, states } = await endOf({ StatefulSet: 'is refused', ConfigMap: 'goes' });
+  const message = expect.stringContaining('denied the request. Nothing else was changed: 1.0.0 runs on');
+  expect(ends).toMatchObject([{ state: 'failed', reason: 'apply-refused', message }]);
+  expect(notes).toEqual(['r', null]);
+  expect(states).toEqual([]);
+});
+
+it.each([
+  { of: 'another object hangs', fates: { Ingress: 'hangs', Deployment: 'goes' }, notes: [] },
+  { of: 'another object is gone', fates: { CronJob: 'goes', ConfigMap: 'is refused' }, notes: [] },
+  {
+    of: 'another one is gone when it is refused',
+    fates: { Ingress: 'goes', Deployment: 'is refused' },
+    notes: ['r', null],
+  },
+  { of: 'what runs hangs', fates: { StatefulSet: 'hangs', Deployment: 'goes' }, notes: ['r'] },
+  { of: 'a part of what runs is gone', fates: { StatefulSet: 'goes', Deployment: 'is refused' }, notes: ['r'] },
+] as const)(
+  'leaves nothing that is said to run when anything went; its first hooks run again unless what runs did: $of',
+  async ({ fates, notes }) => {
+    const end = await endOf(fates);
+    expect(end.ends).toMatchObject([unfinished]);
+    expect(end.states).toEqual(['failed']);
+    expect(end.notes).toEqual(notes);
+  },
+);
+
+it('keeps a claim that a hook after the removal made, as any other, and names it', async () => {
+  const { ends, deleted } = await endOf({ Deployment: 'goes' }, ['PersistentVolumeClaim', 'ConfigMap']);
+  const message = expect.stringContaining('kubectl --namespace n delete persistentvolumeclaim a');
+  expect(ends).toMatchObject([{ state: 'succeeded', message }]);
+  expect([...deleted]).toEqual(['Deployment', 'ConfigMap']);
 });

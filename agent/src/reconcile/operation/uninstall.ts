@@ -8,7 +8,7 @@ import { planHooks } from '../hooks/plan-hooks.ts';
 import { setAsItRuns } from '../run-state/with-run-state.ts';
 import { runHooks } from '../hooks/run-hooks.ts';
 import { done, failed, type Failure, type Outcome } from '../outcome.ts';
-import { entryName, inventoryKey, namesByKind } from '../plan/inventory.ts';
+import { entryName, inventoryKey, isOfService, namesByKind } from '../plan/inventory.ts';
 import { countsOf, toldPlan, wavesSentence } from '../plan/told-plan.ts';
 import { sentences } from '../../sentences.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
@@ -17,15 +17,18 @@ import { loadDecision, obtainConsent, type Planned } from './prepare/consent.ts'
 import { endBeforeChange, endRemoved, endUnfinished, refuse } from './run/ends.ts';
 import { loadLastGood } from './last-good.ts';
 import { awaitRights } from './prepare/rights.ts';
-import { planRemoval, remove, withinAgreed, type Removal } from './removal.ts';
+import { planRemoval, remove, withinAgreed, type Going, type Removal } from './removal.ts';
 import { deadlineOf } from './run/deadline.ts';
 import type { Run } from './run/run.ts';
+import { hasBegunToGo, hasRemovedNothing, noteRemoval, takeBackNote, wasWhole } from './what-went.ts';
 
 /** Of the removal itself; hooks have the time of the release. */
 const REMOVAL_MS = 10 * 60_000;
 
 /** Removes an installation; what cannot be had again stays unless it was asked for. Safe to begin again after a kill. */
 export async function uninstall(run: Run): Promise<void> {
+  const { status } = run.installation;
+  if (run.record.status.state !== 'running') await takeBackNote(run, status.inventory, run.untilWriting);
   const set = await loadSet(run);
   if (run.record.status.state !== 'running') {
     const agreed = await prepare(run, set);
@@ -35,9 +38,10 @@ export async function uninstall(run: Run): Promise<void> {
   }
   await run.write({});
   const begun = await beforeRemoval(run, set);
-  const left = begun.ok ? await carryOut(run, set) : begun;
+  if (!begun.ok) return endInFirstHooks(run, begun.failure);
+  const left = await carryOut(run, set);
   if (!left.ok) {
-    const isAsItRan = left.failure.reason === 'cancelled' || isUntouched(run);
+    const isAsItRan = wasWhole(run) && (await hasRemovedNothing(run));
     return isAsItRan ? endUntouched(run, left.failure) : endUnfinished(run, left.failure);
   }
   const { stays, others } = left.value;
@@ -75,30 +79,49 @@ async function beforeRemoval(run: Run, set: ReleaseSet | undefined): Promise<Out
     return failed('cancelled', message);
   }
   await enter(run, { phase: 'apply', message: 'hooks are done; removing', lastsMs: REMOVAL_MS });
+  // That all runs as it did is said no more.
+  await run.write({});
   return done(undefined);
 }
 
 /** What was applied, hooks, and then what the hooks made. @returns what stays */
-async function carryOut(run: Run, set: ReleaseSet | undefined): Promise<Outcome<Pick<Removal, 'stays' | 'others'>>> {
-  const removal = await planRemoval(run, run.signal);
+async function carryOut(run: Run, set: ReleaseSet | undefined): Promise<Outcome<Removal>> {
+  const removal = await planAgreed(run);
   if (!removal.ok) return removal;
-  const { goes, stays, others } = withinAgreed(removal.value, run.record.status.reach);
+  const { value: agreed } = removal;
   // What goes now is no failure of the service.
   run.context.monitors.end(run.installation.name);
-  const applied = goes.filter(({ entry }) => entry.hook === undefined);
+  const applied = agreed.goes.filter(({ entry }) => entry.hook === undefined);
+  const wasNoted = hasBegunToGo(run);
   const removed = await run.span('remove', () =>
     remove(run, { goes: applied }, (group) => (group.some(isOfService) ? noteRemoval(run) : Promise.resolve())),
   );
-  if (!removed.ok) return removed;
+  if (!removed.ok) {
+    if (!wasNoted) await takeBackNote(run, entriesOf(applied), run.signal);
+    return removed;
+  }
   const ended = await runHooksAt(run, set, momentsOf(run)?.after, 'post-hooks');
   if (!ended.ok) return ended;
-  const kept = new Set(stays.map(inventoryKey));
-  const made = run.installation.status.inventory.filter((entry) => entry.hook !== undefined);
-  const left = made.filter((entry) => !kept.has(inventoryKey(entry)));
-  if (left.length > 0)
-    await enter(run, { phase: 'roll-out', message: 'removing what hooks made', lastsMs: REMOVAL_MS });
-  const cleared = await remove(run, { goes: left.map((entry) => ({ entry, wave: 0 })) });
-  return cleared.ok ? done({ stays, others }) : cleared;
+  return run.installation.status.inventory.some(({ hook }) => hook !== undefined) ? removeMade(run) : done(agreed);
+}
+
+/** What hooks made, by a plan of its own: those after the removal may have made a claim that is to stay. */
+async function removeMade(run: Run): Promise<Outcome<Removal>> {
+  await enter(run, { phase: 'roll-out', message: 'removing what hooks made', lastsMs: REMOVAL_MS });
+  const removal = await planAgreed(run);
+  if (!removal.ok) return removal;
+  const made = removal.value.goes.filter(({ entry }) => entry.hook !== undefined);
+  const removed = await remove(run, { goes: made });
+  return removed.ok ? removal : removed;
+}
+
+async function planAgreed(run: Run): Promise<Outcome<Removal>> {
+  const removal = await planRemoval(run, run.signal);
+  return removal.ok ? done(withinAgreed(removal.value, run.record.status.reach)) : removal;
+}
+
+function entriesOf(goes: readonly Going[]): InventoryEntry[] {
+  return goes.map(({ entry }) => entry);
 }
 
 /** The next part has a time of its own. */
@@ -110,45 +133,26 @@ async function enter(
   await run.move({ state: 'running', phase, message, also: { deadlineAt } });
 }
 
-const WORKLOADS: ReadonlySet<string> = new Set([
-  'Deployment',
-  'StatefulSet',
-  'DaemonSet',
-  'Pod',
-  'ReplicaSet',
-  'ReplicationController',
-]);
-
-/** What hooks before it may need: until one of these goes, the service runs on, and what they have saved is out of date. */
-function isOfService({ kind, group }: InventoryEntry): boolean {
-  return WORKLOADS.has(kind) || (group.includes('.') && !group.endsWith('.k8s.io'));
+/** Nothing was removed yet. */
+async function endInFirstHooks(run: Run, failure: Failure): Promise<void> {
+  const { reason, message } = failure;
+  if (reason === 'cancelled') return endUntouched(run, failure);
+  const more = reason === 'hook-failed' || reason === 'hook-lost' ? waysOn(run) : [];
+  if (wasWhole(run)) return endUntouched(run, failure, more);
+  await endUnfinished(run, { reason, message: sentences(message, ...more) });
 }
 
-/** Of the good generation, since that is what runs: what runs of it begins to go. */
-async function noteRemoval(run: Run): Promise<void> {
-  const { status } = run.installation;
-  const [good] = status.history;
-  if (!good || hasBegunToGo(run)) return;
-  const removalOf = good.renderRef;
-  await run.write({ removalOf });
-  status.removalOf = removalOf;
+/** What a person can do about hooks before an uninstall that fail, also where they never can end well. */
+function waysOn({ installation: { name, status }, context }: Run): string[] {
+  const [secret] = status.history[0]?.renderRef.split(' ') ?? [];
+  const again = `Give it what it lacks (of a service that is stopped: steward start ${name}), or push a version whose hook can end well, and uninstall again`;
+  const without = `To uninstall without any hook, delete its stored set first: kubectl --namespace ${context.config.namespace} delete secret ${secret}`;
+  return secret === undefined ? [] : [again, without];
 }
 
-/** In this try or an earlier one. */
-function hasBegunToGo({ installation: { status } }: Run): boolean {
-  const [good] = status.history;
-  return good !== undefined && status.removalOf === good.renderRef;
-}
-
-/** Whether all of the last good generation runs as it did. What never was whole, or what an operation has left uncertain, is not. */
-function isUntouched(run: Run): boolean {
-  const { history, state } = run.installation.status;
-  return history.length > 0 && (state === 'running' || state === 'rolled-back') && !hasBegunToGo(run);
-}
-
-async function endUntouched(run: Run, failure: Failure): Promise<void> {
+async function endUntouched(run: Run, failure: Failure, more: readonly string[] = []): Promise<void> {
   run.context.monitors.watch(run.installation, run.installation.status.watched);
-  await endBeforeChange(run, failure);
+  await endBeforeChange(run, failure, more);
 }
 
 async function runHooksAt(

@@ -47,6 +47,20 @@ export function reasonToKeep(kind: string, annotations: Record<string, string> |
   return annotations?.['helm.sh/resource-policy'] === 'keep' ? 'its resource policy is keep' : undefined;
 }
 
+const WORKLOADS: ReadonlySet<string> = new Set([
+  'Deployment',
+  'StatefulSet',
+  'DaemonSet',
+  'Pod',
+  'ReplicaSet',
+  'ReplicationController',
+]);
+
+/** Whether it runs, or an operator may run it: what may change the data of a service. What a hook made is not of the service. */
+export function isOfService({ kind, group, hook }: InventoryEntry): boolean {
+  return hook === undefined && (WORKLOADS.has(kind) || (group.includes('.') && !group.endsWith('.k8s.io')));
+}
+
 /** By kind, as kubectl takes them: `['configmap', 'a b']`. */
 export function namesByKind(entries: readonly InventoryEntry[]): [kind: string, names: string][] {
   const groups = [...Map.groupBy(entries, ({ kind }) => kind)];

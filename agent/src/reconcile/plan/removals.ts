@@ -6,7 +6,7 @@ import type { InventoryEntry } from '../../operations/installation/installation-
 import { inParallel } from '../../parallel.ts';
 import { findVery } from '../execute/find-very.ts';
 import { entryName, inventoryKey, reasonToKeep } from './inventory.ts';
-import { patienceOf, refuse, type ObjectPlanInput } from './plan-object.ts';
+import { patienceOf, refuse, Refused, tellGoingClaim, type ObjectPlanInput } from './plan-object.ts';
 
 /** What becomes of an object that the set no longer has. */
 export interface PlannedRemoval {
@@ -21,6 +21,8 @@ export interface RemovalsInput {
   kube: KubeClient;
   /** See {@link leftOf}. */
   left: readonly InventoryEntry[];
+  installation: string;
+  goingClaims?: ObjectPlanInput['goingClaims'];
   isLate?: ObjectPlanInput['isLate'];
   signal: AbortSignal;
 }
@@ -50,7 +52,7 @@ export function leftOf({
   return inventory.filter((entry) => entry.hook === undefined && !wanted.has(inventoryKey(entry)));
 }
 
-/** @throws Refused */
+/** @throws Refused, also where somebody is deleting a claim that pods of one that goes use: they may be the last that keep the data */
 export async function planRemovals(input: RemovalsInput): Promise<PlannedRemoval[]> {
   const removals = await inParallel(input.left, WIDTH, (entry) => planRemoval(entry, input));
   return removals.filter((removal) => removal !== undefined);
@@ -64,6 +66,9 @@ async function planRemoval(entry: InventoryEntry, input: RemovalsInput): Promise
     const live = (await findVery(kube, entry, { ...patienceOf(input), signal }))?.object;
     if (!live) return undefined;
     const action = reasonToKeep(entry.kind, live.metadata.annotations) ? 'keep' : 'delete';
+    const goes = action === 'delete' && input.goingClaims !== 'let-go';
+    const message = goes ? await tellGoingClaim([live], input) : undefined;
+    if (message !== undefined) throw new Refused({ reason: 'apply-refused', message });
     return { entry, action, wave: waveOf(live), isLate: goesLate(entry, live) };
   } catch (error) {
     // The new grant may no longer name it: then it cannot be removed either.

@@ -54,8 +54,12 @@ export async function refuse(run: Run, failure: Failure): Promise<void> {
   await endWithoutGeneration(run, { state, ...failure }, { message, ...(isFirst && { state: 'failed' }) });
 }
 
-/** It ended in its first hooks, before anything of the service was changed: what ran before runs on. */
-export async function endBeforeChange(run: Run, { reason, message: why }: Failure): Promise<void> {
+/** It ended in its first hooks, before anything of the service was changed: what ran before runs on. `more` is what there is to say beside. */
+export async function endBeforeChange(
+  run: Run,
+  { reason, message: why }: Failure,
+  more: readonly string[] = [],
+): Promise<void> {
   const { version, history, state: before } = run.installation.status;
   const isFirst = history.length === 0;
   const what = `${version ?? history[0]?.version ?? 'what ran before'} runs on`;
@@ -63,7 +67,7 @@ export async function endBeforeChange(run: Run, { reason, message: why }: Failur
     ? 'Nothing else was applied'
     : `Nothing else was changed: ${before === 'failed' ? 'all is as it was left' : what}`;
   const state = reason === 'cancelled' ? 'cancelled' : 'failed';
-  const end = { state, reason, message: sentences(why, rest) } as const;
+  const end = { state, reason, message: sentences(why, rest, ...more) } as const;
   await endWithoutGeneration(run, end, isFirst ? { state: 'failed' } : {});
 }
 

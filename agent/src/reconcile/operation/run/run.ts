@@ -24,7 +24,7 @@ import { classify } from '../../run-state/classes.ts';
 import { remedyText } from '../../run-state/remedy-text.ts';
 import { asScheduled, dueTurn } from '../../schedule/due-turn.ts';
 import { ApiWaits } from './api-waits.ts';
-import { Halt, Interruption, isForGood, Pause } from './interruption.ts';
+import { Halt, Interruption, isBeforeRemoval, isForGood, Pause } from './interruption.ts';
 import { Spans } from './spans.ts';
 
 function haltOf({ reason }: AbortSignal): Halt | undefined {
@@ -199,9 +199,14 @@ export class Run {
   /** Writes into the installation while it is changed, and that it is; see {@link UnderWay}. */
   async write(status: StatusPatch): Promise<void> {
     const { context, installation, record } = this;
-    const { renderRef } = record.status;
-    const { id: operation, generation } = record.spec;
-    const underWay: UnderWay = { operation, generation, ...(renderRef !== undefined && { renderRef }) };
+    const { renderRef, phase } = record.status;
+    const { id: operation, generation, desired } = record.spec;
+    const underWay: UnderWay = {
+      operation,
+      generation,
+      ...(renderRef !== undefined && { renderRef }),
+      ...(isBeforeRemoval(desired, phase) && { isBeforeRemoval: true }),
+    };
     await context.installations.write(installation.name, { ...status, underWay });
   }
 
