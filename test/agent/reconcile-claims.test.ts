@@ -156,7 +156,7 @@ describe.concurrent('a volume', () => {
     const policy = { spec: { persistentVolumeClaimRetentionPolicy: { whenDeleted: 'Delete' } } };
     await fixture.kubectl('patch', 'statefulset', name, '-n', namespace, '--type=merge', '-p', JSON.stringify(policy));
     const isOwned = async () => (await live('PersistentVolumeClaim', claims[1] ?? ''))?.metadata.ownerReferences;
-    await waitUntil(isOwned, { what: 'the claims to belong to it' });
+    await waitUntil(isOwned, { what: 'the claims to belong to it', timeoutMs: 30_000 });
     await fixture.kubectl('delete', 'statefulset', name, '-n', namespace);
     await waitUntil(isTold('are gone'), { what: 'the loss to be told', timeoutMs: 30_000 });
     const isGone = async () => (await uids()).every((uid) => uid === undefined);

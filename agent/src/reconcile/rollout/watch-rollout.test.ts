@@ -96,3 +96,15 @@ it.each([
   await vi.advanceTimersByTimeAsync(6_000);
   await ended;
 });
+
+it('ends well though its operation is gone when everything is ready already', async () => {
+  const meta = { permissions: [], settleSeconds: 30 };
+  const { outcome, turn } = rolloutOfJobs(3_600_000, {
+    meta,
+    lookForOperation: () => Promise.reject(new Error('gone')),
+  });
+  turn('a', 'complete');
+  turn('b', 'complete');
+  await vi.advanceTimersByTimeAsync(31_000);
+  expect(await outcome).toMatchObject({ ok: true });
+});

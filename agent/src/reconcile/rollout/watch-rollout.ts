@@ -45,24 +45,27 @@ export async function watchRollout(options: RolloutOptions): Promise<Outcome<voi
   const bell = new Bell();
   const details = watchRolloutDetails(kube, namespace, meta.permissions, () => bell.ring(), stop);
   const unsubscribe = view.subscribe(() => bell.ring());
-  void lookNowAndThen(options.lookForOperation, stop).catch((error: unknown) => end.abort(error));
+  const follower = new RolloutFollower({ ...options, signal: stop }, bell, (known) =>
+    rolloutState({
+      targets,
+      objects: view.objects,
+      replicaSets: details.replicaSets,
+      refused: details.refused,
+      startedMs: options.startedMs,
+      isOverFailed: options.isOverFailed,
+      ...known,
+      nowMs: options.now().getTime(),
+    }),
+  );
+  // When all is ready it will soon be done, whatever becomes of what says so.
+  const look = async (): Promise<void> => (follower.isSettling ? undefined : options.lookForOperation());
+  void lookNowAndThen(look, stop).catch((error: unknown) => end.abort(error));
   try {
     await Promise.race([
       Promise.all([view.synced(), details.synced]),
       delay(SYNC_PATIENCE_MS, undefined, { signal: stop }),
     ]);
-    return await new RolloutFollower({ ...options, signal: stop }, bell, (known) =>
-      rolloutState({
-        targets,
-        objects: view.objects,
-        replicaSets: details.replicaSets,
-        refused: details.refused,
-        startedMs: options.startedMs,
-        isOverFailed: options.isOverFailed,
-        ...known,
-        nowMs: options.now().getTime(),
-      }),
-    ).follow();
+    return await follower.follow();
   } catch (error) {
     end.signal.throwIfAborted();
     throw error;
@@ -115,6 +118,11 @@ class RolloutFollower {
     this.#options = options;
     this.#bell = bell;
     this.#look = look;
+  }
+
+  /** Everything is ready and has to stay so for a while. */
+  get isSettling(): boolean {
+    return this.#settlingSinceMs !== undefined;
   }
 
   async follow(): Promise<Outcome<void>> {
