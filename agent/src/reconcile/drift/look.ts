@@ -14,7 +14,7 @@ import {
   type FoundObject,
   type ObjectPlanInput,
 } from '../plan/plan-object.ts';
-import { findMissingClaims } from '../volumes/missing-claims.ts';
+import { claimsGone, findMissingClaims } from '../volumes/missing-claims.ts';
 import type { Finding } from './ledger.ts';
 
 /** An object of the set beside what lives, and what was found about it. */
@@ -67,7 +67,7 @@ async function compare(found: FoundObject, input: ObjectPlanInput): Promise<Find
   const finding: Finding = { key: keyOf(object), object: name, what, changes, by };
   const missing = await findMissingClaims(planned.object, live, input);
   if (missing.length === 0) return finding;
-  const message = volumesGone(finding, missing, input.installation);
+  const message = claimsGone({ set: name, isGone: !live, missing }, input.installation);
   return { ...finding, held: { state: 'refused', message } };
 }
 
@@ -82,14 +82,6 @@ function refused(object: KubeObject, message: string): Finding {
 
 const CLAIM_GONE =
   'It is not made again by itself: an empty volume would take the place of the data. Restore it, or push the version again to begin with an empty one';
-
-function volumesGone({ object, what }: Finding, missing: readonly string[], installation: string): string {
-  return [
-    `${object} ${what === 'gone' ? 'was deleted' : 'has fewer pods than it is to have'}, and volume claims of its pods are gone: ${missing.join(', ')}.`,
-    'It is left as it is: pods would begin with new, empty volumes, as if there had never been any data.',
-    `Restore these claims, from a backup or from volumes that were kept, and it goes on by itself; or begin with empty ones: steward restart ${installation}`,
-  ].join(' ');
-}
 
 function paused(finding: Finding): Finding {
   const { object, changes } = finding;
