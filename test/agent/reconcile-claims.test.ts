@@ -166,7 +166,7 @@ describe.concurrent('a volume', () => {
     const restart = fixture.offer({ ...want, kind: 'restart' as const, generation: 2 });
     expect(await hub.end(restart)).toMatchObject({ state: 'succeeded' });
     const plans = [...(hub.results.get(restart)?.values() ?? [])].flatMap(({ plan }) => plan?.changes ?? []);
-    const fields = [`volumes: new and empty, since these claims are gone: ${claims.join(', ')}`];
+    const fields = [`volumes: new and empty, since these claims are not there: ${claims.join(', ')}`];
     expect(plans).toContainEqual({ action: 'create', object: `StatefulSet/${name}`, fields });
   });
 });

@@ -13,6 +13,8 @@ export const ScheduleStatus = Type.Object({
   isTurning: Type.Optional(Type.Boolean()),
   /** Of the window in which it is stopped. */
   until: Type.Optional(Type.String({ format: 'date-time' })),
+  /** The generation whose StatefulSets had the volume claims of all their pods when it was stopped: what is not there later was deleted meanwhile. */
+  hadClaims: Type.Optional(Type.Integer()),
   /** Somebody has started it in a window: that one counts no more. */
   overriddenUntil: Type.Optional(Type.String({ format: 'date-time' })),
   /** Why it is not as its schedule says. */

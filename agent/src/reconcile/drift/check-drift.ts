@@ -18,7 +18,7 @@ import { setInput, standingRelease } from '../plan/set-input.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
 import { findStandingSet, standingGeneration } from '../history/standing-set.ts';
 import { driftStatus, judge, repaired, type Finding, type Leave, type Repair, type Told } from './ledger.ts';
-import { keyOf, lookAt, type Looked } from './look.ts';
+import { keyOf, lookAt, pausedWith, type Looked } from './look.ts';
 
 export interface DriftCheck {
   context: ReconcileContext;
@@ -175,22 +175,6 @@ function pauseOf({ name, isPaused }: InstallationRecord): Finding {
   if (!isPaused) return finding;
   const message = `Installation/${name} has the annotation ${PAUSED_ANNOTATION}: nothing of it is put right`;
   return { ...finding, held: { state: 'paused', message } };
-}
-
-function pausedWith(finding: Finding): Finding {
-  if (finding.held || finding.what === 'same') return finding;
-  const { object, what, changes } = finding;
-  const how =
-    what === 'gone'
-      ? 'was deleted'
-      : `was changed: ${changes
-          .map(({ shown }) => shown)
-          .slice(0, 5)
-          .join(', ')}`;
-  return {
-    ...finding,
-    held: { state: 'paused', message: `${object} ${how}. It is left as it is: the installation is paused` },
-  };
 }
 
 interface Work {

@@ -26,6 +26,8 @@ export interface Finding {
   changes: readonly FieldChange[];
   /** Who changed it, as well as the API server knows. */
   by?: string | undefined;
+  /** Claims that its pods would use and that are gone: but for a pause it is refused for them. */
+  missing?: readonly string[];
   /** Why it is not put right in any case. */
   held?: { state: 'paused' | 'refused'; message: string } | undefined;
 }

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { PAUSED_ANNOTATION } from '@steward/shared';
 import type { KubeClient, KubeObject } from '../../kube/client.ts';
 import type { DriftEntry } from '../../operations/installation/drift-status.ts';
 import type { ObjectPlanInput } from '../plan/plan-object.ts';
 import { judge } from './ledger.ts';
-import { keyOf, lookAt, type Looked } from './look.ts';
+import { keyOf, lookAt, pausedWith, type Looked } from './look.ts';
 
 const pvc = { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name: 'data', namespace: 'n' } };
 const job = { apiVersion: 'batch/v1', kind: 'Job', metadata: { name: 'migrate', namespace: 'n' } };
@@ -111,5 +112,16 @@ describe('a StatefulSet whose pods are gone with their claims', () => {
     if (gone === undefined) return;
     expect(finding?.held?.message).toContain(`volume claims of its pods are gone: ${gone}. It is left as it is`);
     expect(finding?.held?.message).toMatch(/or begin with empty ones: steward restart shop$/);
+  });
+
+  it.each<[string, () => Promise<Looked | undefined>]>([
+    ['it', () => look(db(2), { ...db(0), metadata: { ...db(0).metadata, annotations: { [PAUSED_ANNOTATION]: '' } } })],
+    ['its installation', () => look(db(2), db(0))],
+    ['its installation, and it is gone', () => look(db(2), undefined)],
+  ])('is told as paused, with the claims, where somebody has paused %s', async (_, lookAtIt) => {
+    const finding = (await lookAtIt())?.finding;
+    const held = finding && pausedWith(finding).held;
+    expect(held).toMatchObject({ state: 'paused', message: expect.stringMatching(/paused.*data-db-0, data-db-1$/) });
+    expect(held?.message).not.toContain('goes on by itself');
   });
 });

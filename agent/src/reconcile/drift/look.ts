@@ -2,6 +2,7 @@ import { fieldAt, PAUSED_ANNOTATION } from '@steward/shared';
 import type { KubeObject, ResourceRef } from '../../kube/client.ts';
 import { groupOf, nameOf } from '../../kube/object.ts';
 import { hasPause } from '../../operations/installation/installation-object.ts';
+import { sentences } from '../../sentences.ts';
 import type { FieldChange } from '../fields/changed-fields.ts';
 import { othersAt } from '../fields/field-owners.ts';
 import { goingClaim, isClaim } from '../plan/claims.ts';
@@ -14,7 +15,7 @@ import {
   type FoundObject,
   type ObjectPlanInput,
 } from '../plan/plan-object.ts';
-import { findMissingClaims } from '../volumes/missing-claims.ts';
+import { claimsGone, findMissingClaims } from '../volumes/missing-claims.ts';
 import type { Finding } from './ledger.ts';
 
 /** An object of the set beside what lives, and what was found about it. */
@@ -67,8 +68,8 @@ async function compare(found: FoundObject, input: ObjectPlanInput): Promise<Find
   const finding: Finding = { key: keyOf(object), object: name, what, changes, by };
   const missing = await findMissingClaims(planned.object, live, input);
   if (missing.length === 0) return finding;
-  const message = volumesGone(finding, missing, input.installation);
-  return { ...finding, held: { state: 'refused', message } };
+  const message = claimsGone({ set: name, isGone: !live, missing }, input.installation);
+  return { ...finding, missing, held: { state: 'refused', message } };
 }
 
 function same(object: KubeObject): Finding {
@@ -83,25 +84,31 @@ function refused(object: KubeObject, message: string): Finding {
 const CLAIM_GONE =
   'It is not made again by itself: an empty volume would take the place of the data. Restore it, or push the version again to begin with an empty one';
 
-function volumesGone({ object, what }: Finding, missing: readonly string[], installation: string): string {
-  return [
-    `${object} ${what === 'gone' ? 'was deleted' : 'has fewer pods than it is to have'}, and volume claims of its pods are gone: ${missing.join(', ')}.`,
-    'It is left as it is: pods would begin with new, empty volumes, as if there had never been any data.',
-    `Restore these claims, from a backup or from volumes that were kept, and it goes on by itself; or begin with empty ones: steward restart ${installation}`,
-  ].join(' ');
-}
-
+/** By the annotation of the object itself. */
 function paused(finding: Finding): Finding {
   const { object, changes } = finding;
-  const what =
-    changes.length === 0
-      ? ''
-      : ` Now: ${changes
-          .map(({ shown }) => shown)
-          .slice(0, 5)
-          .join(', ')}`;
-  const message = `${object} has the annotation ${PAUSED_ANNOTATION}: what others change of it is left as it is.${what}`;
-  return { ...finding, held: { state: 'paused', message } };
+  const why = `${object} has the annotation ${PAUSED_ANNOTATION}: what others change of it is left as it is`;
+  return heldByPause(finding, changes.length === 0 ? why : `${why}. Now: ${shownOf(finding)}`);
+}
+
+/** What is found where the whole installation is paused. Pure. */
+export function pausedWith(finding: Finding): Finding {
+  const { object, what, held, missing } = finding;
+  if (what === 'same' || held?.state === 'paused' || (held && !missing)) return finding;
+  const how = what === 'gone' ? 'was deleted' : `was changed: ${shownOf(finding)}`;
+  return heldByPause(finding, `${object} ${how}. It is left as it is: the installation is paused`);
+}
+
+/** With what is to be known before the pause ends. */
+function heldByPause(finding: Finding, why: string): Finding {
+  const { missing = [] } = finding;
+  const gone = missing.length === 0 ? [] : [`Volume claims of its pods are gone: ${missing.join(', ')}`];
+  return { ...finding, held: { state: 'paused', message: sentences(why, ...gone) } };
+}
+
+function shownOf({ changes }: Finding): string {
+  const shown = changes.slice(0, 5).map((change) => change.shown);
+  return shown.join(', ');
 }
 
 /**

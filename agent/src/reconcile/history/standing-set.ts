@@ -33,18 +33,18 @@ export async function findStandingSet(
   return stored.ok ? done(asItStands(stored.value, good, installation.status.schedule)) : stored;
 }
 
-/** With those of its objects that are other ones while its schedule has stopped it than while it runs. */
+/** With those of its objects that are other ones while its schedule has stopped it than while it runs; `unturned`: as it is to run without the turn. */
 export async function findTurnedSet(
   context: ReconcileContext,
   good: HistoryEntry,
   { name, status: { schedule } }: { name: string; status: Standing },
-): Promise<Outcome<{ set: ReleaseSet; turned: KubeObject[] }>> {
+): Promise<Outcome<{ set: ReleaseSet; unturned: ReleaseSet; turned: KubeObject[] }>> {
   const stored = await findStored(context, good, name);
   if (!stored.ok) return stored;
   const set = asItStands(stored.value, good, schedule);
-  const before = asItStands(stored.value, good, { isStopped: schedule?.isStopped !== true });
-  const unturned = new Set(before.objects.map((object) => canonicalJson(object)));
-  return done({ set, turned: set.objects.filter((object) => !unturned.has(canonicalJson(object))) });
+  const unturned = asItStands(stored.value, good, { isStopped: schedule?.isStopped !== true });
+  const same = new Set(unturned.objects.map((object) => canonicalJson(object)));
+  return done({ set, unturned, turned: set.objects.filter((object) => !same.has(canonicalJson(object))) });
 }
 
 async function findStored(

@@ -1,5 +1,6 @@
 import { waveOf } from '@steward/shared';
-import type { KubeClient, KubeObject } from '../../kube/client.ts';
+import type { ClaimMaker } from '../../collect/objects/storage.ts';
+import type { KubeClient, KubeObject, ResourceRef } from '../../kube/client.ts';
 import { nameOf } from '../../kube/object.ts';
 import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
@@ -8,7 +9,8 @@ import { inventoryKey } from './inventory.ts';
 import { orderOf } from './kind-order.ts';
 import type { NeverOurs } from '../fields/never-ours.ts';
 import { inParallel } from '../../parallel.ts';
-import { orRefused, planObject, type ObjectPlanInput, type PlannedObject } from './plan-object.ts';
+import { findObject, orRefused, planFound, type ObjectPlanInput, type PlannedObject } from './plan-object.ts';
+import { countOf } from '../volumes/going-claims.ts';
 import { findMissingClaims } from '../volumes/missing-claims.ts';
 import { leftOf, planRemovals, type PlannedRemoval } from './removals.ts';
 
@@ -25,6 +27,8 @@ export interface PlanInput {
   installation: string;
   objects: readonly KubeObject[];
   inventory: readonly InventoryEntry[];
+  /** StatefulSets that it has ever had, as far as they make claims. */
+  claimMakers: readonly ClaimMaker[];
   neverOurs: NeverOurs;
   /** What plain Helm has of it becomes ours; with {@link isAdopting} also what was not ours before. */
   helmRelease: HelmRelease;
@@ -51,9 +55,9 @@ export async function makePlan(input: PlanInput): Promise<Outcome<ObjectPlan>> {
   const ours = new Map(input.inventory.map((entry) => [inventoryKey(entry), entry]));
   return orRefused(async () => {
     const objects = await inParallel(input.objects, WIDTH, async (object) => {
-      const planned = await planObject(object, { ...input, ours });
-      const known = ours.get(inventoryKey({ ...planned.ref, ...object.metadata }));
-      return planned.action === 'create' && known?.uid !== undefined ? withNewVolumes(planned, input) : planned;
+      const found = await findObject(object, { ...input, ours });
+      const planned = await planFound(found, { ...input, ours });
+      return withNewVolumes(planned, found.live, { ...input, ours });
     });
     const unagreed = objects.filter((planned) => needsConsent(planned, input.replaceable));
     if (unagreed.length > 0) return failed('needs-replace', needsReplace(unagreed));
@@ -66,12 +70,29 @@ export async function makePlan(input: PlanInput): Promise<Outcome<ObjectPlan>> {
   });
 }
 
-/** Of one that was there before. @throws Refused */
-async function withNewVolumes(planned: PlannedObject, input: PlanInput): Promise<PlannedObject> {
-  const missing = await findMissingClaims(planned.object, undefined, input);
+/** Of one that was there before, or that is there without pods. @throws Refused */
+async function withNewVolumes(
+  planned: PlannedObject,
+  live: KubeObject | undefined,
+  input: PlanInput & Pick<ObjectPlanInput, 'ours'>,
+): Promise<PlannedObject> {
+  const { ref, object, action } = planned;
+  const isAgain =
+    action === 'update' ? live && countOf(live) === 0 : action === 'create' && wasThere(ref, object, input);
+  const missing = isAgain ? await findMissingClaims(object, live, input) : [];
   if (missing.length === 0) return planned;
-  const said = `volumes: new and empty, since these claims are gone: ${missing.join(', ')}`;
+  const said = `volumes: new and empty, since these claims are not there: ${missing.join(', ')}`;
   return { ...planned, fields: [...planned.fields, said] };
+}
+
+/** The inventory of an Installation that was put together again has only what lived then. */
+function wasThere(
+  ref: ResourceRef,
+  { metadata }: KubeObject,
+  { ours, claimMakers }: Pick<PlanInput, 'claimMakers'> & Pick<ObjectPlanInput, 'ours'>,
+): boolean {
+  if (ours.get(inventoryKey({ ...ref, ...metadata }))?.uid !== undefined) return true;
+  return ref.kind === 'StatefulSet' && claimMakers.some(({ set }) => set === metadata.name);
 }
 
 function needsConsent({ ref, replacement }: PlannedObject, replaceable: ReadonlySet<string>): boolean {

@@ -11,13 +11,13 @@ type SetInput = Omit<PlanInput, 'helmRelease' | 'isAdopting' | 'replaceable' | '
 /** What a plan of an installation's set is made of, whoever makes it: an operation, its schedule, or the look for drift. */
 export function setInput(
   { kube, config }: ReconcileContext,
-  { name, status: { inventory } }: InstallationRecord,
+  { name, status: { inventory, claimMakers = [] } }: InstallationRecord,
   { releaseName }: HelmRelease,
   { objects, meta }: ReleaseSet,
 ): SetInput {
   const { fieldManager, organization } = config;
   const neverOurs = neverOursOf(objects, meta.drift, releaseName, inventory);
-  return { kube, fieldManager, organization, installation: name, objects, inventory, neverOurs };
+  return { kube, fieldManager, organization, installation: name, objects, inventory, claimMakers, neverOurs };
 }
 
 /** As which the chart of what stands was rendered. */

@@ -26,6 +26,20 @@ it.each<[string, Schedule | undefined, ScheduleStatus | undefined, number, Sched
     inside,
     stopped,
   ],
+  [
+    'another window follows, and what is known of its volumes is kept',
+    nights,
+    { isStopped: true, until: '2026-11-23T21:00:00.000Z', hadClaims: 3 },
+    inside,
+    { ...stopped, hadClaims: 3 },
+  ],
+  [
+    'the window closes, and that is no longer asked',
+    nights,
+    { ...stopped, hadClaims: 3 },
+    outside,
+    { isStopped: false },
+  ],
   ['another window is open by now', nights, { isStopped: true, until: '2026-11-23T23:00:00.000Z' }, inside, stopped],
 ])('when %s', (_what, schedule, status, nowMs, expected) => {
   expect(dueTurn(schedule, status, nowMs)).toEqual(expected);

@@ -7,14 +7,22 @@ export function dueTurn(
   status: ScheduleStatus | undefined,
   nowMs: number,
 ): ScheduleStatus | undefined {
-  const { isStopped: wasStopped, until: before, overriddenUntil, isTurning = false, held } = status ?? RUNNING;
+  const {
+    isStopped: wasStopped,
+    until: before,
+    overriddenUntil,
+    isTurning = false,
+    held,
+    hadClaims,
+  } = status ?? RUNNING;
   const isOverridden = overriddenUntil !== undefined && Date.parse(overriddenUntil) > nowMs;
   const end = schedule && !isOverridden ? windowEndMs(schedule, nowMs) : undefined;
   const until = end === undefined ? undefined : new Date(end).toISOString();
   const isStopped = until !== undefined;
   const isSame = isStopped === wasStopped && until === before;
   if (isSame && !isTurning && held === undefined) return undefined;
-  return { isStopped, ...(isStopped && { until }), ...(isOverridden && { overriddenUntil }) };
+  const known = hadClaims !== undefined && { hadClaims };
+  return { isStopped, ...(isStopped && { until, ...known }), ...(isOverridden && { overriddenUntil }) };
 }
 
 const RUNNING: ScheduleStatus = { isStopped: false };

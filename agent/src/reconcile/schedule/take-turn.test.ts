@@ -3,6 +3,7 @@ import { PAUSED_ANNOTATION, type RunState } from '@steward/shared';
 import type { KubeObject } from '../../kube/client.ts';
 import { KubeError } from '../../kube/error.ts';
 import type { InstallationStatus, InventoryEntry } from '../../operations/installation/installation-object.ts';
+import type { ScheduleStatus } from '../../operations/installation/schedule-status.ts';
 import type { ReconcileContext } from '../context.ts';
 import { entryOf, inventoryKey } from '../plan/inventory.ts';
 import { takeTurn, type Turn } from './take-turn.ts';
@@ -15,6 +16,13 @@ const volumes = [{ name: 'data', persistentVolumeClaim: { claimName: 'data' } }]
 const web = object('apps/v1', 'Deployment', 'web', { replicas: 2, template: { spec: { volumes } } });
 const nightly = object('batch/v1', 'CronJob', 'nightly');
 const data = object('v1', 'PersistentVolumeClaim', 'data');
+const claimOf = (name: string): KubeObject => object('v1', 'PersistentVolumeClaim', name);
+const db = (replicas = 2, more = {}): KubeObject =>
+  object('apps/v1', 'StatefulSet', 'db', {
+    replicas,
+    volumeClaimTemplates: [{ metadata: { name: 'data' }, spec: {} }],
+    ...more,
+  });
 const others = [object('v1', 'ConfigMap', 'config'), data, object('batch/v1', 'Job', 'migrate')];
 const evening = Date.parse('2026-11-23T22:00:00Z');
 const runState: RunState = {
@@ -26,6 +34,11 @@ const runState: RunState = {
 interface World {
   live?: KubeObject[];
   claims?: KubeObject[];
+  /** One more object of the set. */
+  extra?: KubeObject;
+  /** What an earlier turn has left. */
+  schedule?: ScheduleStatus;
+  at?: number;
   isPaused?: boolean;
   runs?: Partial<RunState>;
   /** Each read of an object of the set ends with it. */
@@ -48,20 +61,24 @@ function entry({ apiVersion, kind, ...rest }: KubeObject): InventoryEntry {
 async function turn({
   live = [web, nightly],
   claims = [],
+  extra,
+  schedule,
+  at = evening,
   isPaused = false,
   runs = {},
   fault,
 }: World = {}): Promise<Turned> {
   const applied: KubeObject[] = [];
-  const all = [...others, web, nightly];
+  const all = [...others, web, nightly, ...(extra ? [extra] : [])];
   const good = { generation: 1, version: '1.0.0', renderRef: 'r', runState: { ...runState, ...runs } };
   let status = {
     state: 'running',
     observedGeneration: 1,
     history: [good],
     inventory: all.map(entry),
+    ...(schedule && { schedule }),
   } as unknown as InstallationStatus;
-  let nowMs = evening;
+  let nowMs = at;
   const context = {
     now: () => new Date((nowMs += 61_000)),
     config: { namespace: 'agent', organization: 'acme', fieldManager: 'steward-acme' },
@@ -127,6 +144,16 @@ describe('a turn of a schedule', () => {
       'PersistentVolumeClaim/data is being deleted',
     ],
     [
+      'a StatefulSet was deleted with its claims',
+      { extra: db(), claims: [claimOf('data-db-0')] },
+      'StatefulSet/db was deleted, and volume claims of its pods are gone: data-db-1. It is left as it is',
+    ],
+    [
+      'the pods of a StatefulSet were ended, and their claims deleted',
+      { extra: db(), live: [web, nightly, db(0)] },
+      'StatefulSet/db has fewer pods than it is to have, and volume claims of its pods are gone: data-db-0, data-db-1',
+    ],
+    [
       'an API does not answer',
       { fault: new KubeError('the server is currently unable', { status: 503, reason: 'ServiceUnavailable' }) },
       'the server is currently unable',
@@ -135,5 +162,55 @@ describe('a turn of a schedule', () => {
     const { turn: end, applied, status } = await turn(world);
     expect([end, applied]).toEqual(['held', []]);
     expect(status.schedule).toEqual({ isStopped: false, held: expect.stringContaining(why) });
+  });
+
+  describe('of a StatefulSet with volumes', () => {
+    const morning = Date.parse('2026-11-24T06:10:00Z');
+    const until = '2026-11-24T06:00:00.000Z';
+    const claims = ['data-db-0', 'data-db-1'].map(claimOf);
+    const whenScaled = { persistentVolumeClaimRetentionPolicy: { whenScaled: 'Delete' } };
+    const fieldsV1 = { 'f:spec': { 'f:replicas': {} } };
+    const managedFields = [{ manager: 'kube-controller-manager', subresource: 'scale', operation: 'Update', fieldsV1 }];
+    const scaled = { ...db(1), metadata: { ...db().metadata, managedFields } };
+    const stoppedAt = (hadClaims?: number): ScheduleStatus => ({
+      isStopped: true,
+      until,
+      ...(hadClaims !== undefined && { hadClaims }),
+    });
+
+    it.each<[string, World, number | undefined]>([
+      ['which run', { live: [web, nightly, db()] }, 1],
+      ['which are all there though it is gone', { claims }, 1],
+      [
+        'but for a count that an autoscaler has not come to',
+        { live: [web, nightly, scaled], claims: claims.slice(0, 1) },
+        undefined,
+      ],
+    ])('its stop remembers that it had them, %s', async (_what, world, hadClaims) => {
+      const { turn: end, status } = await turn({ extra: db(), ...world });
+      expect([end, status.schedule]).toEqual(['done', stoppedAt(hadClaims)]);
+    });
+
+    it.each<[string, World]>([
+      ['its claims are there', { schedule: stoppedAt(1), claims }],
+      ['it is not known whether they ever were', { schedule: stoppedAt() }],
+      ['it came after the stop, with another generation', { schedule: stoppedAt(0) }],
+      ['its chart gives them up at each stop', { schedule: stoppedAt(1), live: [web, nightly, db(0, whenScaled)] }],
+    ])('it starts when %s', async (_what, world) => {
+      const { turn: end, applied } = await turn({ extra: db(), live: [web, nightly, db(0)], at: morning, ...world });
+      expect(end).toBe('done');
+      expect(applied.find(({ kind }) => kind === 'StatefulSet')).toMatchObject({ spec: { replicas: 2 } });
+    });
+
+    it.each<[string, KubeObject[]]>([
+      ['their claims', [db(0)]],
+      ['it and their claims', []],
+    ])('its start is held when somebody has deleted %s since the stop', async (_what, live) => {
+      const world = { extra: db(), live: [web, nightly, ...live], schedule: stoppedAt(1) };
+      const { turn: end, applied, status } = await turn({ ...world, at: morning });
+      expect([end, applied]).toEqual(['held', []]);
+      const held = expect.stringContaining('volume claims of its pods are gone: data-db-0, data-db-1');
+      expect(status.schedule).toEqual({ ...stoppedAt(1), held });
+    });
   });
 });

@@ -1,4 +1,5 @@
 import { PAUSED_ANNOTATION } from '@steward/shared';
+import type { KubeObject } from '../../kube/client.ts';
 import type { HistoryEntry, InstallationRecord } from '../../operations/installation/installation-object.ts';
 import { InstallationGoneError } from '../../operations/installation/installations.ts';
 import type { ScheduleStatus } from '../../operations/installation/schedule-status.ts';
@@ -13,6 +14,7 @@ import { makePlan, type ObjectPlan } from '../plan/make-plan.ts';
 import { orRefused, tellGoingClaim } from '../plan/plan-object.ts';
 import { setInput, standingRelease } from '../plan/set-input.ts';
 import { dueTurn } from './due-turn.ts';
+import { checkClaims } from './turn-claims.ts';
 import { findTurnedSet, standingGeneration } from '../history/standing-set.ts';
 
 /** `held`: it could not be done, the installation says why, and it is to be tried again; `gone`: there is nothing to stop or start. */
@@ -43,13 +45,14 @@ export async function takeTurn(context: ReconcileContext, name: string, signal: 
   const refusal = await refusalOf(context, installation, signal);
   if (refusal !== undefined) return hold(context, name, before, refusal);
   installation.status.schedule = due;
-  const planned = await plan(context, installation, good, signal);
+  const planned = await plan(context, installation, { good, before }, signal);
   if (!planned.ok) return hold(context, name, before, planned.failure.message);
-  const turning = { ...due, isTurning: true };
+  const { turned, ...toDo } = planned.value;
+  const turning = { ...turned, isTurning: true };
   await write(context, name, turning);
-  const applied = await apply(context, installation, planned.value, signal);
+  const applied = await apply(context, installation, toDo, signal);
   if (!applied.ok) return hold(context, name, turning, applied.failure.message);
-  await write(context, name, due);
+  await write(context, name, turned);
   tell(context, installation, due);
   return 'done';
 }
@@ -79,41 +82,47 @@ function paused(what: string, namespace: string): string {
   return `${what} has the annotation ${PAUSED_ANNOTATION}. To let it be stopped and started:\n${end}`;
 }
 
+function pausedObject({ kind, metadata: { name, namespace = '' } }: KubeObject): string {
+  return paused(`${kind.toLowerCase()} ${name}`, namespace);
+}
+
+type TurnPlan = ObjectPlan & { turned: ScheduleStatus };
+
 /** Only of what is another one while it is stopped: whatever else somebody changed is none of a turn's business. */
 async function plan(
   context: ReconcileContext,
   installation: InstallationRecord,
-  good: HistoryEntry,
+  { good, before }: { good: HistoryEntry; before: ScheduleStatus | undefined },
   signal: AbortSignal,
-): Promise<Outcome<ObjectPlan>> {
+): Promise<Outcome<TurnPlan>> {
   const found = await findTurnedSet(context, good, installation);
   if (!found.ok) return found;
-  const { set, turned } = found.value;
+  const { set, unturned, turned } = found.value;
   const keys = new Set(turned.map(keyOf));
   const helmRelease = standingRelease(installation);
   const deadlineMs = deadlineOf(context);
   const isLate = (): boolean => context.now().getTime() > deadlineMs;
-  // Nobody is present who would save what goes with its last pod, as somebody who says stop is.
-  const asked = { kube: context.kube, installation: installation.name, isLate, signal };
-  const going = await orRefused(async () => done(await tellGoingClaim(turned, asked)));
-  if (!going.ok) return going;
-  if (going.value !== undefined) return failed('conflict', going.value);
-  const planned = await makePlan({
-    ...setInput(context, installation, helmRelease, set),
-    objects: turned,
-    inventory: installation.status.inventory.filter((entry) => keys.has(inventoryKey(entry))),
-    helmRelease,
-    isAdopting: false,
-    replaceable: new Set(),
-    mayAskLess: true,
-    isLate,
-    signal,
+  const rules = { helmRelease, isAdopting: false, mayAskLess: true, isLate, signal };
+  const inventory = installation.status.inventory.filter((entry) => keys.has(inventoryKey(entry)));
+  const input = { ...setInput(context, installation, helmRelease, set), ...rules, inventory };
+  return orRefused(async () => {
+    // Nobody is present who would save what goes with its last pod, as somebody who says stop is.
+    const going = await tellGoingClaim(turned, input);
+    if (going !== undefined) return failed('conflict', going);
+    const planned = await makePlan({ ...input, objects: turned, replaceable: new Set() });
+    if (!planned.ok) return planned;
+    const held = planned.value.objects.find(({ isPaused }) => isPaused === true);
+    if (held) return failed('conflict', pausedObject(held.object));
+    const due = installation.status.schedule ?? { isStopped: false };
+    const running = setInput(context, installation, helmRelease, due.isStopped ? unturned : set);
+    const objects = running.objects.filter((object) => keys.has(keyOf(object)));
+    const ours = new Map(inventory.map((entry) => [inventoryKey(entry), entry]));
+    const asked = { isStop: due.isStopped, hadClaims: before?.hadClaims === good.generation };
+    const checked = await checkClaims(objects, { ...running, ...rules, ours }, asked);
+    if (!checked.ok) return checked;
+    const known = due.isStopped && checked.value && { hadClaims: good.generation };
+    return done({ ...planned.value, turned: { ...due, ...known } });
   });
-  if (!planned.ok) return planned;
-  const held = planned.value.objects.find(({ isPaused }) => isPaused === true);
-  if (!held) return planned;
-  const { kind, metadata } = held.object;
-  return failed('conflict', paused(`${kind.toLowerCase()} ${metadata.name}`, metadata.namespace ?? ''));
 }
 
 function deadlineOf({ now }: ReconcileContext): number {

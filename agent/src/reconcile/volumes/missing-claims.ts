@@ -28,6 +28,18 @@ export async function findMissingClaims(
   return missing(wanted, new Set(stay), { from, to });
 }
 
+/** What is said of a StatefulSet that is left as it is since its pods would begin without their data. */
+export function claimsGone(
+  { set, isGone, missing }: { set: string; isGone: boolean; missing: readonly string[] },
+  installation: string,
+): string {
+  return [
+    `${set} ${isGone ? 'was deleted' : 'has fewer pods than it is to have'}, and volume claims of its pods are gone: ${missing.join(', ')}.`,
+    'It is left as it is: pods would begin with new, empty volumes, as if there had never been any data.',
+    `Restore these claims, from a backup or from volumes that were kept, and it goes on by itself; or begin with empty ones: steward restart ${installation}`,
+  ].join(' ');
+}
+
 function missing(set: KubeObject, there: ReadonlySet<string>, { from, to }: { from: number; to: number }): string[] {
   const first = Number(fieldAt(set, ['spec', 'ordinals', 'start']) ?? 0);
   const names: string[] = [];

@@ -1,0 +1,65 @@
+import { describe, expect, it } from 'vitest';
+import type { KubeClient, KubeObject } from '../../kube/client.ts';
+import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
+import { makePlan, type PlanInput } from './make-plan.ts';
+
+const labels = { 'steward.dev/installation': 'shop', 'steward.dev/organization': 'acme' };
+const entry = { group: 'apps', version: 'v1', kind: 'StatefulSet', namespace: 'n', name: 'db' };
+const made: InventoryEntry = { ...entry, uid: 'before' };
+
+function db(replicas: number): KubeObject {
+  const volumeClaimTemplates = [{ metadata: { name: 'data' }, spec: {} }];
+  const metadata = { name: 'db', namespace: 'n', uid: 'db', labels };
+  return { apiVersion: 'apps/v1', kind: 'StatefulSet', metadata, spec: { replicas, volumeClaimTemplates } };
+}
+
+interface World {
+  live?: KubeObject;
+  claims?: string[];
+  inventory?: InventoryEntry[];
+  claimMakers?: PlanInput['claimMakers'];
+}
+
+/** What the plan says of a StatefulSet that is to have two pods. */
+async function volumesIn({ live, claims = [], inventory = [], claimMakers = [] }: World): Promise<string[]> {
+  const kube = {
+    resourceOf: async () => ({ ...entry, plural: 'statefulsets', namespaced: true }),
+    get: async () => live,
+    apply: async (applied: KubeObject) => applied,
+    list: async () => claims.map((name) => ({ metadata: { name, namespace: 'n' } })),
+  } as unknown as KubeClient;
+  const plan = await makePlan({
+    kube,
+    fieldManager: 'steward-acme',
+    organization: 'acme',
+    installation: 'shop',
+    objects: [db(2)],
+    inventory,
+    claimMakers,
+    neverOurs: { autoscaled: new Set(), givenBack: new Set(), declared: [] },
+    helmRelease: { releaseName: 'shop', namespace: 'n' },
+    isAdopting: false,
+    replaceable: new Set(),
+    mayAskLess: false,
+    signal: AbortSignal.timeout(5_000),
+  });
+  if (!plan.ok) throw new Error(plan.failure.message);
+  return plan.value.objects.flatMap(({ fields }) => fields.filter((field) => field.startsWith('volumes: ')));
+}
+
+describe('a plan that makes pods of a StatefulSet', () => {
+  const claimMakers = [{ set: 'db', templates: ['data'] }];
+  const all = ['data-db-0', 'data-db-1'];
+
+  it.each<[string, World, string | undefined]>([
+    ['that was deleted with its claims', { inventory: [made] }, 'data-db-0, data-db-1'],
+    ['that went with the Installation', { claimMakers, claims: ['data-db-0'] }, 'data-db-1'],
+    ['whose count was lowered to none', { inventory: [made], live: db(0) }, 'data-db-0, data-db-1'],
+    ['whose claims are there', { inventory: [made], claimMakers, claims: all }, undefined],
+    ['that is new', { claimMakers: [{ set: 'other', templates: ['data'] }] }, undefined],
+    ['that has more pods than it had', { inventory: [made], live: db(1), claims: ['data-db-0'] }, undefined],
+  ])('says which volumes are new and empty of one %s', async (_, world, names) => {
+    const said = names === undefined ? [] : [`volumes: new and empty, since these claims are not there: ${names}`];
+    expect(await volumesIn(world)).toEqual(said);
+  });
+});

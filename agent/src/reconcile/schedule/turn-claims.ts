@@ -1,0 +1,46 @@
+import { fieldAt } from '@steward/shared';
+import { nameOf } from '../../kube/object.ts';
+import type { KubeObject } from '../../kube/client.ts';
+import { inParallel } from '../../parallel.ts';
+import { ownPart } from '../fields/never-ours.ts';
+import { done, failed, type Outcome } from '../outcome.ts';
+import { findObject, type ObjectPlanInput } from '../plan/plan-object.ts';
+import { claimsGone, findMissingClaims } from '../volumes/missing-claims.ts';
+
+const WIDTH = 4;
+
+/**
+ * Whether the pods of what a turn stops or starts have all their volume claims; a failure where one was there and is gone, and the
+ * service would come up on an empty volume in its place. With a stop it is known that they were there, since they run.
+ * @param objects as they are while they run
+ * @param hadClaims all of them, for certain, at the stop that this turn ends
+ * @throws Refused
+ */
+export async function checkClaims(
+  objects: readonly KubeObject[],
+  input: ObjectPlanInput,
+  { isStop, hadClaims }: { isStop: boolean; hadClaims: boolean },
+): Promise<Outcome<boolean>> {
+  const sets = objects.filter(({ kind }) => kind === 'StatefulSet');
+  const looked = await inParallel(sets, WIDTH, async (set) => {
+    const { live: found } = await findObject(set, input);
+    const live = found?.metadata.deletionTimestamp === undefined ? found : undefined;
+    if (discards(live ?? set)) return { set, isGone: false, missing: [], lost: [] };
+    const missing = await findMissingClaims(set, live, input);
+    // An autoscaler may never have made as many pods as the set says.
+    const own = live ? ownPart(set, live, { ...input, isRepair: true }) : set;
+    const lost = isStop && missing.length > 0 ? await findMissingClaims(own, live, input) : missing;
+    return { set, isGone: !live, missing, lost };
+  });
+  const isLost = looked.find(({ lost }) => lost.length > 0);
+  if (isLost && (isStop || hadClaims)) {
+    const { set, isGone, lost } = isLost;
+    return failed('conflict', claimsGone({ set: nameOf(set), isGone, missing: lost }, input.installation));
+  }
+  return done(looked.every(({ missing }) => missing.length === 0));
+}
+
+/** Each stop of it takes its volumes away: so its chart wants it. */
+function discards(set: KubeObject): boolean {
+  return fieldAt(set, ['spec', 'persistentVolumeClaimRetentionPolicy', 'whenScaled']) === 'Delete';
+}
