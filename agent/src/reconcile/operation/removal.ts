@@ -13,12 +13,13 @@ import { findVery } from '../execute/find-very.ts';
 import { executeStep } from '../execute/steps.ts';
 import { allOf, done, failed, type Outcome } from '../outcome.ts';
 import { goingClaim } from '../plan/claims.ts';
-import { entryName, entryOf, inventoryKey, isOfService, reasonToKeep } from '../plan/inventory.ts';
+import { entryName, entryOf, inventoryKey, isOfService, mergedInventory, reasonToKeep } from '../plan/inventory.ts';
 import { inOrderOfRemoval } from '../plan/kind-order.ts';
 import { orRefused, refuse } from '../plan/plan-object.ts';
 import { agreedBy } from '../plan/reach.ts';
 import { countOf } from '../volumes/going-claims.ts';
 import { loadClaims } from '../volumes/load-claims.ts';
+import type { WhoseClaims } from '../volumes/whose-claims.ts';
 import { deadlineOf, isOverdue } from './run/deadline.ts';
 import type { Run } from './run/run.ts';
 
@@ -39,7 +40,7 @@ export interface Removal {
 const FIRST_LOOK_MS = 200;
 const MAX_LOOK_MS = 2_000;
 const WIDTH = 4;
-export const CLAIM = WATCHED.PersistentVolumeClaim.ref;
+const CLAIM = WATCHED.PersistentVolumeClaim.ref;
 
 /**
  * What is there, and what becomes of it. What the agent may not look at stays: no grant names it any more. But for what it was agreed to
@@ -48,15 +49,9 @@ export const CLAIM = WATCHED.PersistentVolumeClaim.ref;
  */
 export async function planRemoval(run: Run, signal: AbortSignal): Promise<Outcome<Removal>> {
   const { deleteVolumes } = run.record.spec.desired;
-  const entries = new Map(run.installation.status.inventory.map((entry) => [inventoryKey(entry), entry]));
-  const { own, others, makers } = await loadClaims(run, signal);
-  const { inventory: applied } = run.installation.status;
-  const workloads = await loadOthers(run, { applied, makers, signal });
-  for (const claim of own) {
-    const entry = entryOf(CLAIM, claim, claim.metadata.uid);
-    entries.set(inventoryKey(entry), entry);
-  }
-  const looked = await loadAll(run, [...entries.values()], signal);
+  const { entries, others, makers } = await loadOwn(run, signal);
+  const workloads = await loadOthers(run, { applied: run.installation.status.inventory, makers, signal });
+  const looked = await loadAll(run, entries, signal);
   if (!looked.ok) return looked;
   const { state, reach } = run.record.status;
   const isAgreed = state === 'running' ? agreedBy(reach) : () => false;
@@ -77,6 +72,13 @@ export async function planRemoval(run: Run, signal: AbortSignal): Promise<Outcom
     others: [...workloads, ...others.map(nameOf)],
     makers,
   });
+}
+
+/** All that is known to be of the installation, its claims among them. */
+export async function loadOwn(run: Run, signal: AbortSignal): Promise<WhoseClaims & { entries: InventoryEntry[] }> {
+  const claims = await loadClaims(run, signal);
+  const own = claims.own.map((claim) => entryOf(CLAIM, claim, claim.metadata.uid));
+  return { ...claims, entries: mergedInventory(run.installation.status.inventory, own) };
 }
 
 /** By somebody's hand; what is to stay does not, then. */
