@@ -13,12 +13,13 @@ import { findVery } from '../execute/find-very.ts';
 import { executeStep } from '../execute/steps.ts';
 import { allOf, done, failed, type Outcome } from '../outcome.ts';
 import { goingClaim } from '../plan/claims.ts';
-import { entryName, entryOf, inventoryKey, isOfService, reasonToKeep } from '../plan/inventory.ts';
+import { entryName, entryOf, inventoryKey, mergedInventory, reasonToKeep } from '../plan/inventory.ts';
 import { inOrderOfRemoval } from '../plan/kind-order.ts';
 import { orRefused, refuse } from '../plan/plan-object.ts';
 import { agreedBy } from '../plan/reach.ts';
-import { countOf } from '../volumes/going-claims.ts';
+import { endsPods, goingAmong } from '../volumes/going-claims.ts';
 import { loadClaims } from '../volumes/load-claims.ts';
+import type { WhoseClaims } from '../volumes/whose-claims.ts';
 import { deadlineOf, isOverdue } from './run/deadline.ts';
 import type { Run } from './run/run.ts';
 
@@ -39,24 +40,19 @@ export interface Removal {
 const FIRST_LOOK_MS = 200;
 const MAX_LOOK_MS = 2_000;
 const WIDTH = 4;
-export const CLAIM = WATCHED.PersistentVolumeClaim.ref;
+const CLAIM = WATCHED.PersistentVolumeClaim.ref;
 
 /**
  * What is there, and what becomes of it. What the agent may not look at stays: no grant names it any more. But for what it was agreed to
- * remove: the rights for that went since, and without them it fails. Where volumes are to stay it fails too when somebody is deleting one
- * under pods that would go: they may be the last that keep the data.
+ * remove: the rights for that went since, and without them it fails. It fails too when somebody is deleting a claim that nobody agreed
+ * to lose under pods that would go: they may be the last that keep the data.
  */
 export async function planRemoval(run: Run, signal: AbortSignal): Promise<Outcome<Removal>> {
   const { deleteVolumes } = run.record.spec.desired;
-  const entries = new Map(run.installation.status.inventory.map((entry) => [inventoryKey(entry), entry]));
-  const { own, others, makers } = await loadClaims(run, signal);
-  const { inventory: applied } = run.installation.status;
-  const workloads = await loadOthers(run, { applied, makers, signal });
-  for (const claim of own) {
-    const entry = entryOf(CLAIM, claim, claim.metadata.uid);
-    entries.set(inventoryKey(entry), entry);
-  }
-  const looked = await loadAll(run, [...entries.values()], signal);
+  const { entries, ...claims } = await loadOwn(run, signal);
+  const { others, makers } = claims;
+  const workloads = await loadOthers(run, { applied: run.installation.status.inventory, makers, signal });
+  const looked = await loadAll(run, entries, signal);
   if (!looked.ok) return looked;
   const { state, reach } = run.record.status;
   const isAgreed = state === 'running' ? agreedBy(reach) : () => false;
@@ -66,17 +62,38 @@ export async function planRemoval(run: Run, signal: AbortSignal): Promise<Outcom
     const keep = isVolume ? !deleteVolumes : reasonToKeep(entry.kind, live?.metadata.annotations) !== undefined;
     return { entry, live, keep, wave: live ? waveOf(live) : 0 };
   });
-  const lost = found.find(({ entry, live, keep }) => keep && entry.kind === CLAIM.kind && isGoing(live))?.live;
-  if (lost && found.some(({ entry, live, keep }) => !keep && live && isOfService(entry) && countOf(live) > 0)) {
-    const instead = 'If nobody needs what is in its volumes: steward uninstall --delete-volumes';
-    return failed('apply-refused', sentences(goingClaim(lost, run.installation.name), instead));
-  }
+  const going = found.flatMap(({ entry, live, keep }) => (live && !keep && entry.hook === undefined ? [live] : []));
+  const message = tellLost(run, going, claims);
+  if (message !== undefined) return failed('apply-refused', message);
   return done({
     goes: found.filter(({ keep }) => !keep).map(({ entry, wave }) => ({ entry, wave })),
     stays: found.filter(({ keep, live }) => keep && !isGoing(live)).map(({ entry }) => entry),
     others: [...workloads, ...others.map(nameOf)],
     makers,
   });
+}
+
+/** All that is known to be of the installation, its claims among them. */
+export async function loadOwn(run: Run, signal: AbortSignal): Promise<WhoseClaims & { entries: InventoryEntry[] }> {
+  const claims = await loadClaims(run, signal);
+  const own = claims.own.map((claim) => entryOf(CLAIM, claim, claim.metadata.uid));
+  return { ...claims, entries: mergedInventory(run.installation.status.inventory, own) };
+}
+
+/** Of a claim that nobody agreed to lose and that would go with the pods of what goes. */
+function tellLost(
+  { installation: { name }, record }: Run,
+  goes: readonly KubeObject[],
+  { own, others, sets }: WhoseClaims,
+): string | undefined {
+  const standing = goes.filter((live) => !isGoing(live));
+  const uids = new Set(standing.map(({ metadata }) => metadata.uid));
+  const made = sets.filter(({ metadata }) => metadata.ownerReferences?.some(({ uid }) => uids.has(uid)));
+  const claims = record.spec.desired.deleteVolumes ? others : [...own, ...others];
+  const lost = goingAmong(claims, [...standing, ...made].filter(endsPods));
+  if (!lost) return undefined;
+  const instead = `If nobody needs what is in its volumes: steward uninstall ${name} --delete-volumes`;
+  return sentences(goingClaim(lost, name, 'and uninstall again'), ...(own.includes(lost) ? [instead] : []));
 }
 
 /** By somebody's hand; what is to stay does not, then. */

@@ -1,10 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { KubeError } from '../../kube/error.ts';
 import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
-import type { Outcome } from '../outcome.ts';
 import { inventoryKey } from '../plan/inventory.ts';
 import type { Run } from './run/run.ts';
-import { planRemoval, type Removal } from './removal.ts';
+import { planRemoval } from './removal.ts';
 import { uninstall } from './uninstall.ts';
 
 const entry = { group: 'a.example', version: 'v1', kind: 'Gadget', namespace: 'n', name: 'a' };
@@ -63,37 +62,74 @@ it.each([
 });
 
 describe('of a claim that somebody is deleting', () => {
-  const set = { group: 'apps', version: 'v1', kind: 'StatefulSet', namespace: 'n', name: 'db', uid: 'u' };
-  const metadata = { name: 'data-db-0', namespace: 'n', uid: 'v', deletionTimestamp: '2026-11-28T12:00:00Z' };
-  const claim = { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata };
+  const deletionTimestamp = '2026-11-28T12:00:00Z';
+  const spec = { volumeClaimTemplates: [{ metadata: { name: 'data' }, spec: {} }] };
+  const template = { spec: { volumes: [{ name: 'data', persistentVolumeClaim: { claimName: 'data' } }] } };
+  const set = { kind: 'StatefulSet', spec };
+  const stopped = { kind: 'StatefulSet', spec: { ...spec, replicas: 0 } };
+  const operated = { ...set, metadata: { ownerReferences: [{ kind: 'Database', name: 'a', uid: 'Database' }] } };
+  const naming = { kind: 'Deployment', spec: { template } };
+  const ended = { status: { conditions: [{ type: 'Complete', status: 'True' }] } };
+  const itself = { metadata: { deletionTimestamp } };
 
-  async function planned(replicas: number, deleteVolumes = false): Promise<Outcome<Removal>> {
-    const live = { kind: 'StatefulSet', metadata: { name: 'db', namespace: 'n', uid: 'u' }, spec: { replicas } };
-    const claimMakers = [{ set: 'db', templates: ['data'] }];
+  type Part = { kind: string; metadata?: object };
+  /** Of an inventory of all of these but what has an owner, beside that claim. */
+  async function planned(parts: readonly Part[], name: string, deleteVolumes = false): Promise<unknown> {
+    const objects = parts.map((part) => {
+      const metadata = { name: 'a', namespace: 'n', uid: part.kind, ...part.metadata };
+      return { ...part, apiVersion: 'a.example/v1', metadata };
+    });
+    const metadata = { name, namespace: 'n', uid: 'v', deletionTimestamp };
+    const claim = { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata };
+    const inventory = objects
+      .filter(({ metadata }) => !('ownerReferences' in metadata))
+      .map(({ kind }) => ({ group: 'a.example', version: 'v1', kind, namespace: 'n', name: 'a', uid: kind }));
+    const found = (kind: string): object[] => [...objects, claim].filter((one) => one.kind === kind);
     const run = {
       record: { spec: { desired: { deleteVolumes } }, status: { state: 'accepted' } },
-      installation: { name: 'shop', namespace: 'n', status: { history: [], inventory: [set], claimMakers } },
+      installation: { name: 'shop', namespace: 'n', status: { history: [], inventory } },
       context: {
         now: () => new Date(),
         kube: {
           missingAccess: async () => [],
-          list: async ({ kind }: { kind: string }) => (kind === 'PersistentVolumeClaim' ? [claim] : []),
+          list: async ({ kind }: { kind: string }) => found(kind),
           servedAs: async (one: object) => one,
-          get: async ({ kind }: { kind: string }) => (kind === 'StatefulSet' ? live : claim),
+          get: async ({ kind }: { kind: string }) => found(kind)[0],
         },
       },
     };
-    return planRemoval(run as unknown as Run, AbortSignal.timeout(4_000));
+    const removal = await planRemoval(run as unknown as Run, AbortSignal.timeout(4_000));
+    return removal.ok ? removal.value.stays.length : removal.failure.message;
   }
 
-  it('does not say that it stays: to end the pods that keep it is refused, with the ways out', async () => {
-    const message = expect.stringMatching(/Claim\/data-db-0 is being deleted.*steward stop shop.*--delete-volumes/);
-    expect(await planned(1)).toMatchObject({ ok: false, failure: { reason: 'apply-refused', message } });
+  const then = 'Then let it go: steward stop shop; and uninstall again';
+  const instead = '. If nobody needs what is in its volumes: steward uninstall shop --delete-volumes';
+
+  it.each([
+    { of: 'that its StatefulSet made', parts: [set], claim: 'data-a-0', ways: then + instead },
+    { of: "that its operator's StatefulSet made", parts: [{ kind: 'Database' }, operated], ways: then + instead },
+    { of: "of somebody else's that it names", parts: [naming], claim: 'data', ways: then },
+    { of: 'just so with its volumes', parts: [naming], claim: 'data', ways: then, deleteVolumes: true },
+  ])('refuses to end the pods that keep one, with the ways out: $of', async (row) => {
+    const { parts, claim = 'data-a-0', ways, deleteVolumes } = row;
+    const end = await planned(parts, claim, deleteVolumes);
+    expect(end).toContain(`PersistentVolumeClaim/${claim} is being deleted`);
+    expect(end).toMatch(new RegExp(`${ways}$`));
   });
 
-  it('goes on when its pods have ended, and with the volumes', async () => {
-    expect(await planned(0)).toMatchObject({ ok: true, value: { goes: [{ entry: set }], stays: [] } });
-    expect(await planned(1, true)).toMatchObject({ ok: true, value: { goes: [{}, {}], stays: [] } });
+  it.each([
+    { of: 'its pods have ended', parts: [stopped, { kind: 'ServiceMonitor' }] },
+    {
+      of: 'what has no count is stopped',
+      parts: [{ ...naming, kind: 'DaemonSet', metadata: { annotations: { 'steward.dev/stopped': 'true' } } }],
+      claim: 'data',
+    },
+    { of: 'its Job has ended', parts: [{ ...naming, kind: 'Job', ...ended }], claim: 'data' },
+    { of: 'its pods end already', parts: [{ ...set, ...itself }] },
+    { of: 'its operator ends them already', parts: [{ kind: 'Database', ...itself }, operated] },
+    { of: 'it goes with its volumes', parts: [set], deleteVolumes: true },
+  ])('goes on and does not say that it stays: $of', async ({ parts, claim = 'data-a-0', deleteVolumes }) => {
+    expect(await planned(parts, claim, deleteVolumes)).toBe(0);
   });
 });
 

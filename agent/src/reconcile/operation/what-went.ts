@@ -1,8 +1,7 @@
 import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
-import { entryOf, inventoryKey, isOfService } from '../plan/inventory.ts';
+import { inventoryKey, isOfService } from '../plan/inventory.ts';
 import { agreedBy } from '../plan/reach.ts';
-import { loadClaims } from '../volumes/load-claims.ts';
-import { allLiveOn, CLAIM } from './removal.ts';
+import { allLiveOn, loadOwn } from './removal.ts';
 import type { Run } from './run/run.ts';
 
 /*
@@ -48,11 +47,8 @@ export function wasWhole(run: Run): boolean {
 
 /** Whether nothing has been removed of what this one was agreed to remove, in any life of the agent. What hooks made does not count. */
 export async function hasRemovedNothing(run: Run): Promise<boolean> {
-  const { signal } = run;
   const isAgreed = agreedBy(run.record.status.reach);
-  const applied = run.installation.status.inventory.filter(({ hook }) => hook === undefined);
-  const { own } = await loadClaims(run, signal);
-  const claims = own.map((claim) => entryOf(CLAIM, claim, claim.metadata.uid));
-  const agreed = [...applied, ...claims].filter((entry) => isAgreed(inventoryKey(entry)));
-  return allLiveOn(run, agreed, signal);
+  const { entries } = await loadOwn(run, run.signal);
+  const agreed = entries.filter((entry) => entry.hook === undefined && isAgreed(inventoryKey(entry)));
+  return allLiveOn(run, agreed, run.signal);
 }

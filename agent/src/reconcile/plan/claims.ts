@@ -171,13 +171,17 @@ export function cannotShrink(what: string, { from, to }: { from: string; to: str
   return `${what} cannot shrink from ${from} to ${to}: Kubernetes never makes a volume smaller. Set at least ${from}, or move the data to a new installation`;
 }
 
-/** What becomes of a claim that somebody is deleting, which nobody can take back, and what may be done. */
-export function goingClaim(live: KubeObject, installation: string): string {
+/** What becomes of a claim that somebody is deleting, which nobody can take back, and what may be done; `then`: after the stop. */
+export function goingClaim(
+  live: KubeObject,
+  installation: string,
+  then = 'restore it, or leave it to the next push to begin with an empty one; and start again',
+): string {
   const held = live.metadata.finalizers?.join(', ') ?? 'nothing';
   return [
     `${nameOf(live)} is being deleted: it goes, with what is in it, when the last pod that uses it ends, and no new pod can use it (it is held by ${held}).`,
     'That cannot be taken back. While its pods run, save what is in it, or have its PersistentVolume kept (persistentVolumeReclaimPolicy: Retain).',
-    `Then let it go: steward stop ${installation}; restore it, or leave it to the next push to begin with an empty one; and start again`,
+    `Then let it go: steward stop ${installation}; ${then}`,
   ].join(' ');
 }
 

@@ -5,6 +5,7 @@ import { groupOf } from '../../kube/object.ts';
 import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
 import { inParallel } from '../../parallel.ts';
 import { findVery } from '../execute/find-very.ts';
+import { endsPods } from '../volumes/going-claims.ts';
 import { entryName, inventoryKey, reasonToKeep } from './inventory.ts';
 import { patienceOf, refuse, Refused, tellGoingClaim, type ObjectPlanInput } from './plan-object.ts';
 
@@ -52,7 +53,7 @@ export function leftOf({
   return inventory.filter((entry) => entry.hook === undefined && !wanted.has(inventoryKey(entry)));
 }
 
-/** @throws Refused, also where somebody is deleting a claim that pods of one that goes use: they may be the last that keep the data */
+/** @throws Refused, also where somebody is deleting a claim that is not let go and that pods use which end: they may be the last that keep the data */
 export async function planRemovals(input: RemovalsInput): Promise<PlannedRemoval[]> {
   const removals = await inParallel(input.left, WIDTH, (entry) => planRemoval(entry, input));
   return removals.filter((removal) => removal !== undefined);
@@ -66,7 +67,7 @@ async function planRemoval(entry: InventoryEntry, input: RemovalsInput): Promise
     const live = (await findVery(kube, entry, { ...patienceOf(input), signal }))?.object;
     if (!live) return undefined;
     const action = reasonToKeep(entry.kind, live.metadata.annotations) ? 'keep' : 'delete';
-    const goes = action === 'delete' && input.goingClaims !== 'let-go';
+    const goes = action === 'delete' && input.goingClaims !== 'let-go' && endsPods(live);
     const message = goes ? await tellGoingClaim([live], input) : undefined;
     if (message !== undefined) throw new Refused({ reason: 'apply-refused', message });
     return { entry, action, wave: waveOf(live), isLate: goesLate(entry, live) };

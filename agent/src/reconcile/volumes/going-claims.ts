@@ -1,32 +1,38 @@
 import { fieldAt, isRecord, podSpecOf } from '@steward/shared';
 import { WATCHED } from '../../collect/namespace-objects.ts';
 import { isClaimOf } from '../../collect/objects/storage.ts';
+import { STOPPED_ANNOTATION } from '../../collect/objects/workload.ts';
 import type { KubeClient, KubeObject } from '../../kube/client.ts';
 import { persist, type PersistOptions } from '../../operations/persist.ts';
 import { changesBetween } from '../fields/changed-fields.ts';
+import { endOf } from '../hooks/hook-object.ts';
 import { makersIn } from './claim-makers.ts';
 
 /**
  * What may be done while somebody is deleting a claim. `refused`: nothing that wants it, nor what `kept` refuses; the default.
- * `kept`: nothing that ends or makes pods that use it. `let-go`: all, it goes with its pods.
+ * `kept`: nothing that ends or makes pods that use it. `let-go`: all, since it is to go with its pods, or was asked for before.
  */
 export type GoingClaims = 'refused' | 'kept' | 'let-go';
 
-/**
- * A claim that somebody is deleting and that pods of these objects use: of a StatefulSet's own, or by its name.
- * Undefined where there is none. @throws KubeError
- */
+/** See {@link goingAmong}, of all claims of the namespace. @throws KubeError */
 export async function findGoingClaim(
   kube: KubeClient,
   objects: readonly KubeObject[],
   { signal, ...patience }: PersistOptions & { signal: AbortSignal },
 ): Promise<KubeObject | undefined> {
-  const makers = makersIn(objects);
-  const named = new Set(objects.flatMap(namedClaims));
-  if (makers.length + named.size === 0) return undefined;
+  if (makersIn(objects).length + objects.flatMap(namedClaims).length === 0) return undefined;
   const { ref } = WATCHED.PersistentVolumeClaim;
   const namespace = objects[0]?.metadata.namespace ?? '';
-  const claims = await persist(() => kube.list(ref, namespace, { signal }), signal, patience);
+  return goingAmong(await persist(() => kube.list(ref, namespace, { signal }), signal, patience), objects);
+}
+
+/**
+ * Which of these claims somebody is deleting while pods of these objects use it: of a StatefulSet's own, or by its name.
+ * Undefined where there is none. Pure.
+ */
+export function goingAmong(claims: readonly KubeObject[], objects: readonly KubeObject[]): KubeObject | undefined {
+  const makers = makersIn(objects);
+  const named = new Set(objects.flatMap(namedClaims));
   return claims.find(
     ({ metadata: { name, deletionTimestamp } }) =>
       deletionTimestamp !== undefined && (named.has(name) || makers.some((maker) => isClaimOf(maker, name))),
@@ -46,7 +52,13 @@ export function turnsPods(live: KubeObject, after: KubeObject): boolean {
   return countOf(after) > countOf(live) || changesBetween(templates[0], templates[1], false).length > 0;
 }
 
+/** Whether pods end when this goes, which lives: not where none are asked for, and not where they end already. Pure. */
+export function endsPods(live: KubeObject): boolean {
+  return live.metadata.deletionTimestamp === undefined && countOf(live) > 0 && endOf(live) !== 'over';
+}
+
 /** How many pods a workload asks for. */
 export function countOf(object: KubeObject): number {
-  return Number(fieldAt(object, ['spec', 'replicas']) ?? 1);
+  const withoutCount = object.metadata.annotations?.[STOPPED_ANNOTATION] === 'true' ? 0 : 1;
+  return Number(fieldAt(object, ['spec', 'replicas']) ?? withoutCount);
 }

@@ -20,6 +20,8 @@ export interface WhoseClaims {
   /** Of a neighbour, or of whom is not known. */
   others: KubeObject[];
   makers: ClaimMaker[];
+  /** Its StatefulSets that are there now, also those that an operator made for it. */
+  sets: KubeObject[];
 }
 
 /**
@@ -46,7 +48,7 @@ export function whoseClaims({ claims, sets, inventory, makers }: ClaimsInput): W
     claims,
     (claim) => isKnown(claim) || isOwned(claim) || trusted.some((maker) => isClaimOf(maker, claim.metadata.name)),
   );
-  return { own, others, makers: all };
+  return { own, others, makers: all, sets: ownSets };
 }
 
 function parted<T>(items: readonly T[], isFirst: (item: T) => boolean): [T[], T[]] {
