@@ -209,6 +209,25 @@ it('makes nothing again for a push that came in while the installation was being
   expect(errors).toEqual([]);
 });
 
+it.each([
+  ['running', 'all of it is done'],
+  ['removed', 'These stay: data'],
+] as const)(
+  'keeps a good end that is written when its last word is refused until it is given up: %s',
+  async (state, told) => {
+    const record = await underWay();
+    const message = state === 'removed' ? told : null;
+    await context.installations.write('shop', { state, observedGeneration: 1, version: '1.0.0', message });
+    await endGivenUp(context, record, { error: 'admission says no', signal: end.signal });
+    expect(sent.at(-1)).toMatchObject({
+      state: 'succeeded',
+      message: expect.stringMatching(`^${told}.*admission says no`),
+    });
+    expect(server.object(`${api}/installations/shop`)).toMatchObject({ status: { state, version: '1.0.0' } });
+    expect(watched).toEqual([]);
+  },
+);
+
 describe('an uninstall in its first hooks', () => {
   const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'saves' } };
   const hook: ChartHook = { object, events: ['pre-delete'], weight: 0, deletePolicies: [] };

@@ -10,7 +10,7 @@ import type { Run } from './run.ts';
 export const UNCERTAIN = { state: 'failed', version: null, releaseDigest: null } as const satisfies StatusPatch;
 
 /** How an operation ends, and why: the installation says the same unless `status` has a message of its own. */
-type End = Pick<Move, 'state' | 'reason' | 'message'>;
+export type End = Pick<Move, 'state' | 'reason' | 'message'>;
 
 /**
  * Ends an operation whose set is no good generation's. The installation is written before the end is told, and names what is still to
