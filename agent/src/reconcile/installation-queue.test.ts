@@ -332,6 +332,19 @@ describe('an uninstall in its first hooks', () => {
     expect(installation()).toMatchObject({ state: 'running', version: '1.0.0' });
   });
 
+  it('removes nothing beside a hook that an earlier life began, when its stored set is lost since', async () => {
+    const record = await inFirstHooks();
+    const [ran] = record.status.hooks ?? [];
+    if (ran) await context.journal.note(record, { hooks: [{ ...ran, state: 'made' }] });
+    context.renders.load = () => Promise.reject(new LostSetError('somebody deleted it'));
+    queue.wake();
+    await queue.stop();
+    const told = expect.stringMatching(/Nothing else was changed: 1.0.0 runs on. Uninstall it again, then without any/);
+    expect(sent.at(-1)).toMatchObject({ state: 'failed', reason: 'lost-track', message: told });
+    expect(record.status.hooks).toEqual([expect.objectContaining({ hook: 'ConfigMap/saves', state: 'failed' })]);
+    expect(installation()).toMatchObject({ state: 'running', version: '1.0.0', history: [good] });
+  });
+
   it('takes no order between two tries when it has begun to remove', async () => {
     const record = await underWay(want, 'apply');
     await queue.cancel(record, order);

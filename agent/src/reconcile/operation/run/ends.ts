@@ -54,7 +54,7 @@ export async function refuse(run: Run, failure: Failure): Promise<void> {
   await endWithoutGeneration(run, { state, ...failure }, { message, ...(isFirst && { state: 'failed' }) });
 }
 
-/** It ended in its first hooks, before anything of the service was changed: what ran before runs on. `more` is what there is to say beside. */
+/** It ended before anything of the service was changed, in its first hooks or since nothing would go: what ran before runs on. `more` is what there is to say beside. */
 export async function endBeforeChange(
   run: Run,
   { reason, message: why }: Failure,
