@@ -1,6 +1,6 @@
 import type { DesiredState, IfUnderWay, OperationPhase, OperationState } from '@steward/shared';
 import type { Failure } from '../../outcome.ts';
-import { endOf } from '../../run-state/classes.ts';
+import { endKindOf } from '../../run-state/classes.ts';
 import type { End } from './ends.ts';
 
 /** Why an operation ends before it has changed anything. */
@@ -47,12 +47,12 @@ export function removedBy(generation: number): Interruption {
 
 /** Whether no order ends one that is under way in this phase: what is removed or let go of is so for good. */
 export function isForGood(desired: DesiredState, phase: OperationPhase): boolean {
-  return endOf(desired) !== undefined && !isBeforeRemoval(desired, phase);
+  return endKindOf(desired) !== undefined && !isBeforeRemoval(desired, phase);
 }
 
 /** Whether only the hooks before an uninstall have begun: all runs as it did. */
 export function isBeforeRemoval(desired: DesiredState, phase: OperationPhase): boolean {
-  return endOf(desired) === 'uninstall' && phase === 'pre-hooks';
+  return endKindOf(desired) === 'uninstall' && phase === 'pre-hooks';
 }
 
 /** What there is where an operation ends that no run brings to its end: its good end, what was there before it, or neither for certain. */
