@@ -75,9 +75,8 @@ async function beforeRemoval(run: Run, set: ReleaseSet | undefined): Promise<Out
     if (!ran.ok) return ran;
   } catch (error) {
     if (!run.halted || run.signal.aborted) throw error;
-    const { message } = run.halted;
-    await abandonHooks(run, message);
-    return failed('cancelled', message);
+    await abandonHooks(run, run.halted);
+    return failed('cancelled', run.halted.message);
   }
   await enter(run, { phase: 'apply', message: 'hooks are done; removing', lastsMs: REMOVAL_MS });
   // That all runs as it did is said no more.
@@ -87,9 +86,9 @@ async function beforeRemoval(run: Run, set: ReleaseSet | undefined): Promise<Out
 
 /** What they back up is not removed while one of them still runs. @returns why they do not go on */
 async function abandonLost(run: Run): Promise<string> {
-  const why = 'its stored set was removed or altered while its first hooks ran, so they cannot go on';
-  await abandonHooks(run, why);
-  return why;
+  const message = 'its stored set was removed or altered while its first hooks ran, so they cannot go on';
+  await abandonHooks(run, { message });
+  return message;
 }
 
 /** What was applied, hooks, and then what the hooks made. @returns what stays */
