@@ -81,7 +81,7 @@ function givenUpPatch(left: Left, message: string): StatusPatch {
 /** What is good was told in the words of the installation, where it has some: what stays of one that was removed. */
 function givenUpEnd(left: Left, message: string, { message: told = 'all of it is done' }: InstallationStatus): End {
   return left === 'good'
-    ? { state: 'succeeded', message: sentences(told, `When that was written, ${message}`) }
+    ? { state: 'succeeded', message: sentences(told, `After that ${message}`) }
     : { state: 'failed', reason: 'internal', message };
 }
 
