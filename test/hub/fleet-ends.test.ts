@@ -47,6 +47,25 @@ const push = (id: string, body: unknown) =>
   fleet.owner.call<Operation>('POST', `/installations/${id}/operations`, body);
 
 describe('an operation that is under way', () => {
+  it('is an uninstall, and is to be stopped: only an agent that can is asked', async () => {
+    const { agent, operation, installation: target } = await offered();
+    await agent.carryOut(operation);
+    const removal = (await push(target.id, { kind: 'uninstall' })).body.id;
+    await agent.waitFor('desired', ({ b }) => b.operation.id === removal);
+    agent.result(removal, { state: 'running', phase: 'pre-hooks' });
+    await agent.acked();
+    const stop = () => fleet.owner.call<Operation>('POST', `/operations/${removal}/cancel`, { ifUnderWay: 'hold' });
+    await agent.close();
+    await agent.connect({ hello: { features: [], unfinishedOperations: [removal] } });
+    const refused = await stop();
+    expect(refused).toMatchObject({ status: 409, body: { detail: expect.stringContaining('is too old to stop an') } });
+    await agent.close();
+    await agent.connect({ hello: { unfinishedOperations: [removal] } });
+    expect(agent.frames.filter(({ t }) => t === 'operation.cancel')).toEqual([]);
+    expect((await stop()).status).toBe(200);
+    await agent.waitFor('operation.cancel', ({ b }) => b.operationId === removal);
+  });
+
   it('is given up by its cancellation only while the cluster is offline, and what the agent tells later counts', async () => {
     const { cluster, agent, operation, installation: target } = await offered();
     await agent.carryOut(operation, ['accepted', 'running']);

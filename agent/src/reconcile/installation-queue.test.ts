@@ -1,17 +1,19 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { ChartHook, OperationPhase } from '@steward/shared';
+import type { ChartHook, IfUnderWay, OperationPhase } from '@steward/shared';
 import { NamespaceView } from '../collect/namespace-view.ts';
 import type { ResultRecord } from '../link/link.ts';
 import { createLog } from '../log.ts';
 import { Installations } from '../operations/installation/installations.ts';
 import { Journal } from '../operations/journal/journal.ts';
-import type { OperationRecord } from '../operations/journal/operation-object.ts';
+import type { HookRecord, OperationRecord } from '../operations/journal/operation-object.ts';
 import { FIRST_PUSH } from '../testing/desired-state.ts';
 import { FakeApiServer, status } from '../testing/fake-api-server.ts';
 import type { ReconcileContext } from './context.ts';
 import { Drifts } from './drift/drifts.ts';
 import { InstallationQueue } from './installation-queue.ts';
+import { abandonHooks } from './hooks/abandon-hooks.ts';
 import { settle } from './history/settle.ts';
+import { Halt } from './operation/run/interruption.ts';
 import { endGivenUp, endLost } from './operation/run/ends-outside.ts';
 import { Run } from './operation/run/run.ts';
 import type { SetMeta } from './render/release-set.ts';
@@ -175,6 +177,28 @@ it('lets no hook run on of what is under way and whose stored set is lost', asyn
   expect(record.status.hooks).toEqual([expect.objectContaining({ hook: 'Job/migrate', state: 'failed' })]);
 });
 
+/** Notes this one as begun, and ends it as an earlier life of the agent that was told to stop, and was killed then. */
+async function endHook(
+  record: OperationRecord,
+  begun: Pick<HookRecord, 'event' | 'hook' | 'name'>,
+  ifUnderWay: IfUnderWay,
+): Promise<void> {
+  await context.journal.note(record, { hooks: [{ ...begun, state: 'made', at: '2026-01-01T00:00:00Z' }] });
+  const installation = await context.installations.read('shop');
+  await abandonHooks(new Run({ context, record, installation, signal: end.signal }), new Halt(ifUnderWay, 'b'));
+}
+
+it('stops as an earlier life of the agent was told, which had only ended its hooks', async () => {
+  const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'checks' } };
+  const hook: ChartHook = { object, events: ['post-install'], weight: 0, deletePolicies: [] };
+  const record = await underWay(desired, 'post-hooks', [hook]);
+  await endHook(record, { event: 'post-install', hook: 'ConfigMap/checks', name: 'checks' }, 'hold');
+  queue.wake();
+  await queue.stop();
+  const message = expect.stringMatching(/^cancelled by b while it was under way.* stays as it is/);
+  expect(sent.at(-1)).toMatchObject({ state: 'cancelled', reason: 'cancelled', message });
+});
+
 it('begins nothing again that has ended, when what comes behind its end meets an error', async () => {
   const record = await context.journal.create(desired, undefined);
   await context.journal.note(record, { renderRef: `render-shop-g1 1 sha256:${'b'.repeat(64)}` });
@@ -208,6 +232,25 @@ it('makes nothing again for a push that came in while the installation was being
   expect(server.object(`${api}/installations/shop`)).toMatchObject({ status: { state: 'removed' } });
   expect(errors).toEqual([]);
 });
+
+it.each([
+  ['running', 'all of it is done'],
+  ['removed', 'These stay: data'],
+] as const)(
+  'keeps a good end that is written when its last word is refused until it is given up: %s',
+  async (state, told) => {
+    const record = await underWay();
+    const message = state === 'removed' ? told : null;
+    await context.installations.write('shop', { state, observedGeneration: 1, version: '1.0.0', message });
+    await endGivenUp(context, record, { error: 'admission says no', signal: end.signal });
+    expect(sent.at(-1)).toMatchObject({
+      state: 'succeeded',
+      message: expect.stringMatching(`^${told}.*admission says no`),
+    });
+    expect(server.object(`${api}/installations/shop`)).toMatchObject({ status: { state, version: '1.0.0' } });
+    expect(watched).toEqual([]);
+  },
+);
 
 describe('an uninstall in its first hooks', () => {
   const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'saves' } };
@@ -299,10 +342,10 @@ describe('an uninstall in its first hooks', () => {
     },
   );
 
-  it('ends with nothing removed when the agent was killed between the order and the end', async () => {
+  it('says what can be done about a hook that failed', async () => {
     const record = await inFirstHooks();
     const [ran] = record.status.hooks ?? [];
-    const message = 'cancelled by b while it was under way';
+    const message = 'no place to save to';
     if (ran) await context.journal.note(record, { hooks: [{ ...ran, state: 'failed', message }] });
     queue.wake();
     await queue.stop();
@@ -311,6 +354,29 @@ describe('an uninstall in its first hooks', () => {
     );
     expect(sent.at(-1)).toMatchObject({ state: 'failed', reason: 'hook-failed', message: told });
     expect(installation()).toMatchObject({ state: 'running', version: '1.0.0' });
+  });
+
+  it('ends as cancelled when the agent was killed between the order and the end', async () => {
+    const record = await inFirstHooks();
+    await endHook(record, { event: 'pre-delete', hook: 'ConfigMap/saves', name: 'saves' }, 'roll-back');
+    queue.wake();
+    await queue.stop();
+    const message = 'cancelled by b while it was under way. Nothing else was changed: 1.0.0 runs on';
+    expect(sent.at(-1)).toMatchObject({ state: 'cancelled', reason: 'cancelled', message });
+    expect(installation()).toMatchObject({ state: 'running', version: '1.0.0' });
+  });
+
+  it('removes nothing beside a hook that an earlier life began, when its stored set is lost since', async () => {
+    const record = await inFirstHooks();
+    const [ran] = record.status.hooks ?? [];
+    if (ran) await context.journal.note(record, { hooks: [{ ...ran, state: 'made' }] });
+    context.renders.load = () => Promise.reject(new LostSetError('somebody deleted it'));
+    queue.wake();
+    await queue.stop();
+    const told = expect.stringMatching(/Nothing else was changed: 1.0.0 runs on. Uninstall it again, then without any/);
+    expect(sent.at(-1)).toMatchObject({ state: 'failed', reason: 'lost-track', message: told });
+    expect(record.status.hooks).toEqual([expect.objectContaining({ hook: 'ConfigMap/saves', state: 'failed' })]);
+    expect(installation()).toMatchObject({ state: 'running', version: '1.0.0', history: [good] });
   });
 
   it('takes no order between two tries when it has begun to remove', async () => {

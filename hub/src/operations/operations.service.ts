@@ -121,9 +121,10 @@ export class OperationsService {
         throw new ProblemError('conflict', `the operation has ended already: ${operation.state}`, {
           action: 'push a rollback or another upgrade instead',
         });
+      const move = await this.#endOfCancelled(tx, operation, context.actor);
+      if (!move && ifUnderWay !== undefined) await this.wantedChange.checkMayStop(tx, operation);
       await this.operations.markCancelRequested(tx, id, context.actor, ifUnderWay);
       await notify(tx, INTENT_CHANNEL, operation.clusterId);
-      const move = await this.#endOfCancelled(tx, operation, context.actor);
       if (!move) return operation;
       const cancelled = await this.ending.end(tx, operation, move);
       ended.push(cancelled);

@@ -52,7 +52,7 @@ export class RecoveryService {
     if (!ran) return [];
     const ended: OperationRow[] = [];
     for (const operation of await this.operations.unfinishedOf(tx, id))
-      ended.push(await this.ending.end(tx, operation, endOf(operation)));
+      ended.push(await this.ending.end(tx, operation, endWithoutRecords(operation)));
     // Only now: what ended unstarted is no part of how it ran.
     const { runState } = (await this.installations.find(tx, id)) ?? installation;
     const context: TenantContext = { organizationId: identity.organizationId, role: 'owner', actor: 'the hub' };
@@ -73,7 +73,7 @@ export class RecoveryService {
 }
 
 /** Of what was asked of the agent before; what was under way may have been done or not. */
-function endOf({ kind, state }: OperationRow): HubMove {
+function endWithoutRecords({ kind, state }: OperationRow): HubMove {
   const isStarted = state === 'accepted' || state === 'running';
   return isStarted
     ? {

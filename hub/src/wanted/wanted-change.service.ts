@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import {
+  CANCEL_UNINSTALL_FEATURE,
   isRemedy,
   type CreateOperation,
   type OperationKind,
@@ -20,6 +21,7 @@ import { featuresNeeded, readRunState, runStateAfter } from './run-state.ts';
 import { WantedReleaseService, type ChosenRelease } from './wanted-release.service.ts';
 import { AdoptionService } from './adoption.service.ts';
 import type { Wanted } from '../operations/begin-operation.service.ts';
+import type { OperationRow } from '../operations/operation-row.ts';
 import { OperationsRepository } from '../operations/operations.repository.ts';
 
 export type Change = Pick<
@@ -95,6 +97,13 @@ export class WantedChangeService {
   ): Promise<void> {
     if (features.length === 0 || (await this.abilities.mayKnow(tx, clusterId, features))) return;
     throw agentTooOld(cluster, `: it does not know all of ${features.join(', ')}, so this ${kind} cannot be done`);
+  }
+
+  /** What is under way, by its agent. One of before would say nothing, and remove everything. @throws ProblemError `conflict` */
+  async checkMayStop(tx: EntityManager, { kind, state, clusterId, cluster }: OperationRow): Promise<void> {
+    if (kind !== 'uninstall' || state !== 'running') return;
+    if (await this.abilities.mayKnow(tx, clusterId, [CANCEL_UNINSTALL_FEATURE])) return;
+    throw agentTooOld(cluster, ' to stop an uninstall that is under way: it goes on to its end');
   }
 
   async #upgrade(

@@ -36,6 +36,9 @@ export const ADOPT_FEATURE = 'adopt';
 /** In `features`: the agent gets a chart from the registry that its release names. */
 export const CHART_REGISTRY_FEATURE = 'chart-registry';
 
+/** In `features`: the agent stops an uninstall that is under way in its first hooks. */
+export const CANCEL_UNINSTALL_FEATURE = 'cancel-uninstall';
+
 /** What this version says in `features`. */
 export const FEATURES: readonly string[] = [
   RUN_STATE_FEATURE,
@@ -45,6 +48,7 @@ export const FEATURES: readonly string[] = [
   SCHEDULE_FEATURE,
   METRICS_FEATURE,
   CHART_REGISTRY_FEATURE,
+  CANCEL_UNINSTALL_FEATURE,
 ];
 
 /** Agent → hub, first frame. 1–2 kB, no full state. */

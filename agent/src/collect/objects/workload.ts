@@ -9,9 +9,17 @@ import { ClaimTemplate, sizeOf } from './storage.ts';
 /** On a workload that is stopped on purpose, so that its health, and people, can tell. */
 export const STOPPED_ANNOTATION = 'steward.dev/stopped';
 
-/** What is kept of a Deployment, StatefulSet or DaemonSet. */
+/** The kinds in group `apps` that a chart writes pods as, and that are stopped, restarted and waited for. */
+export const WORKLOAD_KINDS = ['Deployment', 'StatefulSet', 'DaemonSet'] as const;
+export type WorkloadKind = (typeof WORKLOAD_KINDS)[number];
+
+export function isWorkloadKind(kind: string): kind is WorkloadKind {
+  return WORKLOAD_KINDS.some((known) => known === kind);
+}
+
+/** What is kept of a workload. */
 export interface WorkloadView {
-  kind: 'Deployment' | 'StatefulSet' | 'DaemonSet';
+  kind: WorkloadKind;
   name: string;
   uid: string;
   /** `Database/main`: an operator's */
@@ -77,7 +85,7 @@ const Status = Type.Object({
 type Status = Static<typeof Status>;
 const decode = compile(
   Type.Object({
-    kind: Type.Unsafe<WorkloadView['kind']>({ type: 'string', enum: ['Deployment', 'StatefulSet', 'DaemonSet'] }),
+    kind: Type.Unsafe<WorkloadKind>({ type: 'string', enum: [...WORKLOAD_KINDS] }),
     metadata: Type.Object({
       name: Type.String(),
       uid: Type.String(),

@@ -8,6 +8,7 @@ import {
   type Schedule,
   type ServiceEndpoint,
 } from '@steward/shared';
+import { isWorkloadKind } from '../../collect/objects/workload.ts';
 import { belongingsOf, type Belongings } from '../../collect/own-objects.ts';
 import type { KubeClient, KubeObject } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
@@ -71,7 +72,6 @@ export class InstallationGoneError extends Error {
 const MAX_FORMER_IDS = 50;
 /** The hub takes no longer one either. */
 const MAX_MESSAGE = 1_000;
-const WORKLOADS: ReadonlySet<string> = new Set(['Deployment', 'StatefulSet', 'DaemonSet']);
 
 /** The installations of this cluster, as Installation objects. */
 export class Installations {
@@ -214,7 +214,7 @@ export class Installations {
       metrics,
       belongings: belongingsOf(status.inventory, status.claimMakers ?? []),
       workloads: status.inventory
-        .filter(({ group, kind, uid }) => group === 'apps' && WORKLOADS.has(kind) && uid !== undefined)
+        .filter(({ group, kind, uid }) => group === 'apps' && isWorkloadKind(kind) && uid !== undefined)
         .map((entry) => `${entry.kind}/${entry.name}`),
       formerIds: status.formerIds ?? [],
       remarks: [...scheduleReasons(name, status.schedule), ...driftReasons(status.drift)],

@@ -4,6 +4,7 @@ import {
   compile,
   DesiredFrame,
   HOOK_EVENTS,
+  IfUnderWay,
   isFinal,
   OperationKind,
   OperationPhase,
@@ -72,6 +73,8 @@ export const HookRecord = Type.Object({
   at: Time,
   /** Why it failed. */
   message: Type.Optional(Type.String()),
+  /** Set where it was ended since somebody cancelled the operation under way: another life of the agent ends it as that. */
+  cancelled: Type.Optional(Type.Object({ ifUnderWay: IfUnderWay, requestedBy: Type.String() })),
   /** It ran before the operation went back, so it is none of those of the way back. Not set where an older agent went back. */
   isBeforeWayBack: Type.Optional(Type.Boolean()),
 });

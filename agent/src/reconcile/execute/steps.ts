@@ -11,7 +11,7 @@ import { carryOutResize, type ClaimResize } from '../plan/claims.ts';
 import type { HelmRelease } from '../adopt/helm-marks.ts';
 import { giveBack, takeOver } from '../adopt/hand-over.ts';
 import { ownerOf } from '../fields/owner.ts';
-import { endOf, FOREGROUND, isOfOperation } from '../hooks/hook-object.ts';
+import { FOREGROUND, howFarEnded, isOfOperation } from '../hooks/hook-object.ts';
 import { refusalOf } from '../plan/refusal.ts';
 import { findVery } from './find-very.ts';
 import { granted, patience, type Until } from './patience.ts';
@@ -182,10 +182,10 @@ async function end(
   const waitsUntilMs = isAwaited ? deadlineMs : Number.NEGATIVE_INFINITY;
   for (let waitMs = FIRST_LOOK_MS; ; waitMs = Math.min(waitMs * 2, MAX_LOOK_MS)) {
     const found = await unlessHidden(() => findEntry(entry, context));
-    if (!found || endOf(found.object) === 'over') return done(NOTHING);
+    if (!found || howFarEnded(found.object) === 'over') return done(NOTHING);
     const { object } = found;
     if (operation !== undefined && !isOfOperation(object, operation)) return done(NOTHING);
-    if (isRemoved || endOf(object) === 'none')
+    if (isRemoved || howFarEnded(object) === 'none')
       return makeWay({ ...found, type: 'make-way', propagation: 'Foreground' }, context, waitsUntilMs);
     if (now().getTime() > waitsUntilMs)
       return failed('rollout-deadline', `${nameOf(object)} did not end before the deadline${byPod(object)}`);

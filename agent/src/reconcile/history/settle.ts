@@ -1,8 +1,8 @@
 import type { InstallationSummary } from '../../operations/installation/installations.ts';
 import type { ReconcileContext } from '../context.ts';
 import { endHooksOf } from '../hooks/abandon-hooks.ts';
-import { hasEndedWell, UNCERTAIN } from '../operation/run/ends.ts';
-import { writeEnd } from '../operation/run/ends-outside.ts';
+import { UNCERTAIN } from '../operation/run/ends.ts';
+import { whatIsLeft, writeEnd } from '../operation/run/ends-outside.ts';
 import { lostEnd } from '../operation/run/interruption.ts';
 import { removeSets } from './good-generations.ts';
 import { isRestored, readOrRestore, settleRestored } from './restore-status.ts';
@@ -38,10 +38,8 @@ async function settleForsaken(context: ReconcileContext, name: string, signal: A
   const { generation, renderRef, isBeforeRemoval = false } = underWay;
   log.warn('an operation under way is not in the journal any more', { installation: name, ...underWay });
   await endHooksOf(context, found, { operation: underWay.operation, signal });
-  const isCertain = isBeforeRemoval || hasEndedWell(found.status, generation);
-  const message = `generation ${generation} was under way, and ${lostEnd(false, true).message}`;
-  await removeSets(
-    context,
-    await writeEnd(context, found, { renderRef, patch: isCertain ? {} : { ...UNCERTAIN, message } }),
-  );
+  const left = whatIsLeft(found.status, { generation, hasChanged: !isBeforeRemoval });
+  const message = `generation ${generation} was under way, and ${lostEnd('uncertain').message}`;
+  const patch = left === 'uncertain' ? { ...UNCERTAIN, message } : {};
+  await removeSets(context, await writeEnd(context, found, { renderRef, patch }));
 }

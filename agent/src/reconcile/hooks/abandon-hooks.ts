@@ -4,19 +4,26 @@ import type { HookRecord } from '../../operations/journal/operation-object.ts';
 import { inParallel } from '../../parallel.ts';
 import type { ReconcileContext } from '../context.ts';
 import { executeStep, type Step, type StepContext } from '../execute/steps.ts';
+import { Halt } from '../operation/run/interruption.ts';
 import type { Run } from '../operation/run/run.ts';
 
 const WIDTH = 4;
 
-/** Ends hooks that were begun and have not come to their end, for an operation that goes no further. */
-export async function abandonHooks(run: Run, message: string): Promise<void> {
+/** Ends hooks that were begun and have not come to their end, for an operation that goes no further, also since it was told to stop. */
+export async function abandonHooks(run: Run, why: Halt | { message: string }): Promise<void> {
   const { context, record, installation, signal } = run;
   const { hooks: begun = [] } = record.status;
   if (!begun.some(isOpen)) return;
   const at = context.now().toISOString();
-  const hooks = begun.map((known) => (isOpen(known) ? { ...known, state: 'failed' as const, message, at } : known));
+  const { message } = why;
+  const end = { state: 'failed' as const, message, at, ...(why instanceof Halt && { cancelled: noteOf(why) }) };
+  const hooks = begun.map((known) => (isOpen(known) ? { ...known, ...end } : known));
   await context.journal.note(record, { hooks });
   await endHooksOf(context, installation, { operation: record.spec.id, signal });
+}
+
+function noteOf({ ifUnderWay, requestedBy }: Halt): NonNullable<HookRecord['cancelled']> {
+  return { ifUnderWay, requestedBy };
 }
 
 function isOpen({ state }: HookRecord): boolean {

@@ -74,7 +74,7 @@ export function isOfOperation({ metadata: { labels } }: KubeObject, operationId:
 }
 
 /** How far a Job or Pod has come to its end. A Job that is deleted with its pods says that it failed while they still end. */
-export function endOf(live: KubeObject): JobView['end'] {
+export function howFarEnded(live: KubeObject): JobView['end'] {
   if (live.metadata.finalizers?.includes(FOREGROUND)) return 'none';
   if (live.kind === 'Job') return jobView(live)?.end ?? 'none';
   return ENDED.has(podView(live)?.phase ?? '') ? 'over' : 'none';

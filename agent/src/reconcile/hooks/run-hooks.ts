@@ -82,7 +82,7 @@ class HookRunner {
   async run(hook: ChartHook, progress: Progress): Promise<Outcome<void>> {
     const known = this.#recordOf(hook);
     if (known?.state === 'succeeded') return done(undefined);
-    if (known?.state === 'failed') return this.#endFailed(hook, known);
+    if (known?.state === 'failed') return this.#endAgain(hook, known);
     const { event, phase } = this.#options;
     const named = { begunAs: known?.name, isWayBack: phase === 'roll-back' };
     const object = hookObject(hook, event, this.#run.record.spec.id, named);
@@ -228,6 +228,13 @@ class HookRunner {
     if (comesToAnEnd(hook.object))
       await endEntries(this.#entriesOf(hook), { ...this.#steps, signal: this.#run.signal });
     return failed(reason, `${this.#title(hook)}: ${message}`);
+  }
+
+  /** What an earlier life of the agent may not have ended. @throws Halt where that was told to stop */
+  async #endAgain(hook: ChartHook, known: HookRecord): Promise<Outcome<void>> {
+    const ended = await this.#endFailed(hook, known);
+    if (known.cancelled) this.#run.whileWorking.throwIfAborted();
+    return ended;
   }
 
   #recordOf(hook: ChartHook): HookRecord | undefined {

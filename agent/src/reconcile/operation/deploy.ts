@@ -52,7 +52,7 @@ export async function deploy(run: Run): Promise<void> {
   if (hasEndedWell(run.installation.status, run.record.spec.generation)) return endWell(run, []);
   const isUnderWay = run.record.status.state === 'running';
   const prepared = isUnderWay ? await resume(run) : await prepare(run);
-  if (!prepared.ok && isUnderWay) await abandonHooks(run, prepared.failure.message);
+  if (!prepared.ok && isUnderWay) await abandonHooks(run, prepared.failure);
   // What it has applied so far can only be taken back.
   if (!prepared.ok) return isUnderWay ? beginWayBack(run, prepared.failure, {}) : refuse(run, prepared.failure);
   // From its last good look on it is too late to stop it, also in the next try where an error comes between.
@@ -80,9 +80,10 @@ async function becomesWhole(run: Run, { set, plan }: Prepared): Promise<boolean>
 }
 
 /** Somebody cancelled it under way, and said what is to become of it. */
-async function endHalted(run: Run, set: ReleaseSet, { ifUnderWay, message }: Halt): Promise<void> {
+async function endHalted(run: Run, set: ReleaseSet, halt: Halt): Promise<void> {
+  const { ifUnderWay, message } = halt;
   const isBeforeChange = run.record.status.phase === 'pre-hooks';
-  await abandonHooks(run, message);
+  await abandonHooks(run, halt);
   if (isBeforeChange) await endBeforeChange(run, { reason: 'cancelled', message });
   else if (ifUnderWay === 'hold') await endOnHold(run, message);
   else await beginWayBack(run, { reason: 'cancelled', message }, set.meta);

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { KubeError } from '../../kube/error.ts';
+import { LostSetError } from '../render/render-store.ts';
 import { leave } from './leave.ts';
 import type { Run } from './run/run.ts';
 
@@ -65,6 +66,6 @@ it('is not finished where rights were taken away since it began', async () => {
 });
 
 it('is not finished where nobody knows which rights it would need, since its set is lost', async () => {
-  const lost = (): Promise<never> => Promise.reject(new Error('gone'));
+  const lost = (): Promise<never> => Promise.reject(new LostSetError('gone'));
   expect(await leaveWithout([], lost)).toMatchObject({ state: 'failed', reason: 'missing-rights' });
 });

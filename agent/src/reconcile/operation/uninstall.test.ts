@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { KubeError } from '../../kube/error.ts';
 import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
 import { inventoryKey } from '../plan/inventory.ts';
+import { loadLastGood } from './last-good.ts';
 import type { Run } from './run/run.ts';
 import { planRemoval } from './removal.ts';
 import { uninstall } from './uninstall.ts';
@@ -246,6 +247,13 @@ it.each([
     expect(end.notes).toEqual(notes);
   },
 );
+
+it('does not take a stored set for lost, and go without hooks, where it may not be read', async () => {
+  const history = [{ renderRef: 'r' }];
+  const context = { log: { warn: () => undefined }, renders: { load: refused } };
+  const run = { context, installation: { status: { history } }, signal: AbortSignal.timeout(4_000) };
+  await expect(loadLastGood(run as unknown as Run)).rejects.toMatchObject({ status: 403 });
+});
 
 it('keeps a claim that a hook after the removal made, as any other, and names it', async () => {
   const { ends, deleted } = await endOf({ Deployment: 'goes' }, ['PersistentVolumeClaim', 'ConfigMap']);

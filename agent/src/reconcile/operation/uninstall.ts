@@ -68,20 +68,27 @@ function hooksMs({ meta }: ReleaseSet): number {
 /** The hooks before it. Until they are done it can be cancelled, which leaves all as it runs, whatever was to become of it. */
 async function beforeRemoval(run: Run, set: ReleaseSet | undefined): Promise<Outcome<void>> {
   if (run.record.status.phase !== 'pre-hooks') return done(undefined);
+  if (!set) return failed('lost-track', await abandonLost(run));
   try {
     const ran = await runHooksAt(run, set, momentsOf(run)?.before, 'pre-hooks');
     run.goForGood();
     if (!ran.ok) return ran;
   } catch (error) {
     if (!run.halted || run.signal.aborted) throw error;
-    const { message } = run.halted;
-    await abandonHooks(run, message);
-    return failed('cancelled', message);
+    await abandonHooks(run, run.halted);
+    return failed('cancelled', run.halted.message);
   }
   await enter(run, { phase: 'apply', message: 'hooks are done; removing', lastsMs: REMOVAL_MS });
   // That all runs as it did is said no more.
   await run.write({});
   return done(undefined);
+}
+
+/** What they back up is not removed while one of them still runs. @returns why they do not go on */
+async function abandonLost(run: Run): Promise<string> {
+  const message = 'its stored set was removed or altered while its first hooks ran, so they cannot go on';
+  await abandonHooks(run, { message });
+  return message;
 }
 
 /** What was applied, hooks, and then what the hooks made. @returns what stays */
@@ -137,13 +144,15 @@ async function enter(
 async function endInFirstHooks(run: Run, failure: Failure): Promise<void> {
   const { reason, message } = failure;
   if (reason === 'cancelled') return endUntouched(run, failure);
-  const more = reason === 'hook-failed' || reason === 'hook-lost' ? waysOn(run) : [];
+  const more = waysOn(run, reason);
   if (wasWhole(run)) return endUntouched(run, failure, more);
   await endUnfinished(run, { reason, message: sentences(message, ...more) });
 }
 
 /** What a person can do about hooks before an uninstall that fail, also where they never can end well. */
-function waysOn({ installation: { name, status }, context }: Run): string[] {
+function waysOn({ installation: { name, status }, context }: Run, reason: Failure['reason']): string[] {
+  if (reason === 'lost-track') return [`Uninstall it again, then without any hook: steward uninstall ${name}`];
+  if (reason !== 'hook-failed' && reason !== 'hook-lost') return [];
   const [secret] = status.history[0]?.renderRef.split(' ') ?? [];
   const again = `Give it what it lacks (of a service that is stopped: steward start ${name}), or push a version whose hook can end well, and uninstall again`;
   const without = `To uninstall without any hook, delete its stored set first: kubectl --namespace ${context.config.namespace} delete secret ${secret}`;
@@ -168,8 +177,8 @@ async function runHooksAt(
 }
 
 /**
- * Of the last good generation: what never was whole, or whose set somebody removed, goes without hooks. An earlier try that has removed
- * something has run those before it: they would need what is gone.
+ * Of the last good generation: what never was whole, or whose set somebody removed, goes without hooks. Those before it do not run
+ * again once an earlier try has begun to remove what runs: they would need what is gone.
  */
 async function loadSet(run: Run): Promise<ReleaseSet | undefined> {
   const [good] = run.installation.status.history;
@@ -210,7 +219,7 @@ function describe(run: Run, { goes, stays, others }: Removal, hooks: OperationPl
   const waves = wavesSentence(placed, { isLastFirst: true, until: 'gone' });
   const alien = others.length > 0 ? [OTHERS_STAY] : [];
   const again = hasBegunToGo(run)
-    ? ['An earlier try has removed a part: hooks before an uninstall do not run again']
+    ? ['An earlier try has begun to remove what runs: hooks before an uninstall do not run again']
     : [];
   const summary = sentences(`${run.title}: ${countsOf(changes)}`, ...waves, volumes, ...alien, ...again);
   return toldPlan(summary, [...hooks, ...changes]);

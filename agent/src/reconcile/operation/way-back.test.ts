@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import type { InstallationStatus } from '../../operations/installation/installation-object.ts';
 import type { HookRecord } from '../../operations/journal/operation-object.ts';
 import type { Move } from '../../operations/journal/transition.ts';
+import { LostSetError } from '../render/render-store.ts';
 import type { Run } from './run/run.ts';
 import { beginWayBack, brokenWayBack } from './way-back.ts';
 
@@ -46,7 +47,11 @@ async function firstWord(
         ...(point !== undefined && { pointOfNoReturn: { generation: point, hooks: 'Job/migrate (pre-upgrade)' } }),
       },
     },
-    context: { now: () => new Date(), installations: { write: async () => {} }, renders: { remove: async () => {} } },
+    context: {
+      now: () => new Date(),
+      installations: { write: async () => {} },
+      renders: { load: () => Promise.reject(new LostSetError('gone')), remove: async () => {} },
+    },
     signal: new AbortController().signal,
     move: async (move: Move) => void moves.push(move),
   };

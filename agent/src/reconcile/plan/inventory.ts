@@ -1,3 +1,4 @@
+import { WORKLOAD_KINDS } from '../../collect/objects/workload.ts';
 import type { KubeObject, ResourceRef } from '../../kube/client.ts';
 import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
 
@@ -47,18 +48,11 @@ export function reasonToKeep(kind: string, annotations: Record<string, string> |
   return annotations?.['helm.sh/resource-policy'] === 'keep' ? 'its resource policy is keep' : undefined;
 }
 
-const WORKLOADS: ReadonlySet<string> = new Set([
-  'Deployment',
-  'StatefulSet',
-  'DaemonSet',
-  'Pod',
-  'ReplicaSet',
-  'ReplicationController',
-]);
+const RUNNING_KINDS: ReadonlySet<string> = new Set([...WORKLOAD_KINDS, 'Pod', 'ReplicaSet', 'ReplicationController']);
 
 /** Whether it runs, or an operator may run it: what may change the data of a service. What a hook made is not of the service. */
 export function isOfService({ kind, group, hook }: InventoryEntry): boolean {
-  return hook === undefined && (WORKLOADS.has(kind) || (group.includes('.') && !group.endsWith('.k8s.io')));
+  return hook === undefined && (RUNNING_KINDS.has(kind) || (group.includes('.') && !group.endsWith('.k8s.io')));
 }
 
 /** By kind, as kubectl takes them: `['configmap', 'a b']`. */

@@ -131,6 +131,6 @@ function chunkName(name: string, index: number): string {
 
 function parseReference(reference: string): { name: string; chunks: number; digest: string } {
   const match = /^(?<name>render-\S+) (?<chunks>[1-9]\d{0,2}) (?<digest>sha256:[0-9a-f]{64})$/.exec(reference)?.groups;
-  if (!match) throw new Error(`"${reference}" is no reference to a stored set`);
+  if (!match) throw new LostSetError(`"${reference}" is no reference to a stored set`);
   return { name: match['name'] ?? '', chunks: Number(match['chunks']), digest: match['digest'] ?? '' };
 }

@@ -1,6 +1,7 @@
 import { HOOK_LABEL, isOnDelete } from '@steward/shared';
 import type { KubeClient, KubeObject } from '../../kube/client.ts';
 import { WATCHED } from '../../collect/namespace-objects.ts';
+import { isWorkloadKind, type WorkloadKind } from '../../collect/objects/workload.ts';
 import { isKubeError } from '../../kube/error.ts';
 import { persist } from '../../operations/persist.ts';
 import { inParallel } from '../../parallel.ts';
@@ -8,10 +9,9 @@ import { done, type Outcome } from '../outcome.ts';
 import { isClaim } from '../plan/claims.ts';
 import { refusalOf } from '../plan/refusal.ts';
 
-const WORKLOADS = ['Deployment', 'StatefulSet', 'DaemonSet'] as const;
 const OTHERS = ['Job', 'PersistentVolumeClaim', 'Service', 'Pod'] as const;
 const CLAIM = WATCHED.PersistentVolumeClaim.ref;
-export type TargetKind = (typeof WORKLOADS)[number] | (typeof OTHERS)[number];
+export type TargetKind = WorkloadKind | (typeof OTHERS)[number];
 
 /** An object that a rollout waits for. */
 export interface Target {
@@ -55,16 +55,15 @@ async function loadTarget(
 ): Promise<Target | undefined> {
   const { kind, metadata } = object;
   const { name, namespace } = metadata;
-  const workload = WORKLOADS.find((known) => known === kind);
   const mustEnd = metadata.labels?.[HOOK_LABEL] !== undefined;
   if (isClaim(object)) {
     const claim = await persist(() => kube.get(CLAIM, namespace, name, { signal }), signal);
     if (!claim || claim.metadata.deletionTimestamp !== undefined) return undefined;
   }
-  if (!workload) return { kind: kind as TargetKind, name, uid: '', generation: 0, mustEnd };
-  const live = await persist(() => kube.get(WATCHED[workload].ref, namespace, name, { signal }), signal);
+  if (!isWorkloadKind(kind)) return { kind: kind as TargetKind, name, uid: '', generation: 0, mustEnd };
+  const live = await persist(() => kube.get(WATCHED[kind].ref, namespace, name, { signal }), signal);
   const { uid = '', generation = 0 } = live?.metadata ?? {};
-  return { kind: workload, name, uid, generation, mustReplace: evicts && isOnDelete(object) };
+  return { kind, name, uid, generation, mustReplace: evicts && isOnDelete(object) };
 }
 
 /** Whether there is something to wait for. */
@@ -73,5 +72,5 @@ export function isTarget({ kind }: { kind: string }): boolean {
 }
 
 function isTargetKind(kind: string): kind is TargetKind {
-  return [...WORKLOADS, ...OTHERS].some((known) => known === kind);
+  return isWorkloadKind(kind) || OTHERS.some((known) => known === kind);
 }

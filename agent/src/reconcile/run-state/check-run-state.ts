@@ -7,6 +7,7 @@ import {
   type ReleaseRemedies,
   type RunState,
 } from '@steward/shared';
+import { isWorkloadKind } from '../../collect/objects/workload.ts';
 import type { KubeObject } from '../../kube/client.ts';
 import { nameOf } from '../../kube/object.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
@@ -91,9 +92,7 @@ function checkRestart(
   { evicts = false }: Offered,
 ): Outcome<string[]> {
   if (wanted.restartToken === undefined || wanted.restartToken === present.restartToken) return done([]);
-  const workloads = objects.filter(
-    (object) => namesOf([object], ['Deployment', 'StatefulSet', 'DaemonSet']).length > 0,
-  );
+  const workloads = objects.filter((object) => isOf(object, 'apps') && isWorkloadKind(object.kind));
   if (workloads.length === 0) return failed('unknown-workload', 'this release has nothing that can be restarted');
   const waiting = workloads.filter(isOnDelete).map(nameOf);
   if (waiting.length === 0) return done([]);

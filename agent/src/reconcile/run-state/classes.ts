@@ -48,7 +48,7 @@ export function classify(desired: DesiredState, status: InstallationStatus): Cla
 }
 
 /** How it ends the installation; undefined when it does not. */
-export function endOf({ action, operation: { kind } }: DesiredState): 'uninstall' | 'leave' | undefined {
+export function endKindOf({ action, operation: { kind } }: DesiredState): 'uninstall' | 'leave' | undefined {
   if (kind === 'leave') return kind;
   return action === 'remove' || kind === 'uninstall' ? 'uninstall' : undefined;
 }
@@ -58,7 +58,7 @@ function beginningOrEnd(
   desired: DesiredState,
   { history, inventory }: InstallationStatus,
 ): Classified['kinds'] | undefined {
-  const end = endOf(desired);
+  const end = endKindOf(desired);
   if (end !== undefined) return [end];
   const { generation, operation } = desired;
   const { kind } = operation;

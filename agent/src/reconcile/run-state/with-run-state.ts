@@ -1,5 +1,5 @@
 import { AS_RELEASED, JOB_TTL, problemOfScale, type ReleaseRemedies, type RunState } from '@steward/shared';
-import { STOPPED_ANNOTATION } from '../../collect/objects/workload.ts';
+import { isWorkloadKind, STOPPED_ANNOTATION } from '../../collect/objects/workload.ts';
 import type { KubeObject } from '../../kube/client.ts';
 import { nameOf } from '../../kube/object.ts';
 import { AS_SIGNED } from '../../operations/installation/image-source.ts';
@@ -19,8 +19,6 @@ const NOWHERE = { 'steward.dev/stopped': 'true' };
 /** Unlike a HorizontalPodAutoscaler, KEDA begins again from 0 by itself. */
 const KEDA_PAUSED = { 'autoscaling.keda.sh/paused-replicas': '0' };
 
-const WITH_PODS: ReadonlySet<string> = new Set(['Deployment', 'StatefulSet', 'DaemonSet']);
-
 /**
  * The objects of a release as they are to run. What is stored stays as it was rendered: this is applied each time a set
  * is turned into what is applied, so that no upgrade, repair or way back forgets it. An autoscaler keeps what it scales.
@@ -37,7 +35,7 @@ export function withRunState(
     const name = nameOf(object);
     if (isOf(object, 'batch', 'CronJob')) return runState.stopped ? suspended(object) : object;
     if (isScaledObject(object)) return runState.stopped ? annotated(object, KEDA_PAUSED) : object;
-    if (!isOf(object, 'apps') || !WITH_PODS.has(object.kind)) return object;
+    if (!isOf(object, 'apps') || !isWorkloadKind(object.kind)) return object;
     const sized = withSizes(object, runState, offered);
     const restarted = runState.restartToken === undefined ? sized : withRestart(sized, runState.restartToken);
     if (runState.stopped) return stopped(restarted);

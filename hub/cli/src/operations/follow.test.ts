@@ -206,14 +206,14 @@ describe('cancel', () => {
   it.each([
     ['', { state: 'queued' }, 0, /^$/],
     ['', { state: 'running' }, 1, /^Too late.*\nStop it with --if-under-way roll-back/],
-    [' --if-under-way hold', { state: 'running' }, 0, /^$/],
+    [' --if-under-way hold', { state: 'running' }, 0, /^Its agent is asked to stop it, .*operations watch/],
     [
       '',
       { state: 'running', kind: 'uninstall', phase: 'pre-hooks' },
       1,
       /stop it with --if-under-way hold: nothing is/,
     ],
-    [' --if-under-way hold', { state: 'running', kind: 'uninstall', phase: 'pre-hooks' }, 0, /^$/],
+    [' --if-under-way hold', { state: 'running', kind: 'uninstall', phase: 'pre-hooks' }, 0, /^Its agent is asked/],
     [
       ' --if-under-way hold',
       { state: 'running', kind: 'uninstall' },

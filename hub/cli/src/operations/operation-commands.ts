@@ -140,7 +140,10 @@ async function runCancel({
     note(`Too late: the ${kind} has begun, and goes on to its end.`);
     return EXIT.failed;
   }
-  if (options.ifUnderWay !== undefined) return;
+  if (options.ifUnderWay !== undefined)
+    return note(
+      `Its agent is asked to stop it, if that is not too late. How it ends: steward operations watch ${operation.id}`,
+    );
   note('Too late: it is changing something already, and goes on.');
   note(
     isEnd

@@ -11,7 +11,7 @@ import { loadKeptFields } from '../../render/kept-fields.ts';
 import { Lookups } from '../../render/lookups.ts';
 import type { PackedSet, ReleaseSet, SetMeta } from '../../render/release-set.ts';
 import { unpackSet } from '../../render/release-set.ts';
-import { referenceOf } from '../../render/render-store.ts';
+import { LostSetError, referenceOf } from '../../render/render-store.ts';
 import { renderChart } from '../../render/render-chart.ts';
 import { verifiedRelease } from '../../verify/verify-release.ts';
 import { sentences } from '../../../sentences.ts';
@@ -61,17 +61,17 @@ async function loadSet(run: Run, renderRef: string): Promise<Outcome<PreparedSet
   return done({ set: loaded.value, renderRef });
 }
 
-/** A set that was stored; not when somebody removed or altered its Secrets. */
+/** A set that was stored; not when somebody removed or altered its Secrets. @throws KubeError where they may not be read */
 export async function loadStored(run: Run, renderRef: string): Promise<Outcome<ReleaseSet>> {
-  return orLost(run, () => run.context.renders.load(renderRef));
+  return orLost(() => run.context.renders.load(renderRef));
 }
 
-async function orLost<T>(run: Run, load: () => Promise<T>): Promise<Outcome<T>> {
+async function orLost<T>(load: () => Promise<T>): Promise<Outcome<T>> {
   try {
     return done(await load());
   } catch (error) {
-    run.signal.throwIfAborted();
-    return failed('lost-track', error instanceof Error ? error.message : String(error));
+    if (!(error instanceof LostSetError)) throw error;
+    return failed('lost-track', error.message);
   }
 }
 
@@ -89,7 +89,7 @@ async function setFromHistory(run: Run): Promise<Outcome<PreparedSet>> {
       'digest-mismatch',
       `generation ${entry.generation} ran ${entry.releaseDigest}, not what is asked for`,
     );
-  const packed = await orLost(run, () => run.context.renders.loadPacked(entry.renderRef));
+  const packed = await orLost(() => run.context.renders.loadPacked(entry.renderRef));
   if (!packed.ok) return notKept(entry, packed.failure);
   await awaitRights(run, packed.value.set.meta.permissions);
   // Under its own generation: of an Installation that somebody deletes the newest set counts as what runs.

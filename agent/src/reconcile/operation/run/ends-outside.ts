@@ -1,13 +1,14 @@
 import { isFinal } from '@steward/shared';
-import type { InstallationRecord } from '../../../operations/installation/installation-object.ts';
+import type { InstallationRecord, InstallationStatus } from '../../../operations/installation/installation-object.ts';
 import type { StatusPatch } from '../../../operations/installation/installations.ts';
 import type { OperationRecord } from '../../../operations/journal/operation-object.ts';
 import type { ReconcileContext } from '../../context.ts';
 import { removeSets, unneededSets } from '../../history/good-generations.ts';
 import { readOrRestore } from '../../history/restore-status.ts';
 import { endHooksOf } from '../../hooks/abandon-hooks.ts';
-import { hasEndedWell, UNCERTAIN } from './ends.ts';
-import { isBeforeRemoval, lostEnd, type Interruption } from './interruption.ts';
+import { sentences } from '../../../sentences.ts';
+import { hasEndedWell, UNCERTAIN, type End } from './ends.ts';
+import { isBeforeRemoval, lostEnd, type Interruption, type Left } from './interruption.ts';
 
 /*
  * Ends of operations that no run carries out: before it began, or when it could not be brought to an end of its own. As in ends.ts
@@ -42,20 +43,19 @@ export async function endUnbegun(
  * and only the last word was missing.
  */
 export async function endLost(context: ReconcileContext, record: OperationRecord, signal: AbortSignal): Promise<void> {
-  const { renderRef, state, phase } = record.status;
+  const { renderRef } = record.status;
   const installation = await installationOf(context, record, signal);
   await endHooksOf(context, installation, { operation: record.spec.id, signal });
-  const isDone = hasEndedWell(installation.status, record.spec.generation);
-  const isUnderWay = state === 'running' && !isDone && !isBeforeRemoval(record.spec.desired, phase);
-  const lost = lostEnd(isDone, isUnderWay);
-  const patch = isUnderWay ? { ...UNCERTAIN, message: lost.message } : {};
+  const left = leftBy(record, installation);
+  const lost = lostEnd(left);
+  const patch = left === 'uncertain' ? { ...UNCERTAIN, message: lost.message } : {};
   const unneeded = await writeEnd(context, installation, { renderRef, patch });
   context.journal.lose(record, { ...lost, phase: 'done' });
-  if (isUnderWay) watchAgain(context, installation);
+  if (left === 'uncertain') watchAgain(context, installation);
   await removeSets(context, unneeded);
 }
 
-/** An error that came again and again. */
+/** An error that came again and again. What is written as good stays so, also where only its last word is what meets the error. */
 export async function endGivenUp(
   context: ReconcileContext,
   record: OperationRecord,
@@ -63,15 +63,40 @@ export async function endGivenUp(
 ): Promise<void> {
   const why = error instanceof Error ? error.message : String(error);
   const message = `the agent met an error that it did not expect, several times: ${why}`;
-  const { renderRef, state, phase } = record.status;
+  const { renderRef } = record.status;
   const installation = await installationOf(context, record, signal);
   await endHooksOf(context, installation, { operation: record.spec.id, signal });
-  const isUncertain = state === 'running' && !isBeforeRemoval(record.spec.desired, phase);
-  const patch = isUncertain ? { ...UNCERTAIN, message } : { message };
-  const unneeded = await writeEnd(context, installation, { renderRef, patch });
-  await context.journal.move(record, { state: 'failed', phase: 'done', reason: 'internal', message });
-  if (isUncertain) watchAgain(context, installation);
+  const left = leftBy(record, installation);
+  const unneeded = await writeEnd(context, installation, { renderRef, patch: givenUpPatch(left, message) });
+  await context.journal.move(record, { phase: 'done', ...givenUpEnd(left, message, installation.status) });
+  if (left === 'uncertain') watchAgain(context, installation);
   await removeSets(context, unneeded);
+}
+
+function givenUpPatch(left: Left, message: string): StatusPatch {
+  if (left === 'good') return {};
+  return left === 'uncertain' ? { ...UNCERTAIN, message } : { message };
+}
+
+/** What is good was told in the words of the installation, where it has some: what stays of one that was removed. */
+function givenUpEnd(left: Left, message: string, { message: told = 'all of it is done' }: InstallationStatus): End {
+  return left === 'good'
+    ? { state: 'succeeded', message: sentences(told, `After that ${message}`) }
+    : { state: 'failed', reason: 'internal', message };
+}
+
+function leftBy({ spec, status: { state, phase } }: OperationRecord, { status }: InstallationRecord): Left {
+  const hasChanged = state === 'running' && !isBeforeRemoval(spec.desired, phase);
+  return whatIsLeft(status, { generation: spec.generation, hasChanged });
+}
+
+/** Of an operation that no run brings to its end; `hasChanged` where it may have changed something of the service. */
+export function whatIsLeft(
+  status: InstallationStatus,
+  { generation, hasChanged }: { generation: number; hasChanged: boolean },
+): Left {
+  if (hasEndedWell(status, generation)) return 'good';
+  return hasChanged ? 'uncertain' : 'as-before';
 }
 
 /** What was to be removed, or let go of, was not watched any more. */

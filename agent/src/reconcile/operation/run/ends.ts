@@ -10,7 +10,7 @@ import type { Run } from './run.ts';
 export const UNCERTAIN = { state: 'failed', version: null, releaseDigest: null } as const satisfies StatusPatch;
 
 /** How an operation ends, and why: the installation says the same unless `status` has a message of its own. */
-type End = Pick<Move, 'state' | 'reason' | 'message'>;
+export type End = Pick<Move, 'state' | 'reason' | 'message'>;
 
 /**
  * Ends an operation whose set is no good generation's. The installation is written before the end is told, and names what is still to
@@ -54,7 +54,7 @@ export async function refuse(run: Run, failure: Failure): Promise<void> {
   await endWithoutGeneration(run, { state, ...failure }, { message, ...(isFirst && { state: 'failed' }) });
 }
 
-/** It ended in its first hooks, before anything of the service was changed: what ran before runs on. `more` is what there is to say beside. */
+/** It ended before anything of the service was changed, in its first hooks or since nothing would go: what ran before runs on. `more` is what there is to say beside. */
 export async function endBeforeChange(
   run: Run,
   { reason, message: why }: Failure,

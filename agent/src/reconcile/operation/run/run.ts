@@ -101,6 +101,14 @@ export class Run {
     this.spans = new Spans(input.record.spec.traceparent, input.record.status.spans ?? []);
     this.#isWriting = input.record.status.state === 'running';
     this.#isForGood = isForGood(input.record.spec.desired, input.record.status.phase);
+    this.#haltAsNoted();
+  }
+
+  /** As an earlier life of the agent was told, when that has ended its hooks and nothing more. */
+  #haltAsNoted(): void {
+    const { wayBack, hooks = [] } = this.record.status;
+    const noted = wayBack ? undefined : hooks.find(({ cancelled }) => cancelled)?.cancelled;
+    if (noted) this.halt(new Halt(noted.ifUnderWay, noted.requestedBy));
   }
 
   /** Ends what changes the cluster: on the way back only the end of the agent does. */
