@@ -5,7 +5,7 @@ import { STOPPED_ANNOTATION } from '../../collect/objects/workload.ts';
 import type { KubeClient, KubeObject } from '../../kube/client.ts';
 import { persist, type PersistOptions } from '../../operations/persist.ts';
 import { changesBetween } from '../fields/changed-fields.ts';
-import { endOf } from '../hooks/hook-object.ts';
+import { howFarEnded } from '../hooks/hook-object.ts';
 import { makersIn } from './claim-makers.ts';
 
 /**
@@ -54,7 +54,7 @@ export function turnsPods(live: KubeObject, after: KubeObject): boolean {
 
 /** Whether pods end when this goes, which lives: not where none are asked for, and not where they end already. Pure. */
 export function endsPods(live: KubeObject): boolean {
-  return live.metadata.deletionTimestamp === undefined && countOf(live) > 0 && endOf(live) !== 'over';
+  return live.metadata.deletionTimestamp === undefined && countOf(live) > 0 && howFarEnded(live) !== 'over';
 }
 
 /** How many pods a workload asks for. */
