@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { ChartHook, IfUnderWay, OperationPhase } from '@steward/shared';
+import { OPERATION_LABEL, type ChartHook, type IfUnderWay, type OperationPhase } from '@steward/shared';
+import { KubeError } from '../kube/error.ts';
 import { NamespaceView } from '../collect/namespace-view.ts';
 import type { ResultRecord } from '../link/link.ts';
 import { createLog } from '../log.ts';
@@ -23,6 +24,7 @@ import { Schedules } from './schedule/schedules.ts';
 const api = '/apis/steward.dev/v1alpha1/namespaces/ns';
 const desired = FIRST_PUSH;
 const { id } = desired.operation;
+const job = '/apis/batch/v1/namespaces/ns/jobs/migrate';
 const renderRef = `render-shop-g1 1 sha256:${'b'.repeat(64)}`;
 
 let server: FakeApiServer;
@@ -165,16 +167,51 @@ it.each(['at', 'after'])(
   },
 );
 
-it('lets no hook run on of what is under way and whose stored set is lost', async () => {
-  const record = await underWay();
+it.each(['made', 'failed'] as const)(
+  'lets no hook run on of what is under way and whose stored set is lost, noted as %s',
+  async (state) => {
+    const record = await underWay();
+    const at = '2026-01-01T00:00:00Z';
+    const begun = { event: 'pre-upgrade', hook: 'Job/migrate', name: 'migrate', state, at } as const;
+    await context.journal.note(record, { hooks: [begun] });
+    const metadata = { name: 'migrate', namespace: 'ns', labels: { [OPERATION_LABEL]: id } };
+    const { uid = '' } = server.put(job, { apiVersion: 'batch/v1', kind: 'Job', metadata }).metadata;
+    const made = {
+      group: 'batch',
+      version: 'v1',
+      kind: 'Job',
+      namespace: 'ns',
+      name: 'migrate',
+      uid,
+      hook: begun.hook,
+    };
+    await context.installations.write('shop', { inventory: [made] });
+    context.renders.load = () => Promise.reject(new LostSetError('somebody deleted it'));
+    queue.wake();
+    await queue.stop();
+    expect(sent.at(-1)).toMatchObject({ state: 'failed' });
+    expect(record.status.hooks).toEqual([expect.objectContaining({ hook: 'Job/migrate', state: 'failed' })]);
+    expect(server.object(job)).toBeUndefined();
+  },
+);
+
+it('says why it was to go back, and why it cannot, where what it is to put back may not be read', async () => {
+  const record = await underWay(desired, 'roll-back');
   const at = '2026-01-01T00:00:00Z';
-  const begun = { event: 'pre-upgrade', hook: 'Job/migrate', name: 'migrate', state: 'made', at } as const;
-  await context.journal.note(record, { hooks: [begun] });
-  context.renders.load = () => Promise.reject(new LostSetError('somebody deleted it'));
+  const wayBack = {
+    reason: 'rollout-deadline',
+    message: 'not ready',
+    generation: 1,
+    deadlineAt: '2100-01-01T00:00:00Z',
+  } as const;
+  await context.journal.note(record, { wayBack });
+  const history = [{ generation: 1, version: '1.0.0', releaseDigest: 'r', parametersDigest: 'p', renderRef, at }];
+  await context.installations.write('shop', { history });
+  context.renders.load = () => Promise.reject(new KubeError('no', { status: 403, reason: 'Forbidden' }));
   queue.wake();
   await queue.stop();
-  expect(sent.at(-1)).toMatchObject({ state: 'failed' });
-  expect(record.status.hooks).toEqual([expect.objectContaining({ hook: 'Job/migrate', state: 'failed' })]);
+  const message = expect.stringMatching(/stored set of generation 1.*not ready/s);
+  expect(sent.at(-1)).toMatchObject({ state: 'failed', reason: 'way-back-failed', message });
 });
 
 /** Notes this one as begun, and ends it as an earlier life of the agent that was told to stop, and was killed then. */

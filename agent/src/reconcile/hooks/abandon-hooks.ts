@@ -12,6 +12,12 @@ const WIDTH = 4;
 /** Ends hooks that were begun and have not come to their end, for an operation that goes no further, also since it was told to stop. */
 export async function abandonHooks(run: Run, why: Halt | { message: string }): Promise<void> {
   const { context, record, installation, signal } = run;
+  await noteAbandoned(run, why);
+  // Also of one whose end an earlier life has noted.
+  await endHooksOf(context, installation, { operation: record.spec.id, signal });
+}
+
+async function noteAbandoned({ context, record }: Run, why: Halt | { message: string }): Promise<void> {
   const { hooks: begun = [] } = record.status;
   if (!begun.some(isOpen)) return;
   const at = context.now().toISOString();
@@ -19,7 +25,6 @@ export async function abandonHooks(run: Run, why: Halt | { message: string }): P
   const end = { state: 'failed' as const, message, at, ...(why instanceof Halt && { cancelled: noteOf(why) }) };
   const hooks = begun.map((known) => (isOpen(known) ? { ...known, ...end } : known));
   await context.journal.note(record, { hooks });
-  await endHooksOf(context, installation, { operation: record.spec.id, signal });
 }
 
 function noteOf({ ifUnderWay, requestedBy }: Halt): NonNullable<HookRecord['cancelled']> {

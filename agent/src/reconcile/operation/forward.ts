@@ -38,7 +38,7 @@ export async function applySet(
   const watched = kindsToWatch(set.meta.permissions);
   const metrics = set.meta.metrics ?? null;
   const replaced = plan.value.objects.flatMap(({ replacement }) => replacement?.claimMakers ?? []);
-  const makers = mergedMakers(await loadMakers(run, run.whileWorking), [...makersIn(set.objects), ...replaced]);
+  const makers = mergedMakers(await loadMakers(run), [...makersIn(set.objects), ...replaced]);
   // What an uninstall has left unfinished is whole again from here on.
   const also = { watched, metrics, claimMakers: makers, removalOf: null };
   await run.writeInventory(mergedInventory(inventory, coming), also);

@@ -9,6 +9,7 @@ import { deadlineOf } from './run/deadline.ts';
 import { applySet, rollOut } from './forward.ts';
 import { sentences } from '../../sentences.ts';
 import { endWithoutGeneration, UNCERTAIN } from './run/ends.ts';
+import { orRefused, refuse } from '../plan/plan-object.ts';
 import { loadStored } from './prepare/prepare-set.ts';
 import { awaitRightsBack } from './rights-back.ts';
 import type { Run } from './run/run.ts';
@@ -88,9 +89,10 @@ function lastsMs({ deadlineSeconds }: SetMeta): number {
   return Math.max(deadlineSeconds * 1_000, MIN_DEADLINE_MS);
 }
 
-/** As it ran then: a scale that did not come up is taken back too. */
+/** As it ran then: a scale that did not come up is taken back too. What may not be read is not put back. */
 async function loadSet(run: Run, good: HistoryEntry): Promise<Outcome<ReleaseSet>> {
-  const stored = await loadStored(run, good.renderRef);
+  const what = `the stored set of generation ${good.generation}`;
+  const stored = await orRefused(() => loadStored(run, good.renderRef).catch((error: unknown) => refuse(error, what)));
   return stored.ok ? done(asItStands(stored.value, good, run.installation.status.schedule)) : stored;
 }
 

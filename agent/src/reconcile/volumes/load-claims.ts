@@ -3,6 +3,7 @@ import type { ClaimMaker } from '../../collect/objects/storage.ts';
 import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
 import { listAllowed } from '../adopt/listable-kinds.ts';
 import type { Run } from '../operation/run/run.ts';
+import { LostSetError } from '../render/render-store.ts';
 import { makersIn, mergedMakers } from './claim-makers.ts';
 import { whoseClaims, type WhoseClaims } from './whose-claims.ts';
 
@@ -18,14 +19,14 @@ export async function loadClaims(
   const refs = [WATCHED.PersistentVolumeClaim.ref, WATCHED.StatefulSet.ref];
   const [[claims = [], sets], makers] = await Promise.all([
     listAllowed(kube, refs, { namespace, signal }),
-    loadMakers(run, signal),
+    loadMakers(run),
   ]);
   const inventory = [...status.inventory, ...also.inventory];
   return whoseClaims({ claims, sets, inventory, makers: mergedMakers(makers, also.makers) });
 }
 
 /** As written down; of an installation of before that was done, what its stored sets tell. */
-export async function loadMakers({ context, installation }: Run, signal: AbortSignal): Promise<ClaimMaker[]> {
+export async function loadMakers({ context, installation }: Run): Promise<ClaimMaker[]> {
   const { claimMakers, history } = installation.status;
   if (claimMakers) return claimMakers;
   let makers: ClaimMaker[] = [];
@@ -33,7 +34,7 @@ export async function loadMakers({ context, installation }: Run, signal: AbortSi
     try {
       makers = mergedMakers(makers, makersIn((await context.renders.load(renderRef)).objects));
     } catch (error) {
-      signal.throwIfAborted();
+      if (!(error instanceof LostSetError)) throw error;
       context.log.warn('volumes of a stored set that is gone are not known', {
         installation: installation.name,
         error,
