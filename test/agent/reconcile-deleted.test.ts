@@ -269,7 +269,8 @@ describe('an Operation object that somebody deletes while the agent is away', ()
     await remove('operation', `op-${upgrade}`);
     await expectForsaken(want);
     expect(fieldAt(await fixture.get('ConfigMap', want.name, want.namespace), ['data', 'text'])).toBe('b');
-    expect(await fixture.get('Secret', `render-${want.name}-g2`)).toBeUndefined();
+    const isGone = async () => (await fixture.get('Secret', `render-${want.name}-g2`)) === undefined;
+    await waitUntil(isGone, { what: 'its set to be gone' });
   });
 
   it('in its first hook is no less under way, and the hook does not go on', async () => {
