@@ -179,7 +179,12 @@ describe('a turn of a schedule', () => {
     });
 
     it.each<[string, World, number | undefined]>([
-      ['which run', { live: [web, nightly, db()] }, 1],
+      ['which run', { live: [web, nightly, db()], claims }, 1],
+      [
+        'but for those of a pod that never came up',
+        { live: [web, nightly, db()], claims: claims.slice(0, 1) },
+        undefined,
+      ],
       ['which are all there though it is gone', { claims }, 1],
       [
         'but for a count that an autoscaler has not come to',
