@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { PAUSED_ANNOTATION, type RunState } from '@steward/shared';
+import { STOPPED_ANNOTATION } from '../../collect/objects/workload.ts';
 import type { KubeObject } from '../../kube/client.ts';
 import { KubeError } from '../../kube/error.ts';
 import type { InstallationStatus, InventoryEntry } from '../../operations/installation/installation-object.ts';
@@ -194,6 +195,15 @@ describe('a turn of a schedule', () => {
     ])('its stop remembers that it had them, %s', async (_what, world, hadClaims) => {
       const { turn: end, status } = await turn({ extra: db(), ...world });
       expect([end, status.schedule]).toEqual(['done', stoppedAt(hadClaims)]);
+    });
+
+    it('its stop goes on after its first half, though a claim was never made', async () => {
+      const half = { ...db(0), metadata: { ...db().metadata, annotations: { [STOPPED_ANNOTATION]: 'true' } } };
+      const schedule = { ...stoppedAt(), isTurning: true };
+      const live = [web, nightly, half];
+      const { turn: end, applied, status } = await turn({ extra: db(), live, claims: claims.slice(0, 1), schedule });
+      expect([end, status.schedule]).toEqual(['done', stoppedAt()]);
+      expect(applied.find(({ kind }) => kind === 'Deployment')).toMatchObject({ spec: { replicas: 0 } });
     });
 
     it.each<[string, World]>([

@@ -2,7 +2,7 @@ import { fieldAt } from '@steward/shared';
 import { nameOf } from '../../kube/object.ts';
 import type { KubeObject } from '../../kube/client.ts';
 import { inParallel } from '../../parallel.ts';
-import { ownPart } from '../fields/never-ours.ts';
+import { isStopped, ownPart } from '../fields/never-ours.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
 import { findObject, type ObjectPlanInput } from '../plan/plan-object.ts';
 import { claimsGone, findMissingClaims } from '../volumes/missing-claims.ts';
@@ -42,6 +42,8 @@ export async function checkClaims(
 /** Of those that are missing at a stop: of pods that somebody ended. */
 async function findLost(set: KubeObject, live: KubeObject | undefined, input: ObjectPlanInput): Promise<string[]> {
   if (!live) return findMissingClaims(set, live, input);
+  // By this very turn, which is taken up again.
+  if (isStopped(live)) return [];
   // An autoscaler may never have made as many pods as the set says.
   return findMissingClaims(ownPart(set, live, { ...input, isRepair: true }), live, input);
 }
