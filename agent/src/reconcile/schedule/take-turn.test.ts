@@ -38,12 +38,14 @@ interface World {
   /** One more object of the set. */
   extra?: KubeObject;
   /** What an earlier turn has left. */
-  schedule?: ScheduleStatus;
+  schedule?: ScheduleStatus | undefined;
   at?: number;
   isPaused?: boolean;
   runs?: Partial<RunState>;
   /** Each read of an object of the set ends with it. */
   fault?: KubeError;
+  /** Each change of one, too. */
+  refusal?: KubeError;
 }
 
 interface Turned {
@@ -68,6 +70,7 @@ async function turn({
   isPaused = false,
   runs = {},
   fault,
+  refusal,
 }: World = {}): Promise<Turned> {
   const applied: KubeObject[] = [];
   const all = [...others, web, nightly, ...(extra ? [extra] : [])];
@@ -102,6 +105,7 @@ async function turn({
         return live.find((one) => one.kind === kind && one.metadata.name === name);
       },
       apply: async (one: KubeObject, { dryRun = false }) => {
+        if (!dryRun && refusal) throw refusal;
         if (!dryRun) applied.push(one);
         return { ...one, metadata: { ...one.metadata, uid: one.metadata.name } };
       },
@@ -226,6 +230,18 @@ describe('a turn of a schedule', () => {
       expect([end, applied]).toEqual(['held', []]);
       const held = expect.stringContaining('volume claims of its pods are gone: data-db-0, data-db-1');
       expect(status.schedule).toEqual({ ...stoppedAt(1), held });
+    });
+
+    it('its start that is tried again is held when somebody has deleted their claims since the first try', async () => {
+      const refusal = new KubeError('spec.paused: Invalid value', { status: 422, reason: 'Invalid' });
+      const world = { extra: db(), live: [web, nightly, db(0)], at: morning };
+      const first = await turn({ ...world, claims, schedule: stoppedAt(1), refusal });
+      expect([first.turn, first.status.schedule?.held]).toEqual(['held', expect.stringContaining(refusal.message)]);
+      const { turn: end, applied, status } = await turn({ ...world, schedule: first.status.schedule });
+      expect([end, applied]).toEqual(['held', []]);
+      expect(status.schedule?.held).toContain('volume claims of its pods are gone: data-db-0, data-db-1');
+      const last = await turn({ ...world, claims, schedule: status.schedule });
+      expect([last.turn, last.status.schedule]).toEqual(['done', { isStopped: false }]);
     });
   });
 });
