@@ -13,7 +13,7 @@ export const ScheduleStatus = Type.Object({
   isTurning: Type.Optional(Type.Boolean()),
   /** Of the window in which it is stopped. */
   until: Type.Optional(Type.String({ format: 'date-time' })),
-  /** The generation whose StatefulSets had the volume claims of all their pods when it was stopped: what is not there later was deleted meanwhile. */
+  /** The generation of whose StatefulSets all pods had their volume claims when it was stopped: one that is not there later was deleted meanwhile. */
   hadClaims: Type.Optional(Type.Integer()),
   /** Somebody has started it in a window: that one counts no more. */
   overriddenUntil: Type.Optional(Type.String({ format: 'date-time' })),

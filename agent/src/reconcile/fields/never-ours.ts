@@ -95,7 +95,8 @@ function isCountOurs(owned: OwnedFields): boolean {
   return REPLICAS.reduce<OwnedFields | undefined>(ownedInside, owned) !== undefined;
 }
 
-function isStopped({ metadata }: KubeObject): boolean {
+/** By hand or by its schedule. */
+export function isStopped({ metadata }: KubeObject): boolean {
   return metadata.annotations?.[STOPPED_ANNOTATION] !== undefined;
 }
 

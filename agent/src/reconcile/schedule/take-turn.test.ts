@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { PAUSED_ANNOTATION, type RunState } from '@steward/shared';
+import { STOPPED_ANNOTATION } from '../../collect/objects/workload.ts';
 import type { KubeObject } from '../../kube/client.ts';
 import { KubeError } from '../../kube/error.ts';
 import type { InstallationStatus, InventoryEntry } from '../../operations/installation/installation-object.ts';
@@ -37,12 +38,14 @@ interface World {
   /** One more object of the set. */
   extra?: KubeObject;
   /** What an earlier turn has left. */
-  schedule?: ScheduleStatus;
+  schedule?: ScheduleStatus | undefined;
   at?: number;
   isPaused?: boolean;
   runs?: Partial<RunState>;
   /** Each read of an object of the set ends with it. */
   fault?: KubeError;
+  /** Each change of one, too. */
+  refusal?: KubeError;
 }
 
 interface Turned {
@@ -67,6 +70,7 @@ async function turn({
   isPaused = false,
   runs = {},
   fault,
+  refusal,
 }: World = {}): Promise<Turned> {
   const applied: KubeObject[] = [];
   const all = [...others, web, nightly, ...(extra ? [extra] : [])];
@@ -101,6 +105,7 @@ async function turn({
         return live.find((one) => one.kind === kind && one.metadata.name === name);
       },
       apply: async (one: KubeObject, { dryRun = false }) => {
+        if (!dryRun && refusal) throw refusal;
         if (!dryRun) applied.push(one);
         return { ...one, metadata: { ...one.metadata, uid: one.metadata.name } };
       },
@@ -179,7 +184,12 @@ describe('a turn of a schedule', () => {
     });
 
     it.each<[string, World, number | undefined]>([
-      ['which run', { live: [web, nightly, db()] }, 1],
+      ['which run', { live: [web, nightly, db()], claims }, 1],
+      [
+        'but for those of a pod that never came up',
+        { live: [web, nightly, db()], claims: claims.slice(0, 1) },
+        undefined,
+      ],
       ['which are all there though it is gone', { claims }, 1],
       [
         'but for a count that an autoscaler has not come to',
@@ -189,6 +199,15 @@ describe('a turn of a schedule', () => {
     ])('its stop remembers that it had them, %s', async (_what, world, hadClaims) => {
       const { turn: end, status } = await turn({ extra: db(), ...world });
       expect([end, status.schedule]).toEqual(['done', stoppedAt(hadClaims)]);
+    });
+
+    it('its stop goes on after its first half, though a claim was never made', async () => {
+      const half = { ...db(0), metadata: { ...db().metadata, annotations: { [STOPPED_ANNOTATION]: 'true' } } };
+      const schedule = { ...stoppedAt(), isTurning: true };
+      const live = [web, nightly, half];
+      const { turn: end, applied, status } = await turn({ extra: db(), live, claims: claims.slice(0, 1), schedule });
+      expect([end, status.schedule]).toEqual(['done', stoppedAt()]);
+      expect(applied.find(({ kind }) => kind === 'Deployment')).toMatchObject({ spec: { replicas: 0 } });
     });
 
     it.each<[string, World]>([
@@ -211,6 +230,18 @@ describe('a turn of a schedule', () => {
       expect([end, applied]).toEqual(['held', []]);
       const held = expect.stringContaining('volume claims of its pods are gone: data-db-0, data-db-1');
       expect(status.schedule).toEqual({ ...stoppedAt(1), held });
+    });
+
+    it('its start that is tried again is held when somebody has deleted their claims since the first try', async () => {
+      const refusal = new KubeError('spec.paused: Invalid value', { status: 422, reason: 'Invalid' });
+      const world = { extra: db(), live: [web, nightly, db(0)], at: morning };
+      const first = await turn({ ...world, claims, schedule: stoppedAt(1), refusal });
+      expect([first.turn, first.status.schedule?.held]).toEqual(['held', expect.stringContaining(refusal.message)]);
+      const { turn: end, applied, status } = await turn({ ...world, schedule: first.status.schedule });
+      expect([end, applied]).toEqual(['held', []]);
+      expect(status.schedule?.held).toContain('volume claims of its pods are gone: data-db-0, data-db-1');
+      const last = await turn({ ...world, claims, schedule: status.schedule });
+      expect([last.turn, last.status.schedule]).toEqual(['done', { isStopped: false }]);
     });
   });
 });

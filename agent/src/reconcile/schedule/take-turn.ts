@@ -48,13 +48,19 @@ export async function takeTurn(context: ReconcileContext, name: string, signal: 
   const planned = await plan(context, installation, { good, before }, signal);
   if (!planned.ok) return hold(context, name, before, planned.failure.message);
   const { turned, ...toDo } = planned.value;
-  const turning = { ...turned, isTurning: true };
+  const turning = turningTo(turned, before);
   await write(context, name, turning);
   const applied = await apply(context, installation, toDo, signal);
   if (!applied.ok) return hold(context, name, turning, applied.failure.message);
   await write(context, name, turned);
   tell(context, installation, due);
   return 'done';
+}
+
+/** While not all is applied: what has not been started yet may still lose its volumes. */
+function turningTo(turned: ScheduleStatus, before: ScheduleStatus | undefined): ScheduleStatus {
+  const known = before?.hadClaims !== undefined && { hadClaims: before.hadClaims };
+  return { ...known, ...turned, isTurning: true };
 }
 
 const UNCERTAIN =

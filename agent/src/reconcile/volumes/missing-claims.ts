@@ -10,14 +10,16 @@ const MAX_NAMED = 5;
 
 /**
  * Names of the claims that are gone of the pods which a StatefulSet is to have and does not have yet: Kubernetes makes empty ones in
- * their place. After five `and more` stands for the rest. `live`: as it is now, if it is. @throws Refused when they cannot be looked for
+ * their place. After five `and more` stands for the rest. `live`: as it is now, if it is; `from`: how many it has, unless told.
+ * @throws Refused when they cannot be looked for
  */
 export async function findMissingClaims(
   wanted: KubeObject,
   live: KubeObject | undefined,
   { kube, isLate, signal }: Pick<ObjectPlanInput, 'kube' | 'isLate' | 'signal'>,
+  { from = live ? countOf(live) : 0 }: { from?: number } = {},
 ): Promise<string[]> {
-  const [from, to] = [live ? countOf(live) : 0, live && !saysCount(wanted) ? countOf(live) : countOf(wanted)];
+  const to = live && !saysCount(wanted) ? countOf(live) : countOf(wanted);
   if (wanted.kind !== 'StatefulSet' || from >= to || templatesOf(wanted).length === 0) return [];
   const { ref } = WATCHED.PersistentVolumeClaim;
   const namespace = wanted.metadata.namespace ?? '';
