@@ -7,12 +7,10 @@ import { isKubeError } from '../../kube/error.ts';
 import { nameOf } from '../../kube/object.ts';
 import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
 import { inParallel } from '../../parallel.ts';
-import { sentences } from '../../sentences.ts';
 import { loadOthers } from '../adopt/others.ts';
 import { findVery } from '../execute/find-very.ts';
 import { executeStep } from '../execute/steps.ts';
 import { allOf, done, failed, type Outcome } from '../outcome.ts';
-import { goingClaim } from '../plan/claims.ts';
 import { entryName, entryOf, inventoryKey, mergedInventory, reasonToKeep } from '../plan/inventory.ts';
 import { inOrderOfRemoval } from '../plan/kind-order.ts';
 import { orRefused, refuse } from '../plan/plan-object.ts';
@@ -35,6 +33,14 @@ export interface Removal {
   /** What is in the namespace and is not this installation's: nobody's business but the customer's. */
   others: string[];
   makers: ClaimMaker[];
+  lost: LostClaim[];
+}
+
+/** One that somebody is deleting and nobody agreed to lose: it goes when pods of these end, which go. */
+export interface LostClaim {
+  claim: KubeObject;
+  isOwn: boolean;
+  users: KubeObject[];
 }
 
 const FIRST_LOOK_MS = 200;
@@ -44,8 +50,7 @@ const CLAIM = WATCHED.PersistentVolumeClaim.ref;
 
 /**
  * What is there, and what becomes of it. What the agent may not look at stays: no grant names it any more. But for what it was agreed to
- * remove: the rights for that went since, and without them it fails. It fails too when somebody is deleting a claim that nobody agreed
- * to lose under pods that would go: they may be the last that keep the data.
+ * remove: the rights for that went since, and without them it fails.
  */
 export async function planRemoval(run: Run, signal: AbortSignal): Promise<Outcome<Removal>> {
   const { deleteVolumes } = run.record.spec.desired;
@@ -63,13 +68,13 @@ export async function planRemoval(run: Run, signal: AbortSignal): Promise<Outcom
     return { entry, live, keep, wave: live ? waveOf(live) : 0 };
   });
   const going = found.flatMap(({ entry, live, keep }) => (live && !keep && entry.hook === undefined ? [live] : []));
-  const message = tellLost(run, going, claims);
-  if (message !== undefined) return failed('apply-refused', message);
+  const lost = findLost(run, going, claims);
   return done({
     goes: found.filter(({ keep }) => !keep).map(({ entry, wave }) => ({ entry, wave })),
     stays: found.filter(({ keep, live }) => keep && !isGoing(live)).map(({ entry }) => entry),
-    others: [...workloads, ...others.map(nameOf)],
+    others: [...workloads, ...others.filter((other) => !lost.some(({ claim }) => claim === other)).map(nameOf)],
     makers,
+    lost,
   });
 }
 
@@ -80,20 +85,16 @@ export async function loadOwn(run: Run, signal: AbortSignal): Promise<WhoseClaim
   return { ...claims, entries: mergedInventory(run.installation.status.inventory, own) };
 }
 
-/** Of a claim that nobody agreed to lose and that would go with the pods of what goes. */
-function tellLost(
-  { installation: { name }, record }: Run,
-  goes: readonly KubeObject[],
-  { own, others, sets }: WhoseClaims,
-): string | undefined {
+function findLost({ record }: Run, goes: readonly KubeObject[], { own, others, sets }: WhoseClaims): LostClaim[] {
   const standing = goes.filter((live) => !isGoing(live));
   const uids = new Set(standing.map(({ metadata }) => metadata.uid));
   const made = sets.filter(({ metadata }) => metadata.ownerReferences?.some(({ uid }) => uids.has(uid)));
+  const ending = [...standing, ...made].filter(endsPods);
   const claims = record.spec.desired.deleteVolumes ? others : [...own, ...others];
-  const lost = goingAmong(claims, [...standing, ...made].filter(endsPods));
-  if (!lost) return undefined;
-  const instead = `If nobody needs what is in its volumes: steward uninstall ${name} --delete-volumes`;
-  return sentences(goingClaim(lost, name, 'and uninstall again'), ...(own.includes(lost) ? [instead] : []));
+  return claims.filter(isGoing).flatMap((claim) => {
+    const users = ending.filter((live) => goingAmong([claim], [live]));
+    return users.length > 0 ? [{ claim, isOwn: own.includes(claim), users }] : [];
+  });
 }
 
 /** By somebody's hand; what is to stay does not, then. */

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { KubeError } from '../../kube/error.ts';
 import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
 import { inventoryKey } from '../plan/inventory.ts';
@@ -60,78 +60,6 @@ it.each([
   if (!removal.ok) throw new Error(removal.failure.message);
   expect(removal.value.stays.map(({ name }) => name)).toEqual(stays);
   expect(removal.value.goes).toHaveLength(1 - stays.length);
-});
-
-describe('of a claim that somebody is deleting', () => {
-  const deletionTimestamp = '2026-11-28T12:00:00Z';
-  const spec = { volumeClaimTemplates: [{ metadata: { name: 'data' }, spec: {} }] };
-  const template = { spec: { volumes: [{ name: 'data', persistentVolumeClaim: { claimName: 'data' } }] } };
-  const set = { kind: 'StatefulSet', spec };
-  const stopped = { kind: 'StatefulSet', spec: { ...spec, replicas: 0 } };
-  const operated = { ...set, metadata: { ownerReferences: [{ kind: 'Database', name: 'a', uid: 'Database' }] } };
-  const naming = { kind: 'Deployment', spec: { template } };
-  const ended = { status: { conditions: [{ type: 'Complete', status: 'True' }] } };
-  const itself = { metadata: { deletionTimestamp } };
-
-  type Part = { kind: string; metadata?: object };
-  /** Of an inventory of all of these but what has an owner, beside that claim. */
-  async function planned(parts: readonly Part[], name: string, deleteVolumes = false): Promise<unknown> {
-    const objects = parts.map((part) => {
-      const metadata = { name: 'a', namespace: 'n', uid: part.kind, ...part.metadata };
-      return { ...part, apiVersion: 'a.example/v1', metadata };
-    });
-    const metadata = { name, namespace: 'n', uid: 'v', deletionTimestamp };
-    const claim = { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata };
-    const inventory = objects
-      .filter(({ metadata }) => !('ownerReferences' in metadata))
-      .map(({ kind }) => ({ group: 'a.example', version: 'v1', kind, namespace: 'n', name: 'a', uid: kind }));
-    const found = (kind: string): object[] => [...objects, claim].filter((one) => one.kind === kind);
-    const run = {
-      record: { spec: { desired: { deleteVolumes } }, status: { state: 'accepted' } },
-      installation: { name: 'shop', namespace: 'n', status: { history: [], inventory } },
-      context: {
-        now: () => new Date(),
-        kube: {
-          missingAccess: async () => [],
-          list: async ({ kind }: { kind: string }) => found(kind),
-          servedAs: async (one: object) => one,
-          get: async ({ kind }: { kind: string }) => found(kind)[0],
-        },
-      },
-    };
-    const removal = await planRemoval(run as unknown as Run, AbortSignal.timeout(4_000));
-    return removal.ok ? removal.value.stays.length : removal.failure.message;
-  }
-
-  const then = 'Then let it go: steward stop shop; and uninstall again';
-  const instead = '. If nobody needs what is in its volumes: steward uninstall shop --delete-volumes';
-
-  it.each([
-    { of: 'that its StatefulSet made', parts: [set], claim: 'data-a-0', ways: then + instead },
-    { of: "that its operator's StatefulSet made", parts: [{ kind: 'Database' }, operated], ways: then + instead },
-    { of: "of somebody else's that it names", parts: [naming], claim: 'data', ways: then },
-    { of: 'just so with its volumes', parts: [naming], claim: 'data', ways: then, deleteVolumes: true },
-  ])('refuses to end the pods that keep one, with the ways out: $of', async (row) => {
-    const { parts, claim = 'data-a-0', ways, deleteVolumes } = row;
-    const end = await planned(parts, claim, deleteVolumes);
-    expect(end).toContain(`PersistentVolumeClaim/${claim} is being deleted`);
-    expect(end).toMatch(new RegExp(`${ways}$`));
-  });
-
-  it.each([
-    { of: 'its pods have ended', parts: [stopped, { kind: 'ServiceMonitor' }] },
-    {
-      of: 'what has no count is stopped',
-      parts: [{ ...naming, kind: 'DaemonSet', metadata: { annotations: { 'steward.dev/stopped': 'true' } } }],
-      claim: 'data',
-    },
-    { of: 'its Job has ended', parts: [{ ...naming, kind: 'Job', ...ended }], claim: 'data' },
-    { of: 'its pods end already', parts: [{ ...set, ...itself }] },
-    { of: 'its operator ends them already', parts: [{ kind: 'Database', ...itself }, operated] },
-    { of: 'it goes with its volumes', parts: [set], deleteVolumes: true },
-  ])('goes on and does not say that it stays: $of', async ({ parts, claim = 'data-a-0', deleteVolumes }) => {
-    expect(await planned(parts, claim, deleteVolumes)).toBe(0);
-  });
 });
 
 const ENTRIES = {

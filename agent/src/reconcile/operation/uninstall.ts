@@ -16,6 +16,7 @@ import { rememberMakers } from '../volumes/load-claims.ts';
 import { loadDecision, obtainConsent, type Planned } from './prepare/consent.ts';
 import { endBeforeChange, endRemoved, endUnfinished, refuse } from './run/ends.ts';
 import { loadLastGood } from './last-good.ts';
+import { keepClaims, tellLost } from './lost-claims.ts';
 import { awaitRights } from './prepare/rights.ts';
 import { planRemoval, remove, withinAgreed, type Going, type Removal } from './removal.ts';
 import { deadlineOf } from './run/deadline.ts';
@@ -46,7 +47,8 @@ export async function uninstall(run: Run): Promise<void> {
   }
   const { stays, others } = left.value;
   await writeOthers(run, others);
-  const message = `${run.title} is done. ${leftOver(stays, run.installation.namespace, others.length > 0)}`;
+  const rest = leftOver(stays, run.installation.namespace, others.length > 0);
+  const message = sentences(`${run.title} is done`, ...tellLost(left.value), rest);
   await endRemoved(run, { stays, message });
 }
 
@@ -93,7 +95,7 @@ async function abandonLost(run: Run): Promise<string> {
 
 /** What was applied, hooks, and then what the hooks made. @returns what stays */
 async function carryOut(run: Run, set: ReleaseSet | undefined): Promise<Outcome<Removal>> {
-  const removal = await planAgreed(run);
+  const removal = await keepClaims(run, await planAgreed(run), set);
   if (!removal.ok) return removal;
   const { value: agreed } = removal;
   // What goes now is no failure of the service.
@@ -109,17 +111,19 @@ async function carryOut(run: Run, set: ReleaseSet | undefined): Promise<Outcome<
   }
   const ended = await runHooksAt(run, set, momentsOf(run)?.after, 'post-hooks');
   if (!ended.ok) return ended;
-  return run.installation.status.inventory.some(({ hook }) => hook !== undefined) ? removeMade(run) : done(agreed);
+  return run.installation.status.inventory.some(({ hook }) => hook !== undefined)
+    ? removeMade(run, agreed)
+    : done(agreed);
 }
 
 /** What hooks made, by a plan of its own: those after the removal may have made a claim that is to stay. */
-async function removeMade(run: Run): Promise<Outcome<Removal>> {
+async function removeMade(run: Run, { lost }: Removal): Promise<Outcome<Removal>> {
   await enter(run, { phase: 'roll-out', message: 'removing what hooks made', lastsMs: REMOVAL_MS });
   const removal = await planAgreed(run);
   if (!removal.ok) return removal;
   const made = removal.value.goes.filter(({ entry }) => entry.hook !== undefined);
   const removed = await remove(run, { goes: made });
-  return removed.ok ? removal : removed;
+  return removed.ok ? done({ ...removal.value, lost }) : removed;
 }
 
 async function planAgreed(run: Run): Promise<Outcome<Removal>> {
@@ -199,7 +203,7 @@ async function prepare(run: Run, set: ReleaseSet | undefined): Promise<Outcome<P
   if (set) await awaitRights(run, set.meta.permissions, { deletesVolumes: deleteVolumes === true });
   await run.move({ state: run.record.status.state, phase: 'plan', message: `looking at what is there: ${run.title}` });
   const replan = async (): Promise<Outcome<Planned<Removal>>> => {
-    const removal = await planRemoval(run, run.untilWriting);
+    const removal = await keepClaims(run, await planRemoval(run, run.untilWriting), set);
     if (!removal.ok) return removal;
     await writeOthers(run, removal.value.others);
     const hooks = set ? await planHooks(run, set) : done([]);
@@ -209,7 +213,8 @@ async function prepare(run: Run, set: ReleaseSet | undefined): Promise<Outcome<P
   return planned.ok ? run.span('approve', () => obtainConsent(run, planned.value, replan)) : planned;
 }
 
-function describe(run: Run, { goes, stays, others }: Removal, hooks: OperationPlan['changes']): OperationPlan {
+function describe(run: Run, removal: Removal, hooks: OperationPlan['changes']): OperationPlan {
+  const { goes, stays, others } = removal;
   const changes = [
     ...goes.map(({ entry }) => ({ action: 'delete' as const, object: entryName(entry) })),
     ...stays.map((entry) => ({ action: 'keep' as const, object: entryName(entry) })),
@@ -221,7 +226,8 @@ function describe(run: Run, { goes, stays, others }: Removal, hooks: OperationPl
   const again = hasBegunToGo(run)
     ? ['An earlier try has begun to remove what runs: hooks before an uninstall do not run again']
     : [];
-  const summary = sentences(`${run.title}: ${countsOf(changes)}`, ...waves, volumes, ...alien, ...again);
+  const more = [...tellLost(removal), ...alien, ...again];
+  const summary = sentences(`${run.title}: ${countsOf(changes)}`, ...waves, volumes, ...more);
   return toldPlan(summary, [...hooks, ...changes]);
 }
 

@@ -1,0 +1,53 @@
+import { AS_RELEASED } from '@steward/shared';
+import type { KubeObject } from '../../kube/client.ts';
+import { nameOf } from '../../kube/object.ts';
+import { sentences } from '../../sentences.ts';
+import { failed, type Outcome } from '../outcome.ts';
+import { goingClaim } from '../plan/claims.ts';
+import type { ReleaseSet } from '../render/release-set.ts';
+import { withRunState } from '../run-state/with-run-state.ts';
+import { endsPods } from '../volumes/going-claims.ts';
+import type { Removal } from './removal.ts';
+import type { Run } from './run/run.ts';
+import { hasRemovedNothing, wasWhole } from './what-went.ts';
+
+const MAX_NAMED = 3;
+
+/**
+ * Refuses a removal whose pods may be the last that keep a claim where `steward stop` is a way out: the service is whole, nothing of it
+ * is removed yet, and the stop ends all that use the claim. Elsewhere the plan tells what goes: see {@link tellLost}.
+ * @param set of the last good generation; without it nothing can be stopped
+ */
+export async function keepClaims(
+  run: Run,
+  planned: Outcome<Removal>,
+  set: ReleaseSet | undefined,
+): Promise<Outcome<Removal>> {
+  if (!planned.ok || !set || !wasWhole(run)) return planned;
+  const { startedAt } = run.record.status;
+  const stopped = withRunState(set.objects, { ...AS_RELEASED, stopped: true });
+  const names = new Set(stopped.filter((object) => !endsPods(object)).map(nameOf));
+  const found = planned.value.lost.find(
+    ({ claim, users }) => users.every((user) => names.has(nameOf(user))) && isSince(claim, startedAt),
+  );
+  if (!found || (startedAt !== undefined && !(await hasRemovedNothing(run)))) return planned;
+  const { name } = run.installation;
+  const instead = `If nobody needs what is in its volumes: steward uninstall ${name} --delete-volumes`;
+  const words = goingClaim(found.claim, name, 'and uninstall again');
+  return failed('apply-refused', found.isOwn ? sentences(words, instead) : words);
+}
+
+/** What was being deleted before the removal began was in its plan. */
+function isSince({ metadata: { deletionTimestamp = '' } }: KubeObject, startedAt: string | undefined): boolean {
+  return startedAt === undefined || Date.parse(deletionTimestamp) > Date.parse(startedAt);
+}
+
+/** For people: which claims go though nothing of the removal deletes them. */
+export function tellLost({ lost }: Removal): string[] {
+  if (lost.length === 0) return [];
+  const names = lost.slice(0, MAX_NAMED).map(({ claim }) => nameOf(claim));
+  const more = lost.length > MAX_NAMED ? ` and ${lost.length - MAX_NAMED} more` : '';
+  return [
+    `A claim that somebody is deleting goes, with what is in it, when the pods that use it end: ${names.join(', ')}${more}`,
+  ];
+}
