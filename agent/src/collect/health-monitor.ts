@@ -5,7 +5,7 @@ import { sentences } from '../sentences.ts';
 import { boundedHealth } from './bounded-health.ts';
 import { Explanations } from './explanations.ts';
 import { healthOf, type NamespaceHealth } from './health.ts';
-import { MissingWorkloads } from './missing-workloads.ts';
+import { MissingWorkloads, withRemarks } from './missing-workloads.ts';
 import type { NamespaceObjects, WatchedKind } from './namespace-objects.ts';
 import { NamespaceView } from './namespace-view.ts';
 import { ownObjects, type Belongings } from './own-objects.ts';
@@ -94,7 +94,7 @@ export class HealthMonitor {
     const found = this.#look(now.getTime());
     if (!found) return;
     const { recheckAtMs, ...known } = this.#explained(found);
-    const content = boundedHealth({ ...known, reasons: [...known.reasons, ...this.#options.remarks()] });
+    const content = boundedHealth({ ...known, reasons: withRemarks(known.reasons, this.#options.remarks()) });
     this.#recheckAt(recheckAtMs, now.getTime());
     const text = canonicalJson(content);
     if (text === this.#last?.text) return;

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { NamespaceHealth } from './health.ts';
-import { MISSING_PATIENCE_MS, MissingWorkloads } from './missing-workloads.ts';
+import { MISSING_PATIENCE_MS, MissingWorkloads, withRemarks } from './missing-workloads.ts';
 
 const nothing: NamespaceHealth = { health: 'healthy', reasons: [], workloads: [], recheckAtMs: undefined };
 const there: NamespaceHealth = { ...nothing, workloads: [{ kind: 'Deployment', name: 'web', health: 'healthy' }] };
@@ -30,4 +30,15 @@ it('looks among all workloads, also those that a report has no room for', () => 
   const later = missing.add(crowded, ['StatefulSet/db'], MISSING_PATIENCE_MS);
   expect(later).toMatchObject({ health: 'healthy', reasons: [] });
   expect(later.workloads).toHaveLength(200);
+});
+
+it('says why one is not made again instead of how to have it made anew', () => {
+  const ofObject = (code: string, object: string) => ({ code, object, message: code });
+  const reasons = [ofObject('Missing', 'StatefulSet/db'), ofObject('Missing', 'Deployment/web')];
+  const remarks = [ofObject('RepairRefused', 'StatefulSet/db'), ofObject('Drift', 'Deployment/web')];
+  expect(withRemarks(reasons, remarks).map(({ code, object }) => `${code} ${object}`)).toEqual([
+    'Missing Deployment/web',
+    'RepairRefused StatefulSet/db',
+    'Drift Deployment/web',
+  ]);
 });

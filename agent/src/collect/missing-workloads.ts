@@ -1,3 +1,4 @@
+import type { HealthReason } from '@steward/shared';
 import { MAX_WORKLOADS, type NamespaceHealth } from './health.ts';
 
 /** A workload that is not there may have been made this moment, or be about to be left out. */
@@ -35,6 +36,12 @@ export class MissingWorkloads {
   #patienceEndMs(name: string, nowMs: number): number {
     return (this.#sinceMs.get(name) ?? nowMs) + MISSING_PATIENCE_MS;
   }
+}
+
+/** With what is to be said beside. Why one is not made again takes the place of the advice to push, which may bring it back empty. */
+export function withRemarks(reasons: readonly HealthReason[], remarks: readonly HealthReason[]): HealthReason[] {
+  const refused = new Set(remarks.flatMap(({ code, object }) => (code === 'RepairRefused' ? [object] : [])));
+  return [...reasons.filter(({ code, object }) => code !== 'Missing' || !refused.has(object)), ...remarks];
 }
 
 function missingWorkload(object: string): NamespaceHealth['workloads'][number] {
