@@ -32,13 +32,14 @@ it('looks among all workloads, also those that a report has no room for', () => 
   expect(later.workloads).toHaveLength(200);
 });
 
-it('says why one is not made again instead of how to have it made anew', () => {
-  const ofObject = (code: string, object: string) => ({ code, object, message: code });
-  const reasons = [ofObject('Missing', 'StatefulSet/db'), ofObject('Missing', 'Deployment/web')];
-  const remarks = [ofObject('RepairRefused', 'StatefulSet/db'), ofObject('Drift', 'Deployment/web')];
-  expect(withRemarks(reasons, remarks).map(({ code, object }) => `${code} ${object}`)).toEqual([
-    'Missing Deployment/web',
-    'RepairRefused StatefulSet/db',
-    'Drift Deployment/web',
+it('says first why one is not made again, and not how to have it made anew', () => {
+  const reasonOf = (code: string, object: string, message = code) => ({ code, object, message });
+  const reasons = [reasonOf('Missing', 'Deployment/web', 'push'), reasonOf('Missing', 'StatefulSet/db', 'push')];
+  const remarks = [reasonOf('Drift', 'Deployment/web'), reasonOf('RepairRefused', 'StatefulSet/db')];
+  expect(withRemarks(reasons, remarks)).toEqual([
+    reasonOf('RepairRefused', 'StatefulSet/db'),
+    reasonOf('Missing', 'Deployment/web', 'push'),
+    reasonOf('Missing', 'StatefulSet/db', 'somebody deleted it'),
+    reasonOf('Drift', 'Deployment/web'),
   ]);
 });

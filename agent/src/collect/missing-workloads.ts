@@ -38,10 +38,15 @@ export class MissingWorkloads {
   }
 }
 
-/** With what is to be said beside. Why one is not made again takes the place of the advice to push, which may bring it back empty. */
+/** With what is to be said beside. Why one is not made again comes first, and without the advice to push, which may bring it back empty. */
 export function withRemarks(reasons: readonly HealthReason[], remarks: readonly HealthReason[]): HealthReason[] {
-  const refused = new Set(remarks.flatMap(({ code, object }) => (code === 'RepairRefused' ? [object] : [])));
-  return [...reasons.filter(({ code, object }) => code !== 'Missing' || !refused.has(object)), ...remarks];
+  const missing = new Set(reasons.flatMap(({ code, object }) => (code === 'Missing' ? [object] : [])));
+  const why = remarks.filter(({ code, object }) => code === 'RepairRefused' && missing.has(object));
+  const explained = new Set(why.map(({ object }) => object));
+  const told = reasons.map((reason) =>
+    reason.code === 'Missing' && explained.has(reason.object) ? { ...reason, message: 'somebody deleted it' } : reason,
+  );
+  return [...why, ...told, ...remarks.filter((remark) => !why.includes(remark))];
 }
 
 function missingWorkload(object: string): NamespaceHealth['workloads'][number] {
