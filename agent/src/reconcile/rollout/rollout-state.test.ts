@@ -207,6 +207,20 @@ describe('a failure is certain', () => {
     const before = { ...refused, atMs: startedMs - 60_000 };
     expect(look({ workloads: [set] }, { refused: [before], heldSince: held }).failure).toBeUndefined();
   });
+
+  it('but not for the service account that Kubernetes makes for a namespace, sometimes late', () => {
+    const message =
+      'pods "web-1" is forbidden: error looking up service account ns/default: serviceaccount "default" not found';
+    const late = workload({ available: 0, problem: { code: 'ReplicaFailure', message } });
+    const heldSince = new Map([['Deployment/web ReplicaFailure', nowMs - 60_000]]);
+    const state = look({ workloads: [late] }, { heldSince });
+    expect(state.failure).toBeUndefined();
+    expect(state.waiting.join()).toContain('serviceaccount "default" not found');
+    const set = workload({ kind: 'StatefulSet', available: 0 });
+    const refused = { owner: 'StatefulSet/web', message, atMs: nowMs };
+    const held = new Map([['StatefulSet/web refused', nowMs - 60_000]]);
+    expect(look({ workloads: [set] }, { refused: [refused], heldSince: held }).failure).toBeUndefined();
+  });
 });
 
 describe('a workload that somebody removed', () => {

@@ -166,7 +166,7 @@ function refusedTroubles(
   const newestMs = Math.max(...living.map(({ createdMs }) => createdMs));
   return [...refused]
     .filter(({ owner, atMs }) => owner === name && atMs >= startedMs - CLOCK_GRAIN_MS && atMs > newestMs)
-    .map(({ message }) => ({ key: `${name} refused`, text: `${name}: ${message}`, certainty: POD_REFUSED }));
+    .map(({ message }) => ({ key: `${name} refused`, text: `${name}: ${message}`, certainty: ofRefusal(message) }));
 }
 
 /** A watch may be a little behind what was asked for directly. */
@@ -202,11 +202,17 @@ const CLOCK_GRAIN_MS = 1_000;
 /** A Deployment says so of the template before for a moment, with the new generation observed already. */
 const LATE_HOLD_MS = 5_000;
 const POD_REFUSED: CertainFailure = { reason: 'pod-refused', holdMs: REFUSED_HOLD_MS, mayWaitForOthers: false };
+/** Kubernetes makes this one for each namespace, sometimes many seconds after it. */
+const COMES_BY_ITSELF = /serviceaccount "default" not found/;
+
+function ofRefusal(message: string): CertainFailure | undefined {
+  return COMES_BY_ITSELF.test(message) ? undefined : POD_REFUSED;
+}
 
 function workloadTrouble(name: string, { code, message }: NonNullable<WorkloadView['problem']>): Trouble {
-  const certainty: CertainFailure =
+  const certainty: CertainFailure | undefined =
     code === 'ReplicaFailure'
-      ? POD_REFUSED
+      ? ofRefusal(message)
       : { reason: 'rollout-deadline', holdMs: LATE_HOLD_MS, mayWaitForOthers: false };
   return { key: `${name} ${code}`, text: `${name}: ${message}`, certainty };
 }
