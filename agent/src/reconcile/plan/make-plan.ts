@@ -52,12 +52,11 @@ const MAX_LINES = 20;
  * immutable fields and other owners refuse before anything is written.
  */
 export async function makePlan(input: PlanInput): Promise<Outcome<ObjectPlan>> {
-  const ours = new Map(input.inventory.map((entry) => [inventoryKey(entry), entry]));
+  const asked = { ...input, ours: new Map(input.inventory.map((entry) => [inventoryKey(entry), entry])) };
   return orRefused(async () => {
     const objects = await inParallel(input.objects, WIDTH, async (object) => {
-      const found = await findObject(object, { ...input, ours });
-      const planned = await planFound(found, { ...input, ours });
-      return withNewVolumes(planned, found.live, { ...input, ours });
+      const found = await findObject(object, asked);
+      return withNewVolumes(await planFound(found, asked), found.live, asked);
     });
     const unagreed = objects.filter((planned) => needsConsent(planned, input.replaceable));
     if (unagreed.length > 0) return failed('needs-replace', needsReplace(unagreed));

@@ -1,6 +1,6 @@
 import type { NamespaceObjects } from '../../collect/namespace-objects.ts';
 import { workloadOf, type PodView } from '../../collect/objects/pod.ts';
-import type { ReplicaSetView, WorkloadView } from '../../collect/objects/workload.ts';
+import { isWorkloadKind, type ReplicaSetView, type WorkloadView } from '../../collect/objects/workload.ts';
 import type { Failure } from '../outcome.ts';
 import { certaintyOf, REFUSED_HOLD_MS, type CertainFailure } from './certain-failure.ts';
 import { observed, readinessOf, workloadIn } from './readiness.ts';
@@ -174,7 +174,7 @@ const GONE_HOLD_MS = 15_000;
 
 /** A workload that was applied and that somebody removed since, alone or with its namespace: no pod of it will ever get ready. */
 function goneTrouble(name: string, target: Target, { objects }: RolloutInput): Trouble | undefined {
-  if (target.kind !== 'Deployment' && target.kind !== 'StatefulSet' && target.kind !== 'DaemonSet') return undefined;
+  if (!isWorkloadKind(target.kind)) return undefined;
   const found = workloadIn(objects, target);
   if (found?.uid === target.uid) return undefined;
   const how = found ? 'was removed and made anew by somebody else' : 'is not there any more: somebody removed it';
