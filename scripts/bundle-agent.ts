@@ -18,6 +18,10 @@ const UNWANTED: { pattern: RegExp; why: string }[] = [
     pattern: /node_modules\/(undici|openid-client|jsonpath-plus|js-yaml)\//,
     why: 'a dependency of the parts of client-node we do not use',
   },
+  {
+    pattern: /typebox\/build\/type\/engine\/instantiate\.mjs$/,
+    why: 'the engine for computed types (92 kB): see shared/src/schema-map.ts',
+  },
   { pattern: /(^|\/)(vitest|src\/testing)\//, why: 'something only tests need' },
 ];
 
@@ -52,9 +56,11 @@ export async function bundleAgent(
   return outfile;
 }
 
-function unwantedIn({ inputs }: Metafile): string[] {
+function unwantedIn({ outputs }: Metafile): string[] {
+  const parts = Object.values(outputs).flatMap(({ inputs }) => Object.entries(inputs));
+  const names = parts.filter(([, { bytesInOutput }]) => bytesInOutput > 0).map(([name]) => name);
   return UNWANTED.flatMap(({ pattern, why }) => {
-    const path = Object.keys(inputs).find((name) => pattern.test(name));
+    const path = names.find((name) => pattern.test(name));
     return path === undefined ? [] : [`${path}: ${why}`];
   });
 }

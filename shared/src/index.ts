@@ -2,6 +2,7 @@ export * from './version.ts';
 export * from './limits.ts';
 export * from './close-codes.ts';
 export * from './schema.ts';
+export * from './schema-map.ts';
 export * from './json.ts';
 export * from './namespace.ts';
 export * from './health.ts';

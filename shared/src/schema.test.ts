@@ -3,6 +3,7 @@ import * as Type from 'typebox';
 import { expect, it } from 'vitest';
 import { CreateOperation } from './api/create-operation.ts';
 import { ConnectClaims } from './frames/enrolment.ts';
+import { mapOf } from './schema-map.ts';
 import { compile } from './schema.ts';
 
 const operation = compile(CreateOperation);
@@ -20,6 +21,16 @@ it.each([
 it('tells of a value that means no branch that none is right', () => {
   expect(operation({ kind: 'explode' })).toMatchObject({ ok: false });
   expect(operation('stop')).toMatchObject({ ok: false });
+});
+
+it('checks every key and every value of a map', () => {
+  const decode = compile(mapOf(Type.Integer(), { propertyNames: Type.String({ format: 'uuid' }), maxProperties: 1 }));
+  const id = crypto.randomUUID();
+  expect(decode({ [id]: 1 })).toEqual({ ok: true, value: { [id]: 1 } });
+  expect(decode({ [id]: 'one' })).toMatchObject({ ok: false, error: expect.stringContaining('must be integer') });
+  expect(decode({ nobody: 1 })).toMatchObject({ ok: false, error: expect.stringContaining('"uuid"') });
+  expect(decode({ [id]: 1, [crypto.randomUUID()]: 2 })).toMatchObject({ ok: false });
+  expect(compile(mapOf(Type.String()))({ 'two\nlines': 1 })).toMatchObject({ ok: false });
 });
 
 it('takes no time that is beyond all clocks', () => {

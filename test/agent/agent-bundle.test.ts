@@ -41,6 +41,12 @@ it('refuses an agent with the generated models of the Kubernetes API in it', asy
   );
 });
 
+it('refuses an agent with the library’s engine for computed types in it', async () => {
+  const typebox = join(import.meta.dirname, '../../node_modules/typebox/build/index.mjs');
+  await writeFile(join(folder, 'types.ts'), `import * as Type from '${typebox}';\nglobalThis.x = Type.Record;\n`);
+  await expect(bundleAgent(join(folder, 'types.ts'), join(folder, 'bad.js'))).rejects.toThrow(/computed types/);
+});
+
 it('refuses an agent with two copies of a package in it', async () => {
   for (const copy of ['one', 'two']) {
     const home = join(folder, copy, 'node_modules/thing');

@@ -1,6 +1,6 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import * as Type from 'typebox';
-import { compile, IDENTITY_SECRET, sha256 } from '@steward/shared';
+import { compile, IDENTITY_SECRET, sha256, mapOf } from '@steward/shared';
 import type { KubeClient, KubeObject } from '../kube/client.ts';
 import { isKubeError } from '../kube/error.ts';
 import { SECRET } from '../operations/kinds.ts';
@@ -21,7 +21,7 @@ export interface Candidate {
   tokenDigest: string;
 }
 
-const decodeSecret = compile(Type.Object({ data: Type.Optional(Type.Record(Type.String(), Type.String())) }));
+const decodeSecret = compile(Type.Object({ data: Type.Optional(mapOf(Type.String())) }));
 
 /** Keeps the agent's key in a Secret of its own namespace. Only one replica writes it, the one that holds the Lease. */
 export class IdentityStore {

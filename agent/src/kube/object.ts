@@ -1,9 +1,9 @@
 import * as Type from 'typebox';
-import { compile, type Decoded } from '@steward/shared';
+import { compile, type Decoded, mapOf } from '@steward/shared';
 import type { KubeObject, ResourceRef } from './client.ts';
 import { KubeError } from './error.ts';
 
-const StringMap = Type.Record(Type.String(), Type.String());
+const StringMap = mapOf(Type.String());
 const Metadata = Type.Object({
   name: Type.String({ minLength: 1 }),
   namespace: Type.Optional(Type.String()),

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import * as Type from 'typebox';
-import { compile } from '@steward/shared';
+import { compile, mapOf } from '@steward/shared';
 import type { KubeObject, Watch, WatchOptions } from './client.ts';
 import { isKubeError, KubeError, kubeErrorOf } from './error.ts';
 import { keyOf, listPageOf, malformed, objectOf, pathOf } from './object.ts';
@@ -22,7 +22,7 @@ const decodeEvent = compile(
       type: 'string',
       enum: ['ADDED', 'MODIFIED', 'DELETED', 'BOOKMARK', 'ERROR'],
     }),
-    object: Type.Record(Type.String(), Type.Unknown()),
+    object: mapOf(Type.Unknown()),
   }),
 );
 

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { compile, type Channel, type CreateService, type Service } from '@steward/shared';
+import { compile, type Channel, type CreateService, type Service, mapOf } from '@steward/shared';
 import * as Type from 'typebox';
 import type { EntityManager } from 'typeorm';
 import { row, rows } from '../db/query.ts';
@@ -24,7 +24,7 @@ export interface ChannelRow {
   updatedAt: Date;
 }
 
-const decodeChannels = compile(Type.Record(Type.String(), Type.String()));
+const decodeChannels = compile(mapOf(Type.String()));
 
 const SELECT = `
   SELECT s.id, s.slug, s.name, s.created_at AS "createdAt",

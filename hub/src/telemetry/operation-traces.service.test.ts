@@ -1,4 +1,4 @@
-import { compile, type OperationSpan } from '@steward/shared';
+import { compile, type OperationSpan, mapOf } from '@steward/shared';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { pino, type Logger } from 'pino';
@@ -9,7 +9,7 @@ import { agentSpans, type EndedOperation, type TracedAgent } from './operation-s
 import { OperationTraces } from './operation-traces.service.ts';
 import { TraceExport } from './trace-export.ts';
 
-const Attributes = Type.Array(Type.Object({ key: Type.String(), value: Type.Record(Type.String(), Type.Unknown()) }));
+const Attributes = Type.Array(Type.Object({ key: Type.String(), value: mapOf(Type.Unknown()) }));
 const Received = Type.Object({
   resourceSpans: Type.Array(
     Type.Object({

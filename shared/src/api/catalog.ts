@@ -2,6 +2,7 @@ import * as Type from 'typebox';
 import type { Static } from 'typebox';
 import { Digest, Release, ReleaseEnvelope, ReleaseKey, Slug } from '../release/release.ts';
 import { Name } from './people.ts';
+import { mapOf } from '../schema-map.ts';
 
 const Uuid = Type.String({ format: 'uuid' });
 const Time = Type.String({ format: 'date-time' });
@@ -12,7 +13,7 @@ export const Service = Type.Object({
   slug: Slug,
   name: Name,
   createdAt: Time,
-  channels: Type.Record(Type.String(), Version),
+  channels: mapOf(Version),
   latestVersion: Type.Optional(Version),
 });
 export type Service = Static<typeof Service>;

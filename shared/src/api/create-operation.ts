@@ -6,6 +6,7 @@ import { ResizeRequest } from '../remedies/resize.ts';
 import { Schedule } from '../remedies/schedule.ts';
 import { ScaleRequest } from '../run-state.ts';
 import { Version } from './catalog.ts';
+import { mapOf } from '../schema-map.ts';
 
 const Reason = Type.Optional(Type.String({ maxLength: 500 }));
 /** For how long it may wait to be started: up to a year. */
@@ -24,7 +25,7 @@ export const CreateOperation = Type.Union([
       kind: Type.Literal('upgrade'),
       version: Type.Optional(Version),
       channel: Type.Optional(Slug),
-      parameters: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+      parameters: Type.Optional(mapOf(Type.Unknown())),
       ...common,
     },
     { additionalProperties: false },
@@ -50,7 +51,7 @@ export const CreateOperation = Type.Union([
       kind: Type.Literal('adopt'),
       version: Type.Optional(Version),
       channel: Type.Optional(Slug),
-      parameters: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+      parameters: Type.Optional(mapOf(Type.Unknown())),
       acceptDifferences: Type.Optional(Type.Boolean()),
       ...common,
     },

@@ -5,6 +5,7 @@ import { Digest, ReleaseImage, ReleaseName, Slug } from '../release/release.ts';
 import { RunState } from '../run-state.ts';
 import { Version } from './catalog.ts';
 import { Namespace } from '../namespace.ts';
+import { mapOf } from '../schema-map.ts';
 
 /**
  * All that plain Helm needs to go on with what runs. The chart itself is beside it, at `installations/:id/chart`.
@@ -26,7 +27,7 @@ export const InstallationExport = Type.Object({
     /** It lies in this registry, under its digest, and not on the hub. */
     oci: Type.Optional(ChartPlace),
   }),
-  parameters: Type.Record(Type.String(), Type.Unknown()),
+  parameters: mapOf(Type.Unknown()),
   images: Type.Array(ReleaseImage),
   /** What runs still names its images as the chart does, since it was adopted and not upgraded. Else by digest. */
   imagesAsAdopted: Type.Boolean(),

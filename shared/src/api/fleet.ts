@@ -8,12 +8,13 @@ import { Digest, ReleaseName, Slug } from '../release/release.ts';
 import { RunState } from '../run-state.ts';
 import { Version } from './catalog.ts';
 import { PageQuery } from './people.ts';
+import { mapOf } from '../schema-map.ts';
 
 const Uuid = Type.String({ format: 'uuid' });
 const Time = Type.String({ format: 'date-time' });
 
 /** What the latest good change brought. */
-export const InEffect = Type.Object({ version: Version, parameters: Type.Record(Type.String(), Type.Unknown()) });
+export const InEffect = Type.Object({ version: Version, parameters: mapOf(Type.Unknown()) });
 export type InEffect = Static<typeof InEffect>;
 
 export const Installation = Type.Object({
@@ -29,7 +30,7 @@ export const Installation = Type.Object({
   /** What is wanted. */
   generation: Type.Integer(),
   version: Version,
-  parameters: Type.Record(Type.String(), Type.Unknown()),
+  parameters: mapOf(Type.Unknown()),
   action: Type.Unsafe<'run' | 'remove'>({ type: 'string', enum: ['run', 'remove'] }),
   /** How it is wanted to run: stopped, scaled, restarted. Absent: as its release says. */
   runState: Type.Optional(RunState),
@@ -71,7 +72,7 @@ export const CreateInstallation = Type.Object(
     namespace: Type.Optional(Namespace),
     version: Type.Optional(Version),
     channel: Type.Optional(Slug),
-    parameters: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+    parameters: Type.Optional(mapOf(Type.Unknown())),
     adopt: Type.Optional(
       Type.Object(
         { releaseName: Type.Optional(ReleaseName), acceptDifferences: AcceptDifferences },

@@ -2,9 +2,10 @@ import * as Type from 'typebox';
 import type { Static } from 'typebox';
 import { LIMITS } from '../limits.ts';
 import { MetricName } from '../release/metrics.ts';
+import { mapOf } from '../schema-map.ts';
 
 const Time = Type.String({ format: 'date-time' });
-const Labels = Type.Record(Type.String(), Type.String());
+const Labels = mapOf(Type.String());
 const Value = Type.Union([Type.Number(), Type.Null()]);
 
 /** What was measured last of each series: `value` is null when it had no number then. */

@@ -3,6 +3,7 @@ import type { Static } from 'typebox';
 import { compile, type Decoded } from '../schema.ts';
 import { isRecord } from '../json.ts';
 import { fieldAt } from './field-path.ts';
+import { mapOf } from '../schema-map.ts';
 
 /** As much of a rendered object as every reader of a chart needs. */
 export const RenderedObject = Type.Object({
@@ -11,8 +12,8 @@ export const RenderedObject = Type.Object({
   metadata: Type.Object({
     name: Type.String({ minLength: 1, maxLength: 253 }),
     namespace: Type.Optional(Type.String()),
-    labels: Type.Optional(Type.Record(Type.String(), Type.String())),
-    annotations: Type.Optional(Type.Record(Type.String(), Type.String())),
+    labels: Type.Optional(mapOf(Type.String())),
+    annotations: Type.Optional(mapOf(Type.String())),
   }),
 });
 export type RenderedObject = Static<typeof RenderedObject> & Record<string, unknown>;

@@ -13,6 +13,7 @@ import {
 import { Digest, ReleaseName, Slug } from '../release/release.ts';
 import { RunState } from '../run-state.ts';
 import { METRICS_FEATURE, MetricsFrame } from './metrics-frame.ts';
+import { mapOf } from '../schema-map.ts';
 
 const Uuid = Type.String({ format: 'uuid' });
 const Time = Type.String({ format: 'date-time' });
@@ -74,7 +75,7 @@ export const Welcome = Type.Object({
   epoch: Type.Integer({ minimum: 1 }),
   serverTime: Time,
   features: Type.Array(Type.String({ maxLength: 40 }), { maxItems: 50 }),
-  cursors: Type.Record(Type.String(), Type.Integer({ minimum: 0 })),
+  cursors: mapOf(Type.Integer({ minimum: 0 })),
   heartbeatIntervalMs: Type.Integer({ minimum: 1000 }),
   clusterId: Uuid,
   organization: Slug,
@@ -109,7 +110,7 @@ export const Resync = Type.Object({ reason: Type.String({ maxLength: 200 }) });
 export const HealthFrame = Type.Object({
   revision: Type.Integer({ minimum: 0 }),
   full: Type.Boolean(),
-  set: Type.Record(Type.String({ format: 'uuid' }), InstallationHealth),
+  set: mapOf(InstallationHealth, { propertyNames: Type.String({ format: 'uuid' }) }),
   delete: Type.Array(Uuid, { maxItems: 500 }),
   /** Of a full report in several frames, in the first: all that it is about. What is not in `set` comes with the next. */
   keep: Type.Optional(Type.Array(Uuid, { maxItems: 10_000 })),
@@ -152,7 +153,7 @@ export const ObservedInstallation = Type.Object({
 export const ObservedFrame = Type.Object({
   revision: Type.Integer({ minimum: 0 }),
   full: Type.Boolean(),
-  set: Type.Record(Type.String({ format: 'uuid' }), ObservedInstallation),
+  set: mapOf(ObservedInstallation, { propertyNames: Type.String({ format: 'uuid' }) }),
   delete: Type.Array(Uuid, { maxItems: 500 }),
 });
 
@@ -211,7 +212,7 @@ export const DesiredFrame = Type.Object({
   /** Only with `remove`. */
   deleteVolumes: Type.Boolean(),
   release: Type.Object({ digest: Digest, version: Type.String({ maxLength: 100 }) }),
-  parameters: Type.Record(Type.String(), Type.Unknown()),
+  parameters: mapOf(Type.Unknown()),
   /** Helm's name of it (`.Release.Name`), where it is not the installation's: of what was adopted. */
   releaseName: Type.Optional(ReleaseName),
   /** How it is to run. Absent: as it did, which is what a hub that does not know of it means. */

@@ -2,6 +2,7 @@ import * as Type from 'typebox';
 import type { Static } from 'typebox';
 import { LIMITS } from '../limits.ts';
 import { MetricName } from '../release/metrics.ts';
+import { mapOf } from '../schema-map.ts';
 
 /** In `features`: this hub stores metrics. To one that does not the agent sends none. */
 export const METRICS_FEATURE = 'metrics';
@@ -9,7 +10,8 @@ export const METRICS_FEATURE = 'metrics';
 /** A series: the metric's name and its labels. Agents add `endpoint` and `pod`. */
 export const MetricSeries = Type.Tuple([
   MetricName,
-  Type.Record(Type.String({ maxLength: 100 }), Type.String({ maxLength: LIMITS.maxMetricLabelLength }), {
+  mapOf(Type.String({ maxLength: LIMITS.maxMetricLabelLength }), {
+    propertyNames: Type.String({ maxLength: 100 }),
     maxProperties: 32,
   }),
 ]);

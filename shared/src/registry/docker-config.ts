@@ -1,12 +1,12 @@
 import * as Type from 'typebox';
 import { compile } from '../schema.ts';
+import { mapOf } from '../schema-map.ts';
 
 /** What `docker login` and `helm registry login` write, and what a Secret of type kubernetes.io/dockerconfigjson holds. Helpers are not asked. */
 const decode = compile(
   Type.Object({
     auths: Type.Optional(
-      Type.Record(
-        Type.String(),
+      mapOf(
         Type.Object({
           auth: Type.Optional(Type.String()),
           username: Type.Optional(Type.String()),

@@ -1,5 +1,5 @@
 import * as Type from 'typebox';
-import { compile, HOOK_LABEL } from '@steward/shared';
+import { compile, HOOK_LABEL, mapOf } from '@steward/shared';
 import type { KubeObject } from '../../kube/client.ts';
 import { markOf } from '../../kube/mark.ts';
 import { ownerOf } from '../../kube/object.ts';
@@ -36,7 +36,7 @@ const decode = compile(
       name: Type.String(),
       uid: Type.String(),
       creationTimestamp: Type.Optional(Type.String()),
-      labels: Type.Optional(Type.Record(Type.String(), Type.String())),
+      labels: Type.Optional(mapOf(Type.String())),
       ownerReferences: Type.Optional(Type.Array(Type.Object({ kind: Type.String(), name: Type.String() }))),
     }),
     spec: Type.Optional(Type.Object({ suspend: Type.Optional(Type.Boolean()) })),

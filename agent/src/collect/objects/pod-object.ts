@@ -1,5 +1,6 @@
 import * as Type from 'typebox';
 import type { Static } from 'typebox';
+import { mapOf } from '@steward/shared';
 
 const Terminated = Type.Object({
   exitCode: Type.Integer(),
@@ -27,7 +28,7 @@ const Container = Type.Object({
   image: Type.Optional(Type.String()),
   resources: Type.Optional(
     Type.Object({
-      limits: Type.Optional(Type.Record(Type.String(), Type.Union([Type.String(), Type.Number()]))),
+      limits: Type.Optional(mapOf(Type.Union([Type.String(), Type.Number()]))),
     }),
   ),
 });

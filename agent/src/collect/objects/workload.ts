@@ -1,6 +1,6 @@
 import * as Type from 'typebox';
 import type { Static } from 'typebox';
-import { compile } from '@steward/shared';
+import { compile, mapOf } from '@steward/shared';
 import type { KubeObject } from '../../kube/client.ts';
 import { markOf } from '../../kube/mark.ts';
 import { ownerOf } from '../../kube/object.ts';
@@ -90,7 +90,7 @@ const decode = compile(
       name: Type.String(),
       uid: Type.String(),
       generation: Count,
-      annotations: Type.Optional(Type.Record(Type.String(), Type.String())),
+      annotations: Type.Optional(mapOf(Type.String())),
     }),
     spec: Type.Object({
       replicas: Count,

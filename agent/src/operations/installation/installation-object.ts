@@ -9,6 +9,7 @@ import {
   RunState,
   ServiceEndpoint,
   type Decoded,
+  mapOf,
 } from '@steward/shared';
 import { ClaimMaker } from '../../collect/objects/storage.ts';
 import { ImageSource } from './image-source.ts';
@@ -86,7 +87,7 @@ export const InstallationStatus = Type.Object({
   /** All it ever had: what they made outlives them. */
   claimMakers: Type.Optional(Type.Array(ClaimMaker)),
   /** The highest counter used, by fingerprint of the release key. */
-  counters: Type.Record(Type.String(), Type.Integer()),
+  counters: mapOf(Type.Integer()),
   pointOfNoReturn: Type.Optional(PointOfNoReturn),
   /** Kinds that are watched for its health. */
   watched: Type.Array(Type.String()),
@@ -124,10 +125,11 @@ const InstallationObject = Type.Object({
     name: Type.String(),
     uid: Type.String(),
     resourceVersion: Type.String(),
-    annotations: Type.Optional(Type.Record(Type.String(), Type.String())),
+    annotations: Type.Optional(mapOf(Type.String())),
   }),
   spec: Type.Object({ id: Type.String({ format: 'uuid' }), service: Type.String(), namespace: Type.String() }),
-  status: Type.Optional(Type.Partial(InstallationStatus)),
+  // Not Type.Partial: it brings the library's engine for computed types into the agent, as Type.Record does.
+  status: Type.Optional(Type.Unsafe<Partial<InstallationStatus>>({ ...InstallationStatus, required: [] })),
 });
 const decode = compile(InstallationObject);
 

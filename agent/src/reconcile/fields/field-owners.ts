@@ -1,6 +1,6 @@
 import * as Type from 'typebox';
 import type { Static } from 'typebox';
-import { compile, type FieldPath } from '@steward/shared';
+import { compile, type FieldPath, mapOf } from '@steward/shared';
 import type { KubeObject } from '../../kube/client.ts';
 
 /** Who wrote which fields of an object, as the API server keeps it in `managedFields`. */
@@ -11,7 +11,7 @@ const Managed = Type.Object({
   fieldsType: Type.Optional(Type.String()),
   subresource: Type.Optional(Type.String()),
   time: Type.Optional(Type.String()),
-  fieldsV1: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+  fieldsV1: Type.Optional(mapOf(Type.Unknown())),
 });
 export type Managed = Static<typeof Managed>;
 const decodeManaged = compile(Type.Array(Managed));

@@ -15,6 +15,7 @@ import {
   type ChartHook,
   type HookDeletePolicy,
   type HookEvent,
+  mapOf,
 } from '@steward/shared';
 import type { KubeObject } from '../../kube/client.ts';
 import { FoundImage } from '../adopt/found-images.ts';
@@ -38,7 +39,7 @@ export const SetMeta = Type.Object({
   /** What may be changed of how it runs, with the real names. */
   remedies: Type.Optional(ReleaseRemedies),
   /** What its knobs were at, and what is only set at installation, by path. */
-  settings: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+  settings: Type.Optional(mapOf(Type.Unknown())),
   /** Of what was adopted. */
   found: Type.Optional(Type.Array(FoundImage)),
 });

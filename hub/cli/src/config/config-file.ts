@@ -1,4 +1,4 @@
-import { Slug, compile } from '@steward/shared';
+import { Slug, compile, mapOf } from '@steward/shared';
 import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { homedir } from 'node:os';
@@ -16,7 +16,7 @@ export const Profile = Type.Object({
 });
 export type Profile = Static<typeof Profile>;
 
-const ConfigFile = Type.Object({ current: Slug, profiles: Type.Record(Type.String(), Profile) });
+const ConfigFile = Type.Object({ current: Slug, profiles: mapOf(Profile) });
 export type ConfigFile = Static<typeof ConfigFile>;
 const decode = compile(ConfigFile);
 
