@@ -10,10 +10,7 @@ export const METRICS_FEATURE = 'metrics';
 /** A series: the metric's name and its labels. Agents add `endpoint` and `pod`. */
 export const MetricSeries = Type.Tuple([
   MetricName,
-  mapOf(Type.String({ maxLength: LIMITS.maxMetricLabelLength }), {
-    propertyNames: Type.String({ maxLength: 100 }),
-    maxProperties: 32,
-  }),
+  mapOf(Type.String({ maxLength: LIMITS.maxMetricLabelLength }), { maxProperties: 32 }),
 ]);
 export type MetricSeries = Static<typeof MetricSeries>;
 
