@@ -143,6 +143,57 @@ it('does what it was told last when it is told twice to stop', async () => {
   expect(sent.at(-1)).toMatchObject({ state: 'cancelled', message });
 });
 
+/** The job of a hook that an earlier life of the agent has begun. */
+async function withHook(record: OperationRecord): Promise<void> {
+  const at = '2026-01-01T00:00:00Z';
+  const begun = { event: 'pre-upgrade', hook: 'Job/migrate', name: 'migrate', state: 'made', at } as const;
+  await context.journal.note(record, { hooks: [begun] });
+}
+
+it('does what it was told last also when that comes while its hooks are ended', async () => {
+  const record = await underWay();
+  await withHook(record);
+  const orders: Promise<void>[] = [];
+  const order = (ifUnderWay: IfUnderWay): undefined =>
+    void orders.push(queue.cancel(record, { operationId: id, requestedBy: ifUnderWay, ifUnderWay }));
+  server.intercept = ({ method, path, body }) => {
+    if (method !== 'PATCH' || orders.length > 1) return undefined;
+    if (path.includes('configmaps')) return order('hold');
+    return JSON.stringify(body).includes('"cancelled"') ? order('roll-back') : undefined;
+  };
+  queue.wake();
+  await queue.stop();
+  await Promise.all(orders);
+  expect(orders).toHaveLength(2);
+  const message = expect.stringMatching(/cancelled by roll-back .* no good generation to go back to/);
+  expect(sent.at(-1)).toMatchObject({ state: 'failed', message });
+});
+
+it('gives up going back also where that is asked for before it has begun to', async () => {
+  const record = await underWay();
+  const at = '2026-01-01T00:00:00Z';
+  const history = [{ generation: 0, version: '0.9.0', releaseDigest: 'r', parametersDigest: 'p', renderRef, at }];
+  await context.installations.write('shop', { history });
+  const { load } = context.renders;
+  const order = (ifUnderWay: IfUnderWay): Promise<void> =>
+    queue.cancel(record, { operationId: id, requestedBy: ifUnderWay, ifUnderWay });
+  let loads = 0;
+  context.renders.load = async (name, signal) => {
+    if (++loads === 2) await order('hold');
+    return load.call(context.renders, name, signal);
+  };
+  server.intercept = ({ method, path }) => {
+    if (method !== 'PATCH' || !path.includes('configmaps')) return undefined;
+    if (loads === 1) void order('roll-back');
+    const refusal = 'User "agent" cannot patch resource "configmaps" in API group ""';
+    return loads > 1 ? status(403, 'Forbidden', refusal) : undefined;
+  };
+  queue.wake();
+  await queue.stop();
+  const message = expect.stringMatching(/cancelled by hold[^]*cancelled by roll-back/);
+  expect(sent.at(-1)).toMatchObject({ state: 'failed', reason: 'way-back-failed', message });
+});
+
 it.each(['at', 'after'])(
   'ends well what was whole though it is told to stop %s its last look, and its end meets an error',
   async (when) => {

@@ -81,9 +81,9 @@ async function becomesWhole(run: Run, { set, plan }: Prepared): Promise<boolean>
 
 /** Somebody cancelled it under way, and said what is to become of it. */
 async function endHalted(run: Run, set: ReleaseSet, halt: Halt): Promise<void> {
-  const { ifUnderWay, message } = halt;
   const isBeforeChange = run.record.status.phase === 'pre-hooks';
   await abandonHooks(run, halt);
+  const { ifUnderWay, message } = run.decide() ?? halt;
   if (isBeforeChange) await endBeforeChange(run, { reason: 'cancelled', message });
   else if (ifUnderWay === 'hold') await endOnHold(run, message);
   else await beginWayBack(run, { reason: 'cancelled', message }, set.meta);

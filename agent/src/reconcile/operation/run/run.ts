@@ -64,6 +64,8 @@ export class Run {
   readonly #interrupt = new AbortController();
   readonly #halt = new AbortController();
   #halted: Halt | undefined;
+  /** What becomes of it is decided, as by {@link decide}. */
+  #isDecided = false;
   readonly #untilHalted: AbortSignal;
   readonly #giveUp = new AbortController();
   /** Ends what only waits on the way back: see {@link givenUp}. */
@@ -130,10 +132,17 @@ export class Run {
   halt(halt: Halt): boolean {
     if (this.isWhole || !this.#isWriting || this.#isForGood) return false;
     const { wayBack, state } = this.record.status;
-    if (isFinal(state) || (wayBack && halt.ifUnderWay !== 'hold')) return false;
-    if (!wayBack) this.#halted = halt;
-    (wayBack ? this.#giveUp : this.#halt).abort(halt);
+    const isDecided = wayBack !== undefined || this.#isDecided;
+    if (isFinal(state) || (isDecided && halt.ifUnderWay !== 'hold')) return false;
+    if (!isDecided) this.#halted = halt;
+    (isDecided ? this.#giveUp : this.#halt).abort(halt);
     return true;
+  }
+
+  /** How it was last told to stop under way, if it was. From here on it is only heard that a way back is to be given up. */
+  decide(): Halt | undefined {
+    this.#isDecided = true;
+    return this.#halted;
   }
 
   /** From here on no order ends it. @throws Halt when one came before */
