@@ -144,10 +144,17 @@ it('does what it was told last when it is told twice to stop', async () => {
 });
 
 /** The job of a hook that an earlier life of the agent has begun. */
-async function withHook(record: OperationRecord): Promise<void> {
+async function withHook(record: OperationRecord, state: HookRecord['state'] = 'made'): Promise<void> {
   const at = '2026-01-01T00:00:00Z';
-  const begun = { event: 'pre-upgrade', hook: 'Job/migrate', name: 'migrate', state: 'made', at } as const;
+  const begun = { event: 'pre-upgrade', hook: 'Job/migrate', name: 'migrate', state, at } as const;
   await context.journal.note(record, { hooks: [begun] });
+}
+
+/** A good generation before the one that is under way. */
+async function withHistory(): Promise<void> {
+  const at = '2026-01-01T00:00:00Z';
+  const good = { generation: 0, version: '0.9.0', releaseDigest: 'r', parametersDigest: 'p', renderRef, at };
+  await context.installations.write('shop', { history: [good] });
 }
 
 it('does what it was told last also when that comes while its hooks are ended', async () => {
@@ -171,16 +178,14 @@ it('does what it was told last also when that comes while its hooks are ended', 
 
 it('gives up going back also where that is asked for before it has begun to', async () => {
   const record = await underWay();
-  const at = '2026-01-01T00:00:00Z';
-  const history = [{ generation: 0, version: '0.9.0', releaseDigest: 'r', parametersDigest: 'p', renderRef, at }];
-  await context.installations.write('shop', { history });
-  const { load } = context.renders;
+  await withHistory();
+  const set = await context.renders.load(renderRef);
   const order = (ifUnderWay: IfUnderWay): Promise<void> =>
     queue.cancel(record, { operationId: id, requestedBy: ifUnderWay, ifUnderWay });
   let loads = 0;
-  context.renders.load = async (name, signal) => {
+  context.renders.load = async () => {
     if (++loads === 2) await order('hold');
-    return load.call(context.renders, name, signal);
+    return set;
   };
   server.intercept = ({ method, path }) => {
     if (method !== 'PATCH' || !path.includes('configmaps')) return undefined;
@@ -222,21 +227,11 @@ it.each(['made', 'failed'] as const)(
   'lets no hook run on of what is under way and whose stored set is lost, noted as %s',
   async (state) => {
     const record = await underWay();
-    const at = '2026-01-01T00:00:00Z';
-    const begun = { event: 'pre-upgrade', hook: 'Job/migrate', name: 'migrate', state, at } as const;
-    await context.journal.note(record, { hooks: [begun] });
+    await withHook(record, state);
     const metadata = { name: 'migrate', namespace: 'ns', labels: { [OPERATION_LABEL]: id } };
     const { uid = '' } = server.put(job, { apiVersion: 'batch/v1', kind: 'Job', metadata }).metadata;
-    const made = {
-      group: 'batch',
-      version: 'v1',
-      kind: 'Job',
-      namespace: 'ns',
-      name: 'migrate',
-      uid,
-      hook: begun.hook,
-    };
-    await context.installations.write('shop', { inventory: [made] });
+    const made = { group: 'batch', version: 'v1', kind: 'Job', namespace: 'ns', name: 'migrate', uid };
+    await context.installations.write('shop', { inventory: [{ ...made, hook: 'Job/migrate' }] });
     context.renders.load = () => Promise.reject(new LostSetError('somebody deleted it'));
     queue.wake();
     await queue.stop();
@@ -248,20 +243,14 @@ it.each(['made', 'failed'] as const)(
 
 it('says why it was to go back, and why it cannot, where what it is to put back may not be read', async () => {
   const record = await underWay(desired, 'roll-back');
-  const at = '2026-01-01T00:00:00Z';
-  const wayBack = {
-    reason: 'rollout-deadline',
-    message: 'not ready',
-    generation: 1,
-    deadlineAt: '2100-01-01T00:00:00Z',
-  } as const;
+  await withHistory();
+  const deadlineAt = '2100-01-01T00:00:00Z';
+  const wayBack = { reason: 'rollout-deadline', message: 'not ready', generation: 0, deadlineAt } as const;
   await context.journal.note(record, { wayBack });
-  const history = [{ generation: 1, version: '1.0.0', releaseDigest: 'r', parametersDigest: 'p', renderRef, at }];
-  await context.installations.write('shop', { history });
   context.renders.load = () => Promise.reject(new KubeError('no', { status: 403, reason: 'Forbidden' }));
   queue.wake();
   await queue.stop();
-  const message = expect.stringMatching(/stored set of generation 1.*not ready/s);
+  const message = expect.stringMatching(/stored set of generation 0.*not ready/s);
   expect(sent.at(-1)).toMatchObject({ state: 'failed', reason: 'way-back-failed', message });
 });
 
