@@ -9,13 +9,6 @@ import type { SessionIdentity } from '../sessions/agent-session.ts';
 type Health = AgentFrameOf<'health'>['b']['set'];
 type Observed = AgentFrameOf<'observed'>['b']['set'];
 
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-
-/** By installation; names that cannot be one are left out. */
-function entriesOf<T>(set: Record<string, T>): [string, T][] {
-  return Object.entries(set).filter(([id]) => UUID.test(id));
-}
-
 function timeOrNull(text: string): string | null {
   const at = new Date(text);
   return Number.isNaN(at.getTime()) ? null : at.toISOString();
@@ -25,7 +18,7 @@ function timeOrNull(text: string): string | null {
 @Injectable()
 export class ReportsRepository {
   setHealth(tx: EntityManager, clusterId: string, set: Health): Promise<{ id: string }[]> {
-    const given = entriesOf(set).map(([id, { health, reasons, workloads, since }]) => ({
+    const given = Object.entries(set).map(([id, { health, reasons, workloads, since }]) => ({
       id,
       health,
       reasons,
@@ -49,8 +42,7 @@ export class ReportsRepository {
     clusterId: string,
     which: { ids: readonly string[] } | { keep: readonly string[] },
   ): Promise<{ id: string }[]> {
-    const [ids, condition] =
-      'ids' in which ? [which.ids, 'id = ANY($2)'] : [which.keep.filter((id) => UUID.test(id)), 'NOT id = ANY($2)'];
+    const [ids, condition] = 'ids' in which ? [which.ids, 'id = ANY($2)'] : [which.keep, 'NOT id = ANY($2)'];
     return rows(
       tx,
       `UPDATE installations SET health = 'unknown', reasons = '[]', workloads = '[]', health_since = now()
@@ -60,7 +52,7 @@ export class ReportsRepository {
   }
 
   setObserved(tx: EntityManager, clusterId: string, set: Observed): Promise<{ id: string }[]> {
-    const given = entriesOf(set).map(([id, observed]) => ({ id, ...observed }));
+    const given = Object.entries(set).map(([id, observed]) => ({ id, ...observed }));
     return rows(
       tx,
       `UPDATE installations i SET reported_generation = n.generation, observed_generation = n."observedGeneration",
