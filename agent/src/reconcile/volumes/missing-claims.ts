@@ -2,6 +2,7 @@ import { fieldAt } from '@steward/shared';
 import { WATCHED } from '../../collect/namespace-objects.ts';
 import type { KubeObject } from '../../kube/client.ts';
 import { persist } from '../../operations/persist.ts';
+import { isStopped } from '../fields/never-ours.ts';
 import { patienceOf, refuse, type ObjectPlanInput } from '../plan/plan-object.ts';
 import { templatesOf } from './claim-makers.ts';
 import { countOf } from './going-claims.ts';
@@ -19,7 +20,9 @@ export async function findMissingClaims(
   { kube, isLate, signal }: Pick<ObjectPlanInput, 'kube' | 'isLate' | 'signal'>,
   { from = live ? countOf(live) : 0 }: { from?: number } = {},
 ): Promise<string[]> {
-  const to = live && !saysCount(wanted) ? countOf(live) : countOf(wanted);
+  // Without a count in it what runs keeps its own; what is stopped has ours, and falls back to one without it.
+  const keepsCount = live !== undefined && !saysCount(wanted) && !isStopped(live);
+  const to = countOf(keepsCount ? live : wanted);
   if (wanted.kind !== 'StatefulSet' || from >= to || templatesOf(wanted).length === 0) return [];
   const { ref } = WATCHED.PersistentVolumeClaim;
   const namespace = wanted.metadata.namespace ?? '';
