@@ -29,7 +29,7 @@ export async function findMissingClaims(
   const claims = await persist(() => kube.list(ref, namespace, { signal }), signal, patienceOf({ isLate })).catch(
     (error: unknown) => refuse(error, 'the volume claims'),
   );
-  const stay = claims.filter((claim) => !goesWithItsSet(claim, live)).map(({ metadata }) => metadata.name);
+  const stay = claims.filter((claim) => !goesWithItsOwner(claim, live)).map(({ metadata }) => metadata.name);
   return missing(wanted, new Set(stay), { from, to });
 }
 
@@ -58,10 +58,13 @@ function missing(set: KubeObject, there: ReadonlySet<string>, { from, to }: { fr
   return names;
 }
 
-/** The garbage collector deletes what a StatefulSet owned that is gone (`whenDeleted: Delete`), and may not have come to it yet. */
-function goesWithItsSet({ metadata }: KubeObject, live: KubeObject | undefined): boolean {
-  const owners = metadata.ownerReferences?.filter(({ kind }) => kind === 'StatefulSet') ?? [];
-  return owners.some(({ uid }) => uid !== live?.metadata.uid);
+/**
+ * The garbage collector deletes it with what owns it, and may not have come to it yet: with a StatefulSet that is gone
+ * (`whenDeleted: Delete`), or with a pod, which owns a claim only while it ends for good (`whenScaled: Delete`).
+ */
+function goesWithItsOwner({ metadata }: KubeObject, live: KubeObject | undefined): boolean {
+  const owners = metadata.ownerReferences ?? [];
+  return owners.some(({ kind, uid }) => kind === 'Pod' || (kind === 'StatefulSet' && uid !== live?.metadata.uid));
 }
 
 function saysCount(object: KubeObject): boolean {
