@@ -2,6 +2,7 @@ import { fieldAt } from '@steward/shared';
 import { WATCHED } from '../../collect/namespace-objects.ts';
 import type { KubeObject } from '../../kube/client.ts';
 import { persist } from '../../operations/persist.ts';
+import { sentences } from '../../sentences.ts';
 import { isStopped } from '../fields/never-ours.ts';
 import { patienceOf, refuse, type ObjectPlanInput } from '../plan/plan-object.ts';
 import { templatesOf } from './claim-makers.ts';
@@ -33,16 +34,24 @@ export async function findMissingClaims(
   return missing(wanted, new Set(stay), { from, to });
 }
 
+export interface LeftSet {
+  set: string;
+  isGone: boolean;
+  missing: readonly string[];
+  /** Why it is not put right even where its claims come back. */
+  stays?: string;
+}
+
 /** What is said of a StatefulSet that is left as it is since its pods would begin without their data. */
-export function claimsGone(
-  { set, isGone, missing }: { set: string; isGone: boolean; missing: readonly string[] },
-  installation: string,
-): string {
-  return [
-    `${set} ${isGone ? 'was deleted' : 'has fewer pods than it is to have'}, and volume claims of its pods are gone: ${missing.join(', ')}.`,
-    'It is left as it is: pods would begin with new, empty volumes, as if there had never been any data.',
-    `Restore these claims, from a backup or from volumes that were kept, and it goes on by itself; or begin with empty ones: steward restart ${installation}`,
-  ].join(' ');
+export function claimsGone({ set, isGone, missing, stays }: LeftSet, installation: string): string {
+  const restore = 'Restore these claims, from a backup or from volumes that were kept, and';
+  const empty = `or begin with empty ones: steward restart ${installation}`;
+  return sentences(
+    `${set} ${isGone ? 'was deleted' : 'has fewer pods than it is to have'}, and volume claims of its pods are gone: ${missing.join(', ')}`,
+    'It is left as it is: pods would begin with new, empty volumes, as if there had never been any data',
+    stays === undefined ? `${restore} it goes on by itself; ${empty}` : `${restore} make it again with them, ${empty}`,
+    ...(stays === undefined ? [] : [`By itself it does not go on: ${stays}`]),
+  );
 }
 
 function missing(set: KubeObject, there: ReadonlySet<string>, { from, to }: { from: number; to: number }): string[] {
