@@ -1,4 +1,5 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { driftReasons, type DriftEntry } from '../operations/installation/drift-status.ts';
 import type { NamespaceHealth } from './health.ts';
 import { MISSING_PATIENCE_MS, MissingWorkloads, withRemarks } from './missing-workloads.ts';
 
@@ -32,14 +33,42 @@ it('looks among all workloads, also those that a report has no room for', () => 
   expect(later.workloads).toHaveLength(200);
 });
 
-it('says first why one is not made again, and not how to have it made anew', () => {
+describe('what is said beside', () => {
   const reasonOf = (code: string, object: string, message = code) => ({ code, object, message });
-  const reasons = [reasonOf('Missing', 'Deployment/web', 'push'), reasonOf('Missing', 'StatefulSet/db', 'push')];
-  const remarks = [reasonOf('Drift', 'Deployment/web'), reasonOf('RepairRefused', 'StatefulSet/db')];
-  expect(withRemarks(reasons, remarks)).toEqual([
-    reasonOf('RepairRefused', 'StatefulSet/db'),
-    reasonOf('Missing', 'Deployment/web', 'push'),
-    reasonOf('Missing', 'StatefulSet/db', 'somebody deleted it'),
-    reasonOf('Drift', 'Deployment/web'),
-  ]);
+  const missing = (object: string, message = 'push') => reasonOf('Missing', object, message);
+
+  it.each(['RepairRefused', 'RepairPaused'])('begins with why one is not made again (%s), not how to', (code) => {
+    const remarks = [reasonOf('Drift', 'Deployment/web'), reasonOf(code, 'StatefulSet/db')];
+    expect(withRemarks([missing('Deployment/web'), missing('StatefulSet/db')], remarks)).toEqual([
+      reasonOf(code, 'StatefulSet/db'),
+      missing('Deployment/web'),
+      missing('StatefulSet/db', 'somebody deleted it'),
+      reasonOf('Drift', 'Deployment/web'),
+    ]);
+  });
+
+  it('is bounded, and where many are not made again the advice to push stays away from each', () => {
+    const names = (kind: string, count: number) => Array.from({ length: count }, (_, index) => `${kind}/${index}`);
+    const [claims, sets] = [names('PersistentVolumeClaim', 3), names('StatefulSet', 6)];
+    const entries = [...claims, ...sets].map((object): DriftEntry => ({
+      key: object,
+      object,
+      state: 'refused',
+      message: 'gone',
+      fields: [],
+      at: '',
+    }));
+    const remarks = [...driftReasons({ state: 'refused', message: '', entries }), reasonOf('MetricsUnavailable', 'x')];
+    expect(
+      withRemarks(
+        [...sets, 'Deployment/web'].map((object) => missing(object)),
+        remarks,
+      ),
+    ).toEqual([
+      ...sets.slice(0, 5).map((object) => reasonOf('RepairRefused', object, 'gone')),
+      ...sets.map((object) => missing(object, 'somebody deleted it')),
+      missing('Deployment/web'),
+      reasonOf('MetricsUnavailable', 'x'),
+    ]);
+  });
 });

@@ -38,15 +38,33 @@ export class MissingWorkloads {
   }
 }
 
-/** With what is to be said beside. Why one is not made again comes first, and without the advice to push, which may bring it back empty. */
+/** Of what somebody changed and is not put right, by how it stands. */
+export const DRIFT_CODES = {
+  contested: 'DriftContested',
+  refused: 'RepairRefused',
+  paused: 'RepairPaused',
+  reported: 'Drift',
+} as const;
+const OF_DRIFT: ReadonlySet<string> = new Set(Object.values(DRIFT_CODES));
+const NOT_REPAIRED: ReadonlySet<string> = new Set([DRIFT_CODES.refused, DRIFT_CODES.paused]);
+const MAX_OF_DRIFT = 5;
+
+/**
+ * With what is to be said beside, of drift a few. Why one is not made again comes first, and, also where there is no room for it,
+ * without the advice to push, which may bring it back empty.
+ */
 export function withRemarks(reasons: readonly HealthReason[], remarks: readonly HealthReason[]): HealthReason[] {
   const missing = new Set(reasons.flatMap(({ code, object }) => (code === 'Missing' ? [object] : [])));
-  const why = remarks.filter(({ code, object }) => code === 'RepairRefused' && missing.has(object));
+  const isWhy = ({ code, object }: HealthReason): boolean => NOT_REPAIRED.has(code) && missing.has(object);
+  const why = remarks.filter(isWhy);
   const explained = new Set(why.map(({ object }) => object));
   const told = reasons.map((reason) =>
     reason.code === 'Missing' && explained.has(reason.object) ? { ...reason, message: 'somebody deleted it' } : reason,
   );
-  return [...why, ...told, ...remarks.filter((remark) => !why.includes(remark))];
+  const others = remarks.filter((remark) => !isWhy(remark));
+  const drifts = [...why, ...others].filter(({ code }) => OF_DRIFT.has(code));
+  const left = new Set(drifts.slice(MAX_OF_DRIFT));
+  return [...why, ...told, ...others].filter((reason) => !left.has(reason));
 }
 
 function missingWorkload(object: string): NamespaceHealth['workloads'][number] {

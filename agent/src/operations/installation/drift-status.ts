@@ -1,6 +1,7 @@
 import * as Type from 'typebox';
 import type { Static } from 'typebox';
 import type { HealthReason } from '@steward/shared';
+import { DRIFT_CODES } from '../../collect/missing-workloads.ts';
 
 /** The worst first. */
 export const DRIFT_STATES = ['contested', 'refused', 'paused', 'reported', 'repairing', 'repaired'] as const;
@@ -42,21 +43,14 @@ export const DriftStatus = Type.Object({
 });
 export type DriftStatus = Static<typeof DriftStatus>;
 
-const CODES: Partial<Record<DriftState, string>> = {
-  contested: 'DriftContested',
-  refused: 'RepairRefused',
-  paused: 'RepairPaused',
-  reported: 'Drift',
-};
-const MAX_REASONS = 5;
+const CODES: Partial<Record<DriftState, string>> = DRIFT_CODES;
 
 /** What of it a person has to know beside the health: not what was put right. It is no bad health by itself. */
 export function driftReasons(drift: DriftStatus | undefined): HealthReason[] {
-  const reasons = (drift?.entries ?? []).flatMap(({ state, object, message }) => {
+  return (drift?.entries ?? []).flatMap(({ state, object, message }) => {
     const code = CODES[state];
     return code === undefined ? [] : [{ code, object: object.slice(0, 300), message: message.slice(0, 1_000) }];
   });
-  return reasons.slice(0, MAX_REASONS);
 }
 
 /** What was left as it is, by key. */

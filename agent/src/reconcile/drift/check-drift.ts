@@ -18,7 +18,7 @@ import { setInput, standingRelease } from '../plan/set-input.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
 import { findStandingSet, standingGeneration } from '../history/standing-set.ts';
 import { driftStatus, judge, repaired, type Finding, type Leave, type Repair, type Told } from './ledger.ts';
-import { keyOf, lookAt, pausedWith, type Looked } from './look.ts';
+import { keyOf, leftWith, lookAt, pausedWith, waitsForClaims, type Looked } from './look.ts';
 
 export interface DriftCheck {
   context: ReconcileContext;
@@ -65,8 +65,8 @@ export async function checkDrift(check: DriftCheck): Promise<boolean> {
   untilWriting.throwIfAborted();
   const looked = await look(check, installation, set);
   if (looked.some(({ lacksRights }) => lacksRights)) return await tellMissingRights(check, installation);
-  const findings = looked.map(({ finding }) => finding);
-  const leave = await leaveFor(check, set, findings);
+  const leave = await leaveFor(check, set, looked);
+  const findings = looked.map(({ finding }) => (leave.mayRepair ? finding : leftWith(finding, leave.why, name)));
   const known = stillMeant(check, set, drift?.entries ?? []);
   const { entries, repairs, told } = judge(known, [...findings, pauseOf(installation)], leave);
   const inventory = knownUids(installation, looked);
@@ -159,10 +159,11 @@ function planInputOf(
 async function leaveFor(
   { context, name, untilWriting }: DriftCheck,
   { meta }: ReleaseSet,
-  findings: Finding[],
+  looked: readonly Looked[],
 ): Promise<Leave> {
   const now = context.now();
-  if (findings.every(({ what, held }) => what === 'same' || held)) return { mayRepair: false, why: '', now };
+  const mayGoOn = ({ finding }: Looked): boolean => (finding.held ? waitsForClaims(finding) : finding.what !== 'same');
+  if (!looked.some(mayGoOn)) return { mayRepair: false, why: '', now };
   const policies = await loadPolicies(context.kube, context.config.namespace, untilWriting);
   const decision = decide('repair', name, policies);
   if (decision.effect !== 'allow') return { mayRepair: false, why: decision.message, now };

@@ -77,14 +77,11 @@ describe('a StatefulSet whose pods are gone with their claims', () => {
     metadata: { name: 'db', namespace: 'n', uid: 'now', labels },
     spec: { replicas, volumeClaimTemplates: volumes, ...more },
   });
-  const claim = (name: string, uid?: string): KubeObject => ({
-    ...pvc,
-    metadata: {
-      name,
-      namespace: 'n',
-      ...(uid !== undefined && { ownerReferences: [{ apiVersion: 'apps/v1', kind: 'StatefulSet', name: 'db', uid }] }),
-    },
-  });
+  const claim = (name: string, ...owners: { kind: string; uid: string }[]): KubeObject => {
+    const ownerReferences = owners.map((owner) => ({ apiVersion: 'v1', name: 'db', ...owner }));
+    return { ...pvc, metadata: { name, namespace: 'n', ownerReferences } };
+  };
+  const owner = (kind: string, uid: string): { kind: string; uid: string } => ({ kind, uid });
   const claims = (count: number): KubeObject[] =>
     Array.from({ length: count }, (_, index) => claim(`data-db-${index}`));
   const repaired = undefined;
@@ -98,7 +95,21 @@ describe('a StatefulSet whose pods are gone with their claims', () => {
       { set: db(9), there: claims(3) },
       'data-db-3, data-db-4, data-db-5, data-db-6, data-db-7, and more',
     ],
-    ['they go with the set that owned them', { set: db(1), there: [claim('data-db-0', 'before')] }, 'data-db-0'],
+    [
+      'they go with the set that owned them',
+      { set: db(1), there: [claim('data-db-0', owner('StatefulSet', 'before'))] },
+      'data-db-0',
+    ],
+    [
+      'they go with a pod that still ends',
+      { set: db(1), live: db(0), there: [claim('data-db-0', owner('StatefulSet', 'now'), owner('Pod', 'db-0'))] },
+      'data-db-0',
+    ],
+    [
+      'they are there, and the set that is there owns them',
+      { set: db(1), live: db(0), there: [claim('data-db-0', owner('StatefulSet', 'now'))] },
+      repaired,
+    ],
     ['its pods are counted from 5', { set: db(1, { ordinals: { start: 5 } }), there: claims(5) }, 'data-db-5'],
     ['only its count was lowered', { set: db(2), live: db(0), there: claims(1) }, 'data-db-1'],
     ['all are there', { set: db(2), there: [...claims(2), claim('logs')] }, repaired],

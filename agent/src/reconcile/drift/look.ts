@@ -99,6 +99,19 @@ export function pausedWith(finding: Finding): Finding {
   return heldByPause(finding, `${object} ${how}. It is left as it is: the installation is paused`);
 }
 
+/** It is held only until its claims are there again. Pure. */
+export function waitsForClaims({ held, missing }: Finding): boolean {
+  return missing !== undefined && held?.state === 'refused';
+}
+
+/** What is found where nothing is put right, also not when claims are restored. Pure. */
+export function leftWith(finding: Finding, stays: string, installation: string): Finding {
+  const { object: set, what, missing = [] } = finding;
+  if (!waitsForClaims(finding)) return finding;
+  const message = claimsGone({ set, isGone: what === 'gone', missing, stays }, installation);
+  return { ...finding, held: { state: 'refused', message } };
+}
+
 /** With what is to be known before the pause ends. */
 function heldByPause(finding: Finding, why: string): Finding {
   const { missing = [] } = finding;

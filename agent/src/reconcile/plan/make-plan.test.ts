@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { STOPPED_ANNOTATION } from '../../collect/objects/workload.ts';
 import type { KubeClient, KubeObject } from '../../kube/client.ts';
 import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
 import { makePlan, type PlanInput } from './make-plan.ts';
@@ -7,21 +8,24 @@ const labels = { 'steward.dev/installation': 'shop', 'steward.dev/organization':
 const entry = { group: 'apps', version: 'v1', kind: 'StatefulSet', namespace: 'n', name: 'db' };
 const made: InventoryEntry = { ...entry, uid: 'before' };
 
-function db(replicas: number): KubeObject {
+function db(spec: { replicas?: number }, annotations = {}): KubeObject {
   const volumeClaimTemplates = [{ metadata: { name: 'data' }, spec: {} }];
-  const metadata = { name: 'db', namespace: 'n', uid: 'db', labels };
-  return { apiVersion: 'apps/v1', kind: 'StatefulSet', metadata, spec: { replicas, volumeClaimTemplates } };
+  const metadata = { name: 'db', namespace: 'n', uid: 'db', labels, annotations };
+  return { apiVersion: 'apps/v1', kind: 'StatefulSet', metadata, spec: { ...spec, volumeClaimTemplates } };
 }
+const stopped = db({ replicas: 0 }, { [STOPPED_ANNOTATION]: 'true' });
 
 interface World {
+  wanted?: KubeObject;
   live?: KubeObject;
   claims?: string[];
   inventory?: InventoryEntry[];
   claimMakers?: PlanInput['claimMakers'];
 }
 
-/** What the plan says of a StatefulSet that is to have two pods. */
-async function volumesIn({ live, claims = [], inventory = [], claimMakers = [] }: World): Promise<string[]> {
+/** What the plan says of a StatefulSet that is to have two pods unless `wanted`. */
+async function volumesIn(world: World): Promise<string[]> {
+  const { wanted = db({ replicas: 2 }), live, claims = [], inventory = [], claimMakers = [] } = world;
   const kube = {
     resourceOf: async () => ({ ...entry, plural: 'statefulsets', namespaced: true }),
     get: async () => live,
@@ -33,7 +37,7 @@ async function volumesIn({ live, claims = [], inventory = [], claimMakers = [] }
     fieldManager: 'steward-acme',
     organization: 'acme',
     installation: 'shop',
-    objects: [db(2)],
+    objects: [wanted],
     inventory,
     claimMakers,
     neverOurs: { autoscaled: new Set(), givenBack: new Set(), declared: [] },
@@ -54,10 +58,19 @@ describe('a plan that makes pods of a StatefulSet', () => {
   it.each<[string, World, string | undefined]>([
     ['that was deleted with its claims', { inventory: [made] }, 'data-db-0, data-db-1'],
     ['that went with the Installation', { claimMakers, claims: ['data-db-0'] }, 'data-db-1'],
-    ['whose count was lowered to none', { inventory: [made], live: db(0) }, 'data-db-0, data-db-1'],
+    ['whose count was lowered to none', { inventory: [made], live: db({ replicas: 0 }) }, 'data-db-0, data-db-1'],
+    [
+      'that was stopped, and has no count of its own',
+      { wanted: db({}), inventory: [made], live: stopped },
+      'data-db-0',
+    ],
     ['whose claims are there', { inventory: [made], claimMakers, claims: all }, undefined],
     ['that is new', { claimMakers: [{ set: 'other', templates: ['data'] }] }, undefined],
-    ['that has more pods than it had', { inventory: [made], live: db(1), claims: ['data-db-0'] }, undefined],
+    [
+      'that has more pods than it had',
+      { inventory: [made], live: db({ replicas: 1 }), claims: ['data-db-0'] },
+      undefined,
+    ],
   ])('says which volumes are new and empty of one %s', async (_, world, names) => {
     const said = names === undefined ? [] : [`volumes: new and empty, since these claims are not there: ${names}`];
     expect(await volumesIn(world)).toEqual(said);

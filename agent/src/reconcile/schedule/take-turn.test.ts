@@ -18,12 +18,9 @@ const web = object('apps/v1', 'Deployment', 'web', { replicas: 2, template: { sp
 const nightly = object('batch/v1', 'CronJob', 'nightly');
 const data = object('v1', 'PersistentVolumeClaim', 'data');
 const claimOf = (name: string): KubeObject => object('v1', 'PersistentVolumeClaim', name);
+const volumeClaimTemplates = [{ metadata: { name: 'data' }, spec: {} }];
 const db = (replicas = 2, more = {}): KubeObject =>
-  object('apps/v1', 'StatefulSet', 'db', {
-    replicas,
-    volumeClaimTemplates: [{ metadata: { name: 'data' }, spec: {} }],
-    ...more,
-  });
+  object('apps/v1', 'StatefulSet', 'db', { replicas, volumeClaimTemplates, ...more });
 const others = [object('v1', 'ConfigMap', 'config'), data, object('batch/v1', 'Job', 'migrate')];
 const evening = Date.parse('2026-11-23T22:00:00Z');
 const runState: RunState = {
@@ -201,8 +198,10 @@ describe('a turn of a schedule', () => {
       expect([end, status.schedule]).toEqual(['done', stoppedAt(hadClaims)]);
     });
 
+    const half = { ...db(0), metadata: { ...db().metadata, annotations: { [STOPPED_ANNOTATION]: 'true' } } };
+    const single = object('apps/v1', 'StatefulSet', 'db', { volumeClaimTemplates });
+
     it('its stop goes on after its first half, though a claim was never made', async () => {
-      const half = { ...db(0), metadata: { ...db().metadata, annotations: { [STOPPED_ANNOTATION]: 'true' } } };
       const schedule = { ...stoppedAt(), isTurning: true };
       const live = [web, nightly, half];
       const { turn: end, applied, status } = await turn({ extra: db(), live, claims: claims.slice(0, 1), schedule });
@@ -230,6 +229,19 @@ describe('a turn of a schedule', () => {
       expect([end, applied]).toEqual(['held', []]);
       const held = expect.stringContaining('volume claims of its pods are gone: data-db-0, data-db-1');
       expect(status.schedule).toEqual({ ...stoppedAt(1), held });
+    });
+
+    it('its start is held when somebody has deleted the claim of one whose chart does not say how many pods it has', async () => {
+      const world = { extra: single, live: [web, nightly, half], schedule: stoppedAt(1) };
+      const { turn: end, applied, status } = await turn({ ...world, at: morning });
+      expect([end, applied]).toEqual(['held', []]);
+      expect(status.schedule?.held).toContain('volume claims of its pods are gone: data-db-0. ');
+    });
+
+    it('its stop that is taken up again remembers none that is not there, also where the chart does not say how many pods it has', async () => {
+      const world = { extra: single, live: [web, nightly, half], schedule: { ...stoppedAt(), isTurning: true } };
+      const { turn: end, status } = await turn(world);
+      expect([end, status.schedule]).toEqual(['done', stoppedAt()]);
     });
 
     it('its start that is tried again is held when somebody has deleted their claims since the first try', async () => {

@@ -2,6 +2,8 @@ import { fieldAt } from '@steward/shared';
 import { WATCHED } from '../../collect/namespace-objects.ts';
 import type { KubeObject } from '../../kube/client.ts';
 import { persist } from '../../operations/persist.ts';
+import { sentences } from '../../sentences.ts';
+import { isStopped } from '../fields/never-ours.ts';
 import { patienceOf, refuse, type ObjectPlanInput } from '../plan/plan-object.ts';
 import { templatesOf } from './claim-makers.ts';
 import { countOf } from './going-claims.ts';
@@ -19,27 +21,37 @@ export async function findMissingClaims(
   { kube, isLate, signal }: Pick<ObjectPlanInput, 'kube' | 'isLate' | 'signal'>,
   { from = live ? countOf(live) : 0 }: { from?: number } = {},
 ): Promise<string[]> {
-  const to = live && !saysCount(wanted) ? countOf(live) : countOf(wanted);
+  // Without a count in it what runs keeps its own; what is stopped has ours, and falls back to one without it.
+  const keepsCount = live !== undefined && !saysCount(wanted) && !isStopped(live);
+  const to = countOf(keepsCount ? live : wanted);
   if (wanted.kind !== 'StatefulSet' || from >= to || templatesOf(wanted).length === 0) return [];
   const { ref } = WATCHED.PersistentVolumeClaim;
   const namespace = wanted.metadata.namespace ?? '';
   const claims = await persist(() => kube.list(ref, namespace, { signal }), signal, patienceOf({ isLate })).catch(
     (error: unknown) => refuse(error, 'the volume claims'),
   );
-  const stay = claims.filter((claim) => !goesWithItsSet(claim, live)).map(({ metadata }) => metadata.name);
+  const stay = claims.filter((claim) => !goesWithItsOwner(claim, live)).map(({ metadata }) => metadata.name);
   return missing(wanted, new Set(stay), { from, to });
 }
 
+export interface LeftSet {
+  set: string;
+  isGone: boolean;
+  missing: readonly string[];
+  /** Why it is not put right even where its claims come back. */
+  stays?: string;
+}
+
 /** What is said of a StatefulSet that is left as it is since its pods would begin without their data. */
-export function claimsGone(
-  { set, isGone, missing }: { set: string; isGone: boolean; missing: readonly string[] },
-  installation: string,
-): string {
-  return [
-    `${set} ${isGone ? 'was deleted' : 'has fewer pods than it is to have'}, and volume claims of its pods are gone: ${missing.join(', ')}.`,
-    'It is left as it is: pods would begin with new, empty volumes, as if there had never been any data.',
-    `Restore these claims, from a backup or from volumes that were kept, and it goes on by itself; or begin with empty ones: steward restart ${installation}`,
-  ].join(' ');
+export function claimsGone({ set, isGone, missing, stays }: LeftSet, installation: string): string {
+  const restore = 'Restore these claims, from a backup or from volumes that were kept, and';
+  const empty = `or begin with empty ones: steward restart ${installation}`;
+  return sentences(
+    `${set} ${isGone ? 'was deleted' : 'has fewer pods than it is to have'}, and volume claims of its pods are gone: ${missing.join(', ')}`,
+    'It is left as it is: pods would begin with new, empty volumes, as if there had never been any data',
+    stays === undefined ? `${restore} it goes on by itself; ${empty}` : `${restore} make it again with them, ${empty}`,
+    ...(stays === undefined ? [] : [`By itself it does not go on: ${stays}`]),
+  );
 }
 
 function missing(set: KubeObject, there: ReadonlySet<string>, { from, to }: { from: number; to: number }): string[] {
@@ -55,10 +67,13 @@ function missing(set: KubeObject, there: ReadonlySet<string>, { from, to }: { fr
   return names;
 }
 
-/** The garbage collector deletes what a StatefulSet owned that is gone (`whenDeleted: Delete`), and may not have come to it yet. */
-function goesWithItsSet({ metadata }: KubeObject, live: KubeObject | undefined): boolean {
-  const owners = metadata.ownerReferences?.filter(({ kind }) => kind === 'StatefulSet') ?? [];
-  return owners.some(({ uid }) => uid !== live?.metadata.uid);
+/**
+ * The garbage collector deletes it with what owns it, and may not have come to it yet: with a StatefulSet that is gone
+ * (`whenDeleted: Delete`), or with a pod, which owns a claim only while it ends for good (`whenScaled: Delete`).
+ */
+function goesWithItsOwner({ metadata }: KubeObject, live: KubeObject | undefined): boolean {
+  const owners = metadata.ownerReferences ?? [];
+  return owners.some(({ kind, uid }) => kind === 'Pod' || (kind === 'StatefulSet' && uid !== live?.metadata.uid));
 }
 
 function saysCount(object: KubeObject): boolean {
