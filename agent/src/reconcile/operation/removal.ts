@@ -70,7 +70,7 @@ export async function planRemoval(run: Run, signal: AbortSignal): Promise<Outcom
   const going = found.flatMap(({ entry, live, keep }) => (live && !keep && entry.hook === undefined ? [live] : []));
   const lost = findLost(run, going, claims);
   return done({
-    goes: found.filter(({ keep }) => !keep).map(({ entry, wave }) => ({ entry, wave })),
+    goes: claimsLast(found.filter(({ keep }) => !keep).map(({ entry, wave }) => ({ entry, wave }))),
     stays: found.filter(({ keep, live }) => keep && !isGoing(live)).map(({ entry }) => entry),
     others: [...workloads, ...others.filter((other) => !lost.some(({ claim }) => claim === other)).map(nameOf)],
     makers,
@@ -83,6 +83,12 @@ export async function loadOwn(run: Run, signal: AbortSignal): Promise<WhoseClaim
   const claims = await loadClaims(run, signal);
   const own = claims.own.map((claim) => entryOf(CLAIM, claim, claim.metadata.uid));
   return { ...claims, entries: mergedInventory(run.installation.status.inventory, own) };
+}
+
+/** Pods hold the claims that they use, and a claim that a StatefulSet made bears no wave of its own. */
+function claimsLast(goes: readonly Going[]): Going[] {
+  const last = Math.min(...goes.map(({ wave }) => wave));
+  return goes.map((going) => (going.entry.kind === CLAIM.kind ? { ...going, wave: last } : going));
 }
 
 function findLost({ record }: Run, goes: readonly KubeObject[], { own, others, sets }: WhoseClaims): LostClaim[] {
