@@ -198,3 +198,8 @@ it('removes claims after the pods that hold them, in whatever wave these are', a
   const { deleted } = await endOf(fates, [], { deleteVolumes: true, waves: { StatefulSet: '-1' } });
   expect([...deleted]).toEqual(['Deployment', 'StatefulSet', 'PersistentVolumeClaim']);
 });
+
+it('notes that all is removed where nothing of it runs by itself: its first hooks need what is gone', async () => {
+  const { notes } = await endOf({ CronJob: 'goes', ConfigMap: 'goes' });
+  expect(notes).toEqual(['r', null]);
+});

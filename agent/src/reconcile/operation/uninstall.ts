@@ -110,6 +110,8 @@ async function carryOut(run: Run, set: ReleaseSet | undefined): Promise<Outcome<
     if (!wasNoted) await takeBackNote(run, entriesOf(applied), run.signal);
     return removed;
   }
+  // Of a service of which nothing runs by itself, too: what its first hooks need is gone.
+  if (!hasBegunToGo(run) && !(await hasRemovedNothing(run))) await noteRemoval(run);
   const ended = await runHooksAt(run, set, momentsOf(run)?.after, 'post-hooks');
   if (!ended.ok) return ended;
   return run.installation.status.inventory.some(({ hook }) => hook !== undefined)
