@@ -154,9 +154,24 @@ describe.concurrent('a volume', () => {
     expect(await uids()).toEqual(kept);
 
     const policy = { spec: { persistentVolumeClaimRetentionPolicy: { whenDeleted: 'Delete' } } };
-    await fixture.kubectl('patch', 'statefulset', name, '-n', namespace, '--type=merge', '-p', JSON.stringify(policy));
-    const isOwned = async () => (await live('PersistentVolumeClaim', claims[1] ?? ''))?.metadata.ownerReferences;
-    await waitUntil(isOwned, { what: 'the claims to belong to it', timeoutMs: 30_000 });
+    const areOwned = async () => {
+      const found = await Promise.all(claims.map((claim) => live('PersistentVolumeClaim', claim)));
+      return found.every((claim) => claim?.metadata.ownerReferences);
+    };
+    const giveUpWhenDeleted = async (): Promise<void> => {
+      await fixture.kubectl(
+        'patch',
+        'statefulset',
+        name,
+        '-n',
+        namespace,
+        '--type=merge',
+        '-p',
+        JSON.stringify(policy),
+      );
+      await waitUntil(areOwned, { what: 'the claims to belong to it', timeoutMs: 30_000 });
+    };
+    await giveUpWhenDeleted();
     await fixture.kubectl('delete', 'statefulset', name, '-n', namespace);
     await waitUntil(isTold('are gone'), { what: 'the loss to be told', timeoutMs: 30_000 });
     const isGone = async () => (await uids()).every((uid) => uid === undefined);
@@ -165,8 +180,25 @@ describe.concurrent('a volume', () => {
     const want = { ...where, release: store, parameters: { replicas: 2 }, runState };
     const restart = fixture.offer({ ...want, kind: 'restart' as const, generation: 2 });
     expect(await hub.end(restart)).toMatchObject({ state: 'succeeded' });
-    const plans = [...(hub.results.get(restart)?.values() ?? [])].flatMap(({ plan }) => plan?.changes ?? []);
+    const changesIn = (operation: string): object[] =>
+      [...(hub.results.get(operation)?.values() ?? [])].flatMap(({ plan }) => plan?.changes ?? []);
     const fields = [`volumes: new and empty, since these claims are not there: ${claims.join(', ')}`];
-    expect(plans).toContainEqual({ action: 'create', object: `StatefulSet/${name}`, fields });
+    expect(changesIn(restart)).toContainEqual({ action: 'create', object: `StatefulSet/${name}`, fields });
+
+    await giveUpWhenDeleted();
+    const uninstall = fixture.offer({ ...want, kind: 'uninstall' as const, generation: 3 });
+    const end = await hub.end(uninstall);
+    expect(end).toMatchObject({ state: 'succeeded' });
+    expect(end.message).toMatch(
+      /^.* is done\. Kubernetes deletes what belongs to something that goes.*Only the namespace stays/s,
+    );
+    const by = [`by Kubernetes, with StatefulSet/${name}, which owns it`];
+    for (const claim of claims)
+      expect(changesIn(uninstall)).toContainEqual({
+        action: 'delete',
+        object: `PersistentVolumeClaim/${claim}`,
+        fields: by,
+      });
+    await waitUntil(isGone, { what: 'the claims to go', timeoutMs: 30_000 });
   });
 });

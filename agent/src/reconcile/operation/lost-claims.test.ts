@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import type { OperationPlan } from '@steward/shared';
 import type { KubeObject } from '../../kube/client.ts';
 import { groupOf } from '../../kube/object.ts';
 import { inventoryKey } from '../plan/inventory.ts';
@@ -16,6 +17,7 @@ const naming = { kind: 'Deployment', spec: { template } };
 const nightly = { kind: 'CronJob', spec: { jobTemplate: { spec: { template } } } };
 const pod = { kind: 'Pod', spec: template.spec };
 const ended = { status: { conditions: [{ type: 'Complete', status: 'True' }] } };
+const kept = { annotations: { 'helm.sh/resource-policy': 'keep' } };
 const itself = { metadata: { deletionTimestamp } };
 
 const API_VERSIONS: Record<string, string> = {
@@ -29,6 +31,8 @@ type Part = { kind: string; metadata?: object };
 interface Case {
   parts: readonly Part[];
   claim?: string;
+  /** Of these kinds of the parts; then nobody is deleting it. */
+  owners?: readonly string[];
   deleteVolumes?: boolean;
   /** The good set: lost, or all of the parts. */
   stored?: undefined;
@@ -42,14 +46,15 @@ interface Case {
 
 /** How an uninstall ends, or the plan that it begins with: of an inventory of all of these but what has an owner, beside that claim. */
 async function endOf({ parts, claim: name = 'data-a-0', ...more }: Case): Promise<string> {
-  const { deleteVolumes = false, startedAt, gone, state = 'running', history = [{ renderRef: 'r' }] } = more;
+  const { owners, deleteVolumes = false, startedAt, gone, state = 'running', history = [{ renderRef: 'r' }] } = more;
   const withName = (part: Part): KubeObject => {
     const metadata = { name: 'a', namespace: 'n', uid: part.kind, ...part.metadata };
     return { ...part, apiVersion: API_VERSIONS[part.kind] ?? 'apps/v1', metadata };
   };
   const objects = parts.map(withName);
   const applied = objects.filter(({ metadata }) => !metadata.ownerReferences);
-  const metadata = { name, namespace: 'n', uid: 'v', deletionTimestamp };
+  const ownerReferences = (owners ?? []).map((kind) => ({ apiVersion: 'a/v1', kind, name: 'a', uid: kind }));
+  const metadata = { name, namespace: 'n', uid: 'v', ...(owners ? { ownerReferences } : { deletionTimestamp }) };
   const claim = { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata };
   const inventory = [...applied, ...(gone === undefined ? [] : [withName({ kind: gone })])].map(
     ({ apiVersion, kind }) => ({
@@ -107,8 +112,9 @@ async function endOf({ parts, claim: name = 'data-a-0', ...more }: Case): Promis
       },
     },
     write: async () => undefined,
-    begin: async ({ told }: { told: { summary: string } }) => {
-      throw new Error(told.summary);
+    begin: async ({ told }: { told: OperationPlan }) => {
+      const changes = told.changes.map(({ action, object, fields = [] }) => `${action} ${object} ${fields.join()}`);
+      throw new Error(`${told.summary} [${changes.join('; ')}]`);
     },
     move: async ({ message, state: to }: { message: string; state: string }) =>
       void (to === 'failed' || to === 'succeeded' ? ends.push(message) : undefined),
@@ -164,5 +170,53 @@ it.each([
   { of: 'its operator ends them already', parts: [{ kind: 'Database', ...itself }, operated] },
   { of: 'it goes with its volumes', parts: [set], deleteVolumes: true },
 ])('goes on and does not say that such a claim stays: $of', async (row) => {
-  expect(await endOf(row)).toMatch(/leaves none\. Volumes (stay|and what is in them are removed)\.( What is in .*)?$/);
+  expect(await endOf(row)).toMatch(
+    /leaves none\. Volumes (stay|and what is in them are removed)\.( What is in .*)? \[/,
+  );
+});
+
+const follows =
+  'Kubernetes deletes what belongs to something that goes, with what is in it: PersistentVolumeClaim/data-a-0';
+
+it.each([
+  { of: 'by whenDeleted', parts: [set], owners: ['StatefulSet'], by: 'with StatefulSet/a, which owns' },
+  {
+    of: 'that its operator made',
+    parts: [{ kind: 'Database' }],
+    owners: ['Database'],
+    by: 'with Database/a, which owns',
+  },
+  {
+    of: 'of a set that its operator made',
+    parts: [{ kind: 'Database' }, operated],
+    owners: ['StatefulSet'],
+    by: 'with StatefulSet/a, which owns',
+  },
+  {
+    of: 'of more than one',
+    parts: [{ kind: 'Database' }, set],
+    owners: ['Database', 'StatefulSet'],
+    by: 'with Database/a and StatefulSet/a, which own',
+  },
+])('says that a claim goes with what owns it, and not that it stays: $of', async ({ by, ...row }) => {
+  const plan = await endOf(row);
+  expect(plan).toContain(`leaves none. Other volumes stay. ${follows}`);
+  expect(plan).toContain(`delete PersistentVolumeClaim/data-a-0 by Kubernetes, ${by} it`);
+});
+
+it.each([
+  { of: 'it is kept', parts: [{ kind: 'Database', metadata: kept }, set], owners: ['Database'] },
+  { of: 'one of them stays', parts: [{ kind: 'Database', metadata: kept }, set], owners: ['Database', 'StatefulSet'] },
+  { of: "it is somebody else's", parts: [set], owners: ['Other'] },
+])('says that a claim stays which has an owner that does not go: $of', async (row) => {
+  const plan = await endOf(row);
+  expect(plan).toContain('Volumes stay.');
+  expect(plan).toContain('keep PersistentVolumeClaim/data-a-0 ');
+});
+
+it('names at the end what went with its owner, also after a kill when that owner is gone', async () => {
+  const parts = [{ kind: 'Deployment' }];
+  const end = await endOf({ parts, owners: ['StatefulSet'], gone: 'StatefulSet', startedAt: deletionTimestamp });
+  expect(end).toContain(follows);
+  expect(end).not.toContain('delete persistentvolumeclaim');
 });

@@ -42,12 +42,17 @@ function isSince({ metadata: { deletionTimestamp = '' } }: KubeObject, startedAt
   return startedAt === undefined || Date.parse(deletionTimestamp) > Date.parse(startedAt);
 }
 
-/** For people: which claims go though nothing of the removal deletes them. */
-export function tellLost({ lost }: Removal): string[] {
-  if (lost.length === 0) return [];
-  const names = lost.slice(0, MAX_NAMED).map(({ claim }) => nameOf(claim));
-  const more = lost.length > MAX_NAMED ? ` and ${lost.length - MAX_NAMED} more` : '';
-  return [
-    `A claim that somebody is deleting goes, with what is in it, when the pods that use it end: ${names.join(', ')}${more}`,
-  ];
+/** For people: which claims, and what else is kept, go though the agent does not delete them. */
+export function tellLost({ lost, follows }: Pick<Removal, 'lost' | 'follows'>): string[] {
+  const going = 'A claim that somebody is deleting goes, with what is in it, when the pods that use it end';
+  const owned = 'Kubernetes deletes what belongs to something that goes, with what is in it';
+  const claims = lost.map(({ claim }) => claim);
+  return [...named(going, claims), ...named(owned, follows)];
+}
+
+function named(what: string, objects: readonly KubeObject[]): string[] {
+  if (objects.length === 0) return [];
+  const names = objects.slice(0, MAX_NAMED).map(nameOf);
+  const more = objects.length > MAX_NAMED ? ` and ${objects.length - MAX_NAMED} more` : '';
+  return [`${what}: ${names.join(', ')}${more}`];
 }

@@ -17,6 +17,7 @@ import { orRefused, refuse } from '../plan/plan-object.ts';
 import { agreedBy } from '../plan/reach.ts';
 import { endsPods, goingAmong } from '../volumes/going-claims.ts';
 import { loadClaims } from '../volumes/load-claims.ts';
+import { goesWithOwners } from '../volumes/owned-claims.ts';
 import type { WhoseClaims } from '../volumes/whose-claims.ts';
 import { deadlineOf, isOverdue } from './run/deadline.ts';
 import type { Run } from './run/run.ts';
@@ -30,6 +31,8 @@ export interface Going {
 export interface Removal {
   goes: Going[];
   stays: InventoryEntry[];
+  /** What the agent does not delete and Kubernetes does, since all that owns it goes. */
+  follows: KubeObject[];
   /** What is in the namespace and is not this installation's: nobody's business but the customer's. */
   others: string[];
   makers: ClaimMaker[];
@@ -41,6 +44,14 @@ export interface LostClaim {
   claim: KubeObject;
   isOwn: boolean;
   users: KubeObject[];
+}
+
+interface Found {
+  entry: InventoryEntry;
+  /** Null is what may not be looked at. */
+  live: KubeObject | null;
+  keep: boolean;
+  wave: number;
 }
 
 const FIRST_LOOK_MS = 200;
@@ -61,7 +72,7 @@ export async function planRemoval(run: Run, signal: AbortSignal): Promise<Outcom
   if (!looked.ok) return looked;
   const { state, reach } = run.record.status;
   const isAgreed = state === 'running' ? agreedBy(reach) : () => false;
-  const found = looked.value.map(({ entry, live }) => {
+  const found = looked.value.map(({ entry, live }): Found => {
     if (live === null && !isAgreed(inventoryKey(entry))) return { entry, live, keep: true, wave: 0 };
     const isVolume = entry.kind === CLAIM.kind;
     const keep = isVolume ? !deleteVolumes : reasonToKeep(entry.kind, live?.metadata.annotations) !== undefined;
@@ -69,9 +80,13 @@ export async function planRemoval(run: Run, signal: AbortSignal): Promise<Outcom
   });
   const going = found.flatMap(({ entry, live, keep }) => (live && !keep && entry.hook === undefined ? [live] : []));
   const lost = findLost(run, going, claims);
+  const uids = uidsThatGo(entries, found, claims.sets);
+  const isFollowing = ({ live }: Found): boolean => live !== null && goesWithOwners(live, uids);
+  const kept = found.filter(({ keep, live }) => keep && !isGoing(live));
   return done({
-    goes: found.filter(({ keep }) => !keep).map(({ entry, wave }) => ({ entry, wave })),
-    stays: found.filter(({ keep, live }) => keep && !isGoing(live)).map(({ entry }) => entry),
+    goes: claimsLast(found.filter(({ keep }) => !keep).map(({ entry, wave }) => ({ entry, wave }))),
+    stays: kept.filter((one) => !isFollowing(one)).map(({ entry }) => entry),
+    follows: kept.flatMap((one) => (one.live && isFollowing(one) ? [one.live] : [])),
     others: [...workloads, ...others.filter((other) => !lost.some(({ claim }) => claim === other)).map(nameOf)],
     makers,
     lost,
@@ -83,6 +98,29 @@ export async function loadOwn(run: Run, signal: AbortSignal): Promise<WhoseClaim
   const claims = await loadClaims(run, signal);
   const own = claims.own.map((claim) => entryOf(CLAIM, claim, claim.metadata.uid));
   return { ...claims, entries: mergedInventory(run.installation.status.inventory, own) };
+}
+
+/** Pods hold the claims that they use, and a claim that a StatefulSet made bears no wave of its own. */
+function claimsLast(goes: readonly Going[]): Going[] {
+  const last = Math.min(...goes.map(({ wave }) => wave));
+  return goes.map((going) => (going.entry.kind === CLAIM.kind ? { ...going, wave: last } : going));
+}
+
+/** Of what goes, or is gone already, and of the StatefulSets that operators made for it. */
+function uidsThatGo(
+  entries: readonly InventoryEntry[],
+  found: readonly Found[],
+  sets: readonly KubeObject[],
+): ReadonlySet<string> {
+  const uids = new Set(entries.flatMap(({ uid }) => uid ?? []));
+  for (const { entry, live, keep } of found) {
+    const uid = entry.uid ?? live?.metadata.uid;
+    if (uid === undefined) continue;
+    if (keep && !isGoing(live)) uids.delete(uid);
+    else uids.add(uid);
+  }
+  for (const set of sets) if (set.metadata.uid !== undefined && goesWithOwners(set, uids)) uids.add(set.metadata.uid);
+  return uids;
 }
 
 function findLost({ record }: Run, goes: readonly KubeObject[], { own, others, sets }: WhoseClaims): LostClaim[] {

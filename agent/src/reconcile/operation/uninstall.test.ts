@@ -79,6 +79,7 @@ type Kind = keyof typeof ENTRIES;
 async function endOf(
   fates: Partial<Record<Kind, 'goes' | 'hangs' | 'is refused'>>,
   made: readonly Kind[] = [],
+  { deleteVolumes = false, waves = {} }: { deleteVolumes?: boolean; waves?: Partial<Record<Kind, string>> } = {},
 ): Promise<{
   ends: unknown[];
   notes: unknown[];
@@ -102,7 +103,7 @@ async function endOf(
     kinds: ['uninstall'],
     title: 'uninstall',
     record: {
-      spec: { desired: { deleteVolumes: false } },
+      spec: { desired: { deleteVolumes } },
       status: { state: 'running', phase: 'apply', reach: inventory.map(inventoryKey), deadlineAt: new Date(nowMs) },
     },
     installation: {
@@ -127,7 +128,9 @@ async function endOf(
         get: async ({ kind }: { kind: string }) => {
           if (deleted.has(kind) && fateOf(kind) !== 'hangs') return undefined;
           const deletionTimestamp = deleted.has(kind) ? new Date(nowMs).toISOString() : undefined;
-          return { kind, metadata: { name: 'a', namespace: 'n', uid: 'u', deletionTimestamp } };
+          const wave = waves[kind as Kind];
+          const annotations = wave === undefined ? {} : { 'steward.dev/wave': wave };
+          return { kind, metadata: { name: 'a', namespace: 'n', uid: 'u', annotations, deletionTimestamp } };
         },
         remove: async ({ kind }: { kind: string }) => {
           if (fateOf(kind) === 'is refused')
@@ -188,4 +191,15 @@ it('keeps a claim that a hook after the removal made, as any other, and names it
   const message = expect.stringContaining('kubectl --namespace n delete persistentvolumeclaim a');
   expect(ends).toMatchObject([{ state: 'succeeded', message }]);
   expect([...deleted]).toEqual(['Deployment', 'ConfigMap']);
+});
+
+it('removes claims after the pods that hold them, in whatever wave these are', async () => {
+  const fates = { PersistentVolumeClaim: 'goes', StatefulSet: 'goes', Deployment: 'goes' } as const;
+  const { deleted } = await endOf(fates, [], { deleteVolumes: true, waves: { StatefulSet: '-1' } });
+  expect([...deleted]).toEqual(['Deployment', 'StatefulSet', 'PersistentVolumeClaim']);
+});
+
+it('notes that all is removed where nothing of it runs by itself: its first hooks need what is gone', async () => {
+  const { notes } = await endOf({ CronJob: 'goes', ConfigMap: 'goes' });
+  expect(notes).toEqual(['r', null]);
 });

@@ -8,8 +8,9 @@ import { planHooks } from '../hooks/plan-hooks.ts';
 import { setAsItRuns } from '../run-state/with-run-state.ts';
 import { runHooks } from '../hooks/run-hooks.ts';
 import { done, failed, type Failure, type Outcome } from '../outcome.ts';
+import { isClaim } from '../plan/claims.ts';
 import { entryName, inventoryKey, isOfService, namesByKind } from '../plan/inventory.ts';
-import { countsOf, toldPlan, wavesSentence } from '../plan/told-plan.ts';
+import { countsOf, goesByOwners, toldPlan, wavesSentence } from '../plan/told-plan.ts';
 import { sentences } from '../../sentences.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
 import { rememberMakers } from '../volumes/load-claims.ts';
@@ -109,6 +110,8 @@ async function carryOut(run: Run, set: ReleaseSet | undefined): Promise<Outcome<
     if (!wasNoted) await takeBackNote(run, entriesOf(applied), run.signal);
     return removed;
   }
+  // Of a service of which nothing runs by itself, too: what its first hooks need is gone.
+  if (!hasBegunToGo(run) && !(await hasRemovedNothing(run))) await noteRemoval(run);
   const ended = await runHooksAt(run, set, momentsOf(run)?.after, 'post-hooks');
   if (!ended.ok) return ended;
   return run.installation.status.inventory.some(({ hook }) => hook !== undefined)
@@ -117,13 +120,13 @@ async function carryOut(run: Run, set: ReleaseSet | undefined): Promise<Outcome<
 }
 
 /** What hooks made, by a plan of its own: those after the removal may have made a claim that is to stay. */
-async function removeMade(run: Run, { lost }: Removal): Promise<Outcome<Removal>> {
+async function removeMade(run: Run, { lost, follows }: Removal): Promise<Outcome<Removal>> {
   await enter(run, { phase: 'roll-out', message: 'removing what hooks made', lastsMs: REMOVAL_MS });
   const removal = await planAgreed(run);
   if (!removal.ok) return removal;
   const made = removal.value.goes.filter(({ entry }) => entry.hook !== undefined);
   const removed = await remove(run, { goes: made });
-  return removed.ok ? done({ ...removal.value, lost }) : removed;
+  return removed.ok ? done({ ...removal.value, lost, follows }) : removed;
 }
 
 async function planAgreed(run: Run): Promise<Outcome<Removal>> {
@@ -214,12 +217,14 @@ async function prepare(run: Run, set: ReleaseSet | undefined): Promise<Outcome<P
 }
 
 function describe(run: Run, removal: Removal, hooks: OperationPlan['changes']): OperationPlan {
-  const { goes, stays, others } = removal;
+  const { goes, stays, follows, others } = removal;
   const changes = [
     ...goes.map(({ entry }) => ({ action: 'delete' as const, object: entryName(entry) })),
+    ...follows.map(goesByOwners),
     ...stays.map((entry) => ({ action: 'keep' as const, object: entryName(entry) })),
   ];
-  const volumes = run.record.spec.desired.deleteVolumes ? 'Volumes and what is in them are removed.' : 'Volumes stay.';
+  const kept = follows.some(isClaim) ? 'Other volumes stay.' : 'Volumes stay.';
+  const volumes = run.record.spec.desired.deleteVolumes ? 'Volumes and what is in them are removed.' : kept;
   const placed = goes.map(({ entry, wave }) => ({ wave, name: entryName(entry) }));
   const waves = wavesSentence(placed, { isLastFirst: true, until: 'gone' });
   const alien = others.length > 0 ? [OTHERS_STAY] : [];

@@ -8,33 +8,40 @@ const alive = { metadata: { name: 'a', uid: 'u' } };
 const going = { metadata: { ...alive.metadata, deletionTimestamp: '2026-11-28T12:00:00Z' } };
 const anew = { metadata: { name: 'a', uid: 'v' } };
 
+const hook = { ...entry('Pod'), hook: 'Pod/saves' };
+const service = [entry('StatefulSet'), entry('Deployment'), entry('ConfigMap'), hook];
+const nightly = [entry('CronJob'), entry('ConfigMap'), hook];
+
 it.each([
   { of: 'all that runs lives on', live: { StatefulSet: alive, Deployment: alive }, isTakenBack: true },
   { of: 'a part of it is gone', live: { Deployment: alive }, isTakenBack: false },
   { of: 'a part of it is going', live: { StatefulSet: going, Deployment: alive }, isTakenBack: false },
   { of: 'somebody made a part anew', live: { StatefulSet: anew, Deployment: alive }, isTakenBack: false },
   { of: 'a part may not be looked at', live: { StatefulSet: 403, Deployment: alive }, isTakenBack: false },
-])('a note that what runs has begun to go is taken back where none of it went: $of', async ({ live, isTakenBack }) => {
-  const written: object[] = [];
-  const hook = { ...entry('Pod'), hook: 'Pod/saves' };
-  const inventory = [entry('StatefulSet'), entry('Deployment'), entry('ConfigMap'), hook];
-  const status = { history: [{ renderRef: 'r' }], removalOf: 'r', inventory };
-  const run = {
-    record: { status: { state: 'accepted' } },
-    installation: { name: 'shop', status },
-    context: {
-      installations: { write: async (_: string, patch: object) => void written.push(patch) },
-      kube: {
-        servedAs: async (one: object) => one,
-        get: async ({ kind }: { kind: string }) => {
-          const found: unknown = Object.entries(live).find(([of]) => of === kind)?.[1];
-          if (found === 403) throw new KubeError('cannot get resource', { status: 403, reason: 'Forbidden' });
-          return found;
+  { of: 'nothing runs by itself', live: { CronJob: alive, ConfigMap: alive }, isTakenBack: true, inventory: nightly },
+  { of: 'all that does not run is gone', live: {}, isTakenBack: false, inventory: nightly },
+])(
+  'a note that what runs has begun to go is taken back where none of it went: $of',
+  async ({ live, isTakenBack, inventory = service }) => {
+    const written: object[] = [];
+    const status = { history: [{ renderRef: 'r' }], removalOf: 'r', inventory };
+    const run = {
+      record: { status: { state: 'accepted' } },
+      installation: { name: 'shop', status },
+      context: {
+        installations: { write: async (_: string, patch: object) => void written.push(patch) },
+        kube: {
+          servedAs: async (one: object) => one,
+          get: async ({ kind }: { kind: string }) => {
+            const found: unknown = Object.entries(live).find(([of]) => of === kind)?.[1];
+            if (found === 403) throw new KubeError('cannot get resource', { status: 403, reason: 'Forbidden' });
+            return found;
+          },
         },
       },
-    },
-  };
-  await takeBackNote(run as unknown as Run, inventory, AbortSignal.timeout(4_000));
-  expect(written).toEqual(isTakenBack ? [{ removalOf: null }] : []);
-  expect('removalOf' in status).toBe(!isTakenBack);
-});
+    };
+    await takeBackNote(run as unknown as Run, inventory, AbortSignal.timeout(4_000));
+    expect(written).toEqual(isTakenBack ? [{ removalOf: null }] : []);
+    expect('removalOf' in status).toBe(!isTakenBack);
+  },
+);

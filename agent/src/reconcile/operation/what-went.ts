@@ -12,7 +12,7 @@ import type { Run } from './run/run.ts';
  *
  * Whether what runs has begun to go (`removalOf`): until then what its first hooks have saved goes out of date, so the next try runs
  * them again; from then on they would need what is gone. That is written down before, since a kill may follow, and taken back where all
- * that runs is seen to live on: the deletion was refused, or the kill came first.
+ * that runs is seen to live on: the deletion was refused, or the kill came first. Where nothing runs by itself it is so once all is removed.
  */
 
 /** In this try or an earlier one. */
@@ -31,9 +31,12 @@ export async function noteRemoval(run: Run): Promise<void> {
   status.removalOf = removalOf;
 }
 
-/** Takes the note back when all of these that runs lives on. */
+/** Takes the note back when all of these that runs lives on; all that no hook made, where nothing of it runs. */
 export async function takeBackNote(run: Run, entries: readonly InventoryEntry[], signal: AbortSignal): Promise<void> {
-  if (!hasBegunToGo(run) || !(await allLiveOn(run, entries.filter(isOfService), signal))) return;
+  if (!hasBegunToGo(run)) return;
+  const running = entries.filter(isOfService);
+  const asked = running.length > 0 ? running : entries.filter(({ hook }) => hook === undefined);
+  if (!(await allLiveOn(run, asked, signal))) return;
   const { name, status } = run.installation;
   await run.context.installations.write(name, { removalOf: null });
   delete status.removalOf;

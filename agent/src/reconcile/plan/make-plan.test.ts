@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { STOPPED_ANNOTATION } from '../../collect/objects/workload.ts';
 import type { KubeClient, KubeObject } from '../../kube/client.ts';
 import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
-import { makePlan, type PlanInput } from './make-plan.ts';
+import { KubeError } from '../../kube/error.ts';
+import { makePlan, type ObjectPlan, type PlanInput } from './make-plan.ts';
+import { changesOf } from './told-plan.ts';
 
 const labels = { 'steward.dev/installation': 'shop', 'steward.dev/organization': 'acme' };
 const entry = { group: 'apps', version: 'v1', kind: 'StatefulSet', namespace: 'n', name: 'db' };
@@ -31,24 +33,30 @@ async function volumesIn(world: World): Promise<string[]> {
     get: async () => live,
     apply: async (applied: KubeObject) => applied,
     list: async () => claims.map((name) => ({ metadata: { name, namespace: 'n' } })),
-  } as unknown as KubeClient;
+  };
+  const plan = await planOf(kube, { objects: [wanted], inventory, claimMakers });
+  return plan.objects.flatMap(({ fields }) => fields.filter((field) => field.startsWith('volumes: ')));
+}
+
+async function planOf(kube: object, input: Partial<PlanInput>): Promise<ObjectPlan> {
   const plan = await makePlan({
-    kube,
+    kube: kube as KubeClient,
     fieldManager: 'steward-acme',
     organization: 'acme',
     installation: 'shop',
-    objects: [wanted],
-    inventory,
-    claimMakers,
+    objects: [],
+    inventory: [],
+    claimMakers: [],
     neverOurs: { autoscaled: new Set(), givenBack: new Set(), declared: [] },
     helmRelease: { releaseName: 'shop', namespace: 'n' },
     isAdopting: false,
     replaceable: new Set(),
     mayAskLess: false,
     signal: AbortSignal.timeout(5_000),
+    ...input,
   });
   if (!plan.ok) throw new Error(plan.failure.message);
-  return plan.value.objects.flatMap(({ fields }) => fields.filter((field) => field.startsWith('volumes: ')));
+  return plan.value;
 }
 
 describe('a plan that makes pods of a StatefulSet', () => {
@@ -74,5 +82,40 @@ describe('a plan that makes pods of a StatefulSet', () => {
   ])('says which volumes are new and empty of one %s', async (_, world, names) => {
     const said = names === undefined ? [] : [`volumes: new and empty, since these claims are not there: ${names}`];
     expect(await volumesIn(world)).toEqual(said);
+  });
+});
+
+describe('a plan that deletes what owns claims', () => {
+  const live = db(1);
+  const owned = (name: string, ...uids: string[]): KubeObject => {
+    const ownerReferences = uids.map((uid) => ({ apiVersion: 'apps/v1', kind: 'StatefulSet', name: 'db', uid }));
+    return { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name, namespace: 'n', ownerReferences } };
+  };
+  const kube = {
+    resourceOf: async () => ({ ...entry, plural: 'statefulsets', namespaced: true }),
+    servedAs: async (one: object) => one,
+    get: async () => live,
+    list: async () => [owned('data-db-0', 'db'), owned('shared', 'db', 'other'), owned('free')],
+  };
+  const told = { action: 'delete', object: 'PersistentVolumeClaim/data-db-0' };
+  const fields = ['by Kubernetes, with StatefulSet/db, which owns it'];
+
+  it('names those that go with it: of a version that has it no more', async () => {
+    const plan = await planOf(kube, { inventory: [{ ...entry, uid: 'db' }] });
+    expect(changesOf(plan)).toEqual([
+      { action: 'delete', object: 'StatefulSet/db' },
+      { ...told, fields },
+    ]);
+  });
+
+  it('names those that go with it: made anew after its pods have ended', async () => {
+    const causes = [{ field: 'spec.selector', message: 'field is immutable' }];
+    const apply = async (): Promise<never> => {
+      throw new KubeError('no', { status: 422, reason: 'Invalid', causes });
+    };
+    const create = async (one: KubeObject): Promise<KubeObject> => one;
+    const wanted = { ...live, spec: { ...(db(1)['spec'] as object), selector: { matchLabels: { app: 'other' } } } };
+    const plan = await planOf({ ...kube, apply, create }, { objects: [wanted], replaceable: new Set(['StatefulSet']) });
+    expect(changesOf(plan)).toEqual([expect.objectContaining({ action: 'replace' }), { ...told, fields }]);
   });
 });

@@ -1,23 +1,36 @@
 import { waveOf } from '@steward/shared';
+import { WATCHED } from '../../collect/namespace-objects.ts';
 import type { ClaimMaker } from '../../collect/objects/storage.ts';
 import type { KubeClient, KubeObject, ResourceRef } from '../../kube/client.ts';
 import { nameOf } from '../../kube/object.ts';
 import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
+import { persist } from '../../operations/persist.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
 import type { HelmRelease } from '../adopt/helm-marks.ts';
-import { inventoryKey } from './inventory.ts';
+import { entryOf, inventoryKey, isOfService } from './inventory.ts';
 import { orderOf } from './kind-order.ts';
 import type { NeverOurs } from '../fields/never-ours.ts';
 import { inParallel } from '../../parallel.ts';
-import { findObject, orRefused, planFound, type ObjectPlanInput, type PlannedObject } from './plan-object.ts';
+import {
+  findObject,
+  orRefused,
+  patienceOf,
+  planFound,
+  refuse,
+  type ObjectPlanInput,
+  type PlannedObject,
+} from './plan-object.ts';
 import { countOf } from '../volumes/going-claims.ts';
 import { findMissingClaims } from '../volumes/missing-claims.ts';
+import { goesWithOwners } from '../volumes/owned-claims.ts';
 import { leftOf, planRemovals, type PlannedRemoval } from './removals.ts';
 
 export interface ObjectPlan {
   /** By wave, and in it by kind. */
   objects: PlannedObject[];
   removals: PlannedRemoval[];
+  /** Volume claims that Kubernetes deletes, since all that owns them is deleted. */
+  follows?: KubeObject[];
 }
 
 export interface PlanInput {
@@ -65,8 +78,29 @@ export async function makePlan(input: PlanInput): Promise<Outcome<ObjectPlan>> {
       return failed('too-large', `old and new objects together are more than ${MAX_INVENTORY}`);
     const removals = await planRemovals({ ...input, left });
     objects.sort((a, b) => waveOf(a.object) - waveOf(b.object) || orderOf(a.ref.kind) - orderOf(b.ref.kind));
-    return done({ objects, removals });
+    return done({ objects, removals, follows: await findFollowing({ objects, removals }, input) });
   });
+}
+
+/** With what runs and is removed, or is made anew after its pods have ended. @throws Refused when they cannot be looked for */
+async function findFollowing(
+  { objects, removals }: ObjectPlan,
+  { kube, isLate, signal }: PlanInput,
+): Promise<KubeObject[]> {
+  const remade = objects.flatMap(({ ref, object, replacement }) =>
+    replacement?.propagation === 'Foreground' ? [entryOf(ref, object, replacement.uid)] : [],
+  );
+  const removed = removals.flatMap(({ action, entry }) => (action === 'delete' ? [entry] : []));
+  const going = [...remade, ...removed].filter(isOfService);
+  const [first] = going;
+  if (!first) return [];
+  const { ref } = WATCHED.PersistentVolumeClaim;
+  const list = (): Promise<KubeObject[]> => kube.list(ref, first.namespace ?? '', { signal });
+  const claims = await persist(list, signal, patienceOf({ isLate })).catch((error: unknown) =>
+    refuse(error, 'the volume claims'),
+  );
+  const uids = new Set(going.flatMap(({ uid }) => uid ?? []));
+  return claims.filter((claim) => goesWithOwners(claim, uids));
 }
 
 /** Of one that was there before, or that is there without pods. @throws Refused */

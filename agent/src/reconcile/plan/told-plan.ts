@@ -1,5 +1,7 @@
 import { canonicalJson, sha256, type OperationPlan } from '@steward/shared';
+import type { KubeObject } from '../../kube/client.ts';
 import { nameOf } from '../../kube/object.ts';
+import { byOwners } from '../volumes/owned-claims.ts';
 import { entryName } from './inventory.ts';
 import { inWaves } from './kind-order.ts';
 import type { ObjectPlan } from './make-plan.ts';
@@ -50,7 +52,7 @@ function withFields({ fields, ...change }: Change, kept: number): Change {
   return fields && kept > 0 ? { ...change, fields: fields.slice(0, kept) } : change;
 }
 
-export function changesOf({ objects, removals }: ObjectPlan): Change[] {
+export function changesOf({ objects, removals, follows = [] }: ObjectPlan): Change[] {
   return [
     ...objects.flatMap(({ replacement }) =>
       (replacement?.resizes ?? []).map(({ name, from, to }) => ({
@@ -66,7 +68,13 @@ export function changesOf({ objects, removals }: ObjectPlan): Change[] {
       ...(fields.length > 0 && { fields }),
     })),
     ...removals.map(({ action, entry }) => ({ action, object: entryName(entry) })),
+    ...follows.map(goesByOwners),
   ];
+}
+
+/** Of what Kubernetes deletes with all that owns it. */
+export function goesByOwners(object: KubeObject): Change {
+  return { action: 'delete', object: nameOf(object), fields: [byOwners(object)] };
 }
 
 const MAX_WAVES_TEXT = 500;

@@ -1,0 +1,14 @@
+import type { KubeObject } from '../../kube/client.ts';
+import { nameOf } from '../../kube/object.ts';
+
+/** Whether Kubernetes deletes this by itself once all of these uids are gone: nothing else owns it. Pure. */
+export function goesWithOwners({ metadata }: KubeObject, going: ReadonlySet<string>): boolean {
+  const { ownerReferences: owners = [] } = metadata;
+  return owners.length > 0 && owners.every(({ uid }) => going.has(uid));
+}
+
+/** For people, at most 300 characters: `by Kubernetes, with StatefulSet/db, which owns it`. */
+export function byOwners({ metadata }: KubeObject): string {
+  const names = (metadata.ownerReferences ?? []).map(({ kind, name }) => nameOf({ kind, metadata: { name } }));
+  return `by Kubernetes, with ${names.join(' and ')}, which ${names.length > 1 ? 'own' : 'owns'} it`.slice(0, 300);
+}
