@@ -5,7 +5,7 @@ import type { StatusPatch } from '../../operations/installation/installations.ts
 import { endpointsOf } from '../endpoints.ts';
 import { judgeAdoption, type JudgedAdoption } from '../adopt/judge-adoption.ts';
 import { done, type Outcome } from '../outcome.ts';
-import { makePlan, type ObjectPlan } from '../plan/make-plan.ts';
+import { makeToldPlan, type ObjectPlan } from '../plan/make-plan.ts';
 import { reachOf } from '../plan/reach.ts';
 import { countsOf } from '../plan/told-plan.ts';
 import { kindsToWatch } from '../monitors.ts';
@@ -149,7 +149,7 @@ async function imageSourceOf(run: Run): Promise<Outcome<ImageSource>> {
 const NO_ADOPTION: JudgedAdoption = { notes: [], isChange: false };
 
 async function planSet(run: Run, set: ReleaseSet, notes: readonly string[]): Promise<Outcome<Planned<ObjectPlan>>> {
-  const plan = await makePlan(await planInput(run, set, { isWayBack: false, signal: run.untilWriting }));
+  const plan = await makeToldPlan(await planInput(run, set, { isWayBack: false, signal: run.untilWriting }));
   if (!plan.ok) return plan;
   const crossed = crossedPoint(run, set.meta);
   const adoption = run.kind === 'adopt' ? await judgeAdoption(run, set, plan.value) : done(NO_ADOPTION);

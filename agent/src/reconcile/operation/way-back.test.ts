@@ -53,6 +53,7 @@ async function firstWord(
       renders: { load: () => Promise.reject(new LostSetError('gone')), remove: async () => {} },
     },
     signal: new AbortController().signal,
+    decide: () => undefined,
     move: async (move: Move) => void moves.push(move),
   };
   const failure = { reason: 'rollout-deadline', message: 'not ready' } as const;

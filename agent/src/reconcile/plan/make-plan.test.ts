@@ -3,7 +3,7 @@ import { STOPPED_ANNOTATION } from '../../collect/objects/workload.ts';
 import type { KubeClient, KubeObject } from '../../kube/client.ts';
 import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
 import { KubeError } from '../../kube/error.ts';
-import { makePlan, type ObjectPlan, type PlanInput } from './make-plan.ts';
+import { makeToldPlan, type ObjectPlan, type PlanInput } from './make-plan.ts';
 import { changesOf } from './told-plan.ts';
 
 const labels = { 'steward.dev/installation': 'shop', 'steward.dev/organization': 'acme' };
@@ -39,7 +39,7 @@ async function volumesIn(world: World): Promise<string[]> {
 }
 
 async function planOf(kube: object, input: Partial<PlanInput>): Promise<ObjectPlan> {
-  const plan = await makePlan({
+  const plan = await makeToldPlan({
     kube: kube as KubeClient,
     fieldManager: 'steward-acme',
     organization: 'acme',
@@ -86,7 +86,7 @@ describe('a plan that makes pods of a StatefulSet', () => {
 });
 
 describe('a plan that deletes what owns claims', () => {
-  const live = db(1);
+  const live = db({ replicas: 1 });
   const owned = (name: string, ...uids: string[]): KubeObject => {
     const ownerReferences = uids.map((uid) => ({ apiVersion: 'apps/v1', kind: 'StatefulSet', name: 'db', uid }));
     return { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name, namespace: 'n', ownerReferences } };
@@ -114,7 +114,10 @@ describe('a plan that deletes what owns claims', () => {
       throw new KubeError('no', { status: 422, reason: 'Invalid', causes });
     };
     const create = async (one: KubeObject): Promise<KubeObject> => one;
-    const wanted = { ...live, spec: { ...(db(1)['spec'] as object), selector: { matchLabels: { app: 'other' } } } };
+    const wanted = {
+      ...live,
+      spec: { ...(db({ replicas: 1 })['spec'] as object), selector: { matchLabels: { app: 'other' } } },
+    };
     const plan = await planOf({ ...kube, apply, create }, { objects: [wanted], replaceable: new Set(['StatefulSet']) });
     expect(changesOf(plan)).toEqual([expect.objectContaining({ action: 'replace' }), { ...told, fields }]);
   });

@@ -29,7 +29,7 @@ export interface ObjectPlan {
   /** By wave, and in it by kind. */
   objects: PlannedObject[];
   removals: PlannedRemoval[];
-  /** Volume claims that Kubernetes deletes, since all that owns them is deleted. */
+  /** Volume claims that Kubernetes deletes, since all that owns them is deleted; only looked for where that is told. */
   follows?: KubeObject[];
 }
 
@@ -78,8 +78,15 @@ export async function makePlan(input: PlanInput): Promise<Outcome<ObjectPlan>> {
       return failed('too-large', `old and new objects together are more than ${MAX_INVENTORY}`);
     const removals = await planRemovals({ ...input, left });
     objects.sort((a, b) => waveOf(a.object) - waveOf(b.object) || orderOf(a.ref.kind) - orderOf(b.ref.kind));
-    return done({ objects, removals, follows: await findFollowing({ objects, removals }, input) });
+    return done({ objects, removals });
   });
+}
+
+/** The same for people to agree to, with what goes though no step of it says so. */
+export async function makeToldPlan(input: PlanInput): Promise<Outcome<ObjectPlan>> {
+  const plan = await makePlan(input);
+  if (!plan.ok) return plan;
+  return orRefused(async () => done({ ...plan.value, follows: await findFollowing(plan.value, input) }));
 }
 
 /** With what runs and is removed, or is made anew after its pods have ended. @throws Refused when they cannot be looked for */
