@@ -163,7 +163,8 @@ describe('volumes of a service that does not depend on their size', () => {
     await setExpansion(cluster, 'controller-expand', 'go');
     await waitUntil(async () => (await had('box')).every((size) => size === '1536Mi'), {
       what: 'the volumes to be as large as asked',
-      timeoutMs: 60_000,
+      // The driver's side waits ever longer between two tries.
+      timeoutMs: 120_000,
     });
     await is('box', 'healthy');
     await expectSamePods();
