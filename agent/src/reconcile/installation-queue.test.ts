@@ -176,28 +176,33 @@ it('does what it was told last also when that comes while its hooks are ended', 
   expect(sent.at(-1)).toMatchObject({ state: 'failed', message });
 });
 
-it('gives up going back also where that is asked for before it has begun to', async () => {
-  const record = await underWay();
-  await withHistory();
-  const set = await context.renders.load(renderRef);
-  const order = (ifUnderWay: IfUnderWay): Promise<void> =>
-    queue.cancel(record, { operationId: id, requestedBy: ifUnderWay, ifUnderWay });
-  let loads = 0;
-  context.renders.load = async () => {
-    if (++loads === 2) await order('hold');
-    return set;
-  };
-  server.intercept = ({ method, path }) => {
-    if (method !== 'PATCH' || !path.includes('configmaps')) return undefined;
-    if (loads === 1) void order('roll-back');
-    const refusal = 'User "agent" cannot patch resource "configmaps" in API group ""';
-    return loads > 1 ? status(403, 'Forbidden', refusal) : undefined;
-  };
-  queue.wake();
-  await queue.stop();
-  const message = expect.stringMatching(/cancelled by hold[^]*cancelled by roll-back/);
-  expect(sent.at(-1)).toMatchObject({ state: 'failed', reason: 'way-back-failed', message });
-});
+it.each(['an order', 'a failure'])(
+  'gives up going back after %s also where that is asked for before it has begun',
+  async (why) => {
+    const record = await underWay();
+    await withHistory();
+    const set = await context.renders.load(renderRef);
+    const order = (ifUnderWay: IfUnderWay): Promise<void> =>
+      queue.cancel(record, { operationId: id, requestedBy: ifUnderWay, ifUnderWay });
+    let loads = 0;
+    context.renders.load = async () => {
+      loads += 1;
+      if (loads === 1 && why === 'a failure') throw new LostSetError('somebody deleted it');
+      if (loads === 2) await order('hold');
+      return set;
+    };
+    server.intercept = ({ method, path }) => {
+      if (method !== 'PATCH' || !path.includes('configmaps')) return undefined;
+      if (loads === 1) void order('roll-back');
+      const refusal = 'User "agent" cannot patch resource "configmaps" in API group ""';
+      return loads > 1 ? status(403, 'Forbidden', refusal) : undefined;
+    };
+    queue.wake();
+    await queue.stop();
+    const message = expect.stringMatching(/cancelled by hold[^]*It was to go back because of this/);
+    expect(sent.at(-1)).toMatchObject({ state: 'failed', reason: 'way-back-failed', message });
+  },
+);
 
 it.each(['at', 'after'])(
   'ends well what was whole though it is told to stop %s its last look, and its end meets an error',

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { waveOf } from '@steward/shared';
+import { comesToAnEnd, waveOf } from '@steward/shared';
 import { WATCHED } from '../../collect/namespace-objects.ts';
 import type { ClaimMaker } from '../../collect/objects/storage.ts';
 import type { KubeObject } from '../../kube/client.ts';
@@ -15,7 +15,7 @@ import { entryName, entryOf, inventoryKey, mergedInventory, reasonToKeep } from 
 import { inOrderOfRemoval } from '../plan/kind-order.ts';
 import { orRefused, refuse } from '../plan/plan-object.ts';
 import { agreedBy } from '../plan/reach.ts';
-import { endsPods, goingAmong } from '../volumes/going-claims.ts';
+import { endsPods, goingAmong, namedClaims } from '../volumes/going-claims.ts';
 import { loadClaims } from '../volumes/load-claims.ts';
 import { goesWithOwners } from '../volumes/owned-claims.ts';
 import type { WhoseClaims } from '../volumes/whose-claims.ts';
@@ -84,7 +84,10 @@ export async function planRemoval(run: Run, signal: AbortSignal): Promise<Outcom
   const isFollowing = ({ live }: Found): boolean => live !== null && goesWithOwners(live, uids);
   const kept = found.filter(({ keep, live }) => keep && !isGoing(live));
   return done({
-    goes: claimsLast(found.filter(({ keep }) => !keep).map(({ entry, wave }) => ({ entry, wave }))),
+    goes: inTurn(
+      found.filter(({ keep }) => !keep),
+      [...claims.own, ...claims.others],
+    ),
     stays: kept.filter((one) => !isFollowing(one)).map(({ entry }) => entry),
     follows: kept.flatMap((one) => (one.live && isFollowing(one) ? [one.live] : [])),
     others: [...workloads, ...others.filter((other) => !lost.some(({ claim }) => claim === other)).map(nameOf)],
@@ -100,10 +103,29 @@ export async function loadOwn(run: Run, signal: AbortSignal): Promise<WhoseClaim
   return { ...claims, entries: mergedInventory(run.installation.status.inventory, own) };
 }
 
-/** Pods hold the claims that they use, and a claim that a StatefulSet made bears no wave of its own. */
-function claimsLast(goes: readonly Going[]): Going[] {
-  const last = Math.min(...goes.map(({ wave }) => wave));
-  return goes.map((going) => (going.entry.kind === CLAIM.kind ? { ...going, wave: last } : going));
+/**
+ * A pod holds the claims that it uses until it is gone, also one that has ended; and what owns claims goes only with them. So pods of hooks
+ * go first, claims last, and with them what owns a claim that something else uses. Waves say nothing of that: what Kubernetes or a hook
+ * has made bears none.
+ */
+function inTurn(goes: readonly Found[], claims: readonly KubeObject[]): Going[] {
+  const lives = goes.flatMap(({ live }) => live ?? []);
+  const shared = new Set(claims.flatMap((claim) => ownersBesideUsers(claim, lives)));
+  const waves = goes.map(({ wave }) => wave);
+  const last = Math.min(...waves) - (shared.size > 0 ? 1 : 0);
+  return goes.map(({ entry, live, wave }) => {
+    if (isRunOfHook(entry)) return { entry, wave: Math.max(...waves) };
+    const isLast = entry.kind === CLAIM.kind || shared.has(live?.metadata.uid ?? '');
+    return { entry, wave: isLast ? last : wave };
+  });
+}
+
+/** The uids of what owns a claim that pods of something else use too. */
+function ownersBesideUsers({ metadata }: KubeObject, lives: readonly KubeObject[]): string[] {
+  const owners = metadata.ownerReferences?.map(({ uid }) => uid) ?? [];
+  const isUser = (live: KubeObject): boolean =>
+    !owners.includes(live.metadata.uid ?? '') && namedClaims(live).includes(metadata.name);
+  return owners.length > 0 && lives.some(isUser) ? owners : [];
 }
 
 /** Of what goes, or is gone already, and of the StatefulSets that operators made for it. */
@@ -133,6 +155,11 @@ function findLost({ record }: Run, goes: readonly KubeObject[], { own, others, s
     const users = ending.filter((live) => goingAmong([claim], [live]));
     return users.length > 0 ? [{ claim, isOwn: own.includes(claim), users }] : [];
   });
+}
+
+/** What a hook has run, which comes to an end by itself. */
+export function isRunOfHook(entry: InventoryEntry): boolean {
+  return entry.hook !== undefined && comesToAnEnd(entry);
 }
 
 /** By somebody's hand; what is to stay does not, then. */

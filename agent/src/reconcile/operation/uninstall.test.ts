@@ -65,12 +65,22 @@ it.each([
 const ENTRIES = {
   Ingress: 'networking.k8s.io',
   CronJob: 'batch',
+  Job: 'batch',
   StatefulSet: 'apps',
   Deployment: 'apps',
   ConfigMap: '',
   PersistentVolumeClaim: '',
 };
 type Kind = keyof typeof ENTRIES;
+
+interface Given {
+  deleteVolumes?: boolean;
+  waves?: Partial<Record<Kind, string>>;
+  /** What a hook has run before. */
+  ofHook?: Kind;
+  /** What owns the claim that all of these use. */
+  owner?: Kind;
+}
 
 /**
  * Of an uninstall whose first hooks are done: which of these kinds goes at once, hangs on a finalizer, or may not be deleted.
@@ -79,7 +89,7 @@ type Kind = keyof typeof ENTRIES;
 async function endOf(
   fates: Partial<Record<Kind, 'goes' | 'hangs' | 'is refused'>>,
   made: readonly Kind[] = [],
-  { deleteVolumes = false, waves = {} }: { deleteVolumes?: boolean; waves?: Partial<Record<Kind, string>> } = {},
+  { deleteVolumes = false, waves = {}, ofHook, owner }: Given = {},
 ): Promise<{
   ends: unknown[];
   notes: unknown[];
@@ -87,7 +97,19 @@ async function endOf(
   deleted: Set<string>;
 }> {
   let nowMs = Date.parse('2026-11-28T12:00:00.000Z');
-  const entryOf = (kind: Kind) => ({ group: ENTRIES[kind], version: 'v1', kind, namespace: 'n', name: 'a', uid: 'u' });
+  const entryOf = (kind: Kind) => ({
+    group: ENTRIES[kind],
+    version: 'v1',
+    kind,
+    namespace: 'n',
+    name: 'a',
+    uid: kind,
+    ...(kind === ofHook && { hook: `${kind}/a` }),
+  });
+  const spec = { template: { spec: { volumes: [{ persistentVolumeClaim: { claimName: 'data-a-0' } }] } } };
+  const ownerReferences = [{ apiVersion: 'apps/v1', kind: owner, name: 'a', uid: owner }];
+  const claim = { name: 'data-a-0', namespace: 'n', uid: 'v', ownerReferences };
+  const claims = owner ? [{ apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: claim }] : [];
   const inventory: InventoryEntry[] = Object.keys(fates).map((kind) => entryOf(kind as Kind));
   const deleted = new Set<string>();
   const fateOf = (kind: string): unknown => fates[kind as Kind];
@@ -123,14 +145,14 @@ async function endOf(
       },
       kube: {
         missingAccess: async () => [],
-        list: async () => [],
+        list: async ({ kind }: { kind: string }) => (kind === 'PersistentVolumeClaim' ? claims : []),
         servedAs: async (one: object) => one,
         get: async ({ kind }: { kind: string }) => {
           if (deleted.has(kind) && fateOf(kind) !== 'hangs') return undefined;
           const deletionTimestamp = deleted.has(kind) ? new Date(nowMs).toISOString() : undefined;
           const wave = waves[kind as Kind];
           const annotations = wave === undefined ? {} : { 'steward.dev/wave': wave };
-          return { kind, metadata: { name: 'a', namespace: 'n', uid: 'u', annotations, deletionTimestamp } };
+          return { kind, metadata: { name: 'a', namespace: 'n', uid: kind, annotations, deletionTimestamp }, spec };
         },
         remove: async ({ kind }: { kind: string }) => {
           if (fateOf(kind) === 'is refused')
@@ -203,3 +225,21 @@ it('notes that all is removed where nothing of it runs by itself: its first hook
   const { notes } = await endOf({ CronJob: 'goes', ConfigMap: 'goes' });
   expect(notes).toEqual(['r', null]);
 });
+
+it('removes what hooks have run before all else, since also a pod that has ended holds its claims', async () => {
+  const fates = { PersistentVolumeClaim: 'goes', StatefulSet: 'goes', Job: 'goes' } as const;
+  const { deleted } = await endOf(fates, [], { deleteVolumes: true, waves: { StatefulSet: '1' }, ofHook: 'Job' });
+  expect([...deleted]).toEqual(['Job', 'StatefulSet', 'PersistentVolumeClaim']);
+});
+
+it.each([
+  { owner: 'StatefulSet', order: ['Deployment', 'StatefulSet'] },
+  { owner: undefined, order: ['StatefulSet', 'Deployment'] },
+] as const)(
+  'removes what owns a claim after all that uses it too, since it goes only with that: $owner',
+  async (one) => {
+    const fates = { StatefulSet: 'goes', Deployment: 'goes' } as const;
+    const { deleted } = await endOf(fates, [], one.owner && { owner: one.owner });
+    expect([...deleted]).toEqual(one.order);
+  },
+);

@@ -3,6 +3,7 @@ import type { InstallationStatus } from '../../operations/installation/installat
 import type { HookRecord } from '../../operations/journal/operation-object.ts';
 import type { Move } from '../../operations/journal/transition.ts';
 import { LostSetError } from '../render/render-store.ts';
+import { Halt } from './run/interruption.ts';
 import type { Run } from './run/run.ts';
 import { beginWayBack, brokenWayBack } from './way-back.ts';
 
@@ -24,11 +25,13 @@ interface Before {
   hooks?: Pick<HookRecord, 'event' | 'hook'>[];
   /** What it is, an upgrade unless told. */
   rollback?: { toGeneration: number };
+  /** Told while its failure was being finished. */
+  halted?: Halt;
 }
 
 /** The first word of an operation that fails: that it goes back, or its end. */
 async function firstWord(
-  { state, point, hooks, rollback }: Before,
+  { state, point, hooks, rollback, halted }: Before,
   isRollbackSafe: boolean,
 ): Promise<Move | undefined> {
   const moves: Move[] = [];
@@ -53,7 +56,7 @@ async function firstWord(
       renders: { load: () => Promise.reject(new LostSetError('gone')), remove: async () => {} },
     },
     signal: new AbortController().signal,
-    decide: () => undefined,
+    decide: () => halted,
     move: async (move: Move) => void moves.push(move),
   };
   const failure = { reason: 'rollout-deadline', message: 'not ready' } as const;
@@ -92,4 +95,10 @@ it('goes back with its hooks noted as those from before that', async () => {
   const hooks = [{ event: 'post-rollback', hook: 'Job/smoke' }] as const;
   const first = await firstWord({ state: 'running', hooks: [...hooks], rollback: { toGeneration: 3 } }, true);
   expect(first?.also?.hooks).toEqual([{ ...hooks[0], isBeforeWayBack: true }]);
+});
+
+it('does not go back where somebody said so while its failure was being finished', async () => {
+  const first = await firstWord({ state: 'running', halted: new Halt('hold', 'b') }, true);
+  const message = expect.stringMatching(/^cancelled by b .*not ready.* stays as it is/);
+  expect(first).toMatchObject({ state: 'cancelled', phase: 'done', message });
 });

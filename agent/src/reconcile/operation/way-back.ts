@@ -26,7 +26,8 @@ export async function beginWayBack(run: Run, failure: Failure, meta: Pick<SetMet
   const { history } = run.installation.status;
   const good = history.find(({ generation }) => generation < run.record.spec.generation);
   if (!good) return endAsItIs(run, failure, WITHOUT_GOOD);
-  run.decide();
+  const told = run.decide();
+  if (told?.ifUnderWay === 'hold') return endOnHold(run, sentences(told.message, failure.message));
   const { hooks: ran = [] } = run.record.status;
   const own = meta.isRollbackSafe === true ? undefined : irreversiblyRun(ran);
   const lasting = own ?? pointSince(run, good);

@@ -39,7 +39,8 @@ export function goingAmong(claims: readonly KubeObject[], objects: readonly Kube
   );
 }
 
-function namedClaims(object: KubeObject): string[] {
+/** Of the claims that its pods use those that it names itself. Pure. */
+export function namedClaims(object: KubeObject): string[] {
   const volumes = podSpecOf(object)?.['volumes'];
   if (!Array.isArray(volumes)) return [];
   const names = volumes.filter(isRecord).map((volume) => fieldAt(volume, ['persistentVolumeClaim', 'claimName']));
