@@ -9,6 +9,7 @@ let agent: RunningAgent;
 let release: Published;
 let hasty: Published;
 let store: Published;
+let shared: Published;
 
 const storageClass = 'growing';
 
@@ -23,6 +24,7 @@ beforeAll(async () => {
   agent = await fixture.start();
   release = await fixture.publish({ chart: 'claim' });
   store = await fixture.publish({ chart: 'store' });
+  shared = await fixture.publish({ chart: 'shared' });
   const upgrade = { deadlineSeconds: 10, settleSeconds: 0 };
   const change = (signed: Published['release']) => void (signed.upgrade = upgrade);
   hasty = await fixture.publish({ chart: 'claim', version: '1.1.0', change });
@@ -201,4 +203,23 @@ describe.concurrent('a volume', () => {
       });
     await waitUntil(isGone, { what: 'the claims to go', timeoutMs: 30_000 });
   });
+
+  it.each([
+    { of: 'by its owner, as it says', deleteVolumes: false },
+    { of: 'by itself', deleteVolumes: true },
+  ])(
+    'goes $of, though a pod of a hook that has ended and a neighbour of its owner hold it',
+    async ({ deleteVolumes }) => {
+      const { hub } = fixture;
+      const where = await fixture.installed(shared, {});
+      const claim = `data-${where.name}-0`;
+      const jobs = await fixture.kubectl('get', 'job', '-n', where.namespace, '-o', 'name');
+      expect(jobs).toContain('job.batch/');
+      const want = { ...where, release: shared, kind: 'uninstall' as const, generation: 2 };
+      const end = await hub.end(fixture.offer({ ...want, deleteVolumes }));
+      expect(end).toMatchObject({ state: 'succeeded' });
+      const isGone = async () => (await fixture.get('PersistentVolumeClaim', claim, where.namespace)) === undefined;
+      await waitUntil(isGone, { what: 'the claim to go', timeoutMs: 30_000 });
+    },
+  );
 });
