@@ -95,13 +95,18 @@ describe('a plan that deletes what owns claims', () => {
     resourceOf: async () => ({ ...entry, plural: 'statefulsets', namespaced: true }),
     servedAs: async (one: object) => one,
     get: async () => live,
-    list: async () => [owned('data-db-0', 'db'), owned('shared', 'db', 'other'), owned('free')],
+    missingAccess: async () => [],
+    list: async ({ kind }: { kind: string }) =>
+      kind === 'StatefulSet' ? [live] : [owned('data-db-0', 'db'), owned('shared', 'db', 'other'), owned('free')],
   };
   const told = { action: 'delete', object: 'PersistentVolumeClaim/data-db-0' };
   const fields = ['by Kubernetes, with StatefulSet/db, which owns it'];
 
-  it('names those that go with it: of a version that has it no more', async () => {
-    const plan = await planOf(kube, { inventory: [{ ...entry, uid: 'db' }] });
+  it.each([
+    { of: 'as it was written down', inventory: [{ ...entry, uid: 'db' }] },
+    { of: 'before its uid was written down', inventory: [entry] },
+  ])('names those that go with it: of a version that has it no more, $of', async ({ inventory }) => {
+    const plan = await planOf(kube, { inventory });
     expect(changesOf(plan)).toEqual([
       { action: 'delete', object: 'StatefulSet/db' },
       { ...told, fields },
