@@ -113,6 +113,33 @@ describe('a plan that deletes what owns claims', () => {
     ]);
   });
 
+  describe('of a StatefulSet that an operator made for what is deleted', () => {
+    const database = { group: 'a.example', version: 'v1', kind: 'Database', namespace: 'n', name: 'main', uid: 'main' };
+    const owner = { apiVersion: 'a.example/v1', kind: 'Database', name: 'main', uid: 'main' };
+    const madeFor = (...more: (typeof owner)[]): KubeObject => ({
+      ...live,
+      metadata: { ...live.metadata, ownerReferences: [owner, ...more] },
+    });
+    const operated = (set: KubeObject): object => ({
+      ...kube,
+      get: async () => ({ apiVersion: 'a.example/v1', kind: 'Database', metadata: { name: 'main', uid: 'main' } }),
+      list: async (one: { kind: string }) => (one.kind === 'StatefulSet' ? [set] : kube.list(one)),
+    });
+    const deleted = { action: 'delete', object: 'Database/main' };
+
+    it.each([
+      { of: 'it goes', kube: operated(madeFor()), changes: [deleted, { ...told, fields }] },
+      { of: 'something else owns it too', kube: operated(madeFor({ ...owner, uid: 'x' })), changes: [deleted] },
+      {
+        of: 'StatefulSets may not be listed',
+        kube: { ...operated(madeFor()), missingAccess: async (checks: object[]) => checks },
+        changes: [deleted],
+      },
+    ])('tells of its claims: $of', async ({ kube: world, changes }) => {
+      expect(changesOf(await planOf(world, { inventory: [database] }))).toEqual(changes);
+    });
+  });
+
   it('names those that go with it: made anew after its pods have ended', async () => {
     const causes = [{ field: 'spec.selector', message: 'field is immutable' }];
     const apply = async (): Promise<never> => {
