@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { decodeAgentFrame, decodeHubFrame, encodeFrame } from './codec.ts';
 
@@ -19,6 +21,21 @@ describe('reading frames', () => {
     ['deep nesting', `{"t":"ack","b":${'['.repeat(40)}${']'.repeat(40)}}`],
   ])('refuses %s', (_name, text) => {
     expect(decodeAgentFrame(text)).toMatchObject({ ok: false, error: { kind: 'bad-frame' } });
+  });
+
+  it.each(['health', 'observed'])('refuses what a report says of something that is no id: %s', (type) => {
+    const text = readFileSync(join(import.meta.dirname, `golden/v1/agent.${type}.json`), 'utf8');
+    const decoded = decodeAgentFrame(text);
+    if (!decoded.ok || (decoded.frame.t !== 'health' && decoded.frame.t !== 'observed')) throw new Error(text);
+    const { b } = decoded.frame;
+    const [body] = Object.values(b.set);
+    const withKey = (key: string): string =>
+      JSON.stringify({ ...decoded.frame, b: { ...b, set: { ...b.set, [key]: body } } });
+    expect(decodeAgentFrame(withKey(crypto.randomUUID()))).toMatchObject({ ok: true });
+    expect(decodeAgentFrame(withKey('shop'))).toMatchObject({
+      ok: false,
+      error: { kind: 'bad-report', type, message: expect.stringContaining('"uuid"') },
+    });
   });
 
   it('names the stream and sequence of a record whose body is wrong', () => {

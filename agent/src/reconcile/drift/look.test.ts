@@ -102,7 +102,7 @@ describe('a StatefulSet whose pods are gone with their claims', () => {
     ],
     [
       'they go with a pod that still ends',
-      { set: db(1), live: db(0), there: [claim('data-db-0', owner('StatefulSet', 'now'), owner('Pod', 'db-0'))] },
+      { set: db(1), live: db(0), there: [claim('data-db-0', owner('Pod', 'db-0'))] },
       'data-db-0',
     ],
     [

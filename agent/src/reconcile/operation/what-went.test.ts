@@ -4,13 +4,16 @@ import type { Run } from './run/run.ts';
 import { takeBackNote } from './what-went.ts';
 
 const entry = (kind: string) => ({ group: 'apps', version: 'v1', kind, namespace: 'n', name: 'a', uid: 'u' });
+const gadget = { ...entry('Gadget'), group: 'a.example' };
 const alive = { metadata: { name: 'a', uid: 'u' } };
 const going = { metadata: { ...alive.metadata, deletionTimestamp: '2026-11-28T12:00:00Z' } };
+const kept = { metadata: { ...alive.metadata, annotations: { 'helm.sh/resource-policy': 'keep' } } };
 const anew = { metadata: { name: 'a', uid: 'v' } };
 
 const hook = { ...entry('Pod'), hook: 'Pod/saves' };
 const service = [entry('StatefulSet'), entry('Deployment'), entry('ConfigMap'), hook];
 const nightly = [entry('CronJob'), entry('ConfigMap'), hook];
+const staying = [gadget, ...nightly];
 
 it.each([
   { of: 'all that runs lives on', live: { StatefulSet: alive, Deployment: alive }, isTakenBack: true },
@@ -20,6 +23,19 @@ it.each([
   { of: 'a part may not be looked at', live: { StatefulSet: 403, Deployment: alive }, isTakenBack: false },
   { of: 'nothing runs by itself', live: { CronJob: alive, ConfigMap: alive }, isTakenBack: true, inventory: nightly },
   { of: 'all that does not run is gone', live: {}, isTakenBack: false, inventory: nightly },
+  { of: 'all that runs stays, the rest is gone', live: { Gadget: kept }, isTakenBack: false, inventory: staying },
+  {
+    of: 'all that runs stays, the rest lives on',
+    live: { Gadget: kept, CronJob: alive, ConfigMap: alive },
+    isTakenBack: true,
+    inventory: staying,
+  },
+  {
+    of: 'what runs and does not stay lives on',
+    live: { Gadget: kept, Deployment: alive },
+    isTakenBack: true,
+    inventory: [gadget, entry('Deployment'), entry('ConfigMap')],
+  },
 ])(
   'a note that what runs has begun to go is taken back where none of it went: $of',
   async ({ live, isTakenBack, inventory = service }) => {

@@ -95,17 +95,49 @@ describe('a plan that deletes what owns claims', () => {
     resourceOf: async () => ({ ...entry, plural: 'statefulsets', namespaced: true }),
     servedAs: async (one: object) => one,
     get: async () => live,
-    list: async () => [owned('data-db-0', 'db'), owned('shared', 'db', 'other'), owned('free')],
+    missingAccess: async () => [],
+    list: async ({ kind }: { kind: string }) =>
+      kind === 'StatefulSet' ? [live] : [owned('data-db-0', 'db'), owned('shared', 'db', 'other'), owned('free')],
   };
   const told = { action: 'delete', object: 'PersistentVolumeClaim/data-db-0' };
   const fields = ['by Kubernetes, with StatefulSet/db, which owns it'];
 
-  it('names those that go with it: of a version that has it no more', async () => {
-    const plan = await planOf(kube, { inventory: [{ ...entry, uid: 'db' }] });
+  it.each([
+    { of: 'as it was written down', inventory: [{ ...entry, uid: 'db' }] },
+    { of: 'before its uid was written down', inventory: [entry] },
+  ])('names those that go with it: of a version that has it no more, $of', async ({ inventory }) => {
+    const plan = await planOf(kube, { inventory });
     expect(changesOf(plan)).toEqual([
       { action: 'delete', object: 'StatefulSet/db' },
       { ...told, fields },
     ]);
+  });
+
+  describe('of a StatefulSet that an operator made for what is deleted', () => {
+    const database = { group: 'a.example', version: 'v1', kind: 'Database', namespace: 'n', name: 'main', uid: 'main' };
+    const owner = { apiVersion: 'a.example/v1', kind: 'Database', name: 'main', uid: 'main' };
+    const madeFor = (...more: (typeof owner)[]): KubeObject => ({
+      ...live,
+      metadata: { ...live.metadata, ownerReferences: [owner, ...more] },
+    });
+    const operated = (set: KubeObject): object => ({
+      ...kube,
+      get: async () => ({ apiVersion: 'a.example/v1', kind: 'Database', metadata: { name: 'main', uid: 'main' } }),
+      list: async (one: { kind: string }) => (one.kind === 'StatefulSet' ? [set] : kube.list(one)),
+    });
+    const deleted = { action: 'delete', object: 'Database/main' };
+
+    it.each([
+      { of: 'it goes', kube: operated(madeFor()), changes: [deleted, { ...told, fields }] },
+      { of: 'something else owns it too', kube: operated(madeFor({ ...owner, uid: 'x' })), changes: [deleted] },
+      {
+        of: 'StatefulSets may not be listed',
+        kube: { ...operated(madeFor()), missingAccess: async (checks: object[]) => checks },
+        changes: [deleted],
+      },
+    ])('tells of its claims: $of', async ({ kube: world, changes }) => {
+      expect(changesOf(await planOf(world, { inventory: [database] }))).toEqual(changes);
+    });
   });
 
   it('names those that go with it: made anew after its pods have ended', async () => {

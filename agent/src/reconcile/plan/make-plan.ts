@@ -7,6 +7,7 @@ import type { InventoryEntry } from '../../operations/installation/installation-
 import { persist } from '../../operations/persist.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
 import type { HelmRelease } from '../adopt/helm-marks.ts';
+import { listAllowed } from '../adopt/listable-kinds.ts';
 import { entryOf, inventoryKey, isOfService } from './inventory.ts';
 import { orderOf } from './kind-order.ts';
 import type { NeverOurs } from '../fields/never-ours.ts';
@@ -22,7 +23,7 @@ import {
 } from './plan-object.ts';
 import { countOf } from '../volumes/going-claims.ts';
 import { findMissingClaims } from '../volumes/missing-claims.ts';
-import { goesWithOwners } from '../volumes/owned-claims.ts';
+import { goesWithOwners, withMadeSets } from '../volumes/owned-claims.ts';
 import { leftOf, planRemovals, type PlannedRemoval } from './removals.ts';
 
 export interface ObjectPlan {
@@ -101,13 +102,18 @@ async function findFollowing(
   const going = [...remade, ...removed].filter(isOfService);
   const [first] = going;
   if (!first) return [];
-  const { ref } = WATCHED.PersistentVolumeClaim;
-  const list = (): Promise<KubeObject[]> => kube.list(ref, first.namespace ?? '', { signal });
+  const { namespace = '' } = first;
+  const list = (): Promise<KubeObject[]> => kube.list(WATCHED.PersistentVolumeClaim.ref, namespace, { signal });
   const claims = await persist(list, signal, patienceOf({ isLate })).catch((error: unknown) =>
     refuse(error, 'the volume claims'),
   );
-  const uids = new Set(going.flatMap(({ uid }) => uid ?? []));
-  return claims.filter((claim) => goesWithOwners(claim, uids));
+  // The grant of a chart without any may not name them, and its operator's are not known then.
+  const [sets = []] = await listAllowed(kube, [WATCHED.StatefulSet.ref], { namespace, signal }).catch(
+    (error: unknown) => refuse(error, 'the StatefulSets'),
+  );
+  const uids = going.flatMap(({ uid }) => uid ?? []);
+  const owners = withMadeSets(uids, sets);
+  return claims.filter((claim) => goesWithOwners(claim, owners));
 }
 
 /** Of one that was there before, or that is there without pods. @throws Refused */

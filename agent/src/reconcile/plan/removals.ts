@@ -11,6 +11,7 @@ import { patienceOf, refuse, Refused, tellGoingClaim, type ObjectPlanInput } fro
 
 /** What becomes of an object that the set no longer has. */
 export interface PlannedRemoval {
+  /** Of what lives with its uid, also where a push that failed had not come to write that down. */
   entry: InventoryEntry;
   action: 'delete' | 'keep';
   wave: number;
@@ -70,7 +71,13 @@ async function planRemoval(entry: InventoryEntry, input: RemovalsInput): Promise
     const goes = action === 'delete' && input.goingClaims !== 'let-go' && endsPods(live);
     const message = goes ? await tellGoingClaim([live], input) : undefined;
     if (message !== undefined) throw new Refused({ reason: 'apply-refused', message });
-    return { entry, action, wave: waveOf(live), isLate: goesLate(entry, live) };
+    const { uid } = live.metadata;
+    return {
+      entry: { ...entry, ...(uid !== undefined && { uid }) },
+      action,
+      wave: waveOf(live),
+      isLate: goesLate(entry, live),
+    };
   } catch (error) {
     // The new grant may no longer name it: then it cannot be removed either.
     if (isKubeError(error) && error.status === 403) return kept;

@@ -7,6 +7,13 @@ export function goesWithOwners({ metadata }: KubeObject, going: ReadonlySet<stri
   return owners.length > 0 && owners.every(({ uid }) => going.has(uid));
 }
 
+/** These uids, and those of the StatefulSets that operators made for them, which go with them. Pure. */
+export function withMadeSets(going: Iterable<string>, sets: readonly KubeObject[]): ReadonlySet<string> {
+  const uids = new Set(going);
+  for (const set of sets) if (set.metadata.uid !== undefined && goesWithOwners(set, uids)) uids.add(set.metadata.uid);
+  return uids;
+}
+
 /** For people, at most 300 characters: `by Kubernetes, with StatefulSet/db, which owns it`. */
 export function byOwners({ metadata }: KubeObject): string {
   const names = (metadata.ownerReferences ?? []).map(({ kind, name }) => nameOf({ kind, metadata: { name } }));
