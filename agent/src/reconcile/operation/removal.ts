@@ -17,7 +17,7 @@ import { orRefused, refuse } from '../plan/plan-object.ts';
 import { agreedBy } from '../plan/reach.ts';
 import { endsPods, goingAmong, namedClaims } from '../volumes/going-claims.ts';
 import { loadClaims } from '../volumes/load-claims.ts';
-import { goesWithOwners } from '../volumes/owned-claims.ts';
+import { goesWithOwners, withMadeSets } from '../volumes/owned-claims.ts';
 import type { WhoseClaims } from '../volumes/whose-claims.ts';
 import { deadlineOf, isOverdue } from './run/deadline.ts';
 import type { Run } from './run/run.ts';
@@ -141,8 +141,7 @@ function uidsThatGo(
     if (keep && !isGoing(live)) uids.delete(uid);
     else uids.add(uid);
   }
-  for (const set of sets) if (set.metadata.uid !== undefined && goesWithOwners(set, uids)) uids.add(set.metadata.uid);
-  return uids;
+  return withMadeSets(uids, sets);
 }
 
 function findLost({ record }: Run, goes: readonly KubeObject[], { own, others, sets }: WhoseClaims): LostClaim[] {
