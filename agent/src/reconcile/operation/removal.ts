@@ -176,7 +176,7 @@ export function withinAgreed(removal: Removal, reach: readonly string[] | undefi
 }
 
 /** What lives of these; null is what may not be looked at. An API that does not answer is waited for until the deadline. */
-async function loadAll(
+export async function loadAll(
   run: Run,
   entries: readonly InventoryEntry[],
   signal: AbortSignal,
@@ -202,10 +202,13 @@ async function load(run: Run, entry: InventoryEntry, signal: AbortSignal): Promi
 
 /** Whether all of these are there and not on their way out; what cannot be looked at may be gone. */
 export async function allLiveOn(run: Run, entries: readonly InventoryEntry[], signal: AbortSignal): Promise<boolean> {
-  const looked = await orRefused(async () =>
-    done(await inParallel(entries, WIDTH, (entry) => load(run, entry, signal))),
-  );
-  return looked.ok && looked.value.every((live) => live && !isGoing(live));
+  const looked = await loadAll(run, entries, signal);
+  return looked.ok && looked.value.length === entries.length && looked.value.every(({ live }) => livesOn(live));
+}
+
+/** Whether it is there and not on its way out; what could not be looked at may be gone. */
+export function livesOn(live: KubeObject | null | undefined): boolean {
+  return live !== null && live !== undefined && !isGoing(live);
 }
 
 /**

@@ -1,11 +1,7 @@
-import { isKubeError } from '../../kube/error.ts';
 import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
-import { inParallel } from '../../parallel.ts';
-import { findVery } from '../execute/find-very.ts';
 import { inventoryKey, isOfService, reasonToKeep } from '../plan/inventory.ts';
 import { agreedBy } from '../plan/reach.ts';
-import { allLiveOn, loadOwn } from './removal.ts';
-import { isOverdue } from './run/deadline.ts';
+import { allLiveOn, livesOn, loadAll, loadOwn } from './removal.ts';
 import type { Run } from './run/run.ts';
 
 /*
@@ -19,8 +15,6 @@ import type { Run } from './run/run.ts';
  * that runs is seen to live on: the deletion was refused, or the kill came first. Where nothing runs by itself, or all
  * that does stays, it is so once all else is removed.
  */
-
-const WIDTH = 4;
 
 /** In this try or an earlier one. */
 export function hasBegunToGo({ installation: { status } }: Run): boolean {
@@ -38,32 +32,23 @@ export async function noteRemoval(run: Run): Promise<void> {
   status.removalOf = removalOf;
 }
 
-/** Takes the note back when all of these that runs and does not stay lives on; all that no hook made, where there is no such. */
+/**
+ * Takes the note back when all of these that runs lives on; all that no hook made, where none does. What is to stay tells nothing by
+ * that it lives.
+ */
 export async function takeBackNote(run: Run, entries: readonly InventoryEntry[], signal: AbortSignal): Promise<void> {
   if (!hasBegunToGo(run)) return;
-  const running = await withoutKept(run, entries.filter(isOfService), signal);
+  const looked = await loadAll(run, entries, signal);
+  if (!looked.ok) return;
+  const lives = new Map(looked.value.map(({ entry, live }) => [entry, live]));
+  const isToStay = (entry: InventoryEntry): boolean =>
+    reasonToKeep(entry.kind, lives.get(entry)?.metadata.annotations) !== undefined;
+  const running = entries.filter((entry) => isOfService(entry) && !isToStay(entry));
   const asked = running.length > 0 ? running : entries.filter(({ hook }) => hook === undefined);
-  if (!(await allLiveOn(run, asked, signal))) return;
+  if (!asked.every((entry) => livesOn(lives.get(entry)))) return;
   const { name, status } = run.installation;
   await run.context.installations.write(name, { removalOf: null });
   delete status.removalOf;
-}
-
-/** Without what an uninstall leaves: that it lives on tells nothing. What cannot be looked at is not taken for that. */
-async function withoutKept(
-  run: Run,
-  entries: readonly InventoryEntry[],
-  signal: AbortSignal,
-): Promise<InventoryEntry[]> {
-  const until = { isLate: () => isOverdue(run, false), signal };
-  const looked = await inParallel(entries, WIDTH, async (entry) => {
-    const found = await findVery(run.context.kube, entry, until).catch((error: unknown) => {
-      if (!isKubeError(error)) throw error;
-      return undefined;
-    });
-    return found && reasonToKeep(entry.kind, found.object.metadata.annotations) ? undefined : entry;
-  });
-  return looked.filter((entry) => entry !== undefined);
 }
 
 /** Whether all of the last good generation ran as it did when this began. What never was whole, or what an operation has left uncertain, did not. */
