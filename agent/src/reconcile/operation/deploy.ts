@@ -34,7 +34,7 @@ import { loadStored, prepareSet } from './prepare/prepare-set.ts';
 import type { Halt } from './run/interruption.ts';
 import { awaitImageSource } from './prepare/rights.ts';
 import type { Run } from './run/run.ts';
-import { beginWayBack, endOnHold, goBack } from './way-back.ts';
+import { beginWayBack, endOnHold, endWithoutSet, goBack } from './way-back.ts';
 
 /** What a deployment applies; the plan is only there right after it was consented to. */
 interface Prepared {
@@ -52,9 +52,7 @@ export async function deploy(run: Run): Promise<void> {
   if (hasEndedWell(run.installation.status, run.record.spec.generation)) return endWell(run, []);
   const isUnderWay = run.record.status.state === 'running';
   const prepared = isUnderWay ? await resume(run) : await prepare(run);
-  if (!prepared.ok && isUnderWay) await abandonHooks(run, prepared.failure);
-  // What it has applied so far can only be taken back.
-  if (!prepared.ok) return isUnderWay ? beginWayBack(run, prepared.failure, {}) : refuse(run, prepared.failure);
+  if (!prepared.ok) return isUnderWay ? endWithoutSet(run, prepared.failure) : refuse(run, prepared.failure);
   // From its last good look on it is too late to stop it, also in the next try where an error comes between.
   run.isWhole ||= await becomesWhole(run, prepared.value);
   if (run.isWhole) await finish(run, prepared.value.set);

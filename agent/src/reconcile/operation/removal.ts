@@ -26,6 +26,8 @@ import type { Run } from './run/run.ts';
 export interface Going {
   entry: InventoryEntry;
   wave: number;
+  /** It holds a claim that is to go, so it goes first. */
+  holds?: boolean;
 }
 
 export interface Removal {
@@ -104,28 +106,28 @@ export async function loadOwn(run: Run, signal: AbortSignal): Promise<WhoseClaim
 }
 
 /**
- * A pod holds the claims that it uses until it is gone, also one that has ended; and what owns claims goes only with them. So pods of hooks
- * go first, claims last, and with them what owns a claim that something else uses. Waves say nothing of that: what Kubernetes or a hook
- * has made bears none.
+ * A pod holds the claims that it uses until it is gone, also one that has ended, and what owns claims goes only with them. So claims go
+ * last, and first what would hold one up otherwise: beside its owner, or as what a hook has run. Waves say nothing of that: what
+ * Kubernetes or a hook has made bears none.
  */
 function inTurn(goes: readonly Found[], claims: readonly KubeObject[]): Going[] {
-  const lives = goes.flatMap(({ live }) => live ?? []);
-  const shared = new Set(claims.flatMap((claim) => ownersBesideUsers(claim, lives)));
   const waves = goes.map(({ wave }) => wave);
-  const last = Math.min(...waves) - (shared.size > 0 ? 1 : 0);
+  const deleted = new Set(goes.flatMap(({ entry }) => (entry.kind === CLAIM.kind ? [entry.name] : [])));
   return goes.map(({ entry, live, wave }) => {
-    if (isRunOfHook(entry)) return { entry, wave: Math.max(...waves) };
-    const isLast = entry.kind === CLAIM.kind || shared.has(live?.metadata.uid ?? '');
-    return { entry, wave: isLast ? last : wave };
+    const used = live ? namedClaims(live) : [];
+    const isRunOnDeleted = isRunOfHook(entry) && used.some((name) => deleted.has(name));
+    const holds = isRunOnDeleted || isBesideOwner(live, used, claims);
+    if (holds) return { entry, holds, wave: Math.max(...waves) + 1 };
+    return { entry, holds, wave: entry.kind === CLAIM.kind ? Math.min(...waves) : wave };
   });
 }
 
-/** The uids of what owns a claim that pods of something else use too. */
-function ownersBesideUsers({ metadata }: KubeObject, lives: readonly KubeObject[]): string[] {
-  const owners = metadata.ownerReferences?.map(({ uid }) => uid) ?? [];
-  const isUser = (live: KubeObject): boolean =>
-    !owners.includes(live.metadata.uid ?? '') && namedClaims(live).includes(metadata.name);
-  return owners.length > 0 && lives.some(isUser) ? owners : [];
+/** Whether one of the claims that it uses is something else's. */
+function isBesideOwner(live: KubeObject | null, used: readonly string[], claims: readonly KubeObject[]): boolean {
+  return claims.some(({ metadata: { name, ownerReferences: owners = [] } }) => {
+    const isOwner = owners.some(({ uid }) => uid === live?.metadata.uid);
+    return owners.length > 0 && !isOwner && used.includes(name);
+  });
 }
 
 /** Of what goes, or is gone already, and of the StatefulSets that operators made for it. */
@@ -157,7 +159,7 @@ function findLost({ record }: Run, goes: readonly KubeObject[], { own, others, s
 }
 
 /** What a hook has run, which comes to an end by itself. */
-export function isRunOfHook(entry: InventoryEntry): boolean {
+function isRunOfHook(entry: InventoryEntry): boolean {
   return entry.hook !== undefined && comesToAnEnd(entry);
 }
 

@@ -76,8 +76,9 @@ type Kind = keyof typeof ENTRIES;
 interface Given {
   deleteVolumes?: boolean;
   waves?: Partial<Record<Kind, string>>;
-  /** What a hook has run before. */
+  /** What a hook has run, in an earlier operation unless it is one after this. */
   ofHook?: Kind;
+  isAfter?: boolean;
   /** What owns the claim that all of these use. */
   owner?: Kind;
 }
@@ -89,7 +90,7 @@ interface Given {
 async function endOf(
   fates: Partial<Record<Kind, 'goes' | 'hangs' | 'is refused'>>,
   made: readonly Kind[] = [],
-  { deleteVolumes = false, waves = {}, ofHook, owner }: Given = {},
+  { deleteVolumes = false, waves = {}, ofHook, isAfter = false, owner }: Given = {},
 ): Promise<{
   ends: unknown[];
   notes: unknown[];
@@ -106,9 +107,9 @@ async function endOf(
     uid: kind,
     ...(kind === ofHook && { hook: `${kind}/a` }),
   });
-  const spec = { template: { spec: { volumes: [{ persistentVolumeClaim: { claimName: 'data-a-0' } }] } } };
+  const spec = { template: { spec: { volumes: [{ persistentVolumeClaim: { claimName: 'a' } }] } } };
   const ownerReferences = [{ apiVersion: 'apps/v1', kind: owner, name: 'a', uid: owner }];
-  const claim = { name: 'data-a-0', namespace: 'n', uid: 'v', ownerReferences };
+  const claim = { name: 'a', namespace: 'n', uid: 'v', ownerReferences };
   const claims = owner ? [{ apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: claim }] : [];
   const inventory: InventoryEntry[] = Object.keys(fates).map((kind) => entryOf(kind as Kind));
   const deleted = new Set<string>();
@@ -126,7 +127,13 @@ async function endOf(
     title: 'uninstall',
     record: {
       spec: { desired: { deleteVolumes } },
-      status: { state: 'running', phase: 'apply', reach: inventory.map(inventoryKey), deadlineAt: new Date(nowMs) },
+      status: {
+        state: 'running',
+        phase: 'apply',
+        reach: inventory.map(inventoryKey),
+        deadlineAt: new Date(nowMs),
+        hooks: isAfter ? [{ event: 'post-delete', name: 'a', state: 'made' }] : [],
+      },
     },
     installation: {
       name: 'shop',
@@ -226,20 +233,26 @@ it('notes that all is removed where nothing of it runs by itself: its first hook
   expect(notes).toEqual(['r', null]);
 });
 
-it('removes what hooks have run before all else, since also a pod that has ended holds its claims', async () => {
+it.each<{ of: string; given: Given; order: Kind[] }>([
+  { of: 'goes', given: { deleteVolumes: true }, order: ['Job', 'StatefulSet', 'PersistentVolumeClaim'] },
+  { of: 'stays', given: {}, order: ['StatefulSet', 'Job'] },
+  {
+    of: 'goes, and it may still run',
+    given: { deleteVolumes: true, isAfter: true },
+    order: ['StatefulSet', 'PersistentVolumeClaim', 'Job'],
+  },
+])('removes what a hook has run, which holds its claim also when it has ended, where that $of', async (one) => {
+  const waves = { StatefulSet: '1' };
   const fates = { PersistentVolumeClaim: 'goes', StatefulSet: 'goes', Job: 'goes' } as const;
-  const { deleted } = await endOf(fates, [], { deleteVolumes: true, waves: { StatefulSet: '1' }, ofHook: 'Job' });
-  expect([...deleted]).toEqual(['Job', 'StatefulSet', 'PersistentVolumeClaim']);
+  const { deleted } = await endOf(fates, [], { ...one.given, waves, ofHook: 'Job' });
+  expect([...deleted]).toEqual(one.order);
 });
 
 it.each([
-  { owner: 'StatefulSet', order: ['Deployment', 'StatefulSet'] },
-  { owner: undefined, order: ['StatefulSet', 'Deployment'] },
-] as const)(
-  'removes what owns a claim after all that uses it too, since it goes only with that: $owner',
-  async (one) => {
-    const fates = { StatefulSet: 'goes', Deployment: 'goes' } as const;
-    const { deleted } = await endOf(fates, [], one.owner && { owner: one.owner });
-    expect([...deleted]).toEqual(one.order);
-  },
-);
+  { owner: 'StatefulSet', order: ['Deployment', 'StatefulSet', 'ConfigMap'] },
+  { owner: undefined, order: ['StatefulSet', 'Deployment', 'ConfigMap'] },
+] as const)('removes what uses a claim before what owns it, which goes only with that: $owner', async (one) => {
+  const fates = { StatefulSet: 'goes', Deployment: 'goes', ConfigMap: 'goes' } as const;
+  const { deleted } = await endOf(fates, [], one.owner && { owner: one.owner });
+  expect([...deleted]).toEqual(one.order);
+});

@@ -19,7 +19,7 @@ import { endBeforeChange, endRemoved, endUnfinished, refuse } from './run/ends.t
 import { loadLastGood } from './last-good.ts';
 import { keepClaims, tellLost } from './lost-claims.ts';
 import { awaitRights } from './prepare/rights.ts';
-import { isRunOfHook, planRemoval, remove, withinAgreed, type Going, type Removal } from './removal.ts';
+import { planRemoval, remove, withinAgreed, type Going, type Removal } from './removal.ts';
 import { deadlineOf } from './run/deadline.ts';
 import type { Run } from './run/run.ts';
 import { hasBegunToGo, hasRemovedNothing, noteRemoval, takeBackNote, wasWhole } from './what-went.ts';
@@ -94,14 +94,14 @@ async function abandonLost(run: Run): Promise<string> {
   return message;
 }
 
-/** What was applied and what hooks have run, the hooks after it, and then what hooks made. @returns what stays */
+/** What was applied and what holds its claims, the hooks after it, and then what hooks made. @returns what stays */
 async function carryOut(run: Run, set: ReleaseSet | undefined): Promise<Outcome<Removal>> {
   const removal = await keepClaims(run, await planAgreed(run), set);
   if (!removal.ok) return removal;
   const { value: agreed } = removal;
   // What goes now is no failure of the service.
   run.context.monitors.end(run.installation.name);
-  const applied = agreed.goes.filter(({ entry }) => entry.hook === undefined || isRunOfHook(entry));
+  const applied = agreed.goes.filter((going) => going.entry.hook === undefined || isHolderOfBefore(run, going));
   const wasNoted = hasBegunToGo(run);
   const removed = await run.span('remove', () =>
     remove(run, { goes: applied }, (group) => (group.some(isOfService) ? noteRemoval(run) : Promise.resolve())),
@@ -117,6 +117,13 @@ async function carryOut(run: Run, set: ReleaseSet | undefined): Promise<Outcome<
   return run.installation.status.inventory.some(({ hook }) => hook !== undefined)
     ? removeMade(run, agreed)
     : done(agreed);
+}
+
+/** What a hook has run that would hold a claim up; but for the hooks after, which an earlier life may have begun. */
+function isHolderOfBefore(run: Run, { entry, holds }: Going): boolean {
+  const { hooks = [] } = run.record.status;
+  const isAfter = hooks.some(({ event, name }) => event === momentsOf(run)?.after && name === entry.name);
+  return holds === true && !isAfter;
 }
 
 /** What hooks made, by a plan of its own: those after the removal may have made a claim that is to stay. */

@@ -5,7 +5,7 @@ import type { Move } from '../../operations/journal/transition.ts';
 import { LostSetError } from '../render/render-store.ts';
 import { Halt } from './run/interruption.ts';
 import type { Run } from './run/run.ts';
-import { beginWayBack, brokenWayBack } from './way-back.ts';
+import { beginWayBack, brokenWayBack, endWithoutSet } from './way-back.ts';
 
 it('tells first that going back failed, then why, then what it was to undo', () => {
   const why = { reason: 'image-pull-failed', message: `dial tcp: ${'x'.repeat(300)}` } as const;
@@ -27,11 +27,13 @@ interface Before {
   rollback?: { toGeneration: number };
   /** Told while its failure was being finished. */
   halted?: Halt;
+  /** In which its stored set was lost. */
+  lostIn?: 'pre-hooks' | 'apply';
 }
 
 /** The first word of an operation that fails: that it goes back, or its end. */
 async function firstWord(
-  { state, point, hooks, rollback, halted }: Before,
+  { state, point, hooks, rollback, halted, lostIn }: Before,
   isRollbackSafe: boolean,
 ): Promise<Move | undefined> {
   const moves: Move[] = [];
@@ -40,18 +42,20 @@ async function firstWord(
     record: {
       name: 'op-1',
       spec: { generation: 6, desired: { release: {}, operation: { ...rollback } } },
-      status: { hooks },
+      status: { hooks, phase: lostIn },
     },
     installation: {
       name: 'shop',
       status: {
         state,
         history: [{ generation: 4, version: '1.0.0' }],
+        inventory: [],
         ...(point !== undefined && { pointOfNoReturn: { generation: point, hooks: 'Job/migrate (pre-upgrade)' } }),
       },
     },
     context: {
       now: () => new Date(),
+      config: { fieldManager: 'f' },
       installations: { write: async () => {} },
       renders: { load: () => Promise.reject(new LostSetError('gone')), remove: async () => {} },
     },
@@ -61,7 +65,10 @@ async function firstWord(
   };
   const failure = { reason: 'rollout-deadline', message: 'not ready' } as const;
   // Nothing here is kept to be put back: only whether that is begun counts.
-  await beginWayBack(run as unknown as Run, failure, { isRollbackSafe }).catch(() => undefined);
+  const end = lostIn
+    ? endWithoutSet(run as unknown as Run, failure)
+    : beginWayBack(run as unknown as Run, failure, { isRollbackSafe });
+  await end.catch(() => undefined);
   return moves[0];
 }
 
@@ -101,4 +108,10 @@ it('does not go back where somebody said so while its failure was being finished
   const first = await firstWord({ state: 'running', halted: new Halt('hold', 'b') }, true);
   const message = expect.stringMatching(/^cancelled by b .*not ready.* stays as it is/);
   expect(first).toMatchObject({ state: 'cancelled', phase: 'done', message });
+});
+
+it('goes back over a set that is lost only where something was applied', async () => {
+  const untouched = { state: 'failed', phase: 'done', message: expect.stringContaining('1.0.0 runs on') };
+  expect(await firstWord({ state: 'running', lostIn: 'pre-hooks' }, true)).toMatchObject(untouched);
+  expect(await firstWord({ state: 'running', lostIn: 'apply' }, true)).toMatchObject({ phase: 'roll-back' });
 });

@@ -3,12 +3,13 @@ import { done, type Failure, type Outcome } from '../outcome.ts';
 import type { ReleaseSet, SetMeta } from '../render/release-set.ts';
 import { pointSince } from '../history/point-of-no-return.ts';
 import { asItStands } from '../history/standing-set.ts';
+import { abandonHooks } from '../hooks/abandon-hooks.ts';
 import { irreversiblyRun, ROLLBACK_MOMENTS } from '../hooks/hook-moments.ts';
 import { runHooks } from '../hooks/run-hooks.ts';
 import { deadlineOf } from './run/deadline.ts';
 import { applySet, rollOut } from './forward.ts';
 import { sentences } from '../../sentences.ts';
-import { endWithoutGeneration, UNCERTAIN } from './run/ends.ts';
+import { endBeforeChange, endWithoutGeneration, UNCERTAIN } from './run/ends.ts';
 import { orRefused, refuse } from '../plan/plan-object.ts';
 import { loadStored } from './prepare/prepare-set.ts';
 import { awaitRightsBack } from './rights-back.ts';
@@ -49,6 +50,13 @@ export async function beginWayBack(run: Run, failure: Failure, meta: Pick<SetMet
     },
   });
   await goBack(run);
+}
+
+/** Of what is under way and cannot go on for want of its own set: what it has applied can only be taken back. */
+export async function endWithoutSet(run: Run, failure: Failure): Promise<void> {
+  const isBeforeChange = run.record.status.phase === 'pre-hooks';
+  await abandonHooks(run, failure);
+  await (isBeforeChange ? endBeforeChange(run, failure) : beginWayBack(run, failure, {}));
 }
 
 /** Puts the stored set of the good generation back and waits for it. Safe to begin again. */
