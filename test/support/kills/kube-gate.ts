@@ -105,7 +105,7 @@ const BY_THE_CLOCK = /\/(leases|agents)\//;
 function wordsOfChange(headers: IncomingHttpHeaders): string | undefined {
   const method = String(headers[':method']);
   const [path = '', query = ''] = String(headers[':path']).split('?');
-  const isQuestion = method === 'GET' || path.includes('accessreviews') || query.includes('dryRun=');
+  const isQuestion = method === 'GET' || path.includes('/authorization.k8s.io/') || query.includes('dryRun=');
   if (isQuestion || BY_THE_CLOCK.test(path)) return undefined;
   return `${method} ${path.replace(/^.*\/namespaces\/[^/]+\//, '')}`;
 }

@@ -46,7 +46,7 @@ export const STEPS: Record<Stage, Calm> = {
   upgrade: { changes: 25, commits: 28, phases: [...DEPLOYS, 'pre-hooks', 'settle', 'done'], renders: true },
   'bad upgrade': { changes: 36, commits: 40, phases: [...DEPLOYS, 'pre-hooks', 'roll-back', 'done'], renders: true },
   rollback: { changes: 16, commits: 22, phases: [...DEPLOYS, 'settle', 'done'], renders: false },
-  uninstall: { changes: 16, commits: 12, phases: [...DEPLOYS, 'done'], renders: false },
+  uninstall: { changes: 22, commits: 14, phases: [...DEPLOYS, 'done'], renders: false },
 };
 
 /** Of ten points each. */
