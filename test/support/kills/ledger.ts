@@ -98,9 +98,12 @@ export class Ledger {
 
   async close(): Promise<void> {
     this.#watching?.destroy();
-    const ended = once(this.#tunnel, 'exit');
-    this.#tunnel.stdin?.end();
-    await ended;
+    // One that has ended already ends no more.
+    if (this.#tunnel.exitCode === null && this.#tunnel.signalCode === null) {
+      const ended = once(this.#tunnel, 'exit');
+      this.#tunnel.stdin?.end();
+      await ended;
+    }
     await rm(this.#folder, { recursive: true, force: true });
   }
 
