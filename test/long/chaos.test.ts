@@ -46,7 +46,11 @@ it(
     const random = createRandom(SEED);
     const { one } = inject('probeImages');
     const { id: installation } = await stack.installation('hello');
-    const deployment = ['get', 'deployments', 'hello', '-n', `${stack.organization}-hello`, '-o'];
+    const namespace = `${stack.organization}-hello`;
+    const read = ['get', 'deployments', 'hello', '-n', namespace, '-o', 'jsonpath={.metadata.generation}'];
+    // The API server may have been killed after the upgrade had ended.
+    const generation = (): Promise<string> =>
+      waitUntil(() => stack.kubectl(read), { what: 'the deployment is read', timeoutMs: 60_000 });
     for (let round = 1; round <= ROUNDS; round += 1) {
       const version = `2.0.${round}`;
       await stack.publish(HELLO, {
@@ -56,7 +60,7 @@ it(
       });
       const victim = (['agent', 'hub', 'kube-apiserver'] as const)[Math.floor(random() * 3)] ?? 'agent';
       const delayMs = Math.floor(random() * LONGEST_DELAY_MS);
-      const before = await stack.kubectl([...deployment, 'jsonpath={.metadata.generation}']);
+      const before = await generation();
       const { id } = await stack.api.post<Operation>(`/installations/${installation}/operations`, {
         kind: 'upgrade',
         version,
@@ -71,7 +75,7 @@ it(
         timeoutMs: 60_000,
       });
       // The message of the release changes the pod template once.
-      expect(Number(await stack.kubectl([...deployment, 'jsonpath={.metadata.generation}']))).toBe(Number(before) + 1);
+      expect(Number(await generation())).toBe(Number(before) + 1);
     }
   },
 );
