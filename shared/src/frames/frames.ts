@@ -110,7 +110,7 @@ export const Resync = Type.Object({ reason: Type.String({ maxLength: 200 }) });
 export const HealthFrame = Type.Object({
   revision: Type.Integer({ minimum: 0 }),
   full: Type.Boolean(),
-  set: mapOf(InstallationHealth, { propertyNames: Type.String({ format: 'uuid' }) }),
+  set: mapOf(InstallationHealth, { propertyNames: Uuid }),
   delete: Type.Array(Uuid, { maxItems: 500 }),
   /** Of a full report in several frames, in the first: all that it is about. What is not in `set` comes with the next. */
   keep: Type.Optional(Type.Array(Uuid, { maxItems: 10_000 })),
@@ -153,7 +153,7 @@ export const ObservedInstallation = Type.Object({
 export const ObservedFrame = Type.Object({
   revision: Type.Integer({ minimum: 0 }),
   full: Type.Boolean(),
-  set: mapOf(ObservedInstallation, { propertyNames: Type.String({ format: 'uuid' }) }),
+  set: mapOf(ObservedInstallation, { propertyNames: Uuid }),
   delete: Type.Array(Uuid, { maxItems: 500 }),
 });
 

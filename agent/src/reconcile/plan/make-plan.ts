@@ -4,7 +4,6 @@ import type { ClaimMaker } from '../../collect/objects/storage.ts';
 import type { KubeClient, KubeObject, ResourceRef } from '../../kube/client.ts';
 import { nameOf } from '../../kube/object.ts';
 import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
-import { persist } from '../../operations/persist.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
 import type { HelmRelease } from '../adopt/helm-marks.ts';
 import { listAllowed } from '../adopt/listable-kinds.ts';
@@ -12,16 +11,9 @@ import { entryOf, inventoryKey, isOfService } from './inventory.ts';
 import { orderOf } from './kind-order.ts';
 import type { NeverOurs } from '../fields/never-ours.ts';
 import { inParallel } from '../../parallel.ts';
-import {
-  findObject,
-  orRefused,
-  patienceOf,
-  planFound,
-  refuse,
-  type ObjectPlanInput,
-  type PlannedObject,
-} from './plan-object.ts';
+import { findObject, orRefused, planFound, refuse, type ObjectPlanInput, type PlannedObject } from './plan-object.ts';
 import { countOf } from '../volumes/going-claims.ts';
+import { listClaims } from '../volumes/list-claims.ts';
 import { findMissingClaims } from '../volumes/missing-claims.ts';
 import { goesWithOwners, withMadeSets } from '../volumes/owned-claims.ts';
 import { leftOf, planRemovals, type PlannedRemoval } from './removals.ts';
@@ -91,10 +83,7 @@ export async function makeToldPlan(input: PlanInput): Promise<Outcome<ObjectPlan
 }
 
 /** With what runs and is removed, or is made anew after its pods have ended. @throws Refused when they cannot be looked for */
-async function findFollowing(
-  { objects, removals }: ObjectPlan,
-  { kube, isLate, signal }: PlanInput,
-): Promise<KubeObject[]> {
+async function findFollowing({ objects, removals }: ObjectPlan, input: PlanInput): Promise<KubeObject[]> {
   const remade = objects.flatMap(({ ref, object, replacement }) =>
     replacement?.propagation === 'Foreground' ? [entryOf(ref, object, replacement.uid)] : [],
   );
@@ -103,14 +92,12 @@ async function findFollowing(
   const [first] = going;
   if (!first) return [];
   const { namespace = '' } = first;
-  const list = (): Promise<KubeObject[]> => kube.list(WATCHED.PersistentVolumeClaim.ref, namespace, { signal });
-  const claims = await persist(list, signal, patienceOf({ isLate })).catch((error: unknown) =>
-    refuse(error, 'the volume claims'),
-  );
+  const claims = await listClaims(input, namespace);
   // The grant of a chart without any may not name them, and its operator's are not known then.
-  const [sets = []] = await listAllowed(kube, [WATCHED.StatefulSet.ref], { namespace, signal }).catch(
-    (error: unknown) => refuse(error, 'the StatefulSets'),
-  );
+  const [sets = []] = await listAllowed(input.kube, [WATCHED.StatefulSet.ref], {
+    namespace,
+    signal: input.signal,
+  }).catch((error: unknown) => refuse(error, 'the StatefulSets'));
   const uids = going.flatMap(({ uid }) => uid ?? []);
   const owners = withMadeSets(uids, sets);
   return claims.filter((claim) => goesWithOwners(claim, owners));

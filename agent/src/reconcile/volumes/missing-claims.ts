@@ -1,12 +1,11 @@
 import { fieldAt } from '@steward/shared';
-import { WATCHED } from '../../collect/namespace-objects.ts';
 import type { KubeObject } from '../../kube/client.ts';
-import { persist } from '../../operations/persist.ts';
 import { sentences } from '../../sentences.ts';
 import { isStopped } from '../fields/never-ours.ts';
-import { patienceOf, refuse, type ObjectPlanInput } from '../plan/plan-object.ts';
+import type { ObjectPlanInput } from '../plan/plan-object.ts';
 import { templatesOf } from './claim-makers.ts';
 import { countOf } from './going-claims.ts';
+import { listClaims } from './list-claims.ts';
 
 const MAX_NAMED = 5;
 
@@ -18,18 +17,14 @@ const MAX_NAMED = 5;
 export async function findMissingClaims(
   wanted: KubeObject,
   live: KubeObject | undefined,
-  { kube, isLate, signal }: Pick<ObjectPlanInput, 'kube' | 'isLate' | 'signal'>,
+  input: Pick<ObjectPlanInput, 'kube' | 'isLate' | 'signal'>,
   { from = live ? countOf(live) : 0 }: { from?: number } = {},
 ): Promise<string[]> {
   // Without a count in it what runs keeps its own; what is stopped has ours, and falls back to one without it.
   const keepsCount = live !== undefined && !saysCount(wanted) && !isStopped(live);
   const to = countOf(keepsCount ? live : wanted);
   if (wanted.kind !== 'StatefulSet' || from >= to || templatesOf(wanted).length === 0) return [];
-  const { ref } = WATCHED.PersistentVolumeClaim;
-  const namespace = wanted.metadata.namespace ?? '';
-  const claims = await persist(() => kube.list(ref, namespace, { signal }), signal, patienceOf({ isLate })).catch(
-    (error: unknown) => refuse(error, 'the volume claims'),
-  );
+  const claims = await listClaims(input, wanted.metadata.namespace ?? '');
   const stay = claims.filter((claim) => !goesWithItsOwner(claim, live)).map(({ metadata }) => metadata.name);
   return missing(wanted, new Set(stay), { from, to });
 }
