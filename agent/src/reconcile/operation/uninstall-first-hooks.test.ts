@@ -1,0 +1,179 @@
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import type { ChartHook } from '@steward/shared';
+import { Journal } from '../../operations/journal/journal.ts';
+import type { OperationRecord } from '../../operations/journal/operation-object.ts';
+import { FIRST_PUSH } from '../../testing/desired-state.ts';
+import { status } from '../../testing/fake-api-server.ts';
+import { RENDER_REF, TestQueue } from '../../testing/test-queue.ts';
+import { settle } from '../history/settle.ts';
+import { LostSetError } from '../render/render-store.ts';
+import { endGivenUp, endLost } from './run/ends-outside.ts';
+import { Run } from './run/run.ts';
+
+const { id } = FIRST_PUSH.operation;
+const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'saves' } };
+const hook: ChartHook = { object, events: ['pre-delete'], weight: 0, deletePolicies: [] };
+const want = {
+  ...FIRST_PUSH,
+  action: 'remove',
+  generation: 2,
+  operation: { ...FIRST_PUSH.operation, kind: 'uninstall' },
+} as const;
+const order = { operationId: id, requestedBy: 'b', ifUnderWay: 'roll-back' } as const;
+const at = '2026-01-01T00:00:00Z';
+const good = {
+  generation: 1,
+  version: '1.0.0',
+  releaseDigest: 'r',
+  parametersDigest: 'p',
+  renderRef: RENDER_REF,
+  at,
+};
+
+let world: TestQueue;
+
+beforeEach(async () => {
+  world = await TestQueue.start();
+});
+afterEach(() => world.stop());
+
+/** Its only hook has done its work, and that is not said yet. */
+async function inFirstHooks(): Promise<OperationRecord> {
+  vi.spyOn(world.context.kube, 'missingAccess').mockResolvedValue([]);
+  const record = await world.underWay(want, 'pre-hooks', [hook]);
+  const ran = { event: 'pre-delete', hook: 'ConfigMap/saves', name: 'saves', state: 'succeeded', at } as const;
+  await world.context.journal.note(record, { hooks: [ran], deadlineAt: '2100-01-01T00:00:00Z' });
+  await world.context.installations.write('shop', {
+    state: 'running',
+    version: '1.0.0',
+    history: [good],
+    underWay: { operation: id, generation: 2 },
+  });
+  return record;
+}
+
+/** What is written first that is so: the order comes with it, or it is answered with this. */
+function atFirst(
+  isIt: (path: string, body: string) => boolean,
+  what: { record?: OperationRecord; answer?: number },
+): void {
+  let isDue = true;
+  world.server.intercept = ({ method, path, body }) => {
+    if (!isDue || method !== 'PATCH' || !isIt(path, JSON.stringify(body))) return undefined;
+    isDue = false;
+    if (what.record) void world.queue.cancel(what.record, order);
+    return what.answer === undefined ? undefined : status(what.answer, 'Forbidden');
+  };
+}
+
+it.each([
+  ['and all runs on', {}, 0],
+  ['also when it meets an error', { answer: 403 }, 1],
+])('is cancelled by an order that comes before it says that they are done, %s', async (_, answer, met) => {
+  const record = await inFirstHooks();
+  atFirst((path) => path.includes('installations/shop'), { record, ...answer });
+  await world.runAll();
+  const message = 'cancelled by b while it was under way. Nothing else was changed: 1.0.0 runs on';
+  expect(world.sent.at(-1)).toMatchObject({ state: 'cancelled', reason: 'cancelled', message });
+  expect(world.installation).toMatchObject({ state: 'running', version: '1.0.0', history: [good] });
+  expect(world.watched).toEqual(['shop']);
+  expect(world.errors).toHaveLength(met);
+  expect(world.said.join()).not.toContain('too late to cancel');
+});
+
+it('stays cancelled when its end meets an error', async () => {
+  const record = await inFirstHooks();
+  atFirst((path, body) => path.includes('installations/shop') && body.includes('runs on'), { answer: 403 });
+  world.queue.wake();
+  await world.queue.cancel(record, order);
+  await world.queue.stop();
+  expect(world.sent.at(-1)).toMatchObject({ state: 'cancelled', reason: 'cancelled' });
+  expect(world.installation).toMatchObject({ state: 'running' });
+  expect(world.errors).toHaveLength(1);
+});
+
+it.each([
+  ['while that is written', 'operations/', '"phase":"apply"'],
+  ['when that was written', 'installations/shop', '"removed"'],
+])(
+  'goes on when the order comes after it begins to say that they are done, and says so: %s',
+  async (_, where, word) => {
+    const record = await inFirstHooks();
+    atFirst((path, body) => path.includes(where) && body.includes(word), { record });
+    await world.runAll();
+    expect(world.sent.at(-1)).toMatchObject({ state: 'succeeded' });
+    expect(world.installation).toMatchObject({ state: 'removed' });
+    expect(world.said.join()).toContain('too late to cancel');
+    expect(world.errors).toEqual([]);
+  },
+);
+
+it('says what can be done about a hook that failed', async () => {
+  const record = await inFirstHooks();
+  const [ran] = record.status.hooks ?? [];
+  const message = 'no place to save to';
+  if (ran) await world.context.journal.note(record, { hooks: [{ ...ran, state: 'failed', message }] });
+  await world.runAll();
+  const told = expect.stringMatching(
+    `${message}. Nothing else was changed: 1.0.0 runs on.*steward start shop.*kubectl --namespace ns delete secret render-shop-g1$`,
+  );
+  expect(world.sent.at(-1)).toMatchObject({ state: 'failed', reason: 'hook-failed', message: told });
+  expect(world.installation).toMatchObject({ state: 'running', version: '1.0.0' });
+});
+
+it('ends as cancelled when the agent was killed between the order and the end', async () => {
+  const record = await inFirstHooks();
+  await world.endHook(record, { event: 'pre-delete', hook: 'ConfigMap/saves', name: 'saves' }, 'roll-back');
+  await world.runAll();
+  const message = 'cancelled by b while it was under way. Nothing else was changed: 1.0.0 runs on';
+  expect(world.sent.at(-1)).toMatchObject({ state: 'cancelled', reason: 'cancelled', message });
+  expect(world.installation).toMatchObject({ state: 'running', version: '1.0.0' });
+});
+
+it('removes nothing beside a hook that an earlier life began, when its stored set is lost since', async () => {
+  const record = await inFirstHooks();
+  const [ran] = record.status.hooks ?? [];
+  if (ran) await world.context.journal.note(record, { hooks: [{ ...ran, state: 'made' }] });
+  world.context.renders.load = () => Promise.reject(new LostSetError('somebody deleted it'));
+  await world.runAll();
+  const told = expect.stringMatching(/Nothing else was changed: 1.0.0 runs on. Uninstall it again, then without any/);
+  expect(world.sent.at(-1)).toMatchObject({ state: 'failed', reason: 'lost-track', message: told });
+  expect(record.status.hooks).toEqual([expect.objectContaining({ hook: 'ConfigMap/saves', state: 'failed' })]);
+  expect(world.installation).toMatchObject({ state: 'running', version: '1.0.0', history: [good] });
+});
+
+it('takes no order between two tries when it has begun to remove', async () => {
+  const record = await world.underWay(want, 'apply');
+  await world.queue.cancel(record, order);
+  expect(world.said.join()).toContain('too late to cancel');
+});
+
+const lose = (record: OperationRecord): Promise<void> => endLost(world.context, record, world.signal);
+const giveUp = (record: OperationRecord): Promise<void> =>
+  endGivenUp(world.context, record, { error: 'e', signal: world.signal });
+
+it.each([
+  ['somebody deletes its object', lose, 'cancelled'],
+  ['it is given up', giveUp, 'failed'],
+])('leaves the installation as it runs when %s', async (_, finish, state) => {
+  const record = await inFirstHooks();
+  await finish(record);
+  expect(world.sent.at(-1)).toMatchObject({ state });
+  expect(world.installation).toMatchObject({ state: 'running', version: '1.0.0' });
+  expect(world.installation).not.toHaveProperty('underWay');
+});
+
+it.each([
+  ['in them the installation runs on', 'pre-hooks', { state: 'running', version: '1.0.0' }],
+  ['after them it is not certain what runs', 'apply', { state: 'failed' }],
+] as const)('whose object somebody deletes while no agent runs: %s', async (_, phase, status) => {
+  const record = await inFirstHooks();
+  await world.context.journal.move(record, { state: 'running', phase, message: phase });
+  const found = await world.context.installations.read('shop');
+  await new Run({ context: world.context, record, installation: found, signal: world.signal }).write({});
+  const { kube, now, log, link } = world.context;
+  const journal = new Journal({ kube, namespace: 'ns', now, log, link, signal: world.signal });
+  await settle({ ...world.context, journal }, 'shop', world.signal);
+  expect(world.installation).toMatchObject(status);
+  expect(world.installation).not.toHaveProperty('underWay');
+});
