@@ -1,4 +1,4 @@
-import { canonicalJson, fieldAt, INSTALLATION_LABEL, ORGANIZATION_LABEL } from '@steward/shared';
+import { canonicalJson, INSTALLATION_LABEL, ORGANIZATION_LABEL } from '@steward/shared';
 import type { KubeClient, KubeObject, ResourceRef } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
 import { nameOf } from '../../kube/object.ts';
@@ -12,12 +12,12 @@ import type { Failure, Outcome } from '../outcome.ts';
 import { changesBetween, type FieldChange } from '../fields/changed-fields.ts';
 import { ownFieldsOf } from '../fields/field-owners.ts';
 import { findGoingClaim, turnsPods, type GoingClaims } from '../volumes/going-claims.ts';
-import { cannotShrink, fieldsAt, goingClaim, isClaim, sizeAsked } from './claims.ts';
+import { cannotShrink, goingClaim, isClaim, sizeAsked } from './claims.ts';
 import { inventoryKey } from './inventory.ts';
 import { ownPart, withLiveReplicas, type NeverOurs, type OwnPartOptions } from '../fields/never-ours.ts';
 import { ownerOf } from '../fields/owner.ts';
 import { noKind, reasonNotTried, refusalOf } from './refusal.ts';
-import { isImmutable, planReplacement, type Replacement } from './replacement.ts';
+import { isImmutable, planReplacement, podsOfReplaced, type Replacement } from './replacement.ts';
 
 /** What becomes of one object of the set. */
 export interface PlannedObject {
@@ -184,34 +184,9 @@ async function replaced(
   if (!isKubeError(error) || !isImmutable(error)) return refuse(error, nameOf(wanted));
   const judged = await planReplacement({ kube, ref, live, wanted, error, mayAskLess, signal });
   if (!judged.ok) throw new Refused(judged.failure);
-  const pods = ref.kind === 'StatefulSet' ? await podsOfReplaced(wanted, live, judged.value, input) : [];
+  const pods = ref.kind === 'StatefulSet' ? await podsOfReplaced(judged.value, { ...input, live, wanted }) : [];
   const fields = [...judged.value.fields, ...pods];
   return { ...planned, action: 'replace', fields, replacement: judged.value };
-}
-
-/** What becomes of the pods of a StatefulSet that is replaced under them: asked by a dry run with the volumes it has. */
-async function podsOfReplaced(
-  wanted: KubeObject,
-  live: KubeObject,
-  { propagation, needsConsent }: Replacement,
-  { kube, fieldManager, signal }: ObjectPlanInput,
-): Promise<string[]> {
-  if (propagation !== 'Orphan') return ['spec.template: its pods end, and new ones are made'];
-  if (needsConsent) return [];
-  const spec = { ...fieldsAt(wanted, ['spec']), volumeClaimTemplates: fieldAt(live, ['spec', 'volumeClaimTemplates']) };
-  try {
-    const dryRun = { fieldManager, force: true, dryRun: true, signal };
-    const after = await persist(() => kube.apply({ ...wanted, spec }, dryRun), signal, TRIED);
-    const changes = changesBetween(fieldAt(live, ['spec', 'template']), fieldAt(after, ['spec', 'template']), false);
-    if (changes.length === 0) return ['spec.template: the same, its pods run on'];
-    return [
-      'spec.template: its pods are replaced in its own way',
-      ...changes.map(({ shown }) => `spec.template.${shown}`),
-    ];
-  } catch (error) {
-    if (!isKubeError(error)) throw error;
-    return [];
-  }
 }
 
 function asTaken(planned: Omit<PlannedObject, 'action' | 'fields'>, changes: FieldChange[]): PlannedObject {

@@ -1,13 +1,14 @@
 import * as Type from 'typebox';
-import { canonicalJson, compile } from '@steward/shared';
+import { canonicalJson, compile, fieldAt } from '@steward/shared';
 import type { KubeClient, KubeObject, ResourceRef } from '../../kube/client.ts';
 import { isKubeError, type KubeError } from '../../kube/error.ts';
 import { nameOf } from '../../kube/object.ts';
 import type { ClaimMaker } from '../../collect/objects/storage.ts';
 import { persist, TRIED } from '../../operations/persist.ts';
+import { changesBetween } from '../fields/changed-fields.ts';
 import { failed, type Failure } from '../outcome.ts';
 import { makersIn } from '../volumes/claim-makers.ts';
-import { plannedResizes, templateChange, type ClaimResize } from './claims.ts';
+import { fieldsAt, plannedResizes, templateChange, type ClaimResize } from './claims.ts';
 import { reasonToKeep } from './inventory.ts';
 import { refusalOf } from './refusal.ts';
 
@@ -90,6 +91,30 @@ async function judgeStatefulSet(input: ReplacementInput, replacement: Replacemen
   if ('reason' in resizes) return resizes;
   replacement.resizes = resizes;
   return undefined;
+}
+
+/** What becomes of the pods of a StatefulSet that is replaced under them: asked by a dry run with the volumes it has. */
+export async function podsOfReplaced(
+  { propagation, needsConsent }: Replacement,
+  input: Pick<ReplacementInput, 'kube' | 'live' | 'wanted' | 'signal'> & { fieldManager: string },
+): Promise<string[]> {
+  const { kube, fieldManager, live, wanted, signal } = input;
+  if (propagation !== 'Orphan') return ['spec.template: its pods end, and new ones are made'];
+  if (needsConsent) return [];
+  const spec = { ...fieldsAt(wanted, ['spec']), volumeClaimTemplates: fieldAt(live, ['spec', 'volumeClaimTemplates']) };
+  try {
+    const dryRun = { fieldManager, force: true, dryRun: true, signal };
+    const after = await persist(() => kube.apply({ ...wanted, spec }, dryRun), signal, TRIED);
+    const changes = changesBetween(fieldAt(live, ['spec', 'template']), fieldAt(after, ['spec', 'template']), false);
+    if (changes.length === 0) return ['spec.template: the same, its pods run on'];
+    return [
+      'spec.template: its pods are replaced in its own way',
+      ...changes.map(({ shown }) => `spec.template.${shown}`),
+    ];
+  } catch (error) {
+    if (!isKubeError(error)) throw error;
+    return [];
+  }
 }
 
 const FixedFields = Type.Object({
