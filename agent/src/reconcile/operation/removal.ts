@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { comesToAnEnd, waveOf } from '@steward/shared';
+import { waveOf } from '@steward/shared';
 import { WATCHED } from '../../collect/namespace-objects.ts';
-import type { ClaimMaker } from '../../collect/objects/storage.ts';
+import { isClaimOf, type ClaimMaker } from '../../collect/objects/storage.ts';
 import type { KubeObject } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
 import { nameOf } from '../../kube/object.ts';
@@ -15,20 +15,13 @@ import { entryName, entryOf, inventoryKey, mergedInventory, reasonToKeep } from 
 import { inOrderOfRemoval } from '../plan/kind-order.ts';
 import { orRefused, refuse } from '../plan/plan-object.ts';
 import { agreedBy } from '../plan/reach.ts';
-import { endsPods, goingAmong, namedClaims } from '../volumes/going-claims.ts';
+import { endsPods, goingAmong } from '../volumes/going-claims.ts';
 import { loadClaims } from '../volumes/load-claims.ts';
 import { goesWithOwners, withMadeSets } from '../volumes/owned-claims.ts';
 import type { WhoseClaims } from '../volumes/whose-claims.ts';
+import { inTurn, isClaimEntry, uses, type Going } from './removal-order.ts';
 import { deadlineOf, isOverdue } from './run/deadline.ts';
 import type { Run } from './run/run.ts';
-
-/** With the wave that it is of: as it lives, since the inventory does not have it. */
-export interface Going {
-  entry: InventoryEntry;
-  wave: number;
-  /** It holds a claim that is to go, so it goes first. */
-  holds?: boolean;
-}
 
 export interface Removal {
   goes: Going[];
@@ -59,7 +52,10 @@ interface Found {
 const FIRST_LOOK_MS = 200;
 const MAX_LOOK_MS = 2_000;
 const WIDTH = 4;
+/** However late it is, what goes has that long to go: an agent that was away has not looked. */
+const LEAST_MS = 60_000;
 const CLAIM = WATCHED.PersistentVolumeClaim.ref;
+const SET = WATCHED.StatefulSet.ref;
 
 /**
  * What is there, and what becomes of it. What the agent may not look at stays: no grant names it any more. But for what it was agreed to
@@ -74,12 +70,19 @@ export async function planRemoval(run: Run, signal: AbortSignal): Promise<Outcom
   if (!looked.ok) return looked;
   const { state, reach } = run.record.status;
   const isAgreed = state === 'running' ? agreedBy(reach) : () => false;
-  const found = looked.value.map(({ entry, live }): Found => {
+  const decided = looked.value.map(({ entry, live }): Found => {
     if (live === null && !isAgreed(inventoryKey(entry))) return { entry, live, keep: true, wave: 0 };
-    const isVolume = entry.kind === CLAIM.kind;
-    const keep = isVolume ? !deleteVolumes : reasonToKeep(entry.kind, live?.metadata.annotations) !== undefined;
-    return { entry, live, keep, wave: live ? waveOf(live) : 0 };
+    const isKept = reasonToKeep(entry.kind, live?.metadata.annotations) !== undefined;
+    return { entry, live, keep: isClaimEntry(entry) ? !deleteVolumes : isKept, wave: live ? waveOf(live) : 0 };
   });
+  const isNeeded = claimsNeeded(
+    decided.filter(({ entry, live, keep }) => keep && !isClaimEntry(entry) && !isGoing(live)),
+    claims,
+  );
+  const found = decided.map((one): Found => ({
+    ...one,
+    keep: one.keep || (isClaimEntry(one.entry) && one.live !== null && isNeeded(one.live)),
+  }));
   const going = found.flatMap(({ entry, live, keep }) => (live && !keep && entry.hook === undefined ? [live] : []));
   const lost = findLost(run, going, claims);
   const uids = uidsThatGo(entries, found, claims.sets);
@@ -88,7 +91,7 @@ export async function planRemoval(run: Run, signal: AbortSignal): Promise<Outcom
   return done({
     goes: inTurn(
       found.filter(({ keep }) => !keep),
-      [...claims.own, ...claims.others],
+      claims,
     ),
     stays: kept.filter((one) => !isFollowing(one)).map(({ entry }) => entry),
     follows: kept.flatMap((one) => (one.live && isFollowing(one) ? [one.live] : [])),
@@ -106,28 +109,26 @@ export async function loadOwn(run: Run, signal: AbortSignal): Promise<WhoseClaim
 }
 
 /**
- * A pod holds the claims that it uses until it is gone, also one that has ended, and what owns claims goes only with them. So claims go
- * last, and first what would hold one up otherwise: beside its owner, or as what a hook has run. Waves say nothing of that: what
- * Kubernetes or a hook has made bears none.
+ * Whether a claim stays with something that does: with its owner, or what uses it. Of what may not be looked at is known which claims
+ * it owns or has made, and not what else it uses.
  */
-function inTurn(goes: readonly Found[], claims: readonly KubeObject[]): Going[] {
-  const waves = goes.map(({ wave }) => wave);
-  const deleted = new Set(goes.flatMap(({ entry }) => (entry.kind === CLAIM.kind ? [entry.name] : [])));
-  return goes.map(({ entry, live, wave }) => {
-    const used = live ? namedClaims(live) : [];
-    const isRunOnDeleted = isRunOfHook(entry) && used.some((name) => deleted.has(name));
-    const holds = isRunOnDeleted || isBesideOwner(live, used, claims);
-    if (holds) return { entry, holds, wave: Math.max(...waves) + 1 };
-    return { entry, holds, wave: entry.kind === CLAIM.kind ? Math.min(...waves) : wave };
-  });
-}
-
-/** Whether one of the claims that it uses is something else's. */
-function isBesideOwner(live: KubeObject | null, used: readonly string[], claims: readonly KubeObject[]): boolean {
-  return claims.some(({ metadata: { name, ownerReferences: owners = [] } }) => {
-    const isOwner = owners.some(({ uid }) => uid === live?.metadata.uid);
-    return owners.length > 0 && !isOwner && used.includes(name);
-  });
+function claimsNeeded(staying: readonly Found[], { sets, makers }: WhoseClaims): (claim: KubeObject) => boolean {
+  const uids = withMadeSets(
+    staying.flatMap(({ entry, live }) => live?.metadata.uid ?? entry.uid ?? []),
+    sets,
+  );
+  const users = [
+    ...staying.flatMap(({ live }) => live ?? []),
+    ...sets.filter(({ metadata }) => uids.has(metadata.uid ?? '')),
+  ];
+  const unseen = new Set(
+    staying.flatMap(({ entry, live }) => (live === null && entry.kind === SET.kind ? [entry.name] : [])),
+  );
+  const made = makers.filter(({ set }) => unseen.has(set));
+  return (claim) =>
+    claim.metadata.ownerReferences?.some(({ uid }) => uids.has(uid)) === true ||
+    users.some((live) => uses(live, claim)) ||
+    made.some((maker) => isClaimOf(maker, claim.metadata.name));
 }
 
 /** Of what goes, or is gone already, and of the StatefulSets that operators made for it. */
@@ -156,11 +157,6 @@ function findLost({ record }: Run, goes: readonly KubeObject[], { own, others, s
     const users = ending.filter((live) => goingAmong([claim], [live]));
     return users.length > 0 ? [{ claim, isOwn: own.includes(claim), users }] : [];
   });
-}
-
-/** What a hook has run, which comes to an end by itself. */
-function isRunOfHook(entry: InventoryEntry): boolean {
-  return entry.hook !== undefined && comesToAnEnd(entry);
 }
 
 /** By somebody's hand; what is to stay does not, then. */
@@ -241,21 +237,46 @@ export async function remove(
 }
 
 async function awaitGone(run: Run, group: readonly InventoryEntry[]): Promise<Outcome<void>> {
-  const deadlineMs = deadlineOf(run, false);
+  const deadlineMs = Math.max(deadlineOf(run, false), run.context.now().getTime() + LEAST_MS);
   let left = [...group];
   for (let waitMs = FIRST_LOOK_MS; ; waitMs = Math.min(waitMs * 2, MAX_LOOK_MS)) {
     const found = await loadAll(run, left, run.signal);
     if (!found.ok) return found;
-    left = found.value.filter(({ live }) => live !== null).map(({ entry }) => entry);
+    const unseen = found.value.find(({ live }) => live === null);
+    if (unseen) return failed('missing-rights', notSeen(unseen.entry));
+    left = found.value.map(({ entry }) => entry);
     if (left.length === 0) return done(undefined);
-    const names = left.map(entryName).slice(0, 5);
-    if (run.context.now().getTime() > deadlineMs) {
-      const message = `${names.join(', ')} did not go before the deadline; a finalizer may hold it up`;
-      return failed('rollout-deadline', message);
-    }
-    const message = `waiting until these are gone: ${names.join(', ')}`;
+    const names = left.map(entryName).slice(0, 5).join(', ');
+    if (run.context.now().getTime() > deadlineMs)
+      return failed('rollout-deadline', `${names} did not go before the deadline; ${await whyNotGone(run, left)}`);
+    const message = `waiting until these are gone: ${names}`;
     if (run.record.status.message !== message) await run.move({ state: 'running', phase: 'roll-out', message });
     else await run.context.journal.lookFor(run.record);
     await delay(waitMs, undefined, { signal: run.signal });
   }
+}
+
+function notSeen(entry: InventoryEntry): string {
+  return `the agent may not look at ${entryName(entry)} any more, so it is not known whether it is gone`;
+}
+
+/** For people. What holds a claim is named by kubectl alone: it may be a neighbour's. */
+async function whyNotGone(run: Run, left: readonly InventoryEntry[]): Promise<string> {
+  const { name, namespace } = run.installation;
+  const keys = new Set(left.map(inventoryKey));
+  const uids = new Set(left.flatMap(({ uid }) => uid ?? []));
+  const { own } = await loadClaims(run, run.signal);
+  const held = own.find(
+    (claim) =>
+      isGoing(claim) &&
+      (keys.has(inventoryKey({ ...CLAIM, ...claim.metadata })) ||
+        claim.metadata.ownerReferences?.some(({ uid }) => uids.has(uid)) === true),
+  );
+  if (!held) return 'a finalizer may hold it up';
+  const claim = held.metadata.name;
+  const look = `kubectl --namespace ${namespace} describe persistentvolumeclaim ${claim}`;
+  const words = `a pod that uses ${claim} holds it, also one that has ended: "Used By" of ${look} names it. Uninstall again when that pod is gone`;
+  return run.record.spec.desired.deleteVolumes
+    ? `${words}, or leave the volumes: steward uninstall ${name} without --delete-volumes`
+    : words;
 }

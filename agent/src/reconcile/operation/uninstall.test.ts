@@ -81,16 +81,19 @@ interface Given {
   isAfter?: boolean;
   /** What owns the claim that all of these use. */
   owner?: Kind;
+  /** By its annotation. */
+  stays?: Kind;
 }
 
 /**
- * Of an uninstall whose first hooks are done: which of these kinds goes at once, hangs on a finalizer, or may not be deleted.
+ * Of an uninstall whose first hooks are done, and whose time is over: which of these kinds goes at once, or is there for two more looks,
+ * hangs on a finalizer, may not be deleted, or not be looked at once it is.
  * @param made by a hook when something of that went
  */
 async function endOf(
-  fates: Partial<Record<Kind, 'goes' | 'hangs' | 'is refused'>>,
+  fates: Partial<Record<Kind, 'goes' | 'goes late' | 'hangs' | 'is refused' | 'is hidden'>>,
   made: readonly Kind[] = [],
-  { deleteVolumes = false, waves = {}, ofHook, isAfter = false, owner }: Given = {},
+  { deleteVolumes = false, waves = {}, ofHook, isAfter = false, owner, stays }: Given = {},
 ): Promise<{
   ends: unknown[];
   notes: unknown[];
@@ -109,10 +112,23 @@ async function endOf(
   });
   const spec = { template: { spec: { volumes: [{ persistentVolumeClaim: { claimName: 'a' } }] } } };
   const ownerReferences = [{ apiVersion: 'apps/v1', kind: owner, name: 'a', uid: owner }];
-  const claim = { name: 'a', namespace: 'n', uid: 'v', ownerReferences };
-  const claims = owner ? [{ apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: claim }] : [];
+  const claim = { name: 'a', namespace: 'n', uid: 'PersistentVolumeClaim', ...(owner && { ownerReferences }) };
+  const claims = (): object[] =>
+    owner || fates.PersistentVolumeClaim
+      ? [
+          {
+            apiVersion: 'v1',
+            kind: 'PersistentVolumeClaim',
+            metadata: { ...claim, ...going('PersistentVolumeClaim'), ...(owner && going(owner)) },
+          },
+        ]
+      : [];
   const inventory: InventoryEntry[] = Object.keys(fates).map((kind) => entryOf(kind as Kind));
   const deleted = new Set<string>();
+  const going = (kind: string) => (deleted.has(kind) ? { deletionTimestamp: new Date(nowMs).toISOString() } : {});
+  let looks = 0;
+  const isThere = (kind: string): boolean =>
+    !deleted.has(kind) || fateOf(kind) === 'hangs' || (fateOf(kind) === 'goes late' && (looks += 1) < 3);
   const fateOf = (kind: string): unknown => fates[kind as Kind];
   const ends: unknown[] = [];
   const notes: unknown[] = [];
@@ -141,7 +157,7 @@ async function endOf(
       status: { state: 'running', version: '1.0.0', history: [{ renderRef: 'r' }], inventory, claimMakers: [] },
     },
     context: {
-      now: () => new Date((nowMs += 1_000)),
+      now: () => new Date((nowMs += 25_000)),
       config: { fieldManager: 'f' },
       journal: { lookFor: async () => undefined },
       monitors: { end: () => undefined, watch: () => undefined },
@@ -152,14 +168,19 @@ async function endOf(
       },
       kube: {
         missingAccess: async () => [],
-        list: async ({ kind }: { kind: string }) => (kind === 'PersistentVolumeClaim' ? claims : []),
+        list: async ({ kind }: { kind: string }) => (kind === 'PersistentVolumeClaim' ? claims() : []),
         servedAs: async (one: object) => one,
         get: async ({ kind }: { kind: string }) => {
-          if (deleted.has(kind) && fateOf(kind) !== 'hangs') return undefined;
-          const deletionTimestamp = deleted.has(kind) ? new Date(nowMs).toISOString() : undefined;
+          if (deleted.has(kind) && fateOf(kind) === 'is hidden') return refused();
+          if (!isThere(kind)) return undefined;
           const wave = waves[kind as Kind];
-          const annotations = wave === undefined ? {} : { 'steward.dev/wave': wave };
-          return { kind, metadata: { name: 'a', namespace: 'n', uid: kind, annotations, deletionTimestamp }, spec };
+          const annotations = {
+            ...(wave !== undefined && { 'steward.dev/wave': wave }),
+            ...(kind === stays && { 'helm.sh/resource-policy': 'keep' }),
+          };
+          const owners = kind === 'PersistentVolumeClaim' && owner ? { ownerReferences } : {};
+          const metadata = { name: 'a', namespace: 'n', uid: kind, annotations, ...going(kind), ...owners };
+          return { kind, metadata, spec };
         },
         remove: async ({ kind }: { kind: string }) => {
           if (fateOf(kind) === 'is refused')
@@ -234,7 +255,7 @@ it('notes that all is removed where nothing of it runs by itself: its first hook
 });
 
 it.each<{ of: string; given: Given; order: Kind[] }>([
-  { of: 'goes', given: { deleteVolumes: true }, order: ['Job', 'StatefulSet', 'PersistentVolumeClaim'] },
+  { of: 'goes', given: { deleteVolumes: true }, order: ['StatefulSet', 'Job', 'PersistentVolumeClaim'] },
   { of: 'stays', given: {}, order: ['StatefulSet', 'Job'] },
   {
     of: 'goes, and it may still run',
@@ -255,4 +276,38 @@ it.each([
   const fates = { StatefulSet: 'goes', Deployment: 'goes', ConfigMap: 'goes' } as const;
   const { deleted } = await endOf(fates, [], one.owner && { owner: one.owner });
   expect([...deleted]).toEqual(one.order);
+});
+
+it('gives what goes a minute at least, however late it is when the agent is back', async () => {
+  const { ends } = await endOf({ StatefulSet: 'goes late', ConfigMap: 'goes' });
+  expect(ends).toMatchObject([{ state: 'succeeded' }]);
+});
+
+it('does not take for gone what may not be looked at any more', async () => {
+  const { ends, deleted } = await endOf({ StatefulSet: 'is hidden', ConfigMap: 'goes' });
+  const message = expect.stringContaining('may not look at StatefulSet/a any more');
+  expect(ends).toMatchObject([{ state: 'failed', reason: 'missing-rights', message }]);
+  expect([...deleted]).toEqual(['StatefulSet']);
+});
+
+it.each([
+  {
+    of: 'a claim',
+    fates: { PersistentVolumeClaim: 'hangs' },
+    given: { deleteVolumes: true },
+    more: 'leave the volumes',
+  },
+  { of: 'what owns one', fates: { StatefulSet: 'hangs' }, given: { owner: 'StatefulSet' }, more: 'Uninstall again' },
+] as const)('says who knows what holds it up, where that is a pod: $of', async ({ fates, given, more }) => {
+  const { ends } = await endOf(fates, [], given);
+  const look = 'describe persistentvolumeclaim a names it';
+  expect(ends).toMatchObject([{ message: expect.stringMatching(`${look}.*${more}`) }]);
+});
+
+it('keeps the claims of what stays, also when volumes are to go', async () => {
+  const fates = { StatefulSet: 'goes', PersistentVolumeClaim: 'goes', ConfigMap: 'goes' } as const;
+  const { ends, deleted } = await endOf(fates, [], { deleteVolumes: true, stays: 'StatefulSet' });
+  expect([...deleted]).toEqual(['ConfigMap']);
+  const message = expect.stringMatching(/delete persistentvolumeclaim a[^]*delete statefulset a/);
+  expect(ends).toMatchObject([{ state: 'succeeded', message }]);
 });

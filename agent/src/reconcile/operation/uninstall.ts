@@ -19,7 +19,8 @@ import { endBeforeChange, endRemoved, endUnfinished, refuse } from './run/ends.t
 import { loadLastGood } from './last-good.ts';
 import { keepClaims, tellLost } from './lost-claims.ts';
 import { awaitRights } from './prepare/rights.ts';
-import { planRemoval, remove, withinAgreed, type Going, type Removal } from './removal.ts';
+import { planRemoval, remove, withinAgreed, type Removal } from './removal.ts';
+import { isClaimEntry, type Going } from './removal-order.ts';
 import { deadlineOf } from './run/deadline.ts';
 import type { Run } from './run/run.ts';
 import { hasBegunToGo, hasRemovedNothing, noteRemoval, takeBackNote, wasWhole } from './what-went.ts';
@@ -123,7 +124,7 @@ async function carryOut(run: Run, set: ReleaseSet | undefined): Promise<Outcome<
 function isHolderOfBefore(run: Run, { entry, holds }: Going): boolean {
   const { hooks = [] } = run.record.status;
   const isAfter = hooks.some(({ event, name }) => event === momentsOf(run)?.after && name === entry.name);
-  return holds === true && !isAfter;
+  return holds && !isAfter;
 }
 
 /** What hooks made, by a plan of its own: those after the removal may have made a claim that is to stay. */
@@ -231,7 +232,10 @@ function describe(run: Run, removal: Removal, hooks: OperationPlan['changes']): 
     ...stays.map((entry) => ({ action: 'keep' as const, object: entryName(entry) })),
   ];
   const kept = follows.some(isClaim) ? 'Other volumes stay.' : 'Volumes stay.';
-  const volumes = run.record.spec.desired.deleteVolumes ? 'Volumes and what is in them are removed.' : kept;
+  const removed = stays.some(isClaimEntry)
+    ? 'Volumes and what is in them are removed, but for those of what stays.'
+    : 'Volumes and what is in them are removed.';
+  const volumes = run.record.spec.desired.deleteVolumes ? removed : kept;
   const placed = goes.map(({ entry, wave }) => ({ wave, name: entryName(entry) }));
   const waves = wavesSentence(placed, { isLastFirst: true, until: 'gone' });
   const alien = others.length > 0 ? [OTHERS_STAY] : [];

@@ -19,3 +19,10 @@ export function byOwners({ metadata }: KubeObject): string {
   const names = (metadata.ownerReferences ?? []).map(({ kind, name }) => nameOf({ kind, metadata: { name } }));
   return `by Kubernetes, with ${names.join(' and ')}, which ${names.length > 1 ? 'own' : 'owns'} it`.slice(0, 300);
 }
+
+/** The uids of all that owns it, and of what operators made the StatefulSets among these for. Pure. */
+export function ownersOf({ metadata }: KubeObject, sets: readonly KubeObject[]): string[] {
+  const uids = (metadata.ownerReferences ?? []).map(({ uid }) => uid);
+  const made = sets.filter((set) => set.metadata.uid !== undefined && uids.includes(set.metadata.uid));
+  return [...uids, ...made.flatMap((set) => (set.metadata.ownerReferences ?? []).map(({ uid }) => uid))];
+}
