@@ -60,6 +60,10 @@ async function inHooks(
 /** They have done their work. */
 const inFirstHooks = (): Promise<OperationRecord> => inHooks('pre-delete', { state: 'succeeded' });
 
+function loseSet(): void {
+  world.context.renders.load = () => Promise.reject(new LostSetError('somebody deleted it'));
+}
+
 /** What is written first that is so: the order comes with it, or it is answered with this. */
 function atFirst(
   isIt: (path: string, body: string) => boolean,
@@ -148,12 +152,37 @@ it('ends as cancelled when the agent was killed between the order and the end', 
 
 it('removes nothing beside a hook that an earlier life began, when its stored set is lost since', async () => {
   const record = await inHooks('pre-delete', { state: 'made' });
-  world.context.renders.load = () => Promise.reject(new LostSetError('somebody deleted it'));
+  loseSet();
   await world.runAll();
   const told = expect.stringMatching(/Nothing else was changed: 1.0.0 runs on. Uninstall it again, then without any/);
   expect(world.sent.at(-1)).toMatchObject({ state: 'failed', reason: 'lost-track', message: told });
   expect(record.status.hooks).toEqual([expect.objectContaining({ hook: 'ConfigMap/saves', state: 'failed' })]);
   expect(world.installation).toMatchObject({ state: 'running', version: '1.0.0', history: [good] });
+});
+
+it.each([
+  ['it still runs', 'made'],
+  ['its end was noted, and not that of the operation', 'failed'],
+] as const)(
+  'is not done where its set is lost beside a hook after the removal that was begun: %s',
+  async (_, state) => {
+    const record = await inHooks('post-delete', { state });
+    loseSet();
+    await world.runAll();
+    const told = expect.stringMatching(
+      /not finished: its stored set was removed.* Uninstall it again, then without any/,
+    );
+    expect(world.sent.at(-1)).toMatchObject({ state: 'failed', reason: 'lost-track', message: told });
+    expect(record.status.hooks).toEqual([expect.objectContaining({ hook: 'ConfigMap/saves', state: 'failed' })]);
+    expect(world.installation).toMatchObject({ state: 'failed', history: [good] });
+  },
+);
+
+it('is done where its set is lost when the hook after the removal had done its work', async () => {
+  await inHooks('post-delete', { state: 'succeeded' });
+  loseSet();
+  await world.runAll();
+  expect(world.sent.at(-1)).toMatchObject({ state: 'succeeded' });
 });
 
 it('takes no order between two tries when it has begun to remove', async () => {

@@ -68,7 +68,7 @@ function hooksMs({ meta }: ReleaseSet): number {
 /** The hooks before it. Until they are done it can be cancelled, which leaves all as it runs, whatever was to become of it. */
 async function beforeRemoval(run: Run, set: ReleaseSet | undefined): Promise<Outcome<void>> {
   if (run.record.status.phase !== 'pre-hooks') return done(undefined);
-  if (!set) return failed('lost-track', await abandonLost(run));
+  if (!set) return abandonLost(run);
   try {
     const ran = await runHooksAt(run, set, momentsOf(run)?.before, 'pre-hooks');
     run.goForGood();
@@ -84,11 +84,11 @@ async function beforeRemoval(run: Run, set: ReleaseSet | undefined): Promise<Out
   return done(undefined);
 }
 
-/** What they back up is not removed while one of them still runs. @returns why they do not go on */
-async function abandonLost(run: Run): Promise<string> {
-  const message = 'its stored set was removed or altered while its first hooks ran, so they cannot go on';
+/** What they back up is not removed while one of them still runs, and what was cut short is not said to be done. */
+async function abandonLost(run: Run): Promise<Outcome<never>> {
+  const message = 'its stored set was removed or altered while its hooks ran, so they cannot go on';
   await abandonHooks(run, { message });
-  return message;
+  return failed('lost-track', message);
 }
 
 /** What was applied and what holds its claims, the hooks after it, and then what hooks made. @returns what stays */
@@ -109,7 +109,9 @@ async function carryOut(run: Run, set: ReleaseSet | undefined): Promise<Outcome<
   }
   // Of a service of which nothing runs by itself, too: what its first hooks need is gone.
   if (!hasBegunToGo(run) && !(await hasRemovedNothing(run))) await noteRemoval(run);
-  const ended = await runHooksAt(run, set, momentsOf(run)?.after, 'post-hooks');
+  const after = momentsOf(run)?.after;
+  const isCutShort = run.record.status.hooks?.some(({ event, state }) => event === after && state !== 'succeeded');
+  const ended = !set && isCutShort ? await abandonLost(run) : await runHooksAt(run, set, after, 'post-hooks');
   if (!ended.ok) return ended;
   return run.installation.status.inventory.some(({ hook }) => hook !== undefined)
     ? removeMade(run, agreed)
