@@ -141,9 +141,13 @@ it('says what can be done about one after the removal that failed, which a push 
   expect(world.installation).toMatchObject({ state: 'failed', message: told });
 });
 
-it('ends as cancelled when the agent was killed between the order and the end', async () => {
+it.each([
+  ['', () => {}],
+  [', also when its stored set is lost since', loseSet],
+])('ends as cancelled when the agent was killed between the order and the end%s', async (_, happens) => {
   const record = await inFirstHooks();
   await world.endHook(record, { event: 'pre-delete', hook: 'ConfigMap/saves', name: 'saves' }, 'roll-back');
+  happens();
   await world.runAll();
   const message = 'cancelled by b while it was under way. Nothing else was changed: 1.0.0 runs on';
   expect(world.sent.at(-1)).toMatchObject({ state: 'cancelled', reason: 'cancelled', message });

@@ -68,9 +68,8 @@ function hooksMs({ meta }: ReleaseSet): number {
 /** The hooks before it. Until they are done it can be cancelled, which leaves all as it runs, whatever was to become of it. */
 async function beforeRemoval(run: Run, set: ReleaseSet | undefined): Promise<Outcome<void>> {
   if (run.record.status.phase !== 'pre-hooks') return done(undefined);
-  if (!set) return abandonLost(run);
   try {
-    const ran = await runHooksAt(run, set, momentsOf(run)?.before, 'pre-hooks');
+    const ran = set ? await runHooksAt(run, set, momentsOf(run)?.before, 'pre-hooks') : await abandonLost(run);
     run.goForGood();
     if (!ran.ok) return ran;
   } catch (error) {
@@ -87,7 +86,7 @@ async function beforeRemoval(run: Run, set: ReleaseSet | undefined): Promise<Out
 /** What they back up is not removed while one of them still runs, and what was cut short is not said to be done. */
 async function abandonLost(run: Run): Promise<Outcome<never>> {
   const message = 'its stored set was removed or altered while its hooks ran, so they cannot go on';
-  await abandonHooks(run, { message });
+  await abandonHooks(run, run.halted ?? { message });
   return failed('lost-track', message);
 }
 
