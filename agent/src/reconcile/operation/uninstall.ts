@@ -41,12 +41,9 @@ export async function uninstall(run: Run): Promise<void> {
   }
   await run.write({});
   const begun = await beforeRemoval(run, set);
-  if (!begun.ok) return endInFirstHooks(run, begun.failure);
+  if (!begun.ok) return endFailed(run, begun.failure, begun.failure.reason === 'cancelled' || wasWhole(run));
   const left = await carryOut(run, set);
-  if (!left.ok) {
-    const isAsItRan = wasWhole(run) && (await hasRemovedNothing(run));
-    return isAsItRan ? endUntouched(run, left.failure) : endUnfinished(run, left.failure);
-  }
+  if (!left.ok) return endFailed(run, left.failure, wasWhole(run) && (await hasRemovedNothing(run)));
   const { stays, others } = left.value;
   await writeOthers(run, others);
   const rest = leftOver(stays, run.installation.namespace, others.length > 0);
@@ -72,9 +69,8 @@ function hooksMs({ meta }: ReleaseSet): number {
 /** The hooks before it. Until they are done it can be cancelled, which leaves all as it runs, whatever was to become of it. */
 async function beforeRemoval(run: Run, set: ReleaseSet | undefined): Promise<Outcome<void>> {
   if (run.record.status.phase !== 'pre-hooks') return done(undefined);
-  if (!set) return failed('lost-track', await abandonLost(run));
   try {
-    const ran = await runHooksAt(run, set, momentsOf(run)?.before, 'pre-hooks');
+    const ran = set ? await runHooksAt(run, set, momentsOf(run)?.before, 'pre-hooks') : await abandonLost(run);
     run.goForGood();
     if (!ran.ok) return ran;
   } catch (error) {
@@ -88,11 +84,11 @@ async function beforeRemoval(run: Run, set: ReleaseSet | undefined): Promise<Out
   return done(undefined);
 }
 
-/** What they back up is not removed while one of them still runs. @returns why they do not go on */
-async function abandonLost(run: Run): Promise<string> {
-  const message = 'its stored set was removed or altered while its first hooks ran, so they cannot go on';
-  await abandonHooks(run, { message });
-  return message;
+/** What they back up is not removed while one of them still runs, and what was cut short is not said to be done. */
+async function abandonLost(run: Run): Promise<Outcome<never>> {
+  const message = 'its stored set was removed or altered while its hooks ran, so they cannot go on';
+  await abandonHooks(run, run.halted ?? { message });
+  return failed('lost-track', message);
 }
 
 /** What was applied and what holds its claims, the hooks after it, and then what hooks made. @returns what stays */
@@ -113,7 +109,9 @@ async function carryOut(run: Run, set: ReleaseSet | undefined): Promise<Outcome<
   }
   // Of a service of which nothing runs by itself, too: what its first hooks need is gone.
   if (!hasBegunToGo(run) && !(await hasRemovedNothing(run))) await noteRemoval(run);
-  const ended = await runHooksAt(run, set, momentsOf(run)?.after, 'post-hooks');
+  const after = momentsOf(run)?.after;
+  const isCutShort = run.record.status.hooks?.some(({ event, state }) => event === after && state !== 'succeeded');
+  const ended = !set && isCutShort ? await abandonLost(run) : await runHooksAt(run, set, after, 'post-hooks');
   if (!ended.ok) return ended;
   return run.installation.status.inventory.some(({ hook }) => hook !== undefined)
     ? removeMade(run, agreed)
@@ -155,28 +153,26 @@ async function enter(
   await run.move({ state: 'running', phase, message, also: { deadlineAt } });
 }
 
-/** Nothing was removed yet. */
-async function endInFirstHooks(run: Run, failure: Failure): Promise<void> {
+async function endFailed(run: Run, failure: Failure, isAsItRan: boolean): Promise<void> {
   const { reason, message } = failure;
-  if (reason === 'cancelled') return endUntouched(run, failure);
   const more = waysOn(run, reason);
-  if (wasWhole(run)) return endUntouched(run, failure, more);
-  await endUnfinished(run, { reason, message: sentences(message, ...more) });
+  if (!isAsItRan) return endUnfinished(run, { reason, message: sentences(message, ...more) });
+  run.context.monitors.watch(run.installation, run.installation.status.watched);
+  await endBeforeChange(run, failure, more);
 }
 
-/** What a person can do about hooks before an uninstall that fail, also where they never can end well. */
-function waysOn({ installation: { name, status }, context }: Run, reason: Failure['reason']): string[] {
+/** What a person can do about hooks of an uninstall that fail, also where they never can end well. */
+function waysOn({ installation: { name, status }, context, record }: Run, reason: Failure['reason']): string[] {
   if (reason === 'lost-track') return [`Uninstall it again, then without any hook: steward uninstall ${name}`];
   if (reason !== 'hook-failed' && reason !== 'hook-lost') return [];
   const [secret] = status.history[0]?.renderRef.split(' ') ?? [];
-  const again = `Give it what it lacks (of a service that is stopped: steward start ${name}), or push a version whose hook can end well, and uninstall again`;
+  // A push after the removal would first make the whole service again.
+  const again =
+    record.status.phase === 'pre-hooks'
+      ? `Give it what it lacks (of a service that is stopped: steward start ${name}), or push a version whose hook can end well, and uninstall again`
+      : `Give it what it lacks and uninstall again: steward uninstall ${name}`;
   const without = `To uninstall without any hook, delete its stored set first: kubectl --namespace ${context.config.namespace} delete secret ${secret}`;
   return secret === undefined ? [] : [again, without];
-}
-
-async function endUntouched(run: Run, failure: Failure, more: readonly string[] = []): Promise<void> {
-  run.context.monitors.watch(run.installation, run.installation.status.watched);
-  await endBeforeChange(run, failure, more);
 }
 
 async function runHooksAt(

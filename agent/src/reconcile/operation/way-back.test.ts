@@ -60,6 +60,7 @@ async function firstWord(
       renders: { load: () => Promise.reject(new LostSetError('gone')), remove: async () => {} },
     },
     signal: new AbortController().signal,
+    halted,
     decide: () => halted,
     move: async (move: Move) => void moves.push(move),
   };
@@ -114,4 +115,10 @@ it('goes back over a set that is lost only where something was applied', async (
   const untouched = { state: 'failed', phase: 'done', message: expect.stringContaining('1.0.0 runs on') };
   expect(await firstWord({ state: 'running', lostIn: 'pre-hooks' }, true)).toMatchObject(untouched);
   expect(await firstWord({ state: 'running', lostIn: 'apply' }, true)).toMatchObject({ phase: 'roll-back' });
+});
+
+it('ends as cancelled where somebody said so before its set was lost in its first hooks', async () => {
+  const first = await firstWord({ state: 'running', lostIn: 'pre-hooks', halted: new Halt('roll-back', 'b') }, true);
+  const message = expect.stringMatching(/^cancelled by b .*1\.0\.0 runs on/);
+  expect(first).toMatchObject({ state: 'cancelled', reason: 'cancelled', message });
 });

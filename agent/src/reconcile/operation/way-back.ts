@@ -55,8 +55,10 @@ export async function beginWayBack(run: Run, failure: Failure, meta: Pick<SetMet
 /** Of what is under way and cannot go on for want of its own set: what it has applied can only be taken back. */
 export async function endWithoutSet(run: Run, failure: Failure): Promise<void> {
   const isBeforeChange = run.record.status.phase === 'pre-hooks';
-  await abandonHooks(run, failure);
-  await (isBeforeChange ? endBeforeChange(run, failure) : beginWayBack(run, failure, {}));
+  await abandonHooks(run, run.halted ?? failure);
+  if (!isBeforeChange) return beginWayBack(run, failure, {});
+  const told = run.decide();
+  await endBeforeChange(run, told ? { reason: 'cancelled', message: told.message } : failure);
 }
 
 /** Puts the stored set of the good generation back and waits for it. Safe to begin again. */

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { ChartHook } from '@steward/shared';
 import { Journal } from '../../operations/journal/journal.ts';
-import type { OperationRecord } from '../../operations/journal/operation-object.ts';
+import type { HookRecord, OperationRecord } from '../../operations/journal/operation-object.ts';
 import { FIRST_PUSH } from '../../testing/desired-state.ts';
 import { status } from '../../testing/fake-api-server.ts';
 import { RENDER_REF, TestQueue } from '../../testing/test-queue.ts';
@@ -12,7 +12,6 @@ import { Run } from './run/run.ts';
 
 const { id } = FIRST_PUSH.operation;
 const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'saves' } };
-const hook: ChartHook = { object, events: ['pre-delete'], weight: 0, deletePolicies: [] };
 const want = {
   ...FIRST_PUSH,
   action: 'remove',
@@ -37,19 +36,32 @@ beforeEach(async () => {
 });
 afterEach(() => world.stop());
 
-/** Its only hook has done its work, and that is not said yet. */
-async function inFirstHooks(): Promise<OperationRecord> {
+/** Its hook of this moment is so far, and that is all that is said of it. */
+async function inHooks(
+  event: 'pre-delete' | 'post-delete',
+  how: Pick<HookRecord, 'state' | 'message'>,
+): Promise<OperationRecord> {
   vi.spyOn(world.context.kube, 'missingAccess').mockResolvedValue([]);
-  const record = await world.underWay(want, 'pre-hooks', [hook]);
-  const ran = { event: 'pre-delete', hook: 'ConfigMap/saves', name: 'saves', state: 'succeeded', at } as const;
+  const isFirst = event === 'pre-delete';
+  const hook: ChartHook = { object, events: [event], weight: 0, deletePolicies: [] };
+  const record = await world.underWay(want, isFirst ? 'pre-hooks' : 'post-hooks', [hook]);
+  const ran = { event, hook: 'ConfigMap/saves', name: 'saves', at, ...how };
   await world.context.journal.note(record, { hooks: [ran], deadlineAt: '2100-01-01T00:00:00Z' });
   await world.context.installations.write('shop', {
     state: 'running',
     version: '1.0.0',
     history: [good],
     underWay: { operation: id, generation: 2 },
+    ...(!isFirst && { removalOf: RENDER_REF }),
   });
   return record;
+}
+
+/** They have done their work. */
+const inFirstHooks = (): Promise<OperationRecord> => inHooks('pre-delete', { state: 'succeeded' });
+
+function loseSet(): void {
+  world.context.renders.load = () => Promise.reject(new LostSetError('somebody deleted it'));
 }
 
 /** What is written first that is so: the order comes with it, or it is answered with this. */
@@ -109,10 +121,8 @@ it.each([
 );
 
 it('says what can be done about a hook that failed', async () => {
-  const record = await inFirstHooks();
-  const [ran] = record.status.hooks ?? [];
   const message = 'no place to save to';
-  if (ran) await world.context.journal.note(record, { hooks: [{ ...ran, state: 'failed', message }] });
+  await inHooks('pre-delete', { state: 'failed', message });
   await world.runAll();
   const told = expect.stringMatching(
     `${message}. Nothing else was changed: 1.0.0 runs on.*steward start shop.*kubectl --namespace ns delete secret render-shop-g1$`,
@@ -121,9 +131,23 @@ it('says what can be done about a hook that failed', async () => {
   expect(world.installation).toMatchObject({ state: 'running', version: '1.0.0' });
 });
 
-it('ends as cancelled when the agent was killed between the order and the end', async () => {
+it('says what can be done about one after the removal that failed, which a push would make all anew for', async () => {
+  await inHooks('post-delete', { state: 'failed', message: 'its account is gone' });
+  await world.runAll();
+  const told = expect.stringMatching(
+    /not finished: .*its account is gone\. Give it what it lacks and uninstall again: steward uninstall shop.*kubectl --namespace ns delete secret render-shop-g1$/,
+  );
+  expect(world.sent.at(-1)).toMatchObject({ state: 'failed', reason: 'hook-failed', message: told });
+  expect(world.installation).toMatchObject({ state: 'failed', message: told });
+});
+
+it.each([
+  ['', () => {}],
+  [', also when its stored set is lost since', loseSet],
+])('ends as cancelled when the agent was killed between the order and the end%s', async (_, happens) => {
   const record = await inFirstHooks();
   await world.endHook(record, { event: 'pre-delete', hook: 'ConfigMap/saves', name: 'saves' }, 'roll-back');
+  happens();
   await world.runAll();
   const message = 'cancelled by b while it was under way. Nothing else was changed: 1.0.0 runs on';
   expect(world.sent.at(-1)).toMatchObject({ state: 'cancelled', reason: 'cancelled', message });
@@ -131,15 +155,38 @@ it('ends as cancelled when the agent was killed between the order and the end', 
 });
 
 it('removes nothing beside a hook that an earlier life began, when its stored set is lost since', async () => {
-  const record = await inFirstHooks();
-  const [ran] = record.status.hooks ?? [];
-  if (ran) await world.context.journal.note(record, { hooks: [{ ...ran, state: 'made' }] });
-  world.context.renders.load = () => Promise.reject(new LostSetError('somebody deleted it'));
+  const record = await inHooks('pre-delete', { state: 'made' });
+  loseSet();
   await world.runAll();
   const told = expect.stringMatching(/Nothing else was changed: 1.0.0 runs on. Uninstall it again, then without any/);
   expect(world.sent.at(-1)).toMatchObject({ state: 'failed', reason: 'lost-track', message: told });
   expect(record.status.hooks).toEqual([expect.objectContaining({ hook: 'ConfigMap/saves', state: 'failed' })]);
   expect(world.installation).toMatchObject({ state: 'running', version: '1.0.0', history: [good] });
+});
+
+it.each([
+  ['it still runs', 'made'],
+  ['its end was noted, and not that of the operation', 'failed'],
+] as const)(
+  'is not done where its set is lost beside a hook after the removal that was begun: %s',
+  async (_, state) => {
+    const record = await inHooks('post-delete', { state });
+    loseSet();
+    await world.runAll();
+    const told = expect.stringMatching(
+      /not finished: its stored set was removed.* Uninstall it again, then without any/,
+    );
+    expect(world.sent.at(-1)).toMatchObject({ state: 'failed', reason: 'lost-track', message: told });
+    expect(record.status.hooks).toEqual([expect.objectContaining({ hook: 'ConfigMap/saves', state: 'failed' })]);
+    expect(world.installation).toMatchObject({ state: 'failed', history: [good] });
+  },
+);
+
+it('is done where its set is lost when the hook after the removal had done its work', async () => {
+  await inHooks('post-delete', { state: 'succeeded' });
+  loseSet();
+  await world.runAll();
+  expect(world.sent.at(-1)).toMatchObject({ state: 'succeeded' });
 });
 
 it('takes no order between two tries when it has begun to remove', async () => {
