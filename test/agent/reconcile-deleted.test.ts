@@ -12,6 +12,7 @@ let hasty: Published;
 let bare: Published;
 
 const slow = (release: Release): void => void (release.upgrade = { deadlineSeconds: 60, settleSeconds: 4 });
+const hurried = (release: Release): void => void (release.upgrade = { deadlineSeconds: 60, settleSeconds: 0 });
 
 beforeAll(async () => {
   fixture = await ReconcileFixture.create(inject('kubeconfig'));
@@ -204,6 +205,25 @@ describe('an Installation object that somebody deletes between operations', () =
     const kept = { state: 'failed', observedGeneration: 1, history: [{ generation: 1 }] };
     await waitUntil(() => fixture.hub.observed[want.installationId]?.state === 'failed', { what: 'it to be noticed' });
     expect(await fixture.get('Installation', want.name)).toMatchObject({ status: kept });
+  });
+
+  it('knows what hooks made, which goes with it', async () => {
+    const { hub } = fixture;
+    const release = await fixture.publish({ chart: 'hooks', change: hurried });
+    const want = { ...(await fixture.installed(release, { hook: 'post-install' })), release };
+    await remove('installation', want.name);
+    await waitUntil(() => hub.observed[want.installationId]?.state === 'failed', { what: 'it to be noticed' });
+    const { status } = (await fixture.get('Installation', want.name)) as unknown as { status: object };
+    const inventory = expect.arrayContaining([
+      expect.objectContaining({ hook: `Secret/${want.name}-auth`, uid: expect.any(String) }),
+      expect.objectContaining({ hook: `Job/${want.name}-step`, uid: expect.any(String) }),
+    ]);
+    expect(status).toMatchObject({ inventory });
+    await fixture.policy({ rules: { uninstall: 'allow' } });
+    const gone = fixture.offer({ ...want, generation: 2, kind: 'uninstall' });
+    expect(await hub.end(gone)).toMatchObject({ state: 'succeeded' });
+    const left = ['get', 'deployments,jobs,configmaps,secrets', '-o', 'name', '-n', want.namespace];
+    expect((await fixture.kubectl(...left)).trim()).toBe('configmap/kube-root-ca.crt');
   });
 });
 

@@ -1,7 +1,4 @@
-import { INSTALLATION_LABEL, ORGANIZATION_LABEL, type DesiredState } from '@steward/shared';
-import type { KubeObject, ResourceRef } from '../../kube/client.ts';
-import { splitApiVersion } from '../../kube/discovery/builtin-kinds.ts';
-import { isKubeError } from '../../kube/error.ts';
+import type { DesiredState } from '@steward/shared';
 import { apiVersionOf } from '../../kube/object.ts';
 import {
   InstallationGoneError,
@@ -13,18 +10,14 @@ import {
   type HistoryEntry,
   type InstallationRecord,
   type InstallationStatus,
-  type InventoryEntry,
 } from '../../operations/installation/installation-object.ts';
 import type { ReconcileContext } from '../context.ts';
 import { endpointsOf } from '../endpoints.ts';
-import { findVery } from '../execute/find-very.ts';
 import { kindsToWatch } from '../monitors.ts';
-import { entryOf } from '../plan/inventory.ts';
 import { inParallel } from '../../parallel.ts';
-import type { ReleaseSet } from '../render/release-set.ts';
-import { possibleScalers } from '../run-state/own-scalers.ts';
 import { makersIn, mergedMakers } from '../volumes/claim-makers.ts';
 import { withCounter } from './good-generations.ts';
+import { liveInventory, ownLive } from './live-inventory.ts';
 import { pointReleaseOf } from './point-of-no-return.ts';
 
 /** Good generations are seldom further apart: a remedy takes the place of the one before. */
@@ -43,8 +36,7 @@ export async function readOrRestore(
     await installations.recreate(name);
     return installations.read(name);
   });
-  const { unneeded = [] } = found.status;
-  const status = isBlank(found.status) ? await restoreStatus(context, { name, before, unneeded, signal }) : undefined;
+  const status = isBlank(found.status) ? await restoreStatus(context, found, { before, signal }) : undefined;
   if (!status) return found;
   await installations.write(name, status);
   return installations.read(name);
@@ -116,12 +108,8 @@ function isBlank({ history, inventory, observedGeneration }: InstallationStatus)
  */
 async function restoreStatus(
   context: ReconcileContext,
-  {
-    name,
-    before,
-    unneeded,
-    signal,
-  }: { name: string; before: number; unneeded: readonly string[]; signal: AbortSignal },
+  { name, namespace, status: { unneeded = [] } }: InstallationRecord,
+  { before, signal }: { before: number; signal: AbortSignal },
 ): Promise<StatusPatch | undefined> {
   const generations = Array.from({ length: Math.min(LOOK_BACK, before - 1) }, (_, index) => before - 1 - index);
   const found = await inParallel(generations, WIDTH, async (generation) => {
@@ -144,7 +132,12 @@ async function restoreStatus(
     observedGeneration: newest.generation,
     message: `Somebody deleted this object, or a backup brought it back without its status; it was put together again from stored sets, of which the newest is ${meta.version}. Push that version to be certain of what runs`,
     history,
-    inventory: await inventoryOf(context, name, [...objects, ...possibleScalers(objects, meta.remedies ?? {})], signal),
+    inventory: await liveInventory(context, {
+      installation: name,
+      namespace,
+      sets: stored.map(({ set }) => set),
+      signal,
+    }),
     claimMakers: mergedMakers(
       [],
       stored.flatMap(({ set }) => makersIn(set.objects)),
@@ -162,46 +155,4 @@ async function restoreStatus(
         },
       }),
   };
-}
-
-/** Of the objects of a set those that are there and bear this installation's labels. */
-async function inventoryOf(
-  context: ReconcileContext,
-  installation: string,
-  objects: ReleaseSet['objects'],
-  signal: AbortSignal,
-): Promise<InventoryEntry[]> {
-  const entries = await inParallel(objects, WIDTH, async (object) => {
-    const found = await ownLive(context, { installation, object, signal });
-    return found && entryOf(found.ref, object, found.live.metadata.uid);
-  });
-  return entries.filter((entry) => entry !== undefined);
-}
-
-interface Named {
-  apiVersion: string;
-  kind: string;
-  metadata: { name: string; namespace?: string | undefined };
-}
-
-/** What lives under the name of an object, if it bears this installation's labels and may be looked at. */
-export async function ownLive(
-  { kube, config }: ReconcileContext,
-  { installation, object, signal }: { installation: string; object: Named; signal: AbortSignal },
-): Promise<{ ref: ResourceRef; live: KubeObject } | undefined> {
-  const [group, version] = splitApiVersion(object.apiVersion);
-  const { namespace, name } = object.metadata;
-  try {
-    const entry = { group, version, kind: object.kind, ...(namespace !== undefined && { namespace }), name };
-    const found = await findVery(kube, entry, { signal });
-    if (!found || !hasLabels(found.object, installation, config.organization)) return undefined;
-    return { ref: found.ref, live: found.object };
-  } catch (error) {
-    if (isKubeError(error) && error.status === 403) return undefined;
-    throw error;
-  }
-}
-
-function hasLabels({ metadata: { labels } }: KubeObject, installation: string, organization: string): boolean {
-  return labels?.[INSTALLATION_LABEL] === installation && labels[ORGANIZATION_LABEL] === organization;
 }

@@ -15,6 +15,7 @@ import { nameOf } from '../../kube/object.ts';
 /** Length of names and label values that Kubernetes takes for jobs and their pods. */
 const MAX_NAME = 63;
 const MARK_LENGTH = 8;
+const MARK = /^-[0-9a-f]+$/;
 
 /** Kubernetes' own finalizer, until what belongs to the object is gone. */
 export const FOREGROUND = 'foregroundDeletion';
@@ -64,8 +65,22 @@ function nameFor(hook: ChartHook, run: string): string {
   const mark = sha256(`${run} ${hookName(hook)}`)
     .slice('sha256:'.length)
     .slice(0, MARK_LENGTH);
-  const stem = hook.object.metadata.name.slice(0, MAX_NAME - MARK_LENGTH - 1).replace(/[^a-z0-9]+$/, '');
-  return `${stem}-${mark}`;
+  return `${stemOf(hook.object.metadata.name)}-${mark}`;
+}
+
+function stemOf(name: string): string {
+  return name.slice(0, MAX_NAME - MARK_LENGTH - 1).replace(/[^a-z0-9]+$/, '');
+}
+
+/**
+ * `shop-migrate`: the name in the chart of the hook that an agent has made this Job or Pod for; one above the length of labels is cut.
+ * Undefined of all else, also of a copy that somebody has made of one with its labels: its name is not made so.
+ */
+export function hookOfRun({ metadata: { name, labels } }: KubeObject): string | undefined {
+  const hook = labels?.[HOOK_LABEL];
+  if (hook === undefined || labels?.[OPERATION_LABEL] === undefined) return undefined;
+  const stem = name.slice(0, -MARK_LENGTH - 1);
+  return stem === stemOf(hook) && MARK.test(name.slice(stem.length)) ? hook : undefined;
 }
 
 /** Of a Job or Pod of a hook. */
