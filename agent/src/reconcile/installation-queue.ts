@@ -249,7 +249,7 @@ export class InstallationQueue {
     if (this.#pending && record.status.state !== 'running') return this.#end(record, this.#pending);
     const known = context.installations.byName(this.#name);
     if (known?.id !== desired.installationId || known.generation < generation) await acceptOrRemake(context, desired);
-    const installation = await readOrRestore(context, this.#name, { before: generation, signal: this.#signal });
+    const installation = await readOrRestore(context, this.#name, { before: generation, record, signal: this.#signal });
     const { status } = installation;
     if (record.status.state !== 'running') {
       if (status.generation > generation) return this.#end(record, superseded(status.generation));

@@ -17,6 +17,7 @@ import {
 } from '@steward/shared';
 
 import { ImageSource } from '../installation/image-source.ts';
+import { HistoryEntry } from '../installation/installation-object.ts';
 
 const Time = Type.String({ format: 'date-time' });
 
@@ -49,6 +50,8 @@ export const WayBack = Type.Object({
   reason: Type.Unsafe<OperationFailure>({ type: 'string', maxLength: 64 }),
   message: Type.String(),
   generation: Type.Integer(),
+  /** That generation as the installation held it: somebody may delete that. Absent where an older agent went back. */
+  good: Type.Optional(HistoryEntry),
   deadlineAt: Time,
   /** Since when it has been refused for want of rights, the first time. */
   rightsMissingSince: Type.Optional(Time),

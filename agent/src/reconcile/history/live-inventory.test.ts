@@ -48,10 +48,12 @@ function made(kind: string, name: string, change: { name?: string; labels?: Reco
 /** @returns `Kind/name`, with the hook it is of */
 async function found(...sets: Partial<ReleaseSet>[]): Promise<string[]> {
   const context = { kube, config: { organization: 'acme' } } as unknown as ReconcileContext;
+  const all = sets.map((set): ReleaseSet => ({ meta: {} as ReleaseSet['meta'], objects: [], hooks: [], ...set }));
   const inventory = await liveInventory(context, {
     installation: 'shop',
     namespace: 'shop',
-    sets: sets.map((set): ReleaseSet => ({ meta: {} as ReleaseSet['meta'], objects: [], hooks: [], ...set })),
+    applied: all.slice(0, 1),
+    sets: all,
     signal: new AbortController().signal,
   });
   for (const { uid } of inventory) expect(uid).toMatch(/^uid-/);

@@ -26,23 +26,30 @@ const WIDTH = 4;
 interface Wanted {
   installation: string;
   namespace: string;
-  /** The newest first. */
+  /** Those of which objects may be there, the newest first. */
+  applied: readonly ReleaseSet[];
+  /** All that is known, the newest first. */
   sets: readonly ReleaseSet[];
   signal: AbortSignal;
 }
 
-/** What is there and bears this installation's labels: of the newest set its objects, and of all of them what hooks have made. */
+/** What is there and bears this installation's labels: objects of what was applied, and of all sets what hooks have made. */
 export async function liveInventory(context: ReconcileContext, wanted: Wanted): Promise<InventoryEntry[]> {
-  const { installation, sets, signal } = wanted;
-  const [newest] = sets;
-  if (!newest) return [];
-  const objects = [...newest.objects, ...possibleScalers(newest.objects, newest.meta.remedies ?? {})];
-  const applied = inParallel(objects, WIDTH, async (object) => {
+  const { installation, applied, signal } = wanted;
+  const objects = new Map<string, KubeObject>();
+  for (const set of applied)
+    for (const object of [...set.objects, ...possibleScalers(set.objects, set.meta.remedies ?? {})])
+      if (!objects.has(keyOf(object))) objects.set(keyOf(object), object);
+  const live = inParallel([...objects.values()], WIDTH, async (object) => {
     const found = await ownLive(context, { installation, object, signal });
     return found ? [entryOf(found.ref, object, found.live.metadata.uid)] : [];
   });
-  const [own, made, ran] = await Promise.all([applied, madeByHooks(context, wanted), runByHooks(context, wanted)]);
+  const [own, made, ran] = await Promise.all([live, madeByHooks(context, wanted), runByHooks(context, wanted)]);
   return mergedInventory([...made, ...ran], own.flat());
+}
+
+function keyOf({ apiVersion, kind, metadata }: KubeObject): string {
+  return inventoryKey({ ...metadata, group: groupOf(apiVersion), kind });
 }
 
 /** What stays when its hook is done: it has the name that it has in the chart. */
@@ -52,8 +59,7 @@ async function madeByHooks(
 ): Promise<InventoryEntry[]> {
   const hooks = new Map<string, ChartHook>();
   for (const hook of sets.flatMap((set) => set.hooks)) {
-    const { apiVersion, kind, metadata } = hook.object;
-    const key = inventoryKey({ ...metadata, group: groupOf(apiVersion), kind });
+    const key = keyOf(hook.object);
     if (!comesToAnEnd(hook.object) && !hooks.has(key)) hooks.set(key, hook);
   }
   const found = await inParallel([...hooks.values()], WIDTH, async (hook) => {

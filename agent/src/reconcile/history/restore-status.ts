@@ -11,10 +11,14 @@ import {
   type InstallationRecord,
   type InstallationStatus,
 } from '../../operations/installation/installation-object.ts';
+import type { OperationRecord } from '../../operations/journal/operation-object.ts';
 import type { ReconcileContext } from '../context.ts';
 import { endpointsOf } from '../endpoints.ts';
+import { irreversiblyRun } from '../hooks/hook-moments.ts';
 import { kindsToWatch } from '../monitors.ts';
 import { inParallel } from '../../parallel.ts';
+import type { ReleaseSet } from '../render/release-set.ts';
+import { LostSetError } from '../render/render-store.ts';
 import { makersIn, mergedMakers } from '../volumes/claim-makers.ts';
 import { withCounter } from './good-generations.ts';
 import { liveInventory, ownLive } from './live-inventory.ts';
@@ -24,11 +28,18 @@ import { pointReleaseOf } from './point-of-no-return.ts';
 const LOOK_BACK = 40;
 const WIDTH = 4;
 
+interface Wanted {
+  before: number;
+  /** What it has applied and run, where it has begun to, is there too. */
+  record?: OperationRecord;
+  signal: AbortSignal;
+}
+
 /** Also one that somebody deleted: it is made again, and filled with what the stored sets of generations before that one tell. */
 export async function readOrRestore(
   context: ReconcileContext,
   name: string,
-  { before, signal }: { before: number; signal: AbortSignal },
+  wanted: Wanted,
 ): Promise<InstallationRecord> {
   const { installations } = context;
   const found = await installations.read(name).catch(async (error: unknown) => {
@@ -36,7 +47,7 @@ export async function readOrRestore(
     await installations.recreate(name);
     return installations.read(name);
   });
-  const status = isBlank(found.status) ? await restoreStatus(context, found, { before, signal }) : undefined;
+  const status = isBlank(found.status) ? await restoreStatus(context, found, wanted) : undefined;
   if (!status) return found;
   await installations.write(name, status);
   return installations.read(name);
@@ -104,12 +115,13 @@ function isBlank({ history, inventory, observedGeneration }: InstallationStatus)
  * What the Installation object held before somebody deleted it, put together from the stored sets of the generations before
  * this one: without it an upgrade would pass for an install, which asks nobody and runs other hooks. Its state is `failed` until
  * the next operation ends, so that nothing is repaired: how it was scaled or whether it was stopped is not in the sets.
+ * What is under way has a set of its own, of which all may be there already: beside the others, or alone in a first install.
  * @returns undefined when there are none: it is new
  */
 async function restoreStatus(
   context: ReconcileContext,
   { name, namespace, status: { unneeded = [] } }: InstallationRecord,
-  { before, signal }: { before: number; signal: AbortSignal },
+  { before, record, signal }: Wanted,
 ): Promise<StatusPatch | undefined> {
   const generations = Array.from({ length: Math.min(LOOK_BACK, before - 1) }, (_, index) => before - 1 - index);
   const found = await inParallel(generations, WIDTH, async (generation) => {
@@ -118,33 +130,60 @@ async function restoreStatus(
     return stored && !unneeded.includes(stored.reference) ? { generation, ...stored } : undefined;
   });
   const stored = found.filter((one) => one !== undefined).slice(0, MAX_HISTORY);
-  const [newest] = stored;
+  const begun = await loadBegun(context, record);
+  const sets = [...(begun ? [begun] : []), ...stored.map(({ set }) => set)];
+  const applied = sets.slice(0, begun ? 2 : 1);
+  const [newest] = sets;
   if (!newest) return undefined;
-  const at = context.now().toISOString();
-  const history = stored.map(({ generation, reference, set: { meta } }): HistoryEntry => {
-    const { version, releaseDigest, parametersDigest } = meta;
+  context.log.warn('an Installation was put together again from its stored sets', { installation: name });
+  const { metrics } = newest.meta;
+  return {
+    ...statusOfGood(stored, context.now().toISOString(), record?.status.wayBack?.good),
+    ...begunPoint(record, begun),
+    inventory: await liveInventory(context, { installation: name, namespace, applied, sets, signal }),
+    claimMakers: mergedMakers(
+      [],
+      sets.flatMap(({ objects }) => makersIn(objects)),
+    ),
+    watched: kindsToWatch(applied.flatMap(({ meta }) => meta.permissions)),
+    ...(metrics && { metrics }),
+  };
+}
+
+/** The set of what has begun to change the cluster; undefined where there is none, or it is lost. */
+async function loadBegun({ renders }: ReconcileContext, record?: OperationRecord): Promise<ReleaseSet | undefined> {
+  const { state, renderRef } = record?.status ?? {};
+  if (state !== 'running' || renderRef === undefined) return undefined;
+  try {
+    return await renders.load(renderRef);
+  } catch (error) {
+    if (error instanceof LostSetError) return undefined;
+    throw error;
+  }
+}
+
+interface Stored {
+  generation: number;
+  reference: string;
+  set: ReleaseSet;
+}
+
+/** @param goal what is being gone back to: it knows more than its set tells */
+function statusOfGood([newest, ...older]: readonly Stored[], at: string, goal: HistoryEntry | undefined): StatusPatch {
+  if (!newest) return {};
+  const { meta, hooks, objects } = newest.set;
+  const stored = [newest, ...older];
+  const history = stored.map(({ generation, reference, set }): HistoryEntry => {
+    if (reference === goal?.renderRef) return goal;
+    const { version, releaseDigest, parametersDigest } = set.meta;
     return { generation, version, releaseDigest, parametersDigest, renderRef: reference, at };
   });
-  const { meta, hooks, objects } = newest.set;
-  context.log.warn('an Installation was put together again from its stored sets', { installation: name });
   return {
     state: 'failed',
     observedGeneration: newest.generation,
     message: `Somebody deleted this object, or a backup brought it back without its status; it was put together again from stored sets, of which the newest is ${meta.version}. Push that version to be certain of what runs`,
     history,
-    inventory: await liveInventory(context, {
-      installation: name,
-      namespace,
-      sets: stored.map(({ set }) => set),
-      signal,
-    }),
-    claimMakers: mergedMakers(
-      [],
-      stored.flatMap(({ set }) => makersIn(set.objects)),
-    ),
-    watched: kindsToWatch(meta.permissions),
     endpoints: endpointsOf(objects),
-    ...(meta.metrics && { metrics: meta.metrics }),
     counters: stored.reduce<InstallationStatus['counters']>((all, { set }) => withCounter(all, set.meta), {}),
     ...(hooks.length > 0 &&
       !meta.isRollbackSafe && {
@@ -155,4 +194,14 @@ async function restoreStatus(
         },
       }),
   };
+}
+
+/** What of its hooks is written down in the operation. */
+function begunPoint(
+  record: OperationRecord | undefined,
+  set: ReleaseSet | undefined,
+): Pick<StatusPatch, 'pointOfNoReturn'> {
+  const hooks = irreversiblyRun(record?.status.hooks)?.slice(0, 1_000);
+  if (!record || !set || hooks === undefined || set.meta.isRollbackSafe === true) return {};
+  return { pointOfNoReturn: { generation: record.spec.generation, hooks, release: pointReleaseOf(set.meta) } };
 }

@@ -45,6 +45,7 @@ export async function beginWayBack(run: Run, failure: Failure, meta: Pick<SetMet
       wayBack: {
         ...failure,
         generation: good.generation,
+        good,
         deadlineAt: new Date(run.context.now().getTime() + waitMs).toISOString(),
       },
     },

@@ -106,10 +106,11 @@ function watchAgain({ monitors }: ReconcileContext, installation: InstallationRe
 
 function installationOf(
   context: ReconcileContext,
-  { spec: { installation, generation: before } }: OperationRecord,
+  record: OperationRecord,
   signal: AbortSignal,
 ): Promise<InstallationRecord> {
-  return readOrRestore(context, installation, { before, signal });
+  const { installation, generation: before } = record.spec;
+  return readOrRestore(context, installation, { before, record, signal });
 }
 
 /** Into the installation, before the end is told. @returns the sets that are to be removed when it is */
