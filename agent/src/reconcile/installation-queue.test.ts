@@ -20,16 +20,6 @@ beforeEach(async () => {
 });
 afterEach(() => world.stop());
 
-it('does not begin what is being cancelled', async () => {
-  const record = await world.context.journal.create(desired, undefined);
-  const cancelled = world.queue.cancel(record, { operationId: id, requestedBy: 'b' });
-  world.queue.wake();
-  await Promise.all([cancelled, world.queue.stop()]);
-  expect(world.sent.map(({ state }) => state)).toEqual(['cancelled']);
-  expect(world.installation).toBeUndefined();
-  expect(world.errors).toEqual([]);
-});
-
 it('stops what is under way though that is asked for before it has looked at it, also when its end meets an error', async () => {
   const record = await world.underWay();
   let refusals = 1;

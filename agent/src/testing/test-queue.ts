@@ -1,4 +1,4 @@
-import type { ChartHook, IfUnderWay, OperationPhase } from '@steward/shared';
+import type { ChartHook, IfUnderWay, OperationKind, OperationPhase } from '@steward/shared';
 import type { ResultRecord } from '../link/link.ts';
 import { createLog } from '../log.ts';
 import { Installations } from '../operations/installation/installations.ts';
@@ -41,12 +41,7 @@ export class TestQueue {
 
   private constructor(server: FakeApiServer) {
     this.server = server;
-    server.put(`${CUSTOM_RESOURCES}/supportpolicies/no`, {
-      apiVersion: 'steward.dev/v1alpha1',
-      kind: 'SupportPolicy',
-      metadata: { name: 'no', namespace: 'ns' },
-      spec: { rules: { install: 'deny' } },
-    });
+    this.#putPolicy('no', { install: 'deny' });
     const { signal } = this;
     const link = { sendResult: (result: ResultRecord) => void this.sent.push(result) };
     const write = (line: string): unknown => (line.includes('"level":"error"') ? this.errors : this.said).push(line);
@@ -64,6 +59,20 @@ export class TestQueue {
     const rest = { context: this.context, onDue: () => {}, signal };
     this.#drifts = new Drifts(rest);
     this.queue = new InstallationQueue({ ...rest, drifts: this.#drifts, schedules: new Schedules(rest), name: 'shop' });
+  }
+
+  /** The customer allows operations of this kind. */
+  allow(kind: OperationKind): void {
+    this.#putPolicy('yes', { [kind]: 'allow' });
+  }
+
+  #putPolicy(name: string, rules: Partial<Record<OperationKind, 'allow' | 'deny'>>): void {
+    this.server.put(`${CUSTOM_RESOURCES}/supportpolicies/${name}`, {
+      apiVersion: 'steward.dev/v1alpha1',
+      kind: 'SupportPolicy',
+      metadata: { name, namespace: 'ns' },
+      spec: { rules },
+    });
   }
 
   get signal(): AbortSignal {
