@@ -187,6 +187,15 @@ it('begins nothing again that has ended, when what comes behind its end meets an
   expect(world.errors).toHaveLength(1);
 });
 
+it('looks for drift also after a good end whose operation somebody deleted before its last word', async () => {
+  const { name } = await world.underWay();
+  await world.context.installations.write('shop', { state: 'running', observedGeneration: 1, version: '1.0.0' });
+  world.server.delete(`/apis/steward.dev/v1alpha1/namespaces/ns/operations/${name}`);
+  await world.runAll();
+  expect(world.sent.at(-1)).toMatchObject({ state: 'succeeded' });
+  expect(world.drifts.of('shop')).toBeDefined();
+});
+
 it('carries an operation out whose installation somebody deleted a moment before', async () => {
   await world.context.installations.accept(desired);
   world.deleteInstallation();

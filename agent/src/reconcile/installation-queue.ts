@@ -192,8 +192,10 @@ export class InstallationQueue {
   }
 
   async #refresh(): Promise<void> {
-    for (const gone of await this.#context.journal.refresh(this.#name))
+    for (const gone of await this.#context.journal.refresh(this.#name)) {
       await endLost(this.#context, gone, this.#signal);
+      this.#drifts.operationEnded(this.#name);
+    }
   }
 
   /** What runs already, else the newest; everything older that is left gives way. */
@@ -211,8 +213,13 @@ export class InstallationQueue {
     return newest;
   }
 
-  /** To its end. */
+  /** To its end, whichever. */
   async #carryOut(record: OperationRecord): Promise<void> {
+    await this.#trying(record);
+    this.#drifts.operationEnded(this.#name);
+  }
+
+  async #trying(record: OperationRecord): Promise<void> {
     for (const retryMs of [...RETRY_DELAYS_MS, undefined]) {
       try {
         return await this.#keepingSchedule(record);
@@ -258,7 +265,6 @@ export class InstallationQueue {
     this.#orders.tell(run);
     if (!(await this.#isThrough(run))) return 'paused';
     await context.journal.prune(this.#name);
-    this.#drifts.operationEnded(this.#name);
   }
 
   /** @returns false when its schedule comes first */

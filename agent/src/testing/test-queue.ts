@@ -29,9 +29,9 @@ export class TestQueue {
   readonly said: string[] = [];
   readonly watched: string[] = [];
   readonly context: ReconcileContext;
+  readonly drifts: Drifts;
   readonly queue: InstallationQueue;
   readonly #end = new AbortController();
-  readonly #drifts: Drifts;
 
   static async start(): Promise<TestQueue> {
     const server = new FakeApiServer();
@@ -57,8 +57,8 @@ export class TestQueue {
       monitors: { watch: ({ name }: { name: string }) => void this.watched.push(name), end: () => {} },
     } as unknown as ReconcileContext;
     const rest = { context: this.context, onDue: () => {}, signal };
-    this.#drifts = new Drifts(rest);
-    this.queue = new InstallationQueue({ ...rest, drifts: this.#drifts, schedules: new Schedules(rest), name: 'shop' });
+    this.drifts = new Drifts(rest);
+    this.queue = new InstallationQueue({ ...rest, drifts: this.drifts, schedules: new Schedules(rest), name: 'shop' });
   }
 
   /** The customer allows operations of this kind. */
@@ -89,7 +89,7 @@ export class TestQueue {
   }
 
   async stop(): Promise<void> {
-    this.#drifts.stop();
+    this.drifts.stop();
     this.#end.abort();
     await this.queue.stop();
     await this.server.stop();
