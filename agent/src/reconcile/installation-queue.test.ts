@@ -196,6 +196,27 @@ it('looks for drift also after a good end whose operation somebody deleted befor
   expect(world.drifts.of('shop')).toBeDefined();
 });
 
+it('writes no end of what another agent carries on with, though it was told to stop', async () => {
+  const record = await world.underWay();
+  const applied = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'shop' } };
+  world.server.intercept = ({ method, path, body }) => {
+    if (method !== 'PATCH') return undefined;
+    if (path.includes('configmaps')) return { status: 200, body: applied };
+    if (!JSON.stringify(body).includes('"phase":"roll-out"')) return undefined;
+    const operation = path.replace('/status', '');
+    const object = world.server.object(operation);
+    const { revision, transitions } = record.status;
+    const next = { ...transitions.at(-1), revision: revision + 1 };
+    const theirs = { ...record.status, revision: revision + 1, transitions: [...transitions, next], writer: 'other' };
+    if (object) world.server.put(operation, { ...object, status: theirs });
+    void world.queue.cancel(record, { operationId: id, requestedBy: 'b', ifUnderWay: 'hold' });
+    return undefined;
+  };
+  await world.runAll();
+  expect(world.said.at(-1)).toContain('another agent carries on');
+  expect(world.installation).toMatchObject({ underWay: { operation: id } });
+});
+
 it('carries an operation out whose installation somebody deleted a moment before', async () => {
   await world.context.installations.accept(desired);
   world.deleteInstallation();
