@@ -1,8 +1,9 @@
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { OPERATION_LABEL, type ChartHook, type IfUnderWay } from '@steward/shared';
 import { NamespaceView } from '../collect/namespace-view.ts';
 import { KubeError } from '../kube/error.ts';
 import type { HookRecord, OperationRecord } from '../operations/journal/operation-object.ts';
+import { FencedError } from '../operations/journal/operation-store.ts';
 import { FIRST_PUSH } from '../testing/desired-state.ts';
 import { status } from '../testing/fake-api-server.ts';
 import { RENDER_REF, TestQueue } from '../testing/test-queue.ts';
@@ -18,7 +19,10 @@ let world: TestQueue;
 beforeEach(async () => {
   world = await TestQueue.start();
 });
-afterEach(() => world.stop());
+afterEach(async () => {
+  vi.useRealTimers();
+  await world.stop();
+});
 
 it('stops what is under way though that is asked for before it has looked at it, also when its end meets an error', async () => {
   const record = await world.underWay();
@@ -187,13 +191,30 @@ it('begins nothing again that has ended, when what comes behind its end meets an
   expect(world.errors).toHaveLength(1);
 });
 
-it('looks for drift also after a good end whose operation somebody deleted before its last word', async () => {
+/** All of it is done, and only its last word is missing. @returns what deletes its object */
+async function lacksItsLastWord(): Promise<() => void> {
   const { name } = await world.underWay();
   await world.context.installations.write('shop', { state: 'running', observedGeneration: 1, version: '1.0.0' });
-  world.server.delete(`/apis/steward.dev/v1alpha1/namespaces/ns/operations/${name}`);
+  return () => world.server.delete(`/apis/steward.dev/v1alpha1/namespaces/ns/operations/${name}`);
+}
+
+it('looks for drift also after a good end whose operation somebody deleted before its last word', async () => {
+  const deleteOperation = await lacksItsLastWord();
+  deleteOperation();
   await world.runAll();
   expect(world.sent.at(-1)).toMatchObject({ state: 'succeeded' });
   expect(world.drifts.of('shop')).toBeDefined();
+});
+
+it('looks for drift also after such an end that is seen when it is about to go on', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout'] });
+  const deleteOperation = await lacksItsLastWord();
+  vi.spyOn(world.context.journal, 'say').mockRejectedValueOnce(new FencedError('another agent'));
+  await world.runAll();
+  deleteOperation();
+  vi.runOnlyPendingTimers();
+  await vi.waitFor(() => expect(world.drifts.of('shop')).toBeDefined());
+  expect(world.sent.at(-1)).toMatchObject({ state: 'succeeded' });
 });
 
 it('writes no end of what another agent carries on with, though it was told to stop', async () => {
