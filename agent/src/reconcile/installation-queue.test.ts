@@ -1,8 +1,9 @@
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { OPERATION_LABEL, type ChartHook, type IfUnderWay } from '@steward/shared';
 import { NamespaceView } from '../collect/namespace-view.ts';
 import { KubeError } from '../kube/error.ts';
 import type { HookRecord, OperationRecord } from '../operations/journal/operation-object.ts';
+import { FencedError } from '../operations/journal/operation-store.ts';
 import { FIRST_PUSH } from '../testing/desired-state.ts';
 import { status } from '../testing/fake-api-server.ts';
 import { RENDER_REF, TestQueue } from '../testing/test-queue.ts';
@@ -18,16 +19,9 @@ let world: TestQueue;
 beforeEach(async () => {
   world = await TestQueue.start();
 });
-afterEach(() => world.stop());
-
-it('does not begin what is being cancelled', async () => {
-  const record = await world.context.journal.create(desired, undefined);
-  const cancelled = world.queue.cancel(record, { operationId: id, requestedBy: 'b' });
-  world.queue.wake();
-  await Promise.all([cancelled, world.queue.stop()]);
-  expect(world.sent.map(({ state }) => state)).toEqual(['cancelled']);
-  expect(world.installation).toBeUndefined();
-  expect(world.errors).toEqual([]);
+afterEach(async () => {
+  vi.useRealTimers();
+  await world.stop();
 });
 
 it('stops what is under way though that is asked for before it has looked at it, also when its end meets an error', async () => {
@@ -195,6 +189,53 @@ it('begins nothing again that has ended, when what comes behind its end meets an
   await world.runAll();
   expect(world.sent.map(({ state }) => state)).toEqual(['accepted', 'denied']);
   expect(world.errors).toHaveLength(1);
+});
+
+/** All of it is done, and only its last word is missing. @returns what deletes its object */
+async function lacksItsLastWord(): Promise<() => void> {
+  const { name } = await world.underWay();
+  await world.context.installations.write('shop', { state: 'running', observedGeneration: 1, version: '1.0.0' });
+  return () => world.server.delete(`/apis/steward.dev/v1alpha1/namespaces/ns/operations/${name}`);
+}
+
+it('looks for drift also after a good end whose operation somebody deleted before its last word', async () => {
+  const deleteOperation = await lacksItsLastWord();
+  deleteOperation();
+  await world.runAll();
+  expect(world.sent.at(-1)).toMatchObject({ state: 'succeeded' });
+  expect(world.drifts.of('shop')).toBeDefined();
+});
+
+it('looks for drift also after such an end that is seen when it is about to go on', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout'] });
+  const deleteOperation = await lacksItsLastWord();
+  vi.spyOn(world.context.journal, 'say').mockRejectedValueOnce(new FencedError('another agent'));
+  await world.runAll();
+  deleteOperation();
+  vi.runOnlyPendingTimers();
+  await vi.waitFor(() => expect(world.drifts.of('shop')).toBeDefined());
+  expect(world.sent.at(-1)).toMatchObject({ state: 'succeeded' });
+});
+
+it('writes no end of what another agent carries on with, though it was told to stop', async () => {
+  const record = await world.underWay();
+  const applied = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'shop' } };
+  world.server.intercept = ({ method, path, body }) => {
+    if (method !== 'PATCH') return undefined;
+    if (path.includes('configmaps')) return { status: 200, body: applied };
+    if (!JSON.stringify(body).includes('"phase":"roll-out"')) return undefined;
+    const operation = path.replace('/status', '');
+    const object = world.server.object(operation);
+    const { revision, transitions } = record.status;
+    const next = { ...transitions.at(-1), revision: revision + 1 };
+    const theirs = { ...record.status, revision: revision + 1, transitions: [...transitions, next], writer: 'other' };
+    if (object) world.server.put(operation, { ...object, status: theirs });
+    void world.queue.cancel(record, { operationId: id, requestedBy: 'b', ifUnderWay: 'hold' });
+    return undefined;
+  };
+  await world.runAll();
+  expect(world.said.at(-1)).toContain('another agent carries on');
+  expect(world.installation).toMatchObject({ underWay: { operation: id } });
 });
 
 it('carries an operation out whose installation somebody deleted a moment before', async () => {

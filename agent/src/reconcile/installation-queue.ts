@@ -14,6 +14,7 @@ import { endGivenUp, endLost, endUnbegun } from './operation/run/ends-outside.ts
 import { settle } from './history/settle.ts';
 import { sayFirst } from './operation/run/first-words.ts';
 import { Halt, Interruption, isForGood, removedBy, superseded } from './operation/run/interruption.ts';
+import { Orders } from './operation/run/orders.ts';
 import { Run } from './operation/run/run.ts';
 import { uninstall } from './operation/uninstall.ts';
 import { expireAt } from './run-expiry.ts';
@@ -37,12 +38,10 @@ export class InstallationQueue {
   readonly #schedules: Schedules;
   readonly #name: string;
   readonly #signal: AbortSignal;
-  /** What is being carried out, and what ended it before its run began. */
+  /** What is being carried out, also between two tries. */
   #busy: OperationRecord | undefined;
-  #pending: Interruption | undefined;
   #current: Run | undefined;
-  /** How what is under way was told to stop, by operation id: for each run of it that is still to come. */
-  readonly #halts = new Map<string, Halt>();
+  readonly #orders = new Orders();
   /** The operation that lacks only its last word, by its id: see {@link Run.isWhole}. */
   #whole: string | undefined;
   /** The end of one that was cancelled before its turn. */
@@ -86,7 +85,7 @@ export class InstallationQueue {
     const interruption = new Interruption('cancelled', { reason: 'cancelled', message });
     const isBusy = this.#busy?.spec.id === record.spec.id;
     if (!isBusy && record.status.state !== 'running') return this.#endAside(record, interruption);
-    if (this.#busy && isBusy && this.#interrupt(this.#busy, interruption)) return;
+    if (isBusy && this.#interrupt(record, interruption)) return;
     if (ifUnderWay === undefined || !this.#halt(record, new Halt(ifUnderWay, requestedBy)))
       this.#context.log.info('too late to cancel', { operation: record.spec.id, state: record.status.state });
   }
@@ -97,21 +96,22 @@ export class InstallationQueue {
     const run = this.#current?.record.spec.id === id ? this.#current : undefined;
     const isTaken = run ? run.halt(halt) : this.#whole !== id && !isForGood(desired, record.status.phase);
     if (!isTaken) return false;
-    this.#halts.set(id, halt);
+    this.#orders.halt(record, halt);
     return true;
   }
 
   async #endAside(record: OperationRecord, interruption: Interruption): Promise<void> {
+    this.#orders.interrupt(record, interruption);
     this.#aside = this.#end(record, interruption).finally(() => (this.#aside = undefined));
     await this.#aside;
   }
 
   /** False when it is too late. */
   #interrupt(busy: OperationRecord, interruption: Interruption): boolean {
+    // Also while it writes down that it begins, which may fail.
+    this.#orders.interrupt(busy, interruption);
     if (this.#current && !this.#current.isPaused) return this.#current.interrupt(interruption);
-    if (busy.status.state === 'running') return false;
-    this.#pending ??= interruption;
-    return true;
+    return busy.status.state !== 'running';
   }
 
   /** Resolves when nothing of it runs any more; the signal has fired before. */
@@ -192,8 +192,10 @@ export class InstallationQueue {
   }
 
   async #refresh(): Promise<void> {
-    for (const gone of await this.#context.journal.refresh(this.#name))
+    for (const gone of await this.#context.journal.refresh(this.#name)) {
       await endLost(this.#context, gone, this.#signal);
+      this.#drifts.operationEnded(this.#name);
+    }
   }
 
   /** What runs already, else the newest; everything older that is left gives way. */
@@ -204,17 +206,17 @@ export class InstallationQueue {
     const unfinished = this.#context.journal.unfinished(this.#name);
     const running = unfinished.find(({ status }) => status.state === 'running');
     const newest = unfinished.at(-1);
-    this.#pending = undefined;
+    this.#orders.keepOnly(unfinished);
     this.#busy = running ?? newest;
     if (running || !newest) return running;
     for (const older of unfinished.slice(0, -1)) await this.#end(older, superseded(newest.spec.generation));
     return newest;
   }
 
-  /** To its end. */
+  /** To its end, whichever. */
   async #carryOut(record: OperationRecord): Promise<void> {
     await this.#trying(record);
-    this.#halts.delete(record.spec.id);
+    this.#drifts.operationEnded(this.#name);
   }
 
   async #trying(record: OperationRecord): Promise<void> {
@@ -246,7 +248,8 @@ export class InstallationQueue {
     const { desired, generation } = record.spec;
     // Tried again after an error that came behind its end.
     if (isFinal(record.status.state)) return;
-    if (this.#pending && record.status.state !== 'running') return this.#end(record, this.#pending);
+    const interruption = this.#orders.interruptionOf(record);
+    if (interruption) return this.#end(record, interruption);
     const known = context.installations.byName(this.#name);
     if (known?.id !== desired.installationId || known.generation < generation) await acceptOrRemake(context, desired);
     const installation = await readOrRestore(context, this.#name, { before: generation, record, signal: this.#signal });
@@ -259,12 +262,9 @@ export class InstallationQueue {
     }
     const isWhole = this.#whole === record.spec.id;
     const run = new Run({ context, record, installation, signal: this.#signal, isWhole });
-    if (this.#pending) run.interrupt(this.#pending);
-    const halt = this.#halts.get(record.spec.id);
-    if (halt) run.halt(halt);
+    this.#orders.tell(run);
     if (!(await this.#isThrough(run))) return 'paused';
     await context.journal.prune(this.#name);
-    this.#drifts.operationEnded(this.#name);
   }
 
   /** @returns false when its schedule comes first */

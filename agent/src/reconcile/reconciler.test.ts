@@ -66,15 +66,14 @@ it('carries out a push to an installation that somebody deleted', async () => {
   await isDenied();
 });
 
-it('carries out what it has written down and could not take in, when it comes again', async () => {
+it.each([1, 2])('carries out what it has written down and could not take in, offered %i times', async (times) => {
   let refusals = 1;
   server.intercept = ({ method, path, query }) => {
     if (query.get('watch') === 'true') return 'hang';
     const isAccepting = method === 'PATCH' && path.includes('/installations/');
     return isAccepting && refusals-- > 0 ? status(403, 'Forbidden') : undefined;
   };
-  peer?.onDesired(desired, { traceparent: undefined });
-  peer?.onDesired(desired, { traceparent: undefined });
+  for (let time = 0; time < times; time += 1) peer?.onDesired(desired, { traceparent: undefined });
   await isDenied();
 });
 

@@ -237,11 +237,13 @@ class Reconciler {
           if (isKubeError(error) && error.status === 422) return this.#refuse(desired, DEFINITIONS_TOO_OLD);
           throw error;
         }
-        await installations.accept(desired, journal.formerIds(name)).catch((error: unknown) => {
-          // Somebody deleted it: the queue puts it together again, when nothing else writes into it.
-          if (!(error instanceof InstallationGoneError)) throw error;
-        });
-        this.#queueOf(name).wake();
+        await installations
+          .accept(desired, journal.formerIds(name))
+          .catch((error: unknown) => {
+            // Somebody deleted it: the queue puts it together again, when nothing else writes into it.
+            if (!(error instanceof InstallationGoneError)) throw error;
+          })
+          .finally(() => this.#queueOf(name).wake());
     }
   }
 

@@ -1,4 +1,4 @@
-import type { ChartHook, IfUnderWay, OperationPhase } from '@steward/shared';
+import type { ChartHook, IfUnderWay, OperationKind, OperationPhase } from '@steward/shared';
 import type { ResultRecord } from '../link/link.ts';
 import { createLog } from '../log.ts';
 import { Installations } from '../operations/installation/installations.ts';
@@ -29,9 +29,9 @@ export class TestQueue {
   readonly said: string[] = [];
   readonly watched: string[] = [];
   readonly context: ReconcileContext;
+  readonly drifts: Drifts;
   readonly queue: InstallationQueue;
   readonly #end = new AbortController();
-  readonly #drifts: Drifts;
 
   static async start(): Promise<TestQueue> {
     const server = new FakeApiServer();
@@ -41,12 +41,7 @@ export class TestQueue {
 
   private constructor(server: FakeApiServer) {
     this.server = server;
-    server.put(`${CUSTOM_RESOURCES}/supportpolicies/no`, {
-      apiVersion: 'steward.dev/v1alpha1',
-      kind: 'SupportPolicy',
-      metadata: { name: 'no', namespace: 'ns' },
-      spec: { rules: { install: 'deny' } },
-    });
+    this.#putPolicy('no', { install: 'deny' });
     const { signal } = this;
     const link = { sendResult: (result: ResultRecord) => void this.sent.push(result) };
     const write = (line: string): unknown => (line.includes('"level":"error"') ? this.errors : this.said).push(line);
@@ -62,8 +57,22 @@ export class TestQueue {
       monitors: { watch: ({ name }: { name: string }) => void this.watched.push(name), end: () => {} },
     } as unknown as ReconcileContext;
     const rest = { context: this.context, onDue: () => {}, signal };
-    this.#drifts = new Drifts(rest);
-    this.queue = new InstallationQueue({ ...rest, drifts: this.#drifts, schedules: new Schedules(rest), name: 'shop' });
+    this.drifts = new Drifts(rest);
+    this.queue = new InstallationQueue({ ...rest, drifts: this.drifts, schedules: new Schedules(rest), name: 'shop' });
+  }
+
+  /** The customer allows operations of this kind. */
+  allow(kind: OperationKind): void {
+    this.#putPolicy('yes', { [kind]: 'allow' });
+  }
+
+  #putPolicy(name: string, rules: Partial<Record<OperationKind, 'allow' | 'deny'>>): void {
+    this.server.put(`${CUSTOM_RESOURCES}/supportpolicies/${name}`, {
+      apiVersion: 'steward.dev/v1alpha1',
+      kind: 'SupportPolicy',
+      metadata: { name, namespace: 'ns' },
+      spec: { rules },
+    });
   }
 
   get signal(): AbortSignal {
@@ -80,7 +89,7 @@ export class TestQueue {
   }
 
   async stop(): Promise<void> {
-    this.#drifts.stop();
+    this.drifts.stop();
     this.#end.abort();
     await this.queue.stop();
     await this.server.stop();

@@ -2,6 +2,7 @@ import { AS_RELEASED, canonicalJson, type OperationKind, type OperationPlan } fr
 import { AS_SIGNED, type ImageSource } from '../../operations/installation/image-source.ts';
 import type { HistoryEntry } from '../../operations/installation/installation-object.ts';
 import type { StatusPatch } from '../../operations/installation/installations.ts';
+import { FencedError } from '../../operations/journal/operation-store.ts';
 import { endpointsOf } from '../endpoints.ts';
 import { judgeAdoption, type JudgedAdoption } from '../adopt/judge-adoption.ts';
 import { done, type Outcome } from '../outcome.ts';
@@ -71,7 +72,8 @@ async function becomesWhole(run: Run, { set, plan }: Prepared): Promise<boolean>
     else if (outcome.failure.reason === 'plan-changed') await endUnagreed(run, outcome.failure, isBeforeChange);
     else await beginWayBack(run, outcome.failure, set.meta);
   } catch (error) {
-    if (!run.halted || run.signal.aborted || run.record.status.wayBack) throw error;
+    const isOurs = !run.signal.aborted && !(error instanceof FencedError);
+    if (!run.halted || !isOurs || run.record.status.wayBack) throw error;
     await endHalted(run, set, run.halted);
   }
   return false;
