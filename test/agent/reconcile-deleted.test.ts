@@ -109,6 +109,19 @@ describe.concurrent('an Installation object that somebody deletes', () => {
     const back = fixture.offer({ ...want, generation: 3, kind: 'rollback', toGeneration: 1 });
     expect(await hub.end(back)).toMatchObject({ state: 'succeeded' });
   });
+
+  it('during a first install is put together from what that has begun, which an uninstall removes', async () => {
+    const { hub } = fixture;
+    const want = { ...fixture.installation(), release: web };
+    await fixture.grant(want.name, web);
+    const install = fixture.offer({ ...want, generation: 1, kind: 'install' });
+    await hub.reach(install, { phase: 'settle' });
+    await remove('installation', want.name);
+    expect(await hub.end(install)).toMatchObject({ state: 'succeeded' });
+    const uninstall = fixture.offer({ ...want, generation: 2, kind: 'uninstall' });
+    expect(await hub.end(uninstall)).toMatchObject({ state: 'succeeded' });
+    expect(await fixture.get('Deployment', want.name, want.namespace)).toBeUndefined();
+  });
 });
 
 describe.concurrent('a workload that somebody deletes while it is rolled out', () => {

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { ChartHook } from '@steward/shared';
 import { Journal } from '../../operations/journal/journal.ts';
 import type { HookRecord, OperationRecord } from '../../operations/journal/operation-object.ts';
+import { FencedError } from '../../operations/journal/operation-store.ts';
 import { FIRST_PUSH } from '../../testing/desired-state.ts';
 import { status } from '../../testing/fake-api-server.ts';
 import { RENDER_REF, TestQueue } from '../../testing/test-queue.ts';
@@ -119,6 +120,17 @@ it.each([
     expect(world.errors).toEqual([]);
   },
 );
+
+it('writes no end of what another agent carries on with, though it was told to stop', async () => {
+  const record = await inFirstHooks();
+  atFirst((path) => path.includes('installations/shop'), { record });
+  vi.spyOn(Run.prototype, 'goForGood').mockImplementationOnce(() => {
+    throw new FencedError('another agent');
+  });
+  await world.runAll();
+  expect(world.installation).toMatchObject({ state: 'running', underWay: { operation: id } });
+  expect(world.sent.map(({ state }) => state)).not.toContain('cancelled');
+});
 
 it('says what can be done about a hook that failed', async () => {
   const message = 'no place to save to';

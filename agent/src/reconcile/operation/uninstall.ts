@@ -1,5 +1,6 @@
 import type { ChartHook, HookEvent, OperationPhase, OperationPlan } from '@steward/shared';
 import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
+import { FencedError } from '../../operations/journal/operation-store.ts';
 import { writeOthers } from '../adopt/others.ts';
 import { abandonHooks } from '../hooks/abandon-hooks.ts';
 import { momentsOf } from '../hooks/hook-moments.ts';
@@ -74,7 +75,7 @@ async function beforeRemoval(run: Run, set: ReleaseSet | undefined): Promise<Out
     run.goForGood();
     if (!ran.ok) return ran;
   } catch (error) {
-    if (!run.halted || run.signal.aborted) throw error;
+    if (!run.halted || run.signal.aborted || error instanceof FencedError) throw error;
     await abandonHooks(run, run.halted);
     return failed('cancelled', run.halted.message);
   }
