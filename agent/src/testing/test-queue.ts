@@ -125,6 +125,8 @@ export class TestQueue {
     const record = await context.journal.create(want, undefined);
     for (const state of ['accepted', 'running'] as const)
       await context.journal.move(record, { state, phase, message: state, also: { renderRef: RENDER_REF } });
+    const { id: operation } = want.operation;
+    await context.installations.write('shop', { underWay: { operation, generation: want.generation } });
     return record;
   }
 

@@ -107,8 +107,8 @@ async function renewUids(
 }
 
 /** Nothing was ever written into it: it is new, or somebody deleted the object that was there. */
-function isBlank({ history, inventory, observedGeneration }: InstallationStatus): boolean {
-  return history.length === 0 && inventory.length === 0 && observedGeneration === 0;
+function isBlank({ history, inventory, observedGeneration, underWay }: InstallationStatus): boolean {
+  return underWay === undefined && history.length === 0 && inventory.length === 0 && observedGeneration === 0;
 }
 
 /**
