@@ -121,6 +121,20 @@ it.each([
   },
 );
 
+it('says how to uninstall without any hook where a rule of the cluster refuses one', async () => {
+  await endLost(world.context, await inFirstHooks(), world.signal);
+  world.allow('uninstall');
+  const operation = { ...want.operation, id: id.replaceAll('2', '3') };
+  await world.context.journal.create({ ...want, generation: 3, operation }, undefined);
+  world.server.intercept = ({ method, path }) =>
+    method === 'PATCH' && path.includes('configmaps/saves')
+      ? status(403, 'Forbidden', 'admission webhook "no" denied the request')
+      : undefined;
+  await world.runAll();
+  const message = expect.stringMatching(/rules do not allow ConfigMap\/saves.*delete secret render-shop-g1$/);
+  expect(world.sent.at(-1)).toMatchObject({ state: 'failed', reason: 'apply-refused', message });
+});
+
 it('writes no end of what another agent carries on with, though it was told to stop', async () => {
   const record = await inFirstHooks();
   atFirst((path) => path.includes('installations/shop'), { record });

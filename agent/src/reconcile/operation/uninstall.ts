@@ -163,17 +163,28 @@ async function endFailed(run: Run, failure: Failure, isAsItRan: boolean): Promis
 }
 
 /** What a person can do about hooks of an uninstall that fail, also where they never can end well. */
-function waysOn({ installation: { name, status }, context, record }: Run, reason: Failure['reason']): string[] {
+function waysOn(run: Run, reason: Failure['reason']): string[] {
+  const { name } = run.installation;
   if (reason === 'lost-track') return [`Uninstall it again, then without any hook: steward uninstall ${name}`];
   if (reason !== 'hook-failed' && reason !== 'hook-lost') return [];
-  const [secret] = status.history[0]?.renderRef.split(' ') ?? [];
   // A push after the removal would first make the whole service again.
   const again =
-    record.status.phase === 'pre-hooks'
+    run.record.status.phase === 'pre-hooks'
       ? `Give it what it lacks (of a service that is stopped: steward start ${name}), or push a version whose hook can end well, and uninstall again`
       : `Give it what it lacks and uninstall again: steward uninstall ${name}`;
-  const without = `To uninstall without any hook, delete its stored set first: kubectl --namespace ${context.config.namespace} delete secret ${secret}`;
-  return secret === undefined ? [] : [again, without];
+  return [again, ...withoutHooks(run)];
+}
+
+function withoutHooks({ installation: { status }, context }: Run): string[] {
+  const [secret] = status.history[0]?.renderRef.split(' ') ?? [];
+  const how = `kubectl --namespace ${context.config.namespace} delete secret ${secret}`;
+  return secret === undefined ? [] : [`To uninstall without any hook, delete its stored set first: ${how}`];
+}
+
+/** What the cluster does not let a hook make it may never. */
+function hookRefused(run: Run, { reason, message }: Failure): Outcome<never> {
+  const isForGood = reason === 'apply-refused' || reason === 'kind-not-permitted';
+  return failed(reason, isForGood ? sentences(message, ...withoutHooks(run)) : message);
 }
 
 async function runHooksAt(
@@ -215,7 +226,8 @@ async function prepare(run: Run, set: ReleaseSet | undefined): Promise<Outcome<P
     if (!removal.ok) return removal;
     await writeOthers(run, removal.value.others);
     const hooks = set ? await planHooks(run, set) : done([]);
-    return hooks.ok ? done({ plan: removal.value, told: describe(run, removal.value, hooks.value) }) : hooks;
+    if (!hooks.ok) return hookRefused(run, hooks.failure);
+    return done({ plan: removal.value, told: describe(run, removal.value, hooks.value) });
   };
   const planned = await run.span('plan', replan);
   return planned.ok ? run.span('approve', () => obtainConsent(run, planned.value, replan)) : planned;
