@@ -277,3 +277,10 @@ it.each([
     expect(world.watched).toEqual([]);
   },
 );
+
+it('tells of a first install whose Installation may not be made', async () => {
+  const record = await world.context.journal.create(desired, undefined);
+  await endGivenUp(world.context, record, { error: 'admission says no', signal: world.signal });
+  const message = expect.stringContaining('admission says no');
+  expect(world.sent.at(-1)).toMatchObject({ state: 'failed', reason: 'internal', message });
+});

@@ -85,8 +85,11 @@ export class InstallationQueue {
     const interruption = new Interruption('cancelled', { reason: 'cancelled', message });
     const isBusy = this.#busy?.spec.id === record.spec.id;
     if (!isBusy && record.status.state !== 'running') return this.#endAside(record, interruption);
-    if (isBusy && this.#interrupt(record, interruption)) return;
-    if (ifUnderWay === undefined || !this.#halt(record, new Halt(ifUnderWay, requestedBy)))
+    const halt = ifUnderWay && new Halt(ifUnderWay, requestedBy);
+    const isTaken = isBusy && this.#interrupt(record, interruption);
+    // An earlier life of the agent may have begun it, which is only seen later.
+    if (isTaken && halt) this.#orders.halt(record, halt);
+    if (!isTaken && !(halt && this.#halt(record, halt)))
       this.#context.log.info('too late to cancel', { operation: record.spec.id, state: record.status.state });
   }
 
@@ -280,7 +283,7 @@ export class InstallationQueue {
       return true;
     } catch (error) {
       if (run.isPaused && !this.#signal.aborted) return false;
-      if (!run.interruption || this.#signal.aborted) throw error;
+      if (!run.interruption || this.#signal.aborted || error instanceof FencedError) throw error;
       await this.#end(record, run.interruption);
       return true;
     } finally {

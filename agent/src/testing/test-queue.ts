@@ -84,6 +84,14 @@ export class TestQueue {
     return this.server.object(`${CUSTOM_RESOURCES}/installations/shop`)?.['status'];
   }
 
+  /** As one that was just made, or that a backup brought. */
+  putBlank(): void {
+    const path = `${CUSTOM_RESOURCES}/installations/shop`;
+    const spec = { id: FIRST_PUSH.installationId, service: FIRST_PUSH.service, namespace: FIRST_PUSH.namespace };
+    const metadata = { name: 'shop', namespace: 'ns' };
+    this.server.put(path, { apiVersion: 'steward.dev/v1alpha1', kind: 'Installation', metadata, spec });
+  }
+
   deleteInstallation(): void {
     this.server.delete(`${CUSTOM_RESOURCES}/installations/shop`);
   }
@@ -102,16 +110,20 @@ export class TestQueue {
   }
 
   /** An operation that an earlier life of the agent was in the midst of. */
-  async underWay(
-    want = FIRST_PUSH,
-    phase: OperationPhase = 'apply',
-    hooks: ChartHook[] = [],
-  ): Promise<OperationRecord> {
+  async underWay(want = FIRST_PUSH, phase?: OperationPhase, hooks?: ChartHook[]): Promise<OperationRecord> {
+    await this.context.installations.accept(want);
+    const record = await this.context.journal.create(want, undefined);
+    await this.begin(record, phase, hooks);
+    return record;
+  }
+
+  /** As an earlier life of the agent has begun it. */
+  async begin(record: OperationRecord, phase: OperationPhase = 'apply', hooks: ChartHook[] = []): Promise<void> {
     const { context } = this;
     const meta: SetMeta = {
       service: 'web',
       version: '1.0.0',
-      releaseDigest: want.release.digest,
+      releaseDigest: record.spec.desired.release.digest,
       parametersDigest: 'p',
       signedBy: 'k',
       counter: 1,
@@ -121,13 +133,10 @@ export class TestQueue {
     };
     const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'shop' } };
     context.renders.load = async () => ({ meta, objects: [object], hooks });
-    await context.installations.accept(want);
-    const record = await context.journal.create(want, undefined);
     for (const state of ['accepted', 'running'] as const)
       await context.journal.move(record, { state, phase, message: state, also: { renderRef: RENDER_REF } });
-    const { id: operation } = want.operation;
-    await context.installations.write('shop', { underWay: { operation, generation: want.generation } });
-    return record;
+    const { id: operation, generation } = record.spec;
+    await context.installations.write('shop', { underWay: { operation, generation } });
   }
 
   /** Notes this hook as begun, and ends it as an earlier life of the agent that was told to stop, and was killed then. */

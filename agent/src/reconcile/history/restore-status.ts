@@ -82,7 +82,9 @@ export async function settleRestored(context: ReconcileContext, name: string, si
   if (known.generation > 0) await renewUids(context, known, signal);
   else {
     const generation = journal.highestGeneration(known.id);
-    const { status } = await readOrRestore(context, name, { before: generation + 1, signal });
+    const record = journal.unfinished(name).find(({ status: { state } }) => state === 'running');
+    const before = record?.spec.generation ?? generation + 1;
+    const { status } = await readOrRestore(context, name, { before, ...(record && { record }), signal });
     if (status.observedGeneration > 0) {
       await installations.write(name, { generation });
       monitors.watch(known, status.watched);
@@ -129,18 +131,27 @@ async function restoreStatus(
     // Of one that was refused, when a kill came before it was removed.
     return stored && !unneeded.includes(stored.reference) ? { generation, ...stored } : undefined;
   });
-  const stored = found.filter((one) => one !== undefined).slice(0, MAX_HISTORY);
-  const begun = await loadBegun(context, record);
+  const goal = record?.status.wayBack?.good;
+  const stored = await withGoal(
+    context,
+    found.filter((one) => one !== undefined),
+    goal,
+  );
+  const { state, renderRef } = record?.status ?? {};
+  const begun = state === 'running' && renderRef !== undefined ? await loadKept(context, renderRef) : undefined;
   const sets = [...(begun ? [begun] : []), ...stored.map(({ set }) => set)];
   const applied = sets.slice(0, begun ? 2 : 1);
   const [newest] = sets;
   if (!newest) return undefined;
-  context.log.warn('an Installation was put together again from its stored sets', { installation: name });
   const { metrics } = newest.meta;
+  const inventory = await liveInventory(context, { installation: name, namespace, applied, sets, signal });
+  // A first install that was killed before it has made anything is blank, too.
+  if (stored.length + inventory.length > 0)
+    context.log.warn('an Installation was put together again from its stored sets', { installation: name });
   return {
-    ...statusOfGood(stored, context.now().toISOString(), record?.status.wayBack?.good),
+    ...statusOfGood(stored, context.now().toISOString(), goal),
     ...begunPoint(record, begun),
-    inventory: await liveInventory(context, { installation: name, namespace, applied, sets, signal }),
+    inventory,
     claimMakers: mergedMakers(
       [],
       sets.flatMap(({ objects }) => makersIn(objects)),
@@ -150,12 +161,22 @@ async function restoreStatus(
   };
 }
 
-/** The set of what has begun to change the cluster; undefined where there is none, or it is lost. */
-async function loadBegun({ renders }: ReconcileContext, record?: OperationRecord): Promise<ReleaseSet | undefined> {
-  const { state, renderRef } = record?.status ?? {};
-  if (state !== 'running' || renderRef === undefined) return undefined;
+/** What is being gone back to is the newest; it may be further back than is looked. */
+async function withGoal(
+  context: ReconcileContext,
+  stored: readonly Stored[],
+  goal: HistoryEntry | undefined,
+): Promise<Stored[]> {
+  const isFound = !goal || stored.some(({ reference }) => reference === goal.renderRef);
+  const set = isFound ? undefined : await loadKept(context, goal.renderRef);
+  const first = goal && set ? [{ generation: goal.generation, reference: goal.renderRef, set }] : [];
+  return [...first, ...stored].slice(0, MAX_HISTORY);
+}
+
+/** Undefined where it is lost. */
+async function loadKept({ renders }: ReconcileContext, reference: string): Promise<ReleaseSet | undefined> {
   try {
-    return await renders.load(renderRef);
+    return await renders.load(reference);
   } catch (error) {
     if (error instanceof LostSetError) return undefined;
     throw error;

@@ -8,12 +8,14 @@ import { FIRST_PUSH } from '../../testing/desired-state.ts';
 import { RENDER_REF, TestQueue } from '../../testing/test-queue.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
 import { readOrRestore } from './restore-status.ts';
+import { settle } from './settle.ts';
 
 const { namespace } = FIRST_PUSH;
 const UPGRADE = { ...FIRST_PUSH, generation: 3, operation: { ...FIRST_PUSH.operation, kind: 'upgrade' } } as const;
 /** Of generation 1; what is under way has the other one. */
 const OLD_REF = RENDER_REF.replace('-g1', '-older');
 const at = '2026-01-01T00:00:00Z';
+const FAR = '2100-01-01T00:00:00Z';
 const good: HistoryEntry = {
   generation: 2,
   version: '0.9.0',
@@ -97,9 +99,8 @@ it('knows of what has not begun to change anything no more than the sets before 
 
 it('goes back to a generation that only changed how it runs, as that ran, and takes away what came since', async () => {
   const record = await world.underWay(UPGRADE, 'roll-back');
-  const deadlineAt = '2100-01-01T00:00:00Z';
   await world.context.journal.note(record, {
-    wayBack: { reason: 'rollout-deadline', message: 'not ready', generation: 2, good, deadlineAt },
+    wayBack: { reason: 'rollout-deadline', message: 'not ready', generation: 2, good, deadlineAt: FAR },
   });
   await deleted(record, ['shop']);
   const view = new NamespaceView({ ...world.context, namespace, onChange: () => {} });
@@ -111,4 +112,26 @@ it('goes back to a generation that only changed how it runs, as that ran, and ta
   expect(world.sent.at(-1)).toMatchObject({ state: 'rolled-back' });
   expect(world.installation).toMatchObject({ state: 'rolled-back', observedGeneration: 2, history: [good] });
   expect(world.server.object(pathOf('worker'))).toBeUndefined();
+});
+
+it('finds what it goes back to also where its set is further back than is looked', async () => {
+  const want = { ...UPGRADE, generation: 47 };
+  const record = await world.underWay(want, 'roll-back');
+  const wayBack = { reason: 'rollout-deadline', message: 'not ready', generation: 46, deadlineAt: FAR } as const;
+  await world.context.journal.note(record, { wayBack: { ...wayBack, good: { ...good, generation: 46 } } });
+  await deleted(record, ['shop', 'cache']);
+  const status = await restored(record);
+  expect(status).toMatchObject({ history: [{ generation: 46, runState: { stopped: true } }], observedGeneration: 46 });
+  expect(names(status)).toEqual(['shop', 'worker', 'cache']);
+});
+
+it('takes what is under way for no good generation where a backup, or a kill, left the object blank', async () => {
+  const record = await world.underWay(UPGRADE, 'roll-out');
+  await deleted(record, ['shop', 'cache']);
+  world.putBlank();
+  await world.context.installations.load();
+  await settle(world.context, 'shop', world.signal);
+  const { status } = await world.context.installations.read('shop');
+  expect(status).toMatchObject({ history: [{ generation: 1 }], observedGeneration: 1 });
+  expect(names(status)).toEqual(['shop', 'worker', 'cache']);
 });

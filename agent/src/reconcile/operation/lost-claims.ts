@@ -28,7 +28,8 @@ export async function keepClaims(
   const stopped = withRunState(set.objects, { ...AS_RELEASED, stopped: true });
   const names = new Set(stopped.filter((object) => !endsPods(object)).map(nameOf));
   const found = planned.value.lost.find(
-    ({ claim, users }) => users.every((user) => names.has(nameOf(user))) && isSince(claim, startedAt),
+    ({ claim, users }) =>
+      users.length > 0 && users.every((user) => names.has(nameOf(user))) && isSince(claim, startedAt),
   );
   if (!found || (startedAt !== undefined && !(await hasRemovedNothing(run)))) return planned;
   const { name } = run.installation;

@@ -34,7 +34,7 @@ export interface Removal {
   lost: LostClaim[];
 }
 
-/** One that somebody is deleting and nobody agreed to lose: it goes when pods of these end, which go. */
+/** One that somebody is deleting and nobody agreed to lose: it goes when pods of these end, which go, or of something else. */
 export interface LostClaim {
   claim: KubeObject;
   isOwn: boolean;
@@ -155,7 +155,8 @@ function findLost({ record }: Run, goes: readonly KubeObject[], { own, others, s
   const claims = record.spec.desired.deleteVolumes ? others : [...own, ...others];
   return claims.filter(isGoing).flatMap((claim) => {
     const users = ending.filter((live) => goingAmong([claim], [live]));
-    return users.length > 0 ? [{ claim, isOwn: own.includes(claim), users }] : [];
+    const isOwn = own.includes(claim);
+    return isOwn || users.length > 0 ? [{ claim, isOwn, users }] : [];
   });
 }
 
@@ -275,8 +276,8 @@ async function whyNotGone(run: Run, left: readonly InventoryEntry[]): Promise<st
   if (!held) return 'a finalizer may hold it up';
   const claim = held.metadata.name;
   const look = `kubectl --namespace ${namespace} describe persistentvolumeclaim ${claim}`;
-  const words = `a pod that uses ${claim} holds it, also one that has ended: "Used By" of ${look} names it. Uninstall again when that pod is gone`;
+  const words = `a pod that uses ${claim} holds it, also one that has ended: "Used By" of ${look} names it. When that pod is gone it goes, with what is in it: uninstall again then`;
   return run.record.spec.desired.deleteVolumes
-    ? `${words}, or leave the volumes: steward uninstall ${name} without --delete-volumes`
+    ? `${words}, or without waiting for it: steward uninstall ${name}, without --delete-volumes`
     : words;
 }

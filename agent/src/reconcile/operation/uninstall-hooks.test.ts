@@ -208,8 +208,20 @@ it.each([
   },
 );
 
-it('is done where its set is lost when the hook after the removal had done its work', async () => {
+it.each([
+  ['is not done where another may be still to come', 'post-hooks', { state: 'failed', reason: 'lost-track' }],
+  ['is done where all of them were', 'roll-out', { state: 'succeeded' }],
+] as const)('whose set is lost when a hook after the removal had done its work %s', async (_, phase, end) => {
+  const record = await inHooks('post-delete', { state: 'succeeded' });
+  await world.context.journal.move(record, { state: 'running', phase, message: phase });
+  loseSet();
+  await world.runAll();
+  expect(world.sent.at(-1)).toMatchObject(end);
+});
+
+it('is done where its end is written, and its set gone with that', async () => {
   await inHooks('post-delete', { state: 'succeeded' });
+  await world.context.installations.write('shop', { state: 'removed', observedGeneration: 2, history: [] });
   loseSet();
   await world.runAll();
   expect(world.sent.at(-1)).toMatchObject({ state: 'succeeded' });

@@ -83,6 +83,8 @@ interface Given {
   owner?: Kind;
   /** By its annotation. */
   stays?: Kind;
+  /** Somebody has deleted it before. */
+  isGoing?: Kind;
 }
 
 /**
@@ -93,7 +95,7 @@ interface Given {
 async function endOf(
   fates: Partial<Record<Kind, 'goes' | 'goes late' | 'hangs' | 'is refused' | 'is hidden'>>,
   made: readonly Kind[] = [],
-  { deleteVolumes = false, waves = {}, ofHook, isAfter = false, owner, stays }: Given = {},
+  { deleteVolumes = false, waves = {}, ofHook, isAfter = false, owner, stays, isGoing }: Given = {},
 ): Promise<{
   ends: unknown[];
   notes: unknown[];
@@ -124,7 +126,7 @@ async function endOf(
         ]
       : [];
   const inventory: InventoryEntry[] = Object.keys(fates).map((kind) => entryOf(kind as Kind));
-  const deleted = new Set<string>();
+  const deleted = new Set<string>(isGoing && [isGoing]);
   const going = (kind: string) => (deleted.has(kind) ? { deletionTimestamp: new Date(nowMs).toISOString() } : {});
   let looks = 0;
   const isThere = (kind: string): boolean =>
@@ -295,9 +297,14 @@ it.each([
     of: 'a claim',
     fates: { PersistentVolumeClaim: 'hangs' },
     given: { deleteVolumes: true },
-    more: 'leave the volumes',
+    more: 'without waiting for it',
   },
-  { of: 'what owns one', fates: { StatefulSet: 'hangs' }, given: { owner: 'StatefulSet' }, more: 'Uninstall again' },
+  {
+    of: 'what owns one',
+    fates: { StatefulSet: 'hangs' },
+    given: { owner: 'StatefulSet' },
+    more: 'uninstall again then',
+  },
 ] as const)('says who knows what holds it up, where that is a pod: $of', async ({ fates, given, more }) => {
   const { ends } = await endOf(fates, [], given);
   const look = 'describe persistentvolumeclaim a names it';
@@ -309,5 +316,12 @@ it('keeps the claims of what stays, also when volumes are to go', async () => {
   const { ends, deleted } = await endOf(fates, [], { deleteVolumes: true, stays: 'StatefulSet' });
   expect([...deleted]).toEqual(['ConfigMap']);
   const message = expect.stringMatching(/delete persistentvolumeclaim a[^]*delete statefulset a/);
+  expect(ends).toMatchObject([{ state: 'succeeded', message }]);
+});
+
+it('names a claim that somebody is deleting though nothing that goes uses it', async () => {
+  const fates = { PersistentVolumeClaim: 'hangs', Ingress: 'goes' } as const;
+  const { ends } = await endOf(fates, [], { isGoing: 'PersistentVolumeClaim' });
+  const message = expect.stringContaining('A claim that somebody is deleting goes');
   expect(ends).toMatchObject([{ state: 'succeeded', message }]);
 });

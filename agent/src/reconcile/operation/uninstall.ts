@@ -94,6 +94,7 @@ async function abandonLost(run: Run): Promise<Outcome<never>> {
 
 /** What was applied and what holds its claims, the hooks after it, and then what hooks made. @returns what stays */
 async function carryOut(run: Run, set: ReleaseSet | undefined): Promise<Outcome<Removal>> {
+  const isCutShort = !set && inLastHooks(run);
   const removal = await keepClaims(run, await planAgreed(run), set);
   if (!removal.ok) return removal;
   const { value: agreed } = removal;
@@ -111,12 +112,19 @@ async function carryOut(run: Run, set: ReleaseSet | undefined): Promise<Outcome<
   // Of a service of which nothing runs by itself, too: what its first hooks need is gone.
   if (!hasBegunToGo(run) && !(await hasRemovedNothing(run))) await noteRemoval(run);
   const after = momentsOf(run)?.after;
-  const isCutShort = run.record.status.hooks?.some(({ event, state }) => event === after && state !== 'succeeded');
-  const ended = !set && isCutShort ? await abandonLost(run) : await runHooksAt(run, set, after, 'post-hooks');
+  const ended = isCutShort ? await abandonLost(run) : await runHooksAt(run, set, after, 'post-hooks');
   if (!ended.ok) return ended;
   return run.installation.status.inventory.some(({ hook }) => hook !== undefined)
     ? removeMade(run, agreed)
     : done(agreed);
+}
+
+/** Of one that is not all done: the hooks after the removal were begun, and which of them is still to come only their set tells. */
+function inLastHooks(run: Run): boolean {
+  const { phase, hooks = [] } = run.record.status;
+  const after = momentsOf(run)?.after;
+  const isOpen = hooks.some(({ event, state }) => event === after && state !== 'succeeded');
+  return run.installation.status.history.length > 0 && (phase === 'post-hooks' || isOpen);
 }
 
 /** What a hook has run that would hold a claim up; but for the hooks after, which an earlier life may have begun. */

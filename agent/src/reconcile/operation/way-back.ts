@@ -65,7 +65,8 @@ export async function endWithoutSet(run: Run, failure: Failure): Promise<void> {
 /** Puts the stored set of the good generation back and waits for it. Safe to begin again. */
 export async function goBack(run: Run): Promise<void> {
   const { wayBack } = run.record.status;
-  const good = run.installation.status.history.find(({ generation }) => generation === wayBack?.generation);
+  const { history } = run.installation.status;
+  const good = wayBack?.good ?? history.find(({ generation }) => generation === wayBack?.generation);
   if (!wayBack || !good) throw new Error(`${run.record.name} is on its way back to a generation that is not kept`);
   const outcome = await run.span('roll-back', () => putBackOnceGranted(run, good));
   const why = { reason: wayBack.reason, message: wayBack.message };

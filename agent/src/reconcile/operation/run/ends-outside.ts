@@ -63,7 +63,10 @@ export async function endGivenUp(
 ): Promise<void> {
   const why = error instanceof Error ? error.message : String(error);
   const message = `the agent met an error that it did not expect, several times: ${why}`;
-  const { renderRef } = record.status;
+  const { state, renderRef } = record.status;
+  // Its object could not be made at all.
+  if (state !== 'running' && !context.installations.byName(record.spec.installation))
+    return context.journal.move(record, { phase: 'done', ...GIVEN_UP, message });
   const installation = await installationOf(context, record, signal);
   await endHooksOf(context, installation, { operation: record.spec.id, signal });
   const left = leftBy(record, installation);
@@ -72,6 +75,8 @@ export async function endGivenUp(
   if (left === 'uncertain') watchAgain(context, installation);
   await removeSets(context, unneeded);
 }
+
+const GIVEN_UP = { state: 'failed', reason: 'internal' } as const;
 
 function givenUpPatch(left: Left, message: string): StatusPatch {
   if (left === 'good') return {};
@@ -82,7 +87,7 @@ function givenUpPatch(left: Left, message: string): StatusPatch {
 function givenUpEnd(left: Left, message: string, { message: told = 'all of it is done' }: InstallationStatus): End {
   return left === 'good'
     ? { state: 'succeeded', message: sentences(told, `After that ${message}`) }
-    : { state: 'failed', reason: 'internal', message };
+    : { ...GIVEN_UP, message };
 }
 
 function leftBy({ spec, status: { state, phase } }: OperationRecord, { status }: InstallationRecord): Left {
