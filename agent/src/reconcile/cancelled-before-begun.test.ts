@@ -91,14 +91,17 @@ it.each([undefined, 'hold'] as const)(
   },
 );
 
-it('holds what turns out to have been begun by an earlier life of the agent, where that was said too', async () => {
-  vi.spyOn(world.context.journal, 'say').mockRejectedValueOnce(new FencedError('another agent'));
-  const record = await world.context.journal.create(FIRST_PUSH, undefined);
-  await world.context.installations.accept(FIRST_PUSH);
-  await world.runAll();
-  await world.queue.cancel(record, { operationId: id, requestedBy: 'b', ifUnderWay: 'hold' });
-  await world.begin(record);
-  await world.runAll();
-  const message = expect.stringContaining('cancelled by b while it was under way');
-  expect(world.sent.at(-1)).toMatchObject({ state: 'cancelled', message });
-});
+it.each(['after its first word was refused', 'before its turn'])(
+  'holds what turns out to have been begun by an earlier life of the agent, where that was said %s',
+  async (when) => {
+    vi.spyOn(world.context.journal, 'say').mockRejectedValueOnce(new FencedError('another agent'));
+    const record = await world.context.journal.create(FIRST_PUSH, undefined);
+    await world.context.installations.accept(FIRST_PUSH);
+    if (when !== 'before its turn') await world.runAll();
+    await cancel(record, 'hold').catch((error: unknown) => expect(error).toBeInstanceOf(FencedError));
+    await world.begin(record);
+    await world.runAll();
+    const message = expect.stringContaining('cancelled by b while it was under way');
+    expect(world.sent.at(-1)).toMatchObject({ state: 'cancelled', message });
+  },
+);

@@ -278,9 +278,12 @@ it.each([
   },
 );
 
-it('tells of a first install whose Installation may not be made', async () => {
+it('tells of what waits and whose Installation may not be made, and leaves no set that never ran', async () => {
   const record = await world.context.journal.create(desired, undefined);
+  await world.context.journal.note(record, { renderRef: RENDER_REF });
+  const remove = vi.spyOn(world.context.renders, 'remove').mockResolvedValue();
   await endGivenUp(world.context, record, { error: 'admission says no', signal: world.signal });
   const message = expect.stringContaining('admission says no');
   expect(world.sent.at(-1)).toMatchObject({ state: 'failed', reason: 'internal', message });
+  expect(remove).toHaveBeenCalledWith(RENDER_REF);
 });

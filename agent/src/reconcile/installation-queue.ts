@@ -83,13 +83,13 @@ export class InstallationQueue {
   async cancel(record: OperationRecord, { requestedBy, ifUnderWay }: CancelRequest): Promise<void> {
     const message = `cancelled by ${requestedBy} before it changed anything`;
     const interruption = new Interruption('cancelled', { reason: 'cancelled', message });
-    const isBusy = this.#busy?.spec.id === record.spec.id;
-    if (!isBusy && record.status.state !== 'running') return this.#endAside(record, interruption);
     const halt = ifUnderWay && new Halt(ifUnderWay, requestedBy);
-    const isTaken = isBusy && this.#interrupt(record, interruption);
+    const isBusy = this.#busy?.spec.id === record.spec.id;
     // An earlier life of the agent may have begun it, which is only seen later.
-    if (isTaken && halt) this.#orders.halt(record, halt);
-    if (!isTaken && !(halt && this.#halt(record, halt)))
+    if (halt && record.status.state !== 'running') this.#orders.halt(record, halt);
+    if (!isBusy && record.status.state !== 'running') return this.#endAside(record, interruption);
+    if (isBusy && this.#interrupt(record, interruption)) return;
+    if (halt === undefined || !this.#halt(record, halt))
       this.#context.log.info('too late to cancel', { operation: record.spec.id, state: record.status.state });
   }
 

@@ -136,7 +136,8 @@ export class TestQueue {
     for (const state of ['accepted', 'running'] as const)
       await context.journal.move(record, { state, phase, message: state, also: { renderRef: RENDER_REF } });
     const { id: operation, generation } = record.spec;
-    await context.installations.write('shop', { underWay: { operation, generation } });
+    const inventory = [{ group: '', version: 'v1', kind: 'ConfigMap', name: 'shop' }];
+    await context.installations.write('shop', { underWay: { operation, generation }, inventory });
   }
 
   /** Notes this hook as begun, and ends it as an earlier life of the agent that was told to stop, and was killed then. */

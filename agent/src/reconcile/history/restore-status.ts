@@ -10,6 +10,7 @@ import {
   type HistoryEntry,
   type InstallationRecord,
   type InstallationStatus,
+  type InventoryEntry,
 } from '../../operations/installation/installation-object.ts';
 import type { OperationRecord } from '../../operations/journal/operation-object.ts';
 import type { ReconcileContext } from '../context.ts';
@@ -79,12 +80,12 @@ export async function settleRestored(context: ReconcileContext, name: string, si
   const { installations, journal, monitors } = context;
   const known = installations.byName(name);
   if (!known || !isRestored(context, known)) return;
-  if (known.generation > 0) await renewUids(context, known, signal);
+  const generation = known.generation > 0 ? known.generation : journal.highestGeneration(known.id);
+  const record = journal.unfinished(name).find(({ status: { state } }) => state === 'running');
+  const before = record?.spec.generation ?? generation + 1;
+  const { status } = await readOrRestore(context, name, { before, ...(record && { record }), signal });
+  if (known.generation > 0) await renewUids(context, known, { inventory: status.inventory, signal });
   else {
-    const generation = journal.highestGeneration(known.id);
-    const record = journal.unfinished(name).find(({ status: { state } }) => state === 'running');
-    const before = record?.spec.generation ?? generation + 1;
-    const { status } = await readOrRestore(context, name, { before, ...(record && { record }), signal });
     if (status.observedGeneration > 0) {
       await installations.write(name, { generation });
       monitors.watch(known, status.watched);
@@ -95,10 +96,9 @@ export async function settleRestored(context: ReconcileContext, name: string, si
 
 async function renewUids(
   context: ReconcileContext,
-  { name, generation }: InstallationSummary,
-  signal: AbortSignal,
+  { name }: InstallationSummary,
+  { inventory: before, signal }: { inventory: InventoryEntry[]; signal: AbortSignal },
 ): Promise<void> {
-  const { inventory: before } = (await readOrRestore(context, name, { before: generation + 1, signal })).status;
   const inventory = await inParallel(before, WIDTH, async (entry) => {
     const { kind, namespace, name: own } = entry;
     const object = { apiVersion: apiVersionOf(entry), kind, metadata: { name: own, namespace } };
@@ -109,8 +109,8 @@ async function renewUids(
 }
 
 /** Nothing was ever written into it: it is new, or somebody deleted the object that was there. */
-function isBlank({ history, inventory, observedGeneration, underWay }: InstallationStatus): boolean {
-  return underWay === undefined && history.length === 0 && inventory.length === 0 && observedGeneration === 0;
+function isBlank({ history, inventory, observedGeneration }: InstallationStatus): boolean {
+  return history.length === 0 && inventory.length === 0 && observedGeneration === 0;
 }
 
 /**
@@ -201,7 +201,7 @@ function statusOfGood([newest, ...older]: readonly Stored[], at: string, goal: H
   });
   return {
     state: 'failed',
-    observedGeneration: newest.generation,
+    observedGeneration: history[0]?.generation ?? newest.generation,
     message: `Somebody deleted this object, or a backup brought it back without its status; it was put together again from stored sets, of which the newest is ${meta.version}. Push that version to be certain of what runs`,
     history,
     endpoints: endpointsOf(objects),

@@ -46,8 +46,10 @@ async function deleted(record: OperationRecord, older: readonly string[]): Promi
   const setOf = (names: readonly string[]): ReleaseSet => ({ meta, objects: names.map(object), hooks: [] });
   const [now, before] = [setOf(['shop', 'worker']), setOf(older)];
   context.renders.load = async (reference) => (reference === OLD_REF ? before : now);
-  context.renders.find = async (_, generation) =>
-    older.length > 0 && generation === 1 ? { reference: OLD_REF, set: before } : undefined;
+  context.renders.find = async (_, generation) => {
+    if (generation === record.spec.generation) return { reference: RENDER_REF, set: now };
+    return older.length > 0 && generation === 1 ? { reference: OLD_REF, set: before } : undefined;
+  };
   for (const name of ['shop', 'worker', ...older]) {
     const labels = { [INSTALLATION_LABEL]: 'shop' };
     server.put(pathOf(name), { ...object(name), metadata: { name, namespace, uid: `uid-${name}`, labels } });
@@ -125,13 +127,29 @@ it('finds what it goes back to also where its set is further back than is looked
   expect(names(status)).toEqual(['shop', 'worker', 'cache']);
 });
 
-it('takes what is under way for no good generation where a backup, or a kill, left the object blank', async () => {
-  const record = await world.underWay(UPGRADE, 'roll-out');
+it.each([0, 3])(
+  'takes what is under way for no good generation where a backup left the object blank, but for %s',
+  async (generation) => {
+    const record = await world.underWay(UPGRADE, 'roll-out');
+    await deleted(record, ['shop', 'cache']);
+    world.putBlank();
+    await world.context.installations.load();
+    if (generation > 0) await world.context.installations.write('shop', { generation });
+    vi.spyOn(world.context.journal, 'isRestored').mockReturnValue(true);
+    await settle(world.context, 'shop', world.signal);
+    const { status } = await world.context.installations.read('shop');
+    expect(status).toMatchObject({ history: [{ generation: 1 }], observedGeneration: 1 });
+    expect(names(status)).toEqual(['shop', 'worker', 'cache']);
+  },
+);
+
+it('knows what an uninstall is to remove, where somebody put the object back blank when that had begun', async () => {
+  const record = await world.underWay({ ...FIRST_PUSH, generation: 2 }, 'apply');
   await deleted(record, ['shop', 'cache']);
   world.putBlank();
   await world.context.installations.load();
-  await settle(world.context, 'shop', world.signal);
-  const { status } = await world.context.installations.read('shop');
-  expect(status).toMatchObject({ history: [{ generation: 1 }], observedGeneration: 1 });
-  expect(names(status)).toEqual(['shop', 'worker', 'cache']);
+  const { id: operation } = record.spec;
+  await world.context.installations.write('shop', { underWay: { operation, generation: 2 } });
+  const found = await readOrRestore(world.context, 'shop', { before: 2, signal: world.signal });
+  expect(names(found.status)).toEqual(['shop', 'cache']);
 });

@@ -128,7 +128,7 @@ async function endOf({ parts, claim: name = 'data-a-0', ...more }: Case): Promis
 
 const isKept = 'PersistentVolumeClaim/data.* is being deleted.* steward stop shop; and uninstall again';
 const instead = '\\. If nobody needs what is in its volumes: steward uninstall shop --delete-volumes';
-const goes = 'A claim that somebody is deleting goes, .*: PersistentVolumeClaim/data';
+const goes = 'A claim that is being deleted goes, .*: PersistentVolumeClaim/data';
 
 it.each([
   { of: 'that its StatefulSet made', parts: [set], end: isKept + instead },
@@ -171,7 +171,7 @@ it.each([
   { of: 'it goes with its volumes', parts: [set], deleteVolumes: true },
 ])('goes on and does not say that such a claim stays: $of', async (row) => {
   expect(await endOf(row)).toMatch(
-    /leaves none\. Volumes (stay|and what is in them are removed)\.( A claim that somebody is deleting goes.*| What is in .*)? \[/,
+    /leaves none\. Volumes (stay|and what is in them are removed)\.( A claim that is being deleted goes.*| What is in .*)? \[/,
   );
 });
 

@@ -45,7 +45,7 @@ function isSince({ metadata: { deletionTimestamp = '' } }: KubeObject, startedAt
 
 /** For people: which claims, and what else is kept, go though the agent does not delete them. */
 export function tellLost({ lost, follows }: Pick<Removal, 'lost' | 'follows'>): string[] {
-  const going = 'A claim that somebody is deleting goes, with what is in it, when the pods that use it end';
+  const going = 'A claim that is being deleted goes, with what is in it, when nothing uses it any more';
   const owned = 'Kubernetes deletes what belongs to something that goes, with what is in it';
   const claims = lost.map(({ claim }) => claim);
   return [...named(going, claims), ...named(owned, follows)];

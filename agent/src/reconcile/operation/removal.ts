@@ -277,7 +277,7 @@ async function whyNotGone(run: Run, left: readonly InventoryEntry[]): Promise<st
   const claim = held.metadata.name;
   const look = `kubectl --namespace ${namespace} describe persistentvolumeclaim ${claim}`;
   const words = `a pod that uses ${claim} holds it, also one that has ended: "Used By" of ${look} names it. When that pod is gone it goes, with what is in it: uninstall again then`;
-  return run.record.spec.desired.deleteVolumes
+  return run.record.spec.desired.deleteVolumes && left.every(isClaimEntry)
     ? `${words}, or without waiting for it: steward uninstall ${name}, without --delete-volumes`
     : words;
 }

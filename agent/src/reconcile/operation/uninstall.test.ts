@@ -303,7 +303,13 @@ it.each([
     of: 'what owns one',
     fates: { StatefulSet: 'hangs' },
     given: { owner: 'StatefulSet' },
-    more: 'uninstall again then',
+    more: 'uninstall again then$',
+  },
+  {
+    of: 'what owns one that is to go',
+    fates: { StatefulSet: 'hangs' },
+    given: { owner: 'StatefulSet', deleteVolumes: true },
+    more: 'uninstall again then$',
   },
 ] as const)('says who knows what holds it up, where that is a pod: $of', async ({ fates, given, more }) => {
   const { ends } = await endOf(fates, [], given);
@@ -322,6 +328,6 @@ it('keeps the claims of what stays, also when volumes are to go', async () => {
 it('names a claim that somebody is deleting though nothing that goes uses it', async () => {
   const fates = { PersistentVolumeClaim: 'hangs', Ingress: 'goes' } as const;
   const { ends } = await endOf(fates, [], { isGoing: 'PersistentVolumeClaim' });
-  const message = expect.stringContaining('A claim that somebody is deleting goes');
+  const message = expect.stringContaining('A claim that is being deleted goes');
   expect(ends).toMatchObject([{ state: 'succeeded', message }]);
 });

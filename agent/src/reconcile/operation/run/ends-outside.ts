@@ -64,9 +64,11 @@ export async function endGivenUp(
   const why = error instanceof Error ? error.message : String(error);
   const message = `the agent met an error that it did not expect, several times: ${why}`;
   const { state, renderRef } = record.status;
-  // Its object could not be made at all.
-  if (state !== 'running' && !context.installations.byName(record.spec.installation))
+  // The Installation could not be made: there is nothing to write the end into.
+  if (state !== 'running' && !context.installations.byName(record.spec.installation)) {
+    await removeSets(context, unneededSets([renderRef], []));
     return context.journal.move(record, { phase: 'done', ...GIVEN_UP, message });
+  }
   const installation = await installationOf(context, record, signal);
   await endHooksOf(context, installation, { operation: record.spec.id, signal });
   const left = leftBy(record, installation);
