@@ -20,7 +20,7 @@ import { checkRemedy } from './prepare/check-remedy.ts';
 import { loadDecision, obtainConsent, type Planned } from './prepare/consent.ts';
 import { endUnagreed } from './agreed-plan.ts';
 import { describePlan } from './prepare/describe-plan.ts';
-import { endBeforeChange, endWell, hasEndedWell, refuse } from './run/ends.ts';
+import { endBeforeChange, endWell, hasEndedWell, endRefused } from './run/ends.ts';
 import { momentsOf } from '../hooks/hook-moments.ts';
 import { hooksAt } from '../hooks/hook-object.ts';
 import { planHooks } from '../hooks/plan-hooks.ts';
@@ -53,7 +53,7 @@ export async function deploy(run: Run): Promise<void> {
   if (hasEndedWell(run.installation.status, run.record.spec.generation)) return endWell(run, []);
   const isUnderWay = run.record.status.state === 'running';
   const prepared = isUnderWay ? await resume(run) : await prepare(run);
-  if (!prepared.ok) return isUnderWay ? endWithoutSet(run, prepared.failure) : refuse(run, prepared.failure);
+  if (!prepared.ok) return isUnderWay ? endWithoutSet(run, prepared.failure) : endRefused(run, prepared.failure);
   // From its last good look on it is too late to stop it, also in the next try where an error comes between.
   run.isWhole ||= await becomesWhole(run, prepared.value);
   if (run.isWhole) await finish(run, prepared.value.set);

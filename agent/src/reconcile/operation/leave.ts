@@ -10,7 +10,7 @@ import { toldPlan } from '../plan/told-plan.ts';
 import { loadLastGood } from './last-good.ts';
 import { loadDecision, obtainConsent, type Planned } from './prepare/consent.ts';
 import { awaitRights, findMissingRights } from './prepare/rights.ts';
-import { endRemoved, endUnfinished, hasEndedWell, refuse } from './run/ends.ts';
+import { endRemoved, endUnfinished, hasEndedWell, endRefused } from './run/ends.ts';
 import { deadlineOf } from './run/deadline.ts';
 import type { Run } from './run/run.ts';
 
@@ -24,7 +24,7 @@ const WIDTH = 4;
 export async function leave(run: Run): Promise<void> {
   if (run.record.status.state !== 'running') {
     const agreed = await prepare(run);
-    if (!agreed.ok) return refuse(run, agreed.failure);
+    if (!agreed.ok) return endRefused(run, agreed.failure);
     const message = `letting go of ${countOf(run.installation.status.inventory)}`;
     await run.begin({ phase: 'apply', message, told: agreed.value.told, reach: [], lastsMs: DEADLINE_MS });
   }

@@ -16,7 +16,7 @@ import { sentences } from '../../sentences.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
 import { rememberMakers } from '../volumes/load-claims.ts';
 import { loadDecision, obtainConsent, type Planned } from './prepare/consent.ts';
-import { endBeforeChange, endRemoved, endUnfinished, refuse } from './run/ends.ts';
+import { endBeforeChange, endRemoved, endUnfinished, endRefused } from './run/ends.ts';
 import { loadLastGood } from './last-good.ts';
 import { keepClaims, tellLost } from './lost-claims.ts';
 import { awaitRights } from './prepare/rights.ts';
@@ -36,7 +36,7 @@ export async function uninstall(run: Run): Promise<void> {
   const set = await loadSet(run);
   if (run.record.status.state !== 'running') {
     const agreed = await prepare(run, set);
-    if (!agreed.ok) return refuse(run, agreed.failure);
+    if (!agreed.ok) return endRefused(run, agreed.failure);
     await rememberMakers(run, agreed.value.plan.makers);
     await begin(run, set, agreed.value);
   }

@@ -46,7 +46,7 @@ export async function endWell(run: Run, more: readonly string[]): Promise<void> 
 const DENIALS: ReadonlySet<string> = new Set(['denied-by-policy', 'frozen', 'approval-rejected']);
 
 /** Nothing was written: what ran before runs on. */
-export async function refuse(run: Run, failure: Failure): Promise<void> {
+export async function endRefused(run: Run, failure: Failure): Promise<void> {
   const { history, inventory } = run.installation.status;
   const isFirst = history.length === 0 && inventory.length === 0;
   const state = DENIALS.has(failure.reason) ? 'denied' : 'failed';
