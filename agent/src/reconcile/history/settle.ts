@@ -2,8 +2,7 @@ import type { InstallationSummary } from '../../operations/installation/installa
 import type { ReconcileContext } from '../context.ts';
 import { endHooksOf } from '../hooks/abandon-hooks.ts';
 import { UNCERTAIN } from '../operation/run/ends.ts';
-import { whatIsLeft, writeEnd } from '../operation/run/ends-outside.ts';
-import { lostEnd } from '../operation/run/interruption.ts';
+import { lostEnd, whatIsLeft, writeEnd } from '../operation/run/ends-outside.ts';
 import { removeSets } from './good-generations.ts';
 import { isRestored, readOrRestore, settleRestored } from './restore-status.ts';
 

@@ -33,7 +33,7 @@ export async function leave(run: Run): Promise<void> {
   run.context.monitors.end(run.installation.name);
   const given = await run.span('give-back', () => giveBack(run));
   if (!given.ok) return endUnfinished(run, given.failure);
-  const left = whatIsLeft(run, run.installation.status.inventory);
+  const left = whatRunsOn(run, run.installation.status.inventory);
   const message = [`${run.title} is done. ${left}`, ...whatIsNotGiven(run, given.value)].join('\n');
   await endRemoved(run, { stays: [], message: saidAtRemoval(run) ?? message });
 }
@@ -102,7 +102,7 @@ function whatIsNotGiven({ installation: { namespace } }: Run, entries: readonly 
 }
 
 /** The rights are the customer's to take back: the agent holds none to do that. */
-function whatIsLeft({ context, installation, helmRelease }: Run, inventory: readonly InventoryEntry[]): string {
+function whatRunsOn({ context, installation, helmRelease }: Run, inventory: readonly InventoryEntry[]): string {
   const { namespace } = installation;
   const grant = grantName(context.config.organization);
   return [

@@ -27,7 +27,7 @@ const decode = compile(
   }),
 );
 
-interface ScalersOptions {
+export interface ScalersOptions {
   kube: KubeClient;
   objects: readonly KubeObject[];
   deadlineMs: number;

@@ -8,7 +8,7 @@ import { readOrRestore } from '../../history/restore-status.ts';
 import { endHooksOf } from '../../hooks/abandon-hooks.ts';
 import { sentences } from '../../../sentences.ts';
 import { hasEndedWell, UNCERTAIN, type End } from './ends.ts';
-import { isBeforeRemoval, lostEnd, type Interruption, type Left } from './interruption.ts';
+import { isBeforeRemoval, type Interruption } from './interruption.ts';
 
 /*
  * Ends of operations that no run carries out: before it began, or when it could not be brought to an end of its own. As in ends.ts
@@ -17,6 +17,9 @@ import { isBeforeRemoval, lostEnd, type Interruption, type Left } from './interr
 
 /** What it waited for is worth telling at its end. */
 const WAITED_FOR: ReadonlySet<string> = new Set(['missing-rights', 'api-unavailable']);
+
+/** What there is where an operation ends that no run brings to its end: its good end, what was there before it, or neither for certain. */
+type Left = 'good' | 'as-before' | 'uncertain';
 
 /** Before it has changed anything. One that has ended meanwhile stays as it ended. */
 export async function endUnbegun(
@@ -53,6 +56,16 @@ export async function endLost(context: ReconcileContext, record: OperationRecord
   context.journal.lose(record, { ...lost, phase: 'done' });
   if (left === 'uncertain') watchAgain(context, installation);
   await removeSets(context, unneeded);
+}
+
+/** How an operation ends whose object is gone. */
+export function lostEnd(left: Left): End {
+  const what = 'somebody deleted its Operation object in the cluster or made it unreadable';
+  if (left === 'good') return { state: 'succeeded', message: `${what}, when all of it was done` };
+  if (left === 'as-before')
+    return { state: 'cancelled', reason: 'cancelled', message: `${what}, before it changed anything of the service` };
+  const message = `${what}, so what runs is not certain. Push a version again`;
+  return { state: 'failed', reason: 'lost-track', message };
 }
 
 /** An error that came again and again. What is written as good stays so, also where only its last word is what meets the error. */

@@ -1,7 +1,6 @@
 import type { DesiredState, IfUnderWay, OperationPhase, OperationState } from '@steward/shared';
 import type { Failure } from '../../outcome.ts';
 import { endKindOf } from '../../run-state/classes.ts';
-import type { End } from './ends.ts';
 
 /** Why an operation ends before it has changed anything. */
 export class Interruption extends Error {
@@ -53,17 +52,4 @@ export function isForGood(desired: DesiredState, phase: OperationPhase): boolean
 /** Whether only the hooks before an uninstall have begun: all runs as it did. */
 export function isBeforeRemoval(desired: DesiredState, phase: OperationPhase): boolean {
   return endKindOf(desired) === 'uninstall' && phase === 'pre-hooks';
-}
-
-/** What there is where an operation ends that no run brings to its end: its good end, what was there before it, or neither for certain. */
-export type Left = 'good' | 'as-before' | 'uncertain';
-
-/** How an operation ends whose object is gone. */
-export function lostEnd(left: Left): End {
-  const what = 'somebody deleted its Operation object in the cluster or made it unreadable';
-  if (left === 'good') return { state: 'succeeded', message: `${what}, when all of it was done` };
-  if (left === 'as-before')
-    return { state: 'cancelled', reason: 'cancelled', message: `${what}, before it changed anything of the service` };
-  const message = `${what}, so what runs is not certain. Push a version again`;
-  return { state: 'failed', reason: 'lost-track', message };
 }
