@@ -4,7 +4,7 @@ import type { InventoryEntry } from '../../operations/installation/installation-
 import { inventoryKey } from '../plan/inventory.ts';
 import { loadLastGood } from './last-good.ts';
 import type { Run } from './run/run.ts';
-import { planRemoval } from './removal.ts';
+import { planRemoval } from './removal/plan-removal.ts';
 import { uninstall } from './uninstall.ts';
 
 const entry = { group: 'a.example', version: 'v1', kind: 'Gadget', namespace: 'n', name: 'a' };

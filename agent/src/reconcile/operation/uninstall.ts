@@ -18,13 +18,13 @@ import { rememberMakers } from '../volumes/load-claims.ts';
 import { loadDecision, obtainConsent, type Planned } from './prepare/consent.ts';
 import { endBeforeChange, endRemoved, endUnfinished, endRefused } from './run/ends.ts';
 import { loadLastGood } from './last-good.ts';
-import { keepClaims, tellLost } from './lost-claims.ts';
+import { keepClaims, tellLost } from './removal/claims-in-deletion.ts';
 import { awaitRights } from './prepare/rights.ts';
-import { planRemoval, remove, withinAgreed, type Removal } from './removal.ts';
-import { isClaimEntry, type Going } from './removal-order.ts';
+import { planRemoval, remove, withinAgreed, type Removal } from './removal/plan-removal.ts';
+import { isClaimEntry, type Going } from './removal/removal-order.ts';
 import { deadlineOf } from './run/deadline.ts';
 import type { Run } from './run/run.ts';
-import { hasBegunToGo, hasRemovedNothing, noteRemoval, takeBackNote, wasWhole } from './what-went.ts';
+import { hasBegunToGo, hasRemovedNothing, noteRemoval, takeBackNote, wasWhole } from './removal/what-went.ts';
 
 /** Of the removal itself; hooks have the time of the release. */
 const REMOVAL_MS = 10 * 60_000;

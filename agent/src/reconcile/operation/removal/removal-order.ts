@@ -1,12 +1,12 @@
-import { WATCHED } from '../../collect/namespace-objects.ts';
-import { isClaimOf } from '../../collect/objects/storage.ts';
-import type { KubeObject } from '../../kube/client.ts';
-import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
-import { orderOf } from '../plan/kind-order.ts';
-import { makersIn } from '../volumes/claim-makers.ts';
-import { namedClaims } from '../volumes/going-claims.ts';
-import { ownersOf } from '../volumes/owned-claims.ts';
-import type { WhoseClaims } from '../volumes/whose-claims.ts';
+import { WATCHED } from '../../../collect/namespace-objects.ts';
+import { isClaimOf } from '../../../collect/objects/storage.ts';
+import type { KubeObject } from '../../../kube/client.ts';
+import type { InventoryEntry } from '../../../operations/installation/installation-object.ts';
+import { orderOf } from '../../plan/kind-order.ts';
+import { makersIn } from '../../volumes/claim-makers.ts';
+import { namedClaims } from '../../volumes/going-claims.ts';
+import { ownersOf } from '../../volumes/owned-claims.ts';
+import type { WhoseClaims } from '../../volumes/whose-claims.ts';
 
 /** With the wave that it is of: as it lives, since the inventory does not have it. */
 export interface Going {

@@ -1,14 +1,14 @@
 import { AS_RELEASED } from '@steward/shared';
-import type { KubeObject } from '../../kube/client.ts';
-import { nameOf } from '../../kube/object.ts';
-import { sentences } from '../../sentences.ts';
-import { failed, type Outcome } from '../outcome.ts';
-import { goingClaim } from '../plan/claims.ts';
-import type { ReleaseSet } from '../render/release-set.ts';
-import { withRunState } from '../run-state/with-run-state.ts';
-import { endsPods } from '../volumes/going-claims.ts';
-import type { Removal } from './removal.ts';
-import type { Run } from './run/run.ts';
+import type { KubeObject } from '../../../kube/client.ts';
+import { nameOf } from '../../../kube/object.ts';
+import { sentences } from '../../../sentences.ts';
+import { failed, type Outcome } from '../../outcome.ts';
+import { goingClaim } from '../../plan/claims.ts';
+import type { ReleaseSet } from '../../render/release-set.ts';
+import { withRunState } from '../../run-state/with-run-state.ts';
+import { endsPods } from '../../volumes/going-claims.ts';
+import type { Run } from '../run/run.ts';
+import type { Removal } from './plan-removal.ts';
 import { hasRemovedNothing, wasWhole } from './what-went.ts';
 
 const MAX_NAMED = 3;
