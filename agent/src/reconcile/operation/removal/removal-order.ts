@@ -7,6 +7,7 @@ import { makersIn } from '../../volumes/claim-makers.ts';
 import { namedClaims } from '../../volumes/going-claims.ts';
 import { ownersOf } from '../../volumes/owned-claims.ts';
 import type { WhoseClaims } from '../../volumes/whose-claims.ts';
+import type { LiveEntry } from './live-entries.ts';
 
 /** With the wave that it is of: as it lives, since the inventory does not have it. */
 export interface Going {
@@ -16,10 +17,7 @@ export interface Going {
   holds: boolean;
 }
 
-interface ToGo {
-  entry: InventoryEntry;
-  /** Null is what may not be looked at. */
-  live: KubeObject | null;
+interface ToGo extends LiveEntry {
   wave: number;
 }
 

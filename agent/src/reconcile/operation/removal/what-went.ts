@@ -2,7 +2,7 @@ import type { InventoryEntry } from '../../../operations/installation/installati
 import { inventoryKey, isOfService, reasonToKeep } from '../../plan/inventory.ts';
 import { agreedBy } from '../../plan/reach.ts';
 import type { Run } from '../run/run.ts';
-import { allLiveOn, livesOn, loadAll, loadOwn } from './plan-removal.ts';
+import { allLiveOn, livesOn, loadAll, loadOwn } from './live-entries.ts';
 
 /*
  * Of an uninstall that comes to nothing two things are to be known, and they are not the same.
