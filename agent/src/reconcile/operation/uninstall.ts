@@ -18,7 +18,7 @@ import { loadDecision, obtainConsent, type Planned } from './prepare/consent.ts'
 import { endBeforeChange, endRemoved, endUnfinished, endRefused } from './run/ends.ts';
 import { loadLastGood } from './last-good.ts';
 import { awaitRights } from './prepare/rights.ts';
-import { keepClaims, tellLost } from './removal/claims-in-deletion.ts';
+import { keepClaims, tellWhatGoesBeside } from './removal/claims-in-deletion.ts';
 import { describeRemoval, hookRefused, leftOver, waysOn } from './removal/describe-removal.ts';
 import { planRemoval, withinAgreed, type Removal } from './removal/plan-removal.ts';
 import type { Going } from './removal/removal-order.ts';
@@ -49,7 +49,7 @@ export async function uninstall(run: Run): Promise<void> {
   const { stays, others } = left.value;
   await writeOthers(run, others);
   const rest = leftOver(stays, run.installation.namespace, others.length > 0);
-  const message = sentences(`${run.title} is done`, ...tellLost(left.value), rest);
+  const message = sentences(`${run.title} is done`, ...tellWhatGoesBeside(left.value), rest);
   await endRemoved(run, { stays, message });
 }
 
@@ -72,7 +72,7 @@ function hooksMs({ meta }: ReleaseSet): number {
 async function beforeRemoval(run: Run, set: ReleaseSet | undefined): Promise<Outcome<void>> {
   if (run.record.status.phase !== 'pre-hooks') return done(undefined);
   try {
-    const ran = set ? await runHooksAt(run, set, momentsOf(run)?.before, 'pre-hooks') : await abandonLost(run);
+    const ran = set ? await runHooksAt(run, set, momentsOf(run)?.before, 'pre-hooks') : await endHooksWithoutSet(run);
     run.goForGood();
     if (!ran.ok) return ran;
   } catch (error) {
@@ -87,7 +87,7 @@ async function beforeRemoval(run: Run, set: ReleaseSet | undefined): Promise<Out
 }
 
 /** What they back up is not removed while one of them still runs, and what was cut short is not said to be done. */
-async function abandonLost(run: Run): Promise<Outcome<never>> {
+async function endHooksWithoutSet(run: Run): Promise<Outcome<never>> {
   const message = 'its stored set was removed or altered while its hooks ran, so they cannot go on';
   await abandonHooks(run, run.halted ?? { message });
   return failed('lost-track', message);
@@ -114,7 +114,7 @@ async function carryOut(run: Run, set: ReleaseSet | undefined): Promise<Outcome<
   // Of a service of which nothing runs by itself, too: what its first hooks need is gone.
   if (!hasBegunToGo(run) && !(await hasRemovedNothing(run))) await noteRemoval(run);
   const after = momentsOf(run)?.after;
-  const ended = isCutShort ? await abandonLost(run) : await runHooksAt(run, set, after, 'post-hooks');
+  const ended = isCutShort ? await endHooksWithoutSet(run) : await runHooksAt(run, set, after, 'post-hooks');
   if (!ended.ok) return ended;
   return run.installation.status.inventory.some(({ hook }) => hook !== undefined)
     ? removeMade(run, agreed)
@@ -138,13 +138,13 @@ function isHolderOfBefore(run: Run, { entry, holds }: Going): boolean {
 }
 
 /** What hooks made, by a plan of its own: those after the removal may have made a claim that is to stay. */
-async function removeMade(run: Run, { lost, follows }: Removal): Promise<Outcome<Removal>> {
+async function removeMade(run: Run, { inDeletion, follows }: Removal): Promise<Outcome<Removal>> {
   await enter(run, { phase: 'roll-out', message: 'removing what hooks made', lastsMs: REMOVAL_MS });
   const removal = await planAgreed(run);
   if (!removal.ok) return removal;
   const made = removal.value.goes.filter(({ entry }) => entry.hook !== undefined);
   const removed = await remove(run, { goes: made });
-  return removed.ok ? done({ ...removal.value, lost, follows }) : removed;
+  return removed.ok ? done({ ...removal.value, inDeletion, follows }) : removed;
 }
 
 async function planAgreed(run: Run): Promise<Outcome<Removal>> {

@@ -6,7 +6,7 @@ import { isClaim } from '../../plan/claims.ts';
 import { entryName, namesByKind } from '../../plan/inventory.ts';
 import { countsOf, goesByOwners, toldPlan, wavesSentence } from '../../plan/told-plan.ts';
 import type { Run } from '../run/run.ts';
-import { tellLost } from './claims-in-deletion.ts';
+import { tellWhatGoesBeside } from './claims-in-deletion.ts';
 import type { Removal } from './plan-removal.ts';
 import { isClaimEntry } from './removal-order.ts';
 import { hasBegunToGo } from './what-went.ts';
@@ -33,7 +33,7 @@ export function describeRemoval(run: Run, removal: Removal, hooks: OperationPlan
   const again = hasBegunToGo(run)
     ? ['An earlier try has begun to remove what runs: hooks before an uninstall do not run again']
     : [];
-  const more = [...tellLost(removal), ...alien, ...again];
+  const more = [...tellWhatGoesBeside(removal), ...alien, ...again];
   const summary = sentences(`${run.title}: ${countsOf(changes)}`, ...waves, volumes, ...more);
   return toldPlan(summary, [...hooks, ...changes]);
 }

@@ -23,13 +23,14 @@ export interface Removal {
   /** What is in the namespace and is not this installation's: nobody's business but the customer's. */
   others: string[];
   makers: ClaimMaker[];
-  lost: LostClaim[];
+  inDeletion: ClaimInDeletion[];
 }
 
-/** One that somebody is deleting and nobody agreed to lose: it goes when pods of these end, which go, or of something else. */
-export interface LostClaim {
+/** One that is being deleted and that nobody agreed to lose. */
+export interface ClaimInDeletion {
   claim: KubeObject;
   isOwn: boolean;
+  /** What goes and whose pods use it; none where something else holds it, which is so of own ones only. */
   users: KubeObject[];
 }
 
@@ -67,7 +68,7 @@ export async function planRemoval(run: Run, signal: AbortSignal): Promise<Outcom
     keep: one.keep || (isClaimEntry(one.entry) && one.live !== null && isNeeded(one.live)),
   }));
   const going = found.flatMap(({ entry, live, keep }) => (live && !keep && entry.hook === undefined ? [live] : []));
-  const lost = findLost(run, going, claims);
+  const inDeletion = findInDeletion(run, going, claims);
   const uids = uidsThatGo(entries, found, claims.sets);
   const isFollowing = ({ live }: Found): boolean => live !== null && goesWithOwners(live, uids);
   const kept = found.filter(({ keep, live }) => keep && !isBeingDeleted(live));
@@ -78,9 +79,9 @@ export async function planRemoval(run: Run, signal: AbortSignal): Promise<Outcom
     ),
     stays: kept.filter((one) => !isFollowing(one)).map(({ entry }) => entry),
     follows: kept.flatMap((one) => (one.live && isFollowing(one) ? [one.live] : [])),
-    others: [...workloads, ...others.filter((other) => !lost.some(({ claim }) => claim === other)).map(nameOf)],
+    others: [...workloads, ...others.filter((other) => !inDeletion.some(({ claim }) => claim === other)).map(nameOf)],
     makers,
-    lost,
+    inDeletion,
   });
 }
 
@@ -123,7 +124,11 @@ function uidsThatGo(
   return withMadeSets(uids, sets);
 }
 
-function findLost({ record }: Run, goes: readonly KubeObject[], { own, others, sets }: WhoseClaims): LostClaim[] {
+function findInDeletion(
+  { record }: Run,
+  goes: readonly KubeObject[],
+  { own, others, sets }: WhoseClaims,
+): ClaimInDeletion[] {
   const standing = goes.filter((live) => !isBeingDeleted(live));
   const uids = new Set(standing.map(({ metadata }) => metadata.uid));
   const made = sets.filter(({ metadata }) => metadata.ownerReferences?.some(({ uid }) => uids.has(uid)));
