@@ -104,6 +104,11 @@ export function ownerOf({
   return owner && `${owner.kind}/${owner.name}`;
 }
 
+/** Its deletion was asked for, by whomever (also by an earlier try, or by Kubernetes); none is taken back. */
+export function isBeingDeleted(live: KubeObject | null | undefined): boolean {
+  return live?.metadata.deletionTimestamp !== undefined;
+}
+
 /** `namespace/name`, or the name alone. */
 export function keyOf(object: KubeObject): string {
   const { namespace, name } = object.metadata;

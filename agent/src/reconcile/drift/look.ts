@@ -1,6 +1,6 @@
 import { fieldAt, PAUSED_ANNOTATION } from '@steward/shared';
 import type { KubeObject, ResourceRef } from '../../kube/client.ts';
-import { groupOf, nameOf } from '../../kube/object.ts';
+import { groupOf, isBeingDeleted, nameOf } from '../../kube/object.ts';
 import { hasPause } from '../../operations/installation/installation-object.ts';
 import { sentences } from '../../sentences.ts';
 import type { FieldChange } from '../fields/changed-fields.ts';
@@ -35,7 +35,7 @@ export async function lookAt(object: KubeObject, input: ObjectPlanInput): Promis
   try {
     found = await findObject(object, input);
     const { live } = found;
-    if (live?.metadata.deletionTimestamp !== undefined)
+    if (live && isBeingDeleted(live))
       return isClaim(live) ? { found, finding: refused(object, goingClaim(live, input.installation)) } : undefined;
     if (!live && isDone(object)) return { found, finding: same(object) };
     const going = object.kind === 'StatefulSet' ? await tellGoingClaim([object], input) : undefined;

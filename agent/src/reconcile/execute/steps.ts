@@ -3,7 +3,7 @@ import { OPERATION_LABEL } from '@steward/shared';
 import { WATCHED } from '../../collect/namespace-objects.ts';
 import type { KubeClient, KubeObject, ResourceRef } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
-import { nameOf } from '../../kube/object.ts';
+import { isBeingDeleted, nameOf } from '../../kube/object.ts';
 import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
 import { persist } from '../../operations/persist.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
@@ -150,7 +150,7 @@ async function makeWay(
   for (let waitMs = FIRST_LOOK_MS; ; waitMs = Math.min(waitMs * 2, MAX_LOOK_MS)) {
     const live = await persist(() => kube.get(ref, namespace, name, { signal }), signal, patience(context));
     if (live?.metadata.uid !== uid) return done(NOTHING);
-    if (live.metadata.deletionTimestamp === undefined)
+    if (!isBeingDeleted(live))
       await ignoringConflict(() =>
         persist(() => kube.remove(ref, namespace, name, { uid, propagation, signal }), signal, granted(context)),
       );

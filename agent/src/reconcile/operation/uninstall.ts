@@ -1,4 +1,4 @@
-import type { ChartHook, HookEvent, OperationPhase, OperationPlan } from '@steward/shared';
+import type { ChartHook, HookEvent, OperationPhase } from '@steward/shared';
 import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
 import { FencedError } from '../../operations/journal/operation-store.ts';
 import { writeOthers } from '../adopt/others.ts';
@@ -9,22 +9,23 @@ import { planHooks } from '../hooks/plan-hooks.ts';
 import { setAsItRuns } from '../run-state/with-run-state.ts';
 import { runHooks } from '../hooks/run-hooks.ts';
 import { done, failed, type Failure, type Outcome } from '../outcome.ts';
-import { isClaim } from '../plan/claims.ts';
-import { entryName, inventoryKey, isOfService, namesByKind } from '../plan/inventory.ts';
-import { countsOf, goesByOwners, toldPlan, wavesSentence } from '../plan/told-plan.ts';
+import { inventoryKey, isOfService } from '../plan/inventory.ts';
+import { countsOf } from '../plan/told-plan.ts';
 import { sentences } from '../../sentences.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
 import { rememberMakers } from '../volumes/load-claims.ts';
 import { loadDecision, obtainConsent, type Planned } from './prepare/consent.ts';
 import { endBeforeChange, endRemoved, endUnfinished, endRefused } from './run/ends.ts';
 import { loadLastGood } from './last-good.ts';
-import { keepClaims, tellLost } from './lost-claims.ts';
 import { awaitRights } from './prepare/rights.ts';
-import { planRemoval, remove, withinAgreed, type Removal } from './removal.ts';
-import { isClaimEntry, type Going } from './removal-order.ts';
+import { keepClaims, tellWhatGoesBeside } from './removal/claims-in-deletion.ts';
+import { describeRemoval, hookRefused, leftOver, waysOn } from './removal/describe-removal.ts';
+import { planRemoval, withinAgreed, type Removal } from './removal/plan-removal.ts';
+import type { Going } from './removal/removal-order.ts';
+import { remove } from './removal/remove.ts';
+import { hasBegunToGo, hasRemovedNothing, noteRemoval, takeBackNote, wasWhole } from './removal/what-went.ts';
 import { deadlineOf } from './run/deadline.ts';
 import type { Run } from './run/run.ts';
-import { hasBegunToGo, hasRemovedNothing, noteRemoval, takeBackNote, wasWhole } from './what-went.ts';
 
 /** Of the removal itself; hooks have the time of the release. */
 const REMOVAL_MS = 10 * 60_000;
@@ -48,7 +49,7 @@ export async function uninstall(run: Run): Promise<void> {
   const { stays, others } = left.value;
   await writeOthers(run, others);
   const rest = leftOver(stays, run.installation.namespace, others.length > 0);
-  const message = sentences(`${run.title} is done`, ...tellLost(left.value), rest);
+  const message = sentences(`${run.title} is done`, ...tellWhatGoesBeside(left.value), rest);
   await endRemoved(run, { stays, message });
 }
 
@@ -71,7 +72,7 @@ function hooksMs({ meta }: ReleaseSet): number {
 async function beforeRemoval(run: Run, set: ReleaseSet | undefined): Promise<Outcome<void>> {
   if (run.record.status.phase !== 'pre-hooks') return done(undefined);
   try {
-    const ran = set ? await runHooksAt(run, set, momentsOf(run)?.before, 'pre-hooks') : await abandonLost(run);
+    const ran = set ? await runHooksAt(run, set, momentsOf(run)?.before, 'pre-hooks') : await endHooksWithoutSet(run);
     run.goForGood();
     if (!ran.ok) return ran;
   } catch (error) {
@@ -86,14 +87,15 @@ async function beforeRemoval(run: Run, set: ReleaseSet | undefined): Promise<Out
 }
 
 /** What they back up is not removed while one of them still runs, and what was cut short is not said to be done. */
-async function abandonLost(run: Run): Promise<Outcome<never>> {
+async function endHooksWithoutSet(run: Run): Promise<Outcome<never>> {
   const message = 'its stored set was removed or altered while its hooks ran, so they cannot go on';
   await abandonHooks(run, run.halted ?? { message });
   return failed('lost-track', message);
 }
 
-/** What was applied and what holds its claims, the hooks after it, and then what hooks made. @returns what stays */
+/** What was applied and what holds its claims, the hooks after it, and then what hooks made. @returns the plan as it was carried out */
 async function carryOut(run: Run, set: ReleaseSet | undefined): Promise<Outcome<Removal>> {
+  // Before the removal, whose waiting says another phase.
   const isCutShort = !set && inLastHooks(run);
   const removal = await keepClaims(run, await planAgreed(run), set);
   if (!removal.ok) return removal;
@@ -112,7 +114,7 @@ async function carryOut(run: Run, set: ReleaseSet | undefined): Promise<Outcome<
   // Of a service of which nothing runs by itself, too: what its first hooks need is gone.
   if (!hasBegunToGo(run) && !(await hasRemovedNothing(run))) await noteRemoval(run);
   const after = momentsOf(run)?.after;
-  const ended = isCutShort ? await abandonLost(run) : await runHooksAt(run, set, after, 'post-hooks');
+  const ended = isCutShort ? await endHooksWithoutSet(run) : await runHooksAt(run, set, after, 'post-hooks');
   if (!ended.ok) return ended;
   return run.installation.status.inventory.some(({ hook }) => hook !== undefined)
     ? removeMade(run, agreed)
@@ -124,6 +126,7 @@ function inLastHooks(run: Run): boolean {
   const { phase, hooks = [] } = run.record.status;
   const after = momentsOf(run)?.after;
   const isOpen = hooks.some(({ event, state }) => event === after && state !== 'succeeded');
+  // Its end empties the history: without one that end is written, or it never was whole.
   return run.installation.status.history.length > 0 && (phase === 'post-hooks' || isOpen);
 }
 
@@ -135,13 +138,13 @@ function isHolderOfBefore(run: Run, { entry, holds }: Going): boolean {
 }
 
 /** What hooks made, by a plan of its own: those after the removal may have made a claim that is to stay. */
-async function removeMade(run: Run, { lost, follows }: Removal): Promise<Outcome<Removal>> {
+async function removeMade(run: Run, { inDeletion, follows }: Removal): Promise<Outcome<Removal>> {
   await enter(run, { phase: 'roll-out', message: 'removing what hooks made', lastsMs: REMOVAL_MS });
   const removal = await planAgreed(run);
   if (!removal.ok) return removal;
   const made = removal.value.goes.filter(({ entry }) => entry.hook !== undefined);
   const removed = await remove(run, { goes: made });
-  return removed.ok ? done({ ...removal.value, lost, follows }) : removed;
+  return removed.ok ? done({ ...removal.value, inDeletion, follows }) : removed;
 }
 
 async function planAgreed(run: Run): Promise<Outcome<Removal>> {
@@ -168,31 +171,6 @@ async function endFailed(run: Run, failure: Failure, isAsItRan: boolean): Promis
   if (!isAsItRan) return endUnfinished(run, { reason, message: sentences(message, ...more) });
   run.context.monitors.watch(run.installation, run.installation.status.watched);
   await endBeforeChange(run, failure, more);
-}
-
-/** What a person can do about hooks of an uninstall that fail, also where they never can end well. */
-function waysOn(run: Run, reason: Failure['reason']): string[] {
-  const { name } = run.installation;
-  if (reason === 'lost-track') return [`Uninstall it again, then without any hook: steward uninstall ${name}`];
-  if (reason !== 'hook-failed' && reason !== 'hook-lost') return [];
-  // A push after the removal would first make the whole service again.
-  const again =
-    run.record.status.phase === 'pre-hooks'
-      ? `Give it what it lacks (of a service that is stopped: steward start ${name}), or push a version whose hook can end well, and uninstall again`
-      : `Give it what it lacks and uninstall again: steward uninstall ${name}`;
-  return [again, ...withoutHooks(run)];
-}
-
-function withoutHooks({ installation: { status }, context }: Run): string[] {
-  const [secret] = status.history[0]?.renderRef.split(' ') ?? [];
-  const how = `kubectl --namespace ${context.config.namespace} delete secret ${secret}`;
-  return secret === undefined ? [] : [`To uninstall without any hook, delete its stored set first: ${how}`];
-}
-
-/** What the cluster does not let a hook make it may never. */
-function hookRefused(run: Run, { reason, message }: Failure): Outcome<never> {
-  const isForGood = reason === 'apply-refused' || reason === 'kind-not-permitted';
-  return failed(reason, isForGood ? sentences(message, ...withoutHooks(run)) : message);
 }
 
 async function runHooksAt(
@@ -235,45 +213,8 @@ async function prepare(run: Run, set: ReleaseSet | undefined): Promise<Outcome<P
     await writeOthers(run, removal.value.others);
     const hooks = set ? await planHooks(run, set) : done([]);
     if (!hooks.ok) return hookRefused(run, hooks.failure);
-    return done({ plan: removal.value, told: describe(run, removal.value, hooks.value) });
+    return done({ plan: removal.value, told: describeRemoval(run, removal.value, hooks.value) });
   };
   const planned = await run.span('plan', replan);
   return planned.ok ? run.span('approve', () => obtainConsent(run, planned.value, replan)) : planned;
-}
-
-function describe(run: Run, removal: Removal, hooks: OperationPlan['changes']): OperationPlan {
-  const { goes, stays, follows, others } = removal;
-  const changes = [
-    ...goes.map(({ entry }) => ({ action: 'delete' as const, object: entryName(entry) })),
-    ...follows.map(goesByOwners),
-    ...stays.map((entry) => ({ action: 'keep' as const, object: entryName(entry) })),
-  ];
-  const kept = follows.some(isClaim) ? 'Other volumes stay.' : 'Volumes stay.';
-  const removed = stays.some(isClaimEntry)
-    ? 'Volumes and what is in them are removed, but for those of what stays.'
-    : 'Volumes and what is in them are removed.';
-  const volumes = run.record.spec.desired.deleteVolumes ? removed : kept;
-  const placed = goes.map(({ entry, wave }) => ({ wave, name: entryName(entry) }));
-  const waves = wavesSentence(placed, { isLastFirst: true, until: 'gone' });
-  const alien = others.length > 0 ? [OTHERS_STAY] : [];
-  const again = hasBegunToGo(run)
-    ? ['An earlier try has begun to remove what runs: hooks before an uninstall do not run again']
-    : [];
-  const more = [...tellLost(removal), ...alien, ...again];
-  const summary = sentences(`${run.title}: ${countsOf(changes)}`, ...waves, volumes, ...more);
-  return toldPlan(summary, [...hooks, ...changes]);
-}
-
-/** Which these are only the customer is told, by the Operation in the cluster; and not how many: see others.ts. */
-const OTHERS_STAY = "What is in the namespace and is not this installation's stays, with its volumes";
-
-function leftOver(stays: readonly InventoryEntry[], namespace: string, hasOthers: boolean): string {
-  const lines = hasOthers ? [] : [`kubectl delete namespace ${namespace}`];
-  if (stays.length === 0 && hasOthers) return `${OTHERS_STAY}; so does the namespace.`;
-  if (stays.length === 0)
-    return `Only the namespace stays; if nothing else of yours is in it, to remove it:\n${lines.join('\n')}`;
-  for (const [kind, names] of namesByKind(stays))
-    lines.unshift(`kubectl --namespace ${namespace} delete ${kind} ${names}`);
-  const text = `These stay with what is in them, to be removed by you when nobody needs them any more:\n${lines.join('\n')}`;
-  return hasOthers ? `${text}\n${OTHERS_STAY}; so does the namespace.` : text;
 }

@@ -1,7 +1,7 @@
 import { canonicalJson, INSTALLATION_LABEL, ORGANIZATION_LABEL } from '@steward/shared';
 import type { KubeClient, KubeObject, ResourceRef } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
-import { nameOf } from '../../kube/object.ts';
+import { isBeingDeleted, nameOf } from '../../kube/object.ts';
 import { hasPause, type InventoryEntry } from '../../operations/installation/installation-object.ts';
 import { persist, TRIED, type PersistOptions } from '../../operations/persist.ts';
 import { foreignOwnerOf } from '../adopt/foreign-owner.ts';
@@ -135,7 +135,7 @@ export async function planFound(found: FoundObject, input: ObjectPlanInput): Pro
   const object = appliedOf(found, options);
   const isPaused = hasPause(live?.metadata.annotations);
   const planned = { ref, object, isOurs: live !== undefined, uid: live?.metadata.uid, ...(isPaused && { isPaused }) };
-  if (live?.metadata.deletionTimestamp !== undefined)
+  if (live && isBeingDeleted(live))
     return ofOneThatGoes({ ...planned, object: withLiveReplicas(whole, live, options) }, live, input);
   try {
     return await planTried(planned, found, input);

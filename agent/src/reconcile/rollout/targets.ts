@@ -1,5 +1,6 @@
 import { HOOK_LABEL, isOnDelete } from '@steward/shared';
 import type { KubeClient, KubeObject } from '../../kube/client.ts';
+import { isBeingDeleted } from '../../kube/object.ts';
 import { WATCHED } from '../../collect/namespace-objects.ts';
 import { isWorkloadKind, type WorkloadKind } from '../../collect/objects/workload.ts';
 import { isKubeError } from '../../kube/error.ts';
@@ -58,7 +59,7 @@ async function loadTarget(
   const mustEnd = metadata.labels?.[HOOK_LABEL] !== undefined;
   if (isClaim(object)) {
     const claim = await persist(() => kube.get(CLAIM, namespace, name, { signal }), signal);
-    if (!claim || claim.metadata.deletionTimestamp !== undefined) return undefined;
+    if (!claim || isBeingDeleted(claim)) return undefined;
   }
   if (!isWorkloadKind(kind)) return { kind: kind as TargetKind, name, uid: '', generation: 0, mustEnd };
   const live = await persist(() => kube.get(WATCHED[kind].ref, namespace, name, { signal }), signal);

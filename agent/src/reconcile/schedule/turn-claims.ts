@@ -1,5 +1,5 @@
 import { fieldAt } from '@steward/shared';
-import { nameOf } from '../../kube/object.ts';
+import { isBeingDeleted, nameOf } from '../../kube/object.ts';
 import type { KubeObject } from '../../kube/client.ts';
 import { inParallel } from '../../parallel.ts';
 import { isStopped, ownPart } from '../fields/never-ours.ts';
@@ -24,7 +24,7 @@ export async function checkClaims(
   const sets = objects.filter(({ kind }) => kind === 'StatefulSet');
   const looked = await inParallel(sets, WIDTH, async (set) => {
     const { live: found } = await findObject(set, input);
-    const live = found?.metadata.deletionTimestamp === undefined ? found : undefined;
+    const live = isBeingDeleted(found) ? undefined : found;
     if (discards(live ?? set)) return { set, isGone: false, missing: [], lost: [] };
     // A set that says how many pods it has may not have made them all, nor their claims.
     const missing = await findMissingClaims(set, live, input, isStop ? { from: 0 } : {});

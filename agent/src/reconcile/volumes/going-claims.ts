@@ -3,6 +3,7 @@ import { WATCHED } from '../../collect/namespace-objects.ts';
 import { isClaimOf } from '../../collect/objects/storage.ts';
 import { STOPPED_ANNOTATION } from '../../collect/objects/workload.ts';
 import type { KubeClient, KubeObject } from '../../kube/client.ts';
+import { isBeingDeleted } from '../../kube/object.ts';
 import { persist, type PersistOptions } from '../../operations/persist.ts';
 import { changesBetween } from '../fields/changed-fields.ts';
 import { howFarEnded } from '../hooks/hook-object.ts';
@@ -33,10 +34,9 @@ export async function findGoingClaim(
 export function goingAmong(claims: readonly KubeObject[], objects: readonly KubeObject[]): KubeObject | undefined {
   const makers = makersIn(objects);
   const named = new Set(objects.flatMap(namedClaims));
-  return claims.find(
-    ({ metadata: { name, deletionTimestamp } }) =>
-      deletionTimestamp !== undefined && (named.has(name) || makers.some((maker) => isClaimOf(maker, name))),
-  );
+  const isUsed = ({ metadata: { name } }: KubeObject): boolean =>
+    named.has(name) || makers.some((maker) => isClaimOf(maker, name));
+  return claims.find((claim) => isBeingDeleted(claim) && isUsed(claim));
 }
 
 /** Of the claims that its pods use those that it names itself. Pure. */
@@ -55,7 +55,7 @@ export function turnsPods(live: KubeObject, after: KubeObject): boolean {
 
 /** Whether pods end when this goes, which lives: not where none are asked for, and not where they end already. Pure. */
 export function endsPods(live: KubeObject): boolean {
-  return live.metadata.deletionTimestamp === undefined && countOf(live) > 0 && howFarEnded(live) !== 'over';
+  return !isBeingDeleted(live) && countOf(live) > 0 && howFarEnded(live) !== 'over';
 }
 
 /** How many pods a workload asks for. */

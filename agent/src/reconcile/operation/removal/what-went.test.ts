@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { KubeError } from '../../kube/error.ts';
-import type { Run } from './run/run.ts';
+import { KubeError } from '../../../kube/error.ts';
+import type { Run } from '../run/run.ts';
 import { takeBackNote } from './what-went.ts';
 
 const entry = (kind: string) => ({ group: 'apps', version: 'v1', kind, namespace: 'n', name: 'a', uid: 'u' });

@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest';
 import type { OperationPlan } from '@steward/shared';
-import type { KubeObject } from '../../kube/client.ts';
-import { groupOf } from '../../kube/object.ts';
-import { inventoryKey } from '../plan/inventory.ts';
-import { LostSetError } from '../render/render-store.ts';
-import type { Run } from './run/run.ts';
-import { uninstall } from './uninstall.ts';
+import type { KubeObject } from '../../../kube/client.ts';
+import { groupOf } from '../../../kube/object.ts';
+import { inventoryKey } from '../../plan/inventory.ts';
+import { LostSetError } from '../../render/render-store.ts';
+import type { Run } from '../run/run.ts';
+import { uninstall } from '../uninstall.ts';
 
 const deletionTimestamp = '2026-11-28T12:00:00Z';
 const spec = { volumeClaimTemplates: [{ metadata: { name: 'data' }, spec: {} }] };

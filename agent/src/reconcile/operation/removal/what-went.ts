@@ -1,8 +1,8 @@
-import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
-import { inventoryKey, isOfService, reasonToKeep } from '../plan/inventory.ts';
-import { agreedBy } from '../plan/reach.ts';
-import { allLiveOn, livesOn, loadAll, loadOwn } from './removal.ts';
-import type { Run } from './run/run.ts';
+import type { InventoryEntry } from '../../../operations/installation/installation-object.ts';
+import { inventoryKey, isOfService, reasonToKeep } from '../../plan/inventory.ts';
+import { agreedBy } from '../../plan/reach.ts';
+import type { Run } from '../run/run.ts';
+import { allLiveOn, livesOn, loadAll, loadOwn } from './live-entries.ts';
 
 /*
  * Of an uninstall that comes to nothing two things are to be known, and they are not the same.

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { KubeObject } from '../../kube/client.ts';
+import type { KubeObject } from '../../../kube/client.ts';
 import { inTurn } from './removal-order.ts';
 
 interface Given {

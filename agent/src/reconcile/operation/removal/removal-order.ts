@@ -1,12 +1,13 @@
-import { WATCHED } from '../../collect/namespace-objects.ts';
-import { isClaimOf } from '../../collect/objects/storage.ts';
-import type { KubeObject } from '../../kube/client.ts';
-import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
-import { orderOf } from '../plan/kind-order.ts';
-import { makersIn } from '../volumes/claim-makers.ts';
-import { namedClaims } from '../volumes/going-claims.ts';
-import { ownersOf } from '../volumes/owned-claims.ts';
-import type { WhoseClaims } from '../volumes/whose-claims.ts';
+import { WATCHED } from '../../../collect/namespace-objects.ts';
+import { isClaimOf } from '../../../collect/objects/storage.ts';
+import type { KubeObject } from '../../../kube/client.ts';
+import type { InventoryEntry } from '../../../operations/installation/installation-object.ts';
+import { orderOf } from '../../plan/kind-order.ts';
+import { makersIn } from '../../volumes/claim-makers.ts';
+import { namedClaims } from '../../volumes/going-claims.ts';
+import { ownersOf } from '../../volumes/owned-claims.ts';
+import type { WhoseClaims } from '../../volumes/whose-claims.ts';
+import type { LiveEntry } from './live-entries.ts';
 
 /** With the wave that it is of: as it lives, since the inventory does not have it. */
 export interface Going {
@@ -16,10 +17,7 @@ export interface Going {
   holds: boolean;
 }
 
-interface ToGo {
-  entry: InventoryEntry;
-  /** Null is what may not be looked at. */
-  live: KubeObject | null;
+interface ToGo extends LiveEntry {
   wave: number;
 }
 
