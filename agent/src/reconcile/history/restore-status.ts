@@ -23,7 +23,7 @@ import { LostSetError } from '../render/render-store.ts';
 import { makersIn, mergedMakers } from '../volumes/claim-makers.ts';
 import { withCounter } from './good-generations.ts';
 import { liveInventory, ownLive } from './live-inventory.ts';
-import { pointReleaseOf } from './point-of-no-return.ts';
+import { pointOf } from './point-of-no-return.ts';
 
 /** Good generations are seldom further apart: a remedy takes the place of the one before. */
 const LOOK_BACK = 40;
@@ -208,11 +208,7 @@ function statusOfGood([newest, ...older]: readonly Stored[], at: string, goal: H
     counters: stored.reduce<InstallationStatus['counters']>((all, { set }) => withCounter(all, set.meta), {}),
     ...(hooks.length > 0 &&
       !meta.isRollbackSafe && {
-        pointOfNoReturn: {
-          generation: newest.generation,
-          hooks: 'hooks of which no record is left',
-          release: pointReleaseOf(meta),
-        },
+        pointOfNoReturn: pointOf(newest.generation, 'hooks of which no record is left', meta),
       }),
   };
 }
@@ -222,7 +218,7 @@ function begunPoint(
   record: OperationRecord | undefined,
   set: ReleaseSet | undefined,
 ): Pick<StatusPatch, 'pointOfNoReturn'> {
-  const hooks = irreversiblyRun(record?.status.hooks)?.slice(0, 1_000);
-  if (!record || !set || hooks === undefined || set.meta.isRollbackSafe === true) return {};
-  return { pointOfNoReturn: { generation: record.spec.generation, hooks, release: pointReleaseOf(set.meta) } };
+  if (!record || !set) return {};
+  const hooks = irreversiblyRun(record.status.hooks, set.meta);
+  return hooks === undefined ? {} : { pointOfNoReturn: pointOf(record.spec.generation, hooks, set.meta) };
 }
