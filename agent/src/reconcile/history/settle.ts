@@ -5,7 +5,8 @@ import { UNCERTAIN } from '../operation/run/ends.ts';
 import { whatIsLeft, writeEnd } from '../operation/run/ends-outside.ts';
 import { lostEnd } from '../operation/run/interruption.ts';
 import { removeSets } from './good-generations.ts';
-import { isRestored, readOrRestore, settleRestored } from './restore-status.ts';
+import { readOrRestore } from './restore-status.ts';
+import { isRestored, settleRestored } from './settle-restored.ts';
 
 /** What its object says may not be so: see {@link settle}. */
 export function isUnsettled(context: ReconcileContext, installation: InstallationSummary): boolean {
