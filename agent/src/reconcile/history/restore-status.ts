@@ -35,7 +35,7 @@ export async function acceptOrRemake(
   });
 }
 
-/** Nothing was ever written into it: it is new, or somebody deleted the object that was there. */
+/** Nothing that an operation leaves is in it: it is new, or somebody deleted the object that was there. */
 function isBlank({ history, inventory, observedGeneration }: InstallationStatus): boolean {
   return history.length === 0 && inventory.length === 0 && observedGeneration === 0;
 }

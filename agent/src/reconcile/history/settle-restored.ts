@@ -15,7 +15,7 @@ export function isRestored({ journal }: ReconcileContext, { id, generation }: In
 
 /**
  * Before anything else is done about what a backup brought: an Installation without its status is put together as a deleted one
- * is, and watched; one that has it gets to know its objects by the uids that they have now.
+ * is, and watched where a good generation is found; one that has it gets to know its objects by the uids that they have now.
  */
 export async function settleRestored(context: ReconcileContext, name: string, signal: AbortSignal): Promise<void> {
   const { installations, journal, monitors } = context;

@@ -40,7 +40,8 @@ interface Stored {
 /**
  * What the Installation object held before somebody deleted it, put together from the stored sets of the generations before
  * this one: without it an upgrade would pass for an install, which asks nobody and runs other hooks. Its state is `failed` until
- * the next operation ends, so that nothing is repaired: how it was scaled or whether it was stopped is not in the sets.
+ * the next operation ends, so that nothing is repaired: how it was scaled or whether it was stopped is not in the sets. Where none
+ * of them is good, as in a first install, it stays as it is (`pending`).
  * What is under way has a set of its own, of which all may be there already: beside the others, or alone in a first install.
  * @returns undefined when there are none: it is new
  */
