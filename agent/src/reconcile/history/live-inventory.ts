@@ -16,7 +16,7 @@ import { inParallel } from '../../parallel.ts';
 import { listAllowed } from '../adopt/listable-kinds.ts';
 import type { ReconcileContext } from '../context.ts';
 import { findVery } from '../execute/find-very.ts';
-import { hookName, hookOfRun } from '../hooks/hook-object.ts';
+import { hookInChart, hookName } from '../hooks/hook-object.ts';
 import { entryOf, inventoryKey, mergedInventory } from '../plan/inventory.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
 import { possibleScalers } from '../run-state/own-scalers.ts';
@@ -81,8 +81,8 @@ async function runByHooks(
   const found = await listAllowed(kube, refs, { namespace, labelSelector, signal });
   return refs.flatMap((ref, index) =>
     (found[index] ?? []).flatMap((live) => {
-      const hook = hasLabels(live, installation, organization) ? hookOfRun(live) : undefined;
-      return hook === undefined ? [] : [{ ...entryOf(ref, live, live.metadata.uid), hook: `${ref.kind}/${hook}` }];
+      const hook = hasLabels(live, installation, organization) ? hookInChart(live) : undefined;
+      return hook === undefined ? [] : [{ ...entryOf(ref, live, live.metadata.uid), hook }];
     }),
   );
 }

@@ -8,18 +8,21 @@ import type { Run } from '../operation/run/run.ts';
 import type { SetMeta } from '../render/release-set.ts';
 import { standingGeneration } from './standing-set.ts';
 
+/** Characters that are kept of the names of hooks. */
+const MAX_HOOKS = 1_000;
+
 /** What of the signed release tells whether it is an older one. */
 type Signed = Pick<SetMeta, 'version' | 'releaseDigest' | 'signedBy' | 'counter'>;
 
 type WhatItApplies = Pick<Run, 'kind' | 'sameSet' | 'record' | 'installation'>;
 
-/** The release whose hooks ran, as it is kept with the point. */
-export function pointReleaseOf({
-  releaseDigest: digest,
-  signedBy,
-  counter,
-}: Signed): NonNullable<PointOfNoReturn['release']> {
-  return { digest, signedBy, counter };
+/** @param hooks of that generation, which going back does not undo, as in `Job/migrate (pre-upgrade)`; what is too long is cut */
+export function pointOf(
+  generation: number,
+  hooks: string,
+  { releaseDigest: digest, signedBy, counter }: Signed,
+): PointOfNoReturn {
+  return { generation, hooks: hooks.slice(0, MAX_HOOKS), release: { digest, signedBy, counter } };
 }
 
 /**

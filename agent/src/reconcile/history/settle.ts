@@ -4,7 +4,8 @@ import { endHooksOf } from '../hooks/abandon-hooks.ts';
 import { UNCERTAIN } from '../operation/run/ends.ts';
 import { lostEnd, whatIsLeft, writeEnd } from '../operation/run/ends-outside.ts';
 import { removeSets } from './good-generations.ts';
-import { isRestored, readOrRestore, settleRestored } from './restore-status.ts';
+import { readOrRestore } from './restore-status.ts';
+import { isRestored, settleRestored } from './settle-restored.ts';
 
 /** What its object says may not be so: see {@link settle}. */
 export function isUnsettled(context: ReconcileContext, installation: InstallationSummary): boolean {
@@ -17,14 +18,18 @@ export async function settle(context: ReconcileContext, name: string, signal: Ab
   await settleForsaken(context, name, signal);
 }
 
-/** An operation was changing it of which nothing is in the journal that could go on: somebody deleted its object while no agent ran. */
+/**
+ * An operation was changing it of which nothing is in the journal that could go on: somebody deleted its object while no agent
+ * ran, or a backup brought it without its status (0174).
+ */
 function isForsaken({ journal }: ReconcileContext, { underWay }: Pick<InstallationSummary, 'underWay'>): boolean {
   return underWay !== undefined && !journal.find(underWay.operation);
 }
 
 /**
  * What stands there may be half of another version, or of one whose hooks have migrated its data: the last good generation is
- * not put back over that without a word. It is said to be uncertain, as if the agent had seen the deletion; but not where it was done, or had only begun hooks before an uninstall.
+ * not put back over that without a word. It is said to be uncertain, as if the agent had seen the deletion; but not where it was
+ * done, or had only begun hooks before an uninstall.
  */
 async function settleForsaken(context: ReconcileContext, name: string, signal: AbortSignal): Promise<void> {
   const { installations, log } = context;

@@ -1,6 +1,7 @@
 import { comesToAnEnd, type ChartHook, type HookEvent } from '@steward/shared';
 import type { HookRecord } from '../../operations/journal/operation-object.ts';
 import type { Run } from '../operation/run/run.ts';
+import type { SetMeta } from '../render/release-set.ts';
 import { hooksAt } from './hook-object.ts';
 
 /** When hooks of an operation run: before the first change of the service, and after the last. */
@@ -39,13 +40,23 @@ export function hooksOfRun(run: Run, hooks: readonly ChartHook[]): { event: Hook
   return [moments.before, moments.after].flatMap((event) => hooksAt(hooks, event).map((hook) => ({ event, hook })));
 }
 
-/** Whether going back does not undo what such a hook does: a migration is done to data that the older version has to read. */
-export function isIrreversible(event: HookEvent, object: { kind: string }): boolean {
-  return CHANGES_WHAT_IS_THERE.has(event) && comesToAnEnd(object);
+type Promised = Pick<SetMeta, 'isRollbackSafe'>;
+
+/**
+ * Whether going back does not undo what such a hook does: a migration is done to data that the older version has to read. Of a
+ * release that promises that it can, no hook is so.
+ */
+export function isIrreversible(
+  event: HookEvent,
+  object: { kind: string },
+  { isRollbackSafe = false }: Promised,
+): boolean {
+  return !isRollbackSafe && CHANGES_WHAT_IS_THERE.has(event) && comesToAnEnd(object);
 }
 
 /** `Job/shop-migrate (pre-upgrade)` of each that was begun and that going back does not undo; undefined when there is none. */
-export function irreversiblyRun(records: readonly HookRecord[] = []): string | undefined {
-  const run = records.filter(({ event, hook }) => isIrreversible(event, { kind: hook.split('/', 1)[0] ?? '' }));
+export function irreversiblyRun(records: readonly HookRecord[] | undefined, release: Promised): string | undefined {
+  const kindOf = (hook: string): string => hook.split('/', 1)[0] ?? '';
+  const run = (records ?? []).filter(({ event, hook }) => isIrreversible(event, { kind: kindOf(hook) }, release));
   return run.length === 0 ? undefined : run.map(({ event, hook }) => `${hook} (${event})`).join(', ');
 }

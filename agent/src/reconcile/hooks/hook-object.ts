@@ -73,14 +73,15 @@ function stemOf(name: string): string {
 }
 
 /**
- * `shop-migrate`: the name in the chart of the hook that an agent has made this Job or Pod for; one above the length of labels is cut.
+ * `Job/shop-migrate`: the hook, as the chart names it, that an agent has made this Job or Pod for; a name above the length of labels is cut.
  * Undefined of all else, also of a copy that somebody has made of one with its labels: its name is not made so.
  */
-export function hookOfRun({ metadata: { name, labels } }: KubeObject): string | undefined {
+export function hookInChart({ kind, metadata: { name, labels } }: KubeObject): string | undefined {
   const hook = labels?.[HOOK_LABEL];
   if (hook === undefined || labels?.[OPERATION_LABEL] === undefined) return undefined;
   const stem = name.slice(0, -MARK_LENGTH - 1);
-  return stem === stemOf(hook) && MARK.test(name.slice(stem.length)) ? hook : undefined;
+  const isSoMade = stem === stemOf(hook) && MARK.test(name.slice(stem.length));
+  return isSoMade ? `${kind}/${hook}` : undefined;
 }
 
 /** Of a Job or Pod of a hook. */

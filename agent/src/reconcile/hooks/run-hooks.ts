@@ -13,7 +13,7 @@ import type { Move } from '../../operations/journal/transition.ts';
 import { executeStep, type StepContext } from '../execute/steps.ts';
 import type { Run } from '../operation/run/run.ts';
 import { done, failed, type Failure, type Outcome } from '../outcome.ts';
-import { pointReleaseOf } from '../history/point-of-no-return.ts';
+import { pointOf } from '../history/point-of-no-return.ts';
 import { entryName, entryOf, inventoryKey } from '../plan/inventory.ts';
 import type { ObjectPlanInput, PlannedObject } from '../plan/plan-object.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
@@ -141,11 +141,10 @@ class HookRunner {
     await this.#remove(earlier);
     await this.#run.writeInventory([...this.#inventoryWithout([entry]), entry]);
     const { meta } = this.#set;
-    if (isIrreversible(event, hook.object) && meta.isRollbackSafe !== true) {
+    if (isIrreversible(event, hook.object, meta)) {
       const { generation } = this.#run.record.spec;
       const before = status.pointOfNoReturn?.generation === generation ? `${status.pointOfNoReturn.hooks}, ` : '';
-      const hooks = `${before}${hookName(hook)} (${event})`.slice(0, 1_000);
-      const pointOfNoReturn = { generation, hooks, release: pointReleaseOf(meta) };
+      const pointOfNoReturn = pointOf(generation, `${before}${hookName(hook)} (${event})`, meta);
       await installations.write(name, { pointOfNoReturn });
       status.pointOfNoReturn = pointOfNoReturn;
     }

@@ -24,7 +24,8 @@ export async function planWithinAgreed(run: Run, set: ReleaseSet): Promise<Outco
   const names = beyond.slice(0, MAX_NAMES).map(([, name]) => name);
   const more = beyond.length > MAX_NAMES ? ` and ${beyond.length - MAX_NAMES} more` : '';
   const what = `what is there has changed since the plan was told, and going on would now ${whatItDoes(run)} ${names.join(', ')}${more}`;
-  const lasting = irreversiblyRun(hooks);
+  // Told also of a release that promises that going back is safe: it has run all the same.
+  const lasting = irreversiblyRun(hooks, {});
   const ran = lasting === undefined ? [] : [`${lasting} has run, and that is not undone`];
   return failed('plan-changed', sentences(what, ...ran, 'To see the plan as it is now and decide on it, push again'));
 }

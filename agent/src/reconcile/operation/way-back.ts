@@ -30,8 +30,7 @@ export async function beginWayBack(run: Run, failure: Failure, meta: Pick<SetMet
   const told = run.decide();
   if (told?.ifUnderWay === 'hold') return endOnHold(run, sentences(told.message, failure.message));
   const { hooks: ran = [] } = run.record.status;
-  const own = meta.isRollbackSafe === true ? undefined : irreversiblyRun(ran);
-  const lasting = own ?? pointSince(run, good);
+  const lasting = irreversiblyRun(ran, meta) ?? pointSince(run, good);
   if (lasting !== undefined) return endAsItIs(run, failure, whatMayBeDone(run, good, lasting));
   const set = await loadSet(run, good);
   const waitMs = set.ok ? lastsMs(set.value.meta) : MIN_DEADLINE_MS;

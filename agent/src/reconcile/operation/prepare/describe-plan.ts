@@ -55,7 +55,7 @@ function backSentence(good: HistoryEntry, run: Run, { meta, hooks }: ReleaseSet)
     return `If it fails it stays as it is until somebody decides: going back does not undo ${since}.`;
   const { generation, version } = good;
   const back = `generation ${generation} (${version}) is put back; an approval covers that too.`;
-  const isLasting = hooksOfRun(run, hooks).some(({ event, hook }) => isIrreversible(event, hook.object));
-  if (!isLasting || meta.isRollbackSafe === true) return `If it fails, ${back}`;
+  const isLasting = hooksOfRun(run, hooks).some(({ event, hook }) => isIrreversible(event, hook.object, meta));
+  if (!isLasting) return `If it fails, ${back}`;
   return `If it fails before a hook has begun, ${back} After that it stays as it is until somebody decides.`;
 }
