@@ -4,7 +4,7 @@ import { makePlan, type ObjectPlan } from '../plan/make-plan.ts';
 import { agreedBy, reachOf } from '../plan/reach.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
 import { sentences } from '../../sentences.ts';
-import { endBeforeChange, endWithoutGeneration } from './run/ends.ts';
+import { endAsItIs, endBeforeChange } from './run/ends.ts';
 import { planInput } from './prepare/plan-input.ts';
 import type { Run } from './run/run.ts';
 
@@ -37,8 +37,5 @@ function whatItDoes({ kind }: Run): string {
 /** Nobody has agreed to the way back over that either: what is there stays for a person to look at. */
 export async function endUnagreed(run: Run, failure: Failure, isBeforeChange: boolean): Promise<void> {
   if (isBeforeChange) return endBeforeChange(run, failure);
-  const { reason, message: why } = failure;
-  const { version, digest: releaseDigest } = run.record.spec.desired.release;
-  const message = sentences(why, 'What was applied before stays as it is until then');
-  await endWithoutGeneration(run, { state: 'failed', reason, message }, { state: 'failed', version, releaseDigest });
+  await endAsItIs(run, failure, 'What was applied before stays as it is until then');
 }

@@ -9,7 +9,7 @@ import { runHooks } from '../hooks/run-hooks.ts';
 import { deadlineOf } from './run/deadline.ts';
 import { applySet, rollOut } from './forward.ts';
 import { sentences } from '../../sentences.ts';
-import { endBeforeChange, endWithoutGeneration, UNCERTAIN } from './run/ends.ts';
+import { endAsItIs, endBeforeChange, endWithoutGeneration, UNCERTAIN } from './run/ends.ts';
 import { orRefused, refuse } from '../plan/plan-object.ts';
 import { loadStored } from './prepare/prepare-set.ts';
 import { awaitRightsBack } from './rights-back.ts';
@@ -149,15 +149,4 @@ function whatMayBeDone({ installation }: Run, good: HistoryEntry, lasting: strin
 export async function endOnHold(run: Run, message: string): Promise<void> {
   const next = 'What was applied stays as it is: push another version, or a rollback';
   await endAsItIs(run, { reason: 'cancelled', message }, next, 'cancelled');
-}
-
-async function endAsItIs(
-  run: Run,
-  { reason, message: why }: Failure,
-  next: string,
-  state: 'failed' | 'cancelled' = 'failed',
-): Promise<void> {
-  const { version, digest: releaseDigest } = run.record.spec.desired.release;
-  const end = { state, reason, message: sentences(why, next) };
-  await endWithoutGeneration(run, end, { state: 'failed', version, releaseDigest });
 }

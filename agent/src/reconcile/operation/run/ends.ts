@@ -71,6 +71,18 @@ export async function endBeforeChange(
   await endWithoutGeneration(run, end, isFirst ? { state: 'failed' } : {});
 }
 
+/** What was applied stays, half of it or all: what runs is said to be the version that was to come, and failed. `next` is what to do. */
+export async function endAsItIs(
+  run: Run,
+  { reason, message: why }: Failure,
+  next: string,
+  state: 'failed' | 'cancelled' = 'failed',
+): Promise<void> {
+  const { version, digest: releaseDigest } = run.record.spec.desired.release;
+  const end = { state, reason, message: sentences(why, next) };
+  await endWithoutGeneration(run, end, { state: 'failed', version, releaseDigest });
+}
+
 /** The installation is no more: removed, or left to whoever runs it from now on. `stays` is what the agent still knows of it. */
 export async function endRemoved(
   run: Run,
