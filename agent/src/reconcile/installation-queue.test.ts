@@ -278,12 +278,18 @@ it.each([
   },
 );
 
-it('tells of what waits and whose Installation may not be made, and leaves no set that never ran', async () => {
-  const record = await world.context.journal.create(desired, undefined);
-  await world.context.journal.note(record, { renderRef: RENDER_REF });
-  const remove = vi.spyOn(world.context.renders, 'remove').mockResolvedValue();
-  await endGivenUp(world.context, record, { error: 'admission says no', signal: world.signal });
-  const message = expect.stringContaining('admission says no');
-  expect(world.sent.at(-1)).toMatchObject({ state: 'failed', reason: 'internal', message });
-  expect(remove).toHaveBeenCalledWith(RENDER_REF);
-});
+it.each([
+  { of: 'a push of its own set', generation: 1, removed: [[RENDER_REF]] },
+  { of: 'a remedy of what runs', generation: 2, removed: [] },
+])(
+  'tells of what waits and whose Installation may not be made, and leaves no set that never ran: $of',
+  async ({ generation, removed }) => {
+    const record = await world.context.journal.create({ ...desired, generation }, undefined);
+    await world.context.journal.note(record, { renderRef: RENDER_REF });
+    const remove = vi.spyOn(world.context.renders, 'remove').mockResolvedValue();
+    await endGivenUp(world.context, record, { error: 'admission says no', signal: world.signal });
+    const message = expect.stringContaining('admission says no');
+    expect(world.sent.at(-1)).toMatchObject({ state: 'failed', reason: 'internal', message });
+    expect(remove.mock.calls).toEqual(removed);
+  },
+);

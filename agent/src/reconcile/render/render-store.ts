@@ -121,6 +121,14 @@ export function referenceOf(installation: string, generation: number, { bytes, d
   return `${setName(installation, generation)} ${chunks} ${digest}`;
 }
 
+/** Whether a reference is of the set that was stored for this very generation, and of none before. */
+export function isSetOf(
+  reference: string,
+  { installation, generation }: { installation: string; generation: number },
+): boolean {
+  return reference.startsWith(`${setName(installation, generation)} `);
+}
+
 function setName(installation: string, generation: number): string {
   return `render-${installation}-g${generation}`;
 }

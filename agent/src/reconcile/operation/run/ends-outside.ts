@@ -6,6 +6,7 @@ import type { ReconcileContext } from '../../context.ts';
 import { removeSets, unneededSets } from '../../history/good-generations.ts';
 import { readOrRestore } from '../../history/restore-status.ts';
 import { endHooksOf } from '../../hooks/abandon-hooks.ts';
+import { isSetOf } from '../../render/render-store.ts';
 import { sentences } from '../../../sentences.ts';
 import { hasEndedWell, UNCERTAIN, type End } from './ends.ts';
 import { isBeforeRemoval, type Interruption } from './interruption.ts';
@@ -79,8 +80,10 @@ export async function endGivenUp(
   const { state, renderRef } = record.status;
   // The Installation could not be made: there is nothing to write the end into.
   if (state !== 'running' && !context.installations.byName(record.spec.installation)) {
-    await removeSets(context, unneededSets([renderRef], []));
-    return context.journal.move(record, { phase: 'done', ...GIVEN_UP, message });
+    await context.journal.move(record, { phase: 'done', ...GIVEN_UP, message });
+    // A remedy names the set of what runs.
+    const isOwn = renderRef !== undefined && isSetOf(renderRef, record.spec);
+    return removeSets(context, isOwn ? [renderRef] : []);
   }
   const installation = await installationOf(context, record, signal);
   await endHooksOf(context, installation, { operation: record.spec.id, signal });
