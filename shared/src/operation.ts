@@ -141,7 +141,7 @@ export const OPERATION_FAILURES = {
   'version-range': 'Upgrade the agent, the cluster or the service to a version that the release supports first.',
   'not-in-history': 'Roll back to one of the last good generations that the agent still keeps.',
   'denied-by-policy': "Ask the customer to change the SupportPolicy; it is the customer's.",
-  frozen: 'Wait until the customer lifts the freeze.',
+  frozen: 'Wait until the customer lifts the freeze; then push it again.',
   'approval-rejected': 'Ask the customer why, then push a new operation.',
   'plan-changed': 'Look at the new plan and approve that one; where the operation has ended, push it again.',
   'needs-replace': 'Leave the named fields as they were, or publish a release whose `upgrade.replace` names the kinds.',
@@ -173,7 +173,7 @@ export const OPERATION_FAILURES = {
   superseded: 'Nothing: a newer generation took its place. After the hub was restored from a backup, push it again.',
   expired:
     'Push it again; it was not started in time. An install, whose name is taken: `steward upgrade NAME --channel …`.',
-  cancelled: 'Nothing, unless the message says that something was applied and stays.',
+  cancelled: 'Nothing, unless the message says that something was applied and stays, or that a hook was ended.',
   'lost-track': 'Look into the cluster for what became of it, then push again.',
   internal: "Look into the agent's log; it is a fault of Steward.",
 } as const satisfies Record<string, string>;

@@ -78,6 +78,16 @@ describe('without a policy', () => {
   });
 });
 
+describe('an operation that waits for an approval', () => {
+  it('ends when somebody deletes its object', async () => {
+    const operation = upgrade();
+    await fixture.hub.reach(operation, { state: 'awaiting-approval' });
+    await fixture.kubectl('delete', 'operation', `op-${operation}`, '--namespace', fixture.namespace, '--wait=false');
+    const message = expect.stringContaining('somebody deleted its Operation object');
+    expect(await fixture.hub.end(operation)).toMatchObject({ state: 'cancelled', message });
+  });
+});
+
 describe('an approval', () => {
   it('counts only for the plan that was shown: another one is asked for again', async () => {
     const operation = upgrade();

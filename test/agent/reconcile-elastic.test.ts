@@ -196,6 +196,15 @@ describe('a schedule', () => {
     expect(await one.livePods()).toHaveLength(1);
     const schedule = { isStopped: false, overriddenUntil: expect.any(String) };
     expect(await fixture.get('Installation', one.name)).toMatchObject({ status: { schedule } });
+    // Also over an Installation that somebody deletes: that it was started is in no stored set.
+    await fixture.kubectl('delete', 'installation', one.name, '--namespace', fixture.namespace, '--wait=false');
+    const isNoticed = (): boolean => fixture.hub.observed[one.installationId]?.state === 'failed';
+    await waitUntil(isNoticed, { what: 'the deletion to be noticed' });
+    expect(await one.end({ kind: 'upgrade', runState, parameters: { text: 'c' } })).toMatchObject({
+      state: 'succeeded',
+    });
+    expect(await fixture.get('Installation', one.name)).toMatchObject({ status: { schedule } });
+    expect(await one.livePods()).toHaveLength(1);
     await agent.stop();
   });
 });

@@ -17,6 +17,8 @@ export const ScheduleStatus = Type.Object({
   hadClaims: Type.Optional(Type.Integer()),
   /** Somebody has started it in a window: that one counts no more. */
   overriddenUntil: Type.Optional(Type.String({ format: 'date-time' })),
+  /** It ran when this was put together again, and whether somebody had started it in its window is not known. */
+  ranWhenFound: Type.Optional(Type.Boolean()),
   /** Why it is not as its schedule says. */
   held: Type.Optional(Type.String()),
 });

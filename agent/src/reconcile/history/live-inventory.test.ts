@@ -49,7 +49,7 @@ function made(kind: string, name: string, change: { name?: string; labels?: Reco
 async function found(...sets: Partial<ReleaseSet>[]): Promise<string[]> {
   const context = { kube, config: { organization: 'acme' } } as unknown as ReconcileContext;
   const all = sets.map((set): ReleaseSet => ({ meta: {} as ReleaseSet['meta'], objects: [], hooks: [], ...set }));
-  const inventory = await liveInventory(context, {
+  const { inventory } = await liveInventory(context, {
     installation: 'shop',
     namespace: 'shop',
     applied: all.slice(0, 1),

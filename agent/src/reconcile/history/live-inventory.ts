@@ -7,6 +7,7 @@ import {
   type ChartHook,
 } from '@steward/shared';
 import { WATCHED } from '../../collect/namespace-objects.ts';
+import { isWorkloadKind } from '../../collect/objects/workload.ts';
 import type { KubeObject, ResourceRef } from '../../kube/client.ts';
 import { splitApiVersion } from '../../kube/discovery/builtin-kinds.ts';
 import { isKubeError } from '../../kube/error.ts';
@@ -20,6 +21,7 @@ import { hookInChart, hookName } from '../hooks/hook-object.ts';
 import { entryOf, inventoryKey, mergedInventory } from '../plan/inventory.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
 import { possibleScalers } from '../run-state/own-scalers.ts';
+import { countOf } from '../volumes/going-claims.ts';
 
 const WIDTH = 4;
 
@@ -33,8 +35,14 @@ interface Wanted {
   signal: AbortSignal;
 }
 
-/** What is there and bears this installation's labels: objects of what was applied, and of all sets what hooks have made. */
-export async function liveInventory(context: ReconcileContext, wanted: Wanted): Promise<InventoryEntry[]> {
+/**
+ * What is there and bears this installation's labels: objects of what was applied, and of all sets what hooks have made.
+ * `runs`: pods of it are asked for.
+ */
+export async function liveInventory(
+  context: ReconcileContext,
+  wanted: Wanted,
+): Promise<{ inventory: InventoryEntry[]; runs: boolean }> {
   const { installation, applied, signal } = wanted;
   const objects = new Map<string, KubeObject>();
   for (const set of applied)
@@ -42,10 +50,16 @@ export async function liveInventory(context: ReconcileContext, wanted: Wanted): 
       if (!objects.has(keyOf(object))) objects.set(keyOf(object), object);
   const live = inParallel([...objects.values()], WIDTH, async (object) => {
     const found = await ownLive(context, { installation, object, signal });
-    return found ? [entryOf(found.ref, object, found.live.metadata.uid)] : [];
+    if (!found) return [];
+    const runs = isWorkloadKind(object.kind) && countOf(found.live) > 0;
+    return [{ entry: entryOf(found.ref, object, found.live.metadata.uid), runs }];
   });
   const [own, made, ran] = await Promise.all([live, madeByHooks(context, wanted), runByHooks(context, wanted)]);
-  return mergedInventory([...made, ...ran], own.flat());
+  const inventory = mergedInventory(
+    [...made, ...ran],
+    own.flat().map(({ entry }) => entry),
+  );
+  return { inventory, runs: own.flat().some(({ runs }) => runs) };
 }
 
 function keyOf({ apiVersion, kind, metadata }: KubeObject): string {

@@ -67,7 +67,7 @@ export async function statusFromSets(
   const [newest] = sets;
   if (!newest) return undefined;
   const { metrics } = newest.meta;
-  const inventory = await liveInventory(context, { installation: name, namespace, applied, sets, signal });
+  const { inventory, runs } = await liveInventory(context, { installation: name, namespace, applied, sets, signal });
   // A first install that was killed before it has made anything is blank, too.
   if (stored.length + inventory.length > 0)
     context.log.warn('an Installation was put together again from its stored sets', { installation: name });
@@ -75,6 +75,7 @@ export async function statusFromSets(
     ...statusOfGood(stored, context.now().toISOString(), wayBackGood),
     ...begunPoint(record, begun),
     inventory,
+    ...(runs && { schedule: { isStopped: false, ranWhenFound: true } }),
     claimMakers: mergedMakers(
       [],
       sets.flatMap(({ objects }) => makersIn(objects)),

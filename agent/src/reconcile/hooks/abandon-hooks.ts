@@ -27,6 +27,15 @@ async function noteAbandoned({ context, record }: Run, why: Halt | { message: st
   await context.journal.note(record, { hooks });
 }
 
+/** For people, of what was ended since it was told to stop: none where no hook that does work was. */
+export function tellCutShort({ record: { status } }: Pick<Run, 'record'>): string[] {
+  const cut = (status.hooks ?? []).filter(
+    ({ cancelled, hook }) => cancelled !== undefined && comesToAnEnd({ kind: hook.split('/', 1)[0] ?? '' }),
+  );
+  const names = cut.map(({ hook, event }) => `${hook} (${event})`);
+  return names.length === 0 ? [] : [`${names.join(', ')} was ended: whether it did a part of its work is not known`];
+}
+
 function noteOf({ ifUnderWay, requestedBy }: Halt): NonNullable<HookRecord['cancelled']> {
   return { ifUnderWay, requestedBy };
 }

@@ -7,6 +7,7 @@ import { makeToldPlan, type ObjectPlan } from '../plan/make-plan.ts';
 import { reachOf } from '../plan/reach.ts';
 import { countsOf } from '../plan/told-plan.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
+import { sentences } from '../../sentences.ts';
 import { awaitScalers } from '../rollout/await-scalers.ts';
 import { checkRunState, mayEvict } from '../run-state/check-run-state.ts';
 import { setAsItRuns } from '../run-state/with-run-state.ts';
@@ -18,7 +19,7 @@ import { endBeforeChange, endWell, hasEndedWell, endRefused } from './run/ends.t
 import { momentsOf } from '../hooks/hook-moments.ts';
 import { hooksAt } from '../hooks/hook-object.ts';
 import { planHooks } from '../hooks/plan-hooks.ts';
-import { abandonHooks } from '../hooks/abandon-hooks.ts';
+import { abandonHooks, tellCutShort } from '../hooks/abandon-hooks.ts';
 import { runHooks } from '../hooks/run-hooks.ts';
 import { deadlineOf } from './run/deadline.ts';
 import { finish, isAutoscaling, scalersOf } from './finish.ts';
@@ -77,7 +78,8 @@ async function becomesWhole(run: Run, { set, plan }: Prepared): Promise<boolean>
 async function endHalted(run: Run, set: ReleaseSet, halt: Halt): Promise<void> {
   const isBeforeChange = run.record.status.phase === 'pre-hooks';
   await abandonHooks(run, halt);
-  const { ifUnderWay, message } = run.decide() ?? halt;
+  const { ifUnderWay, message: told } = run.decide() ?? halt;
+  const message = sentences(told, ...tellCutShort(run));
   if (isBeforeChange) await endBeforeChange(run, { reason: 'cancelled', message });
   else if (ifUnderWay === 'hold') await endOnHold(run, message);
   else await beginWayBack(run, { reason: 'cancelled', message }, set.meta);

@@ -68,9 +68,14 @@ export async function finish(run: Run, set: ReleaseSet): Promise<void> {
   await removeSets(context, unneeded);
 }
 
-/** Who starts it, or takes away what has stopped it, has seen it run: the schedule has not to do it once more. */
-function scheduleAfter({ kind, endsScheduledStop, runState, context }: Run): StatusPatch {
-  if (kind === 'start') return { schedule: startedByHand(runState.schedule, context.now().getTime()) };
+/**
+ * Who starts it, or takes away what has stopped it, has seen it run: the schedule has not to do it once more. Nor does it stop what ran
+ * when its Installation was put together again, and may have been started by hand.
+ */
+function scheduleAfter({ kind, endsScheduledStop, runState, context, installation }: Run): StatusPatch {
+  const { ranWhenFound = false } = installation.status.schedule ?? {};
+  if (kind === 'start' || (ranWhenFound && kind !== 'schedule'))
+    return { schedule: startedByHand(runState.schedule, context.now().getTime()) };
   return endsScheduledStop ? { schedule: { isStopped: false } } : {};
 }
 

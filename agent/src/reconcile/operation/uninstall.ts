@@ -2,7 +2,7 @@ import type { ChartHook, HookEvent, OperationPhase } from '@steward/shared';
 import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
 import { FencedError } from '../../operations/journal/operation-store.ts';
 import { writeOthers } from '../adopt/others.ts';
-import { abandonHooks } from '../hooks/abandon-hooks.ts';
+import { abandonHooks, tellCutShort } from '../hooks/abandon-hooks.ts';
 import { momentsOf } from '../hooks/hook-moments.ts';
 import { hooksAt } from '../hooks/hook-object.ts';
 import { planHooks } from '../hooks/plan-hooks.ts';
@@ -78,7 +78,7 @@ async function beforeRemoval(run: Run, set: ReleaseSet | undefined): Promise<Out
   } catch (error) {
     if (!run.halted || run.signal.aborted || error instanceof FencedError) throw error;
     await abandonHooks(run, run.halted);
-    return failed('cancelled', run.halted.message);
+    return failed('cancelled', sentences(run.halted.message, ...tellCutShort(run)));
   }
   await enter(run, { phase: 'apply', message: 'hooks are done; removing', lastsMs: REMOVAL_MS });
   // That all runs as it did is said no more.

@@ -1,6 +1,6 @@
 import type { OperationKind, OperationPlan } from '@steward/shared';
 import type { KubeObject } from '../../../kube/client.ts';
-import { OPERATION_APPROVAL, SUPPORT_POLICY } from '../../../operations/kinds.ts';
+import { OPERATION, OPERATION_APPROVAL, SUPPORT_POLICY } from '../../../operations/kinds.ts';
 import { answerAmong, approvalCommand, faultOf, isAbout, type Answer, type Asked } from '../../../policy/approval.ts';
 import { decideAll, type Decision } from '../../../policy/decide.ts';
 import { loadApprovals } from '../../../policy/load-approvals.ts';
@@ -116,11 +116,19 @@ async function awaitAnswer(run: Run, planned: Planned<unknown>, why: string): Pr
     ref: OPERATION_APPROVAL,
     project: (object) => (isAbout(object, record.name) ? structuredClone(object) : undefined),
   });
+  const operations = kube.watch({
+    ...watched,
+    ref: OPERATION,
+    fieldSelector: `metadata.name=${record.name}`,
+    // Only whether it is there.
+    project: ({ metadata }) => (metadata.name === record.name ? true : undefined),
+  });
   const faults = new Set<string>();
   try {
-    await Promise.all([policies.synced, approvals.synced]);
+    await Promise.all([policies.synced, approvals.synced, operations.synced]);
     for (;;) {
       signal.throwIfAborted();
+      if (operations.objects.size === 0) await run.context.journal.lookFor(record);
       // Read again only now that no change of it is missed.
       const decision = await loadDecision(run, planned);
       if (!decision.ok || decision.value.effect !== 'ask') return 'look-again';
@@ -172,7 +180,7 @@ async function ask(run: Run, told: OperationPlan, why: string, reason?: 'plan-ch
     expiresAt: record.spec.desired.operation.notAfter,
   };
   const message = [
-    `${why}. ${told.summary}`,
+    sentences(why, told.summary),
     'To approve this plan:',
     approvalCommand(question, 'approve'),
     'To reject the operation:',

@@ -43,7 +43,7 @@ export function leftOver(stays: readonly InventoryEntry[], namespace: string, ha
   const lines = hasOthers ? [] : [`kubectl delete namespace ${namespace}`];
   if (stays.length === 0 && hasOthers) return `${OTHERS_STAY}; so does the namespace.`;
   if (stays.length === 0)
-    return `Only the namespace stays; if nothing else of yours is in it, to remove it:\n${lines.join('\n')}`;
+    return `Only the namespace stays, with the agent's grant in it; if nothing else of yours is in it, to remove it:\n${lines.join('\n')}`;
   for (const [kind, names] of namesByKind(stays))
     lines.unshift(`kubectl --namespace ${namespace} delete ${kind} ${names}`);
   const text = `These stay with what is in them, to be removed by you when nobody needs them any more:\n${lines.join('\n')}`;
