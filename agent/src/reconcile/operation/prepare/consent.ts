@@ -125,10 +125,12 @@ async function awaitAnswer(run: Run, planned: Planned<unknown>, why: string): Pr
   });
   const faults = new Set<string>();
   try {
-    await Promise.all([policies.synced, approvals.synced, operations.synced]);
+    // An older role may not watch these: the answer does not wait for that.
+    void operations.synced.then(() => bell.ring());
+    await Promise.all([policies.synced, approvals.synced]);
     for (;;) {
       signal.throwIfAborted();
-      if (operations.objects.size === 0) await run.context.journal.lookFor(record);
+      if (operations.isCurrent && operations.objects.size === 0) await run.context.journal.lookFor(record);
       // Read again only now that no change of it is missed.
       const decision = await loadDecision(run, planned);
       if (!decision.ok || decision.value.effect !== 'ask') return 'look-again';
