@@ -26,9 +26,10 @@ const SILENCE_MS = 30_000;
 export function rawClient(hubUrl: string, token: string | undefined): RawClient {
   const { hostname, port } = new URL(hubUrl);
   const agent = new Agent({ keepAlive: true, maxSockets: 16 });
-  return {
+  const client: RawClient = {
     close: () => agent.destroy(),
-    send: ({ method, path, headers = {}, body }) => {
+    send: (call) => {
+      const { method, path, headers = {}, body } = call;
       const { promise, resolve, reject } = Promise.withResolvers<RawAnswer>();
       const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
       const outgoing = request({
@@ -46,7 +47,12 @@ export function rawClient(hubUrl: string, token: string | undefined): RawClient 
       outgoing.setTimeout(SILENCE_MS, () =>
         outgoing.destroy(new Error(`no answer to ${method} ${path.slice(0, 200)}`)),
       );
-      outgoing.on('error', reject);
+      outgoing.on('error', (error: NodeJS.ErrnoException) => {
+        // The hub may have closed a connection that was kept just before this was written to it.
+        const isClosed = outgoing.reusedSocket && (error.code === 'EPIPE' || error.code === 'ECONNRESET');
+        if (isClosed) client.send(call).then(resolve, reject);
+        else reject(error);
+      });
       outgoing.on('response', (response) => {
         const { statusCode = 0, headers: answered } = response;
         // A feed goes on for ever.
@@ -61,4 +67,5 @@ export function rawClient(hubUrl: string, token: string | undefined): RawClient 
       return promise;
     },
   };
+  return client;
 }
