@@ -18,7 +18,8 @@ import { setInput, standingRelease } from '../plan/set-input.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
 import { findStandingSet, standingGeneration } from '../history/standing-set.ts';
 import { driftStatus, judge, repaired, type Finding, type Leave, type Repair, type Told } from './ledger.ts';
-import { keyOf, leftWith, lookAt, pausedWith, waitsForClaims, type Looked } from './look.ts';
+import { objectKey } from '../plan/inventory.ts';
+import { leftWith, lookAt, pausedWith, waitsForClaims, type Looked } from './look.ts';
 
 export interface DriftCheck {
   context: ReconcileContext;
@@ -118,7 +119,7 @@ function stillMeant(
   entries: readonly DriftEntry[],
 ): readonly DriftEntry[] {
   if (keys) return entries;
-  const meant = new Set([...objects.map(keyOf), PAUSED_KEY]);
+  const meant = new Set([...objects.map(objectKey), PAUSED_KEY]);
   return entries.filter(({ key }) => meant.has(key));
 }
 
@@ -127,7 +128,7 @@ async function look(check: DriftCheck, installation: InstallationRecord, set: Re
   const untilMs = check.context.now().getTime() + PATIENCE_MS;
   const isLate = (): boolean => check.context.now().getTime() > untilMs;
   const input = { ...planInputOf(check, installation, set, untilWriting), isLate };
-  const objects = set.objects.filter((object) => keys?.has(keyOf(object)) ?? true);
+  const objects = set.objects.filter((object) => keys?.has(objectKey(object)) ?? true);
   let mayLook = true;
   const looked = await inParallel(objects, WIDTH, async (object) => {
     // Each refusal takes ten seconds to be believed, and other installations wait for their turn.

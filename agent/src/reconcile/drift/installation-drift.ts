@@ -8,7 +8,7 @@ import type { ReleaseSet } from '../render/release-set.ts';
 import type { Slots } from '../render/slots.ts';
 import { makersIn } from '../volumes/claim-makers.ts';
 import { checkDrift, type DriftCheck } from './check-drift.ts';
-import { keyOf } from './look.ts';
+import { objectKey } from '../plan/inventory.ts';
 import { ObjectMarks, type Marked } from './object-marks.ts';
 
 export interface DriftTimings {
@@ -160,7 +160,7 @@ export class InstallationDrift {
 
   async #watchSet(set: ReleaseSet, signal: AbortSignal): Promise<void> {
     const { context, name, namespace } = this.#options;
-    this.#targets = new Map(set.objects.map((object) => [keyOf(object), markedOf(object, namespace)]));
+    this.#targets = new Map(set.objects.map((object) => [objectKey(object), markedOf(object, namespace)]));
     for (const key of this.#checked.keys()) if (!this.#targets.has(key)) this.#checked.delete(key);
     const known = context.installations.byName(name);
     if (!known || this.#isStopped) return;

@@ -4,7 +4,8 @@ import type { KubeClient, KubeObject } from '../../kube/client.ts';
 import type { DriftEntry } from '../../operations/installation/drift-status.ts';
 import type { ObjectPlanInput } from '../plan/plan-object.ts';
 import { judge } from './ledger.ts';
-import { keyOf, lookAt, pausedWith, type Looked } from './look.ts';
+import { lookAt, pausedWith, type Looked } from './look.ts';
+import { objectKey } from '../plan/inventory.ts';
 
 const pvc = { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name: 'data', namespace: 'n' } };
 const job = { apiVersion: 'batch/v1', kind: 'Job', metadata: { name: 'migrate', namespace: 'n' } };
@@ -37,7 +38,7 @@ function look(
 
 it('what was said of a Job is forgotten when the Job is gone', async () => {
   const said: DriftEntry = {
-    key: keyOf(job),
+    key: objectKey(job),
     object: 'Job/migrate',
     state: 'refused',
     message: 'it belongs to somebody else',

@@ -6,7 +6,7 @@ import { sentences } from '../../sentences.ts';
 import type { FieldChange } from '../fields/changed-fields.ts';
 import { othersAt } from '../fields/field-owners.ts';
 import { goingClaim, isClaim } from '../plan/claims.ts';
-import { inventoryKey } from '../plan/inventory.ts';
+import { objectKey } from '../plan/inventory.ts';
 import {
   findObject,
   planFound,
@@ -65,7 +65,7 @@ async function compare(found: FoundObject, input: ObjectPlanInput): Promise<Find
   const what = !live ? 'gone' : changes.length > 0 ? 'changed' : 'same';
   const [first] = changes;
   const by = live && first && othersAt(live, first.path, input.fieldManager)[0]?.manager;
-  const finding: Finding = { key: keyOf(object), object: name, what, changes, by };
+  const finding: Finding = { key: objectKey(object), object: name, what, changes, by };
   const missing = await findMissingClaims(planned.object, live, input);
   if (missing.length === 0) return finding;
   const message = claimsGone({ set: name, isGone: !live, missing }, input.installation);
@@ -73,12 +73,12 @@ async function compare(found: FoundObject, input: ObjectPlanInput): Promise<Find
 }
 
 function same(object: KubeObject): Finding {
-  return { key: keyOf(object), object: nameOf(object), what: 'same', changes: [] };
+  return { key: objectKey(object), object: nameOf(object), what: 'same', changes: [] };
 }
 
 function refused(object: KubeObject, message: string): Finding {
   const held = { state: 'refused', message } as const;
-  return { key: keyOf(object), object: nameOf(object), what: 'changed', changes: [], held };
+  return { key: objectKey(object), object: nameOf(object), what: 'changed', changes: [], held };
 }
 
 const CLAIM_GONE =
@@ -138,13 +138,6 @@ function isDone({ kind, spec }: KubeObject): boolean {
   if (kind === 'Job') return true;
   const policy = fieldAt(spec, ['restartPolicy']);
   return kind === 'Pod' && policy !== undefined && policy !== 'Always';
-}
-
-/** Of the inventory. */
-export function keyOf(object: KubeObject): string {
-  const { group, kind } = refOf(object);
-  const { name, namespace } = object.metadata;
-  return inventoryKey({ group, kind, name, ...(namespace !== undefined && { namespace }) });
 }
 
 function refOf({ apiVersion, kind }: KubeObject): ResourceRef {

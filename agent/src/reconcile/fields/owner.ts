@@ -2,6 +2,14 @@ import { INSTALLATION_LABEL, ORGANIZATION_LABEL } from '@steward/shared';
 import type { KubeObject } from '../../kube/client.ts';
 import { fieldManagersOf } from './field-owners.ts';
 
+/** Whether it bears the labels that everything of this installation gets. */
+export function isLabelledFor(
+  { metadata: { labels } }: KubeObject,
+  { organization, installation }: { organization: string; installation: string },
+): boolean {
+  return labels?.[INSTALLATION_LABEL] === installation && labels[ORGANIZATION_LABEL] === organization;
+}
+
 /** Who an object belongs to, as well as it tells: an installation, a Helm release, a controller, or whoever wrote it. */
 export function ownerOf(object: KubeObject): string {
   const { metadata } = object;

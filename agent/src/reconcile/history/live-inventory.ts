@@ -11,14 +11,14 @@ import { isWorkloadKind } from '../../collect/objects/workload.ts';
 import type { KubeObject, ResourceRef } from '../../kube/client.ts';
 import { splitApiVersion } from '../../kube/discovery/builtin-kinds.ts';
 import { isKubeError } from '../../kube/error.ts';
-import { groupOf } from '../../kube/object.ts';
 import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
 import { inParallel } from '../../parallel.ts';
 import { listAllowed } from '../adopt/listable-kinds.ts';
 import type { ReconcileContext } from '../context.ts';
+import { isLabelledFor } from '../fields/owner.ts';
 import { findVery } from '../execute/find-very.ts';
 import { hookInChart, hookName } from '../hooks/hook-object.ts';
-import { entryOf, inventoryKey, mergedInventory } from '../plan/inventory.ts';
+import { entryOf, mergedInventory, objectKey } from '../plan/inventory.ts';
 import type { ReleaseSet } from '../render/release-set.ts';
 import { possibleScalers } from '../run-state/own-scalers.ts';
 import { countOf } from '../volumes/going-claims.ts';
@@ -47,7 +47,7 @@ export async function liveInventory(
   const objects = new Map<string, KubeObject>();
   for (const set of applied)
     for (const object of [...set.objects, ...possibleScalers(set.objects, set.meta.remedies ?? {})])
-      if (!objects.has(keyOf(object))) objects.set(keyOf(object), object);
+      if (!objects.has(objectKey(object))) objects.set(objectKey(object), object);
   const live = inParallel([...objects.values()], WIDTH, async (object) => {
     const found = await ownLive(context, { installation, object, signal });
     if (!found) return [];
@@ -62,10 +62,6 @@ export async function liveInventory(
   return { inventory, runs: own.flat().some(({ runs }) => runs) };
 }
 
-function keyOf({ apiVersion, kind, metadata }: KubeObject): string {
-  return inventoryKey({ ...metadata, group: groupOf(apiVersion), kind });
-}
-
 /** What stays when its hook is done: it has the name that it has in the chart. */
 async function madeByHooks(
   context: ReconcileContext,
@@ -73,7 +69,7 @@ async function madeByHooks(
 ): Promise<InventoryEntry[]> {
   const hooks = new Map<string, ChartHook>();
   for (const hook of sets.flatMap((set) => set.hooks)) {
-    const key = keyOf(hook.object);
+    const key = objectKey(hook.object);
     if (!comesToAnEnd(hook.object) && !hooks.has(key)) hooks.set(key, hook);
   }
   const found = await inParallel([...hooks.values()], WIDTH, async (hook) => {
@@ -95,7 +91,7 @@ async function runByHooks(
   const found = await listAllowed(kube, refs, { namespace, labelSelector, signal });
   return refs.flatMap((ref, index) =>
     (found[index] ?? []).flatMap((live) => {
-      const hook = hasLabels(live, installation, organization) ? hookInChart(live) : undefined;
+      const hook = isLabelledFor(live, { installation, organization }) ? hookInChart(live) : undefined;
       return hook === undefined ? [] : [{ ...entryOf(ref, live, live.metadata.uid), hook }];
     }),
   );
@@ -117,14 +113,10 @@ export async function ownLive(
   try {
     const entry = { group, version, kind: object.kind, ...(namespace !== undefined && { namespace }), name };
     const found = await findVery(kube, entry, { signal });
-    if (!found || !hasLabels(found.object, installation, config.organization)) return undefined;
+    if (!found || !isLabelledFor(found.object, { installation, organization: config.organization })) return undefined;
     return { ref: found.ref, live: found.object };
   } catch (error) {
     if (isKubeError(error) && error.status === 403) return undefined;
     throw error;
   }
-}
-
-function hasLabels({ metadata: { labels } }: KubeObject, installation: string, organization: string): boolean {
-  return labels?.[INSTALLATION_LABEL] === installation && labels[ORGANIZATION_LABEL] === organization;
 }

@@ -4,6 +4,7 @@ import type { HookRecord } from '../../operations/journal/operation-object.ts';
 import { inParallel } from '../../parallel.ts';
 import type { ReconcileContext } from '../context.ts';
 import { executeStep, type Step, type StepContext } from '../execute/steps.ts';
+import { hooksText, kindOf } from './hook-moments.ts';
 import { Halt } from '../operation/run/interruption.ts';
 import type { Run } from '../operation/run/run.ts';
 
@@ -29,11 +30,8 @@ async function noteAbandoned({ context, record }: Run, why: Halt | { message: st
 
 /** For people, of what was ended since it was told to stop: none where no hook that does work was. */
 export function tellCutShort({ record: { status } }: Pick<Run, 'record'>): string[] {
-  const cut = (status.hooks ?? []).filter(
-    ({ cancelled, hook }) => cancelled !== undefined && comesToAnEnd({ kind: hook.split('/', 1)[0] ?? '' }),
-  );
-  const names = cut.map(({ hook, event }) => `${hook} (${event})`);
-  return names.length === 0 ? [] : [`${names.join(', ')} was ended: whether it did a part of its work is not known`];
+  const cut = (status.hooks ?? []).filter((hook) => hook.cancelled !== undefined && comesToAnEnd(kindOf(hook)));
+  return cut.length === 0 ? [] : [`${hooksText(cut)} was ended: whether it did a part of its work is not known`];
 }
 
 function noteOf({ ifUnderWay, requestedBy }: Halt): NonNullable<HookRecord['cancelled']> {

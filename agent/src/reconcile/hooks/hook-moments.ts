@@ -56,7 +56,15 @@ export function isIrreversible(
 
 /** `Job/shop-migrate (pre-upgrade)` of each that was begun and that going back does not undo; undefined when there is none. */
 export function irreversiblyRun(records: readonly HookRecord[] | undefined, release: Promised): string | undefined {
-  const kindOf = (hook: string): string => hook.split('/', 1)[0] ?? '';
-  const run = (records ?? []).filter(({ event, hook }) => isIrreversible(event, { kind: kindOf(hook) }, release));
-  return run.length === 0 ? undefined : run.map(({ event, hook }) => `${hook} (${event})`).join(', ');
+  const run = (records ?? []).filter((record) => isIrreversible(record.event, kindOf(record), release));
+  return run.length === 0 ? undefined : hooksText(run);
+}
+
+/** For people: `Job/shop-migrate (pre-upgrade), Job/shop-check (post-upgrade)`. */
+export function hooksText(records: readonly HookRecord[]): string {
+  return records.map(({ event, hook }) => `${hook} (${event})`).join(', ');
+}
+
+export function kindOf({ hook }: HookRecord): { kind: string } {
+  return { kind: hook.split('/', 1)[0] ?? '' };
 }

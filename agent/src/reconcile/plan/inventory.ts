@@ -1,10 +1,16 @@
 import { WORKLOAD_KINDS } from '../../collect/objects/workload.ts';
 import type { KubeObject, ResourceRef } from '../../kube/client.ts';
+import { groupOf } from '../../kube/object.ts';
 import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
 
 /** One object in one line: `apps/Deployment shop-ns/web`. The version is left out, it may change. */
 export function inventoryKey(entry: Pick<InventoryEntry, 'group' | 'kind' | 'namespace' | 'name'>): string {
   return `${entry.group}/${entry.kind} ${entry.namespace ?? ''}/${entry.name}`;
+}
+
+/** The same of an object, by which its entry is found. */
+export function objectKey({ apiVersion, kind, metadata }: KubeObject): string {
+  return inventoryKey({ ...metadata, group: groupOf(apiVersion), kind });
 }
 
 /** `Deployment/web`, for people. */

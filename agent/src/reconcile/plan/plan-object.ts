@@ -1,4 +1,4 @@
-import { canonicalJson, INSTALLATION_LABEL, ORGANIZATION_LABEL } from '@steward/shared';
+import { canonicalJson } from '@steward/shared';
 import type { KubeClient, KubeObject, ResourceRef } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
 import { isBeingDeleted, nameOf } from '../../kube/object.ts';
@@ -15,7 +15,7 @@ import { findGoingClaim, turnsPods, type GoingClaims } from '../volumes/going-cl
 import { cannotShrink, goingClaim, isClaim, sizeAsked } from './claims.ts';
 import { inventoryKey } from './inventory.ts';
 import { ownPart, withLiveReplicas, type NeverOurs, type OwnPartOptions } from '../fields/never-ours.ts';
-import { ownerOf } from '../fields/owner.ts';
+import { isLabelledFor, ownerOf } from '../fields/owner.ts';
 import { noKind, reasonNotTried, refusalOf } from './refusal.ts';
 import { isImmutable, planReplacement, podsOfReplaced, type Replacement } from './replacement.ts';
 
@@ -262,11 +262,10 @@ export async function tellGoingClaim(
 function isOwn(
   live: KubeObject,
   entry: InventoryEntry | undefined,
-  { organization, installation }: Pick<ObjectPlanInput, 'organization' | 'installation'>,
+  whose: Pick<ObjectPlanInput, 'organization' | 'installation'>,
 ): boolean {
   if (entry?.uid !== undefined && entry.uid === live.metadata.uid) return true;
-  const { labels = {} } = live.metadata;
-  return labels[INSTALLATION_LABEL] === installation && labels[ORGANIZATION_LABEL] === organization;
+  return isLabelledFor(live, whose);
 }
 
 /** What our manager owns of an object: an apply that only takes ownership changes this alone. */

@@ -1,12 +1,11 @@
 import { fieldAt, waveOf } from '@steward/shared';
 import type { KubeClient, KubeObject } from '../../kube/client.ts';
 import { isKubeError } from '../../kube/error.ts';
-import { groupOf } from '../../kube/object.ts';
 import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
 import { inParallel } from '../../parallel.ts';
 import { findVery } from '../execute/find-very.ts';
 import { endsPods } from '../volumes/going-claims.ts';
-import { entryName, inventoryKey, reasonToKeep } from './inventory.ts';
+import { entryName, inventoryKey, objectKey, reasonToKeep } from './inventory.ts';
 import { patienceOf, refuse, Refused, tellGoingClaim, type ObjectPlanInput } from './plan-object.ts';
 
 /** What becomes of an object that the set no longer has. */
@@ -47,10 +46,7 @@ export function leftOf({
   objects: readonly KubeObject[];
   inventory: readonly InventoryEntry[];
 }): InventoryEntry[] {
-  const keys = objects.map(({ apiVersion, kind, metadata }) =>
-    inventoryKey({ ...metadata, group: groupOf(apiVersion), kind }),
-  );
-  const wanted = new Set(keys);
+  const wanted = new Set(objects.map(objectKey));
   return inventory.filter((entry) => entry.hook === undefined && !wanted.has(inventoryKey(entry)));
 }
 

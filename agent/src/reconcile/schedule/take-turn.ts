@@ -6,10 +6,9 @@ import type { ScheduleStatus } from '../../operations/installation/schedule-stat
 import { decide } from '../../policy/decide.ts';
 import { loadPolicies } from '../../policy/load-policies.ts';
 import type { ReconcileContext } from '../context.ts';
-import { keyOf } from '../drift/look.ts';
 import { applyPlan } from '../execute/apply-plan.ts';
 import { done, failed, type Outcome } from '../outcome.ts';
-import { inventoryKey, mergedInventory } from '../plan/inventory.ts';
+import { inventoryKey, mergedInventory, objectKey } from '../plan/inventory.ts';
 import { makePlan, type ObjectPlan } from '../plan/make-plan.ts';
 import { orRefused, tellGoingClaim } from '../plan/plan-object.ts';
 import { setInput, standingRelease } from '../plan/set-input.ts';
@@ -104,7 +103,7 @@ async function plan(
   const found = await findTurnedSet(context, good, installation);
   if (!found.ok) return found;
   const { set, unturned, turned } = found.value;
-  const keys = new Set(turned.map(keyOf));
+  const keys = new Set(turned.map(objectKey));
   const helmRelease = standingRelease(installation);
   const deadlineMs = deadlineOf(context);
   const isLate = (): boolean => context.now().getTime() > deadlineMs;
@@ -121,7 +120,7 @@ async function plan(
     if (held) return failed('conflict', pausedObject(held.object));
     const due = installation.status.schedule ?? { isStopped: false };
     const running = setInput(context, installation, helmRelease, due.isStopped ? unturned : set);
-    const objects = running.objects.filter((object) => keys.has(keyOf(object)));
+    const objects = running.objects.filter((object) => keys.has(objectKey(object)));
     const ours = new Map(inventory.map((entry) => [inventoryKey(entry), entry]));
     const asked = { isStop: due.isStopped, hadClaims: before?.hadClaims === good.generation };
     const checked = await checkClaims(objects, { ...running, ...rules, ours }, asked);

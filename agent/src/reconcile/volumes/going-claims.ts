@@ -15,7 +15,7 @@ import { makersIn } from './claim-makers.ts';
  */
 export type GoingClaims = 'refused' | 'kept' | 'let-go';
 
-/** See {@link goingAmong}, of all claims of the namespace. @throws KubeError */
+/** Which claim of the namespace somebody is deleting while pods of these objects use it; undefined where there is none. @throws KubeError */
 export async function findGoingClaim(
   kube: KubeClient,
   objects: readonly KubeObject[],
@@ -24,23 +24,17 @@ export async function findGoingClaim(
   if (makersIn(objects).length + objects.flatMap(namedClaims).length === 0) return undefined;
   const { ref } = WATCHED.PersistentVolumeClaim;
   const namespace = objects[0]?.metadata.namespace ?? '';
-  return goingAmong(await persist(() => kube.list(ref, namespace, { signal }), signal, patience), objects);
+  const claims = await persist(() => kube.list(ref, namespace, { signal }), signal, patience);
+  return claims.find((claim) => isBeingDeleted(claim) && objects.some((object) => uses(object, claim)));
 }
 
-/**
- * Which of these claims somebody is deleting while pods of these objects use it: of a StatefulSet's own, or by its name.
- * Undefined where there is none. Pure.
- */
-export function goingAmong(claims: readonly KubeObject[], objects: readonly KubeObject[]): KubeObject | undefined {
-  const makers = makersIn(objects);
-  const named = new Set(objects.flatMap(namedClaims));
-  const isUsed = ({ metadata: { name } }: KubeObject): boolean =>
-    named.has(name) || makers.some((maker) => isClaimOf(maker, name));
-  return claims.find((claim) => isBeingDeleted(claim) && isUsed(claim));
+/** Whether pods of it use this claim: by its name, or as one that they have been made with. Pure. */
+export function uses(live: KubeObject, { metadata: { name } }: KubeObject): boolean {
+  return namedClaims(live).includes(name) || makersIn([live]).some((maker) => isClaimOf(maker, name));
 }
 
 /** Of the claims that its pods use those that it names itself. Pure. */
-export function namedClaims(object: KubeObject): string[] {
+function namedClaims(object: KubeObject): string[] {
   const volumes = podSpecOf(object)?.['volumes'];
   if (!Array.isArray(volumes)) return [];
   const names = volumes.filter(isRecord).map((volume) => fieldAt(volume, ['persistentVolumeClaim', 'claimName']));

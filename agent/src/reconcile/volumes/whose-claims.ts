@@ -1,8 +1,7 @@
 import { isClaimOf, type ClaimMaker } from '../../collect/objects/storage.ts';
 import type { KubeObject } from '../../kube/client.ts';
-import { groupOf } from '../../kube/object.ts';
 import type { InventoryEntry } from '../../operations/installation/installation-object.ts';
-import { inventoryKey } from '../plan/inventory.ts';
+import { inventoryKey, objectKey } from '../plan/inventory.ts';
 import { makersIn, mergedMakers } from './claim-makers.ts';
 
 export interface ClaimsInput {
@@ -31,9 +30,8 @@ export interface WhoseClaims {
 export function whoseClaims({ claims, sets, inventory, makers }: ClaimsInput): WhoseClaims {
   const known = new Map(inventory.map((entry) => [inventoryKey(entry), entry]));
   const isKnown = (object: KubeObject): boolean => {
-    const { apiVersion, kind, metadata } = object;
-    const entry = known.get(inventoryKey({ group: groupOf(apiVersion), kind, ...metadata }));
-    return entry !== undefined && (entry.uid === undefined || entry.uid === metadata.uid);
+    const entry = known.get(objectKey(object));
+    return entry !== undefined && (entry.uid === undefined || entry.uid === object.metadata.uid);
   };
   const uids = new Set(inventory.flatMap(({ uid }) => uid ?? []));
   const isOwned = ({ metadata }: KubeObject): boolean =>

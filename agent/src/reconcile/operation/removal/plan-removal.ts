@@ -8,12 +8,12 @@ import { loadOthers } from '../../adopt/others.ts';
 import { done, type Outcome } from '../../outcome.ts';
 import { inventoryKey, reasonToKeep } from '../../plan/inventory.ts';
 import { agreedBy } from '../../plan/reach.ts';
-import { endsPods, goingAmong } from '../../volumes/going-claims.ts';
+import { endsPods, uses } from '../../volumes/going-claims.ts';
 import { goesWithOwners, withMadeSets } from '../../volumes/owned-claims.ts';
 import type { WhoseClaims } from '../../volumes/whose-claims.ts';
 import type { Run } from '../run/run.ts';
 import { loadAll, loadOwn, type LiveEntry } from './live-entries.ts';
-import { inTurn, isClaimEntry, uses, type Going } from './removal-order.ts';
+import { inTurn, isClaimEntry, type Going } from './removal-order.ts';
 
 export interface Removal {
   goes: Going[];
@@ -135,7 +135,7 @@ function findInDeletion(
   const ending = [...standing, ...made].filter(endsPods);
   const claims = record.spec.desired.deleteVolumes ? others : [...own, ...others];
   return claims.filter(isBeingDeleted).flatMap((claim) => {
-    const users = ending.filter((live) => goingAmong([claim], [live]));
+    const users = ending.filter((live) => uses(live, claim));
     const isOwn = own.includes(claim);
     return isOwn || users.length > 0 ? [{ claim, isOwn, users }] : [];
   });

@@ -1,10 +1,7 @@
 import { WATCHED } from '../../../collect/namespace-objects.ts';
-import { isClaimOf } from '../../../collect/objects/storage.ts';
-import type { KubeObject } from '../../../kube/client.ts';
 import type { InventoryEntry } from '../../../operations/installation/installation-object.ts';
 import { orderOf } from '../../plan/kind-order.ts';
-import { makersIn } from '../../volumes/claim-makers.ts';
-import { namedClaims } from '../../volumes/going-claims.ts';
+import { uses } from '../../volumes/going-claims.ts';
 import { ownersOf } from '../../volumes/owned-claims.ts';
 import type { WhoseClaims } from '../../volumes/whose-claims.ts';
 import type { LiveEntry } from './live-entries.ts';
@@ -54,11 +51,6 @@ export function inTurn(
 
 export function isClaimEntry({ group, kind }: InventoryEntry): boolean {
   return group === '' && kind === WATCHED.PersistentVolumeClaim.ref.kind;
-}
-
-/** Whether pods of it use this claim: by its name, or as one that they have been made with. Pure. */
-export function uses(live: KubeObject, { metadata: { name } }: KubeObject): boolean {
-  return namedClaims(live).includes(name) || makersIn([live]).some((maker) => isClaimOf(maker, name));
 }
 
 function isBefore(one: Going, other: Going): boolean {

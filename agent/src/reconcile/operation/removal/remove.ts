@@ -1,11 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { WATCHED } from '../../../collect/namespace-objects.ts';
 import { isBeingDeleted } from '../../../kube/object.ts';
 import type { InventoryEntry } from '../../../operations/installation/installation-object.ts';
 import { inParallel } from '../../../parallel.ts';
 import { executeStep } from '../../execute/steps.ts';
 import { allOf, done, failed, type Outcome } from '../../outcome.ts';
-import { entryName, inventoryKey } from '../../plan/inventory.ts';
+import { entryName, inventoryKey, objectKey } from '../../plan/inventory.ts';
 import { inOrderOfRemoval } from '../../plan/kind-order.ts';
 import { loadClaims } from '../../volumes/load-claims.ts';
 import { deadlineOf } from '../run/deadline.ts';
@@ -80,8 +79,7 @@ async function whyNotGone(run: Run, left: readonly InventoryEntry[]): Promise<st
   const held = own.find(
     (claim) =>
       isBeingDeleted(claim) &&
-      (keys.has(inventoryKey({ ...WATCHED.PersistentVolumeClaim.ref, ...claim.metadata })) ||
-        claim.metadata.ownerReferences?.some(({ uid }) => uids.has(uid)) === true),
+      (keys.has(objectKey(claim)) || claim.metadata.ownerReferences?.some(({ uid }) => uids.has(uid)) === true),
   );
   if (!held) return 'a finalizer may hold it up';
   const claim = held.metadata.name;
